@@ -1,0 +1,1 @@
+"""Real-time object tracker for live video."""

@@ -1,0 +1,178 @@
+"""The commands of every door (HTTP, ZeroMQ) and their answers, as values.
+
+A door parses bytes into a command, gives it to `Executor.execute`, and serialises the answer. What a command means is
+decided once, in the pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from streamtrack.config import describe_validation_error
+from streamtrack.errors import PromptError
+
+ObjectId = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Point = tuple[float, float]
+MAX_POINTS = 64
+"""Points in one prompt; more than any person clicks."""
+
+
+class RleMask(BaseModel):
+    """A mask as COCO run-length encoding, as pycocotools writes it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    size: tuple[Annotated[int, Field(ge=1, le=16384)], Annotated[int, Field(ge=1, le=16384)]]
+    """H, W in pixels."""
+    counts: str = Field(max_length=8_000_000)
+    """COCO's compressed counts."""
+
+
+class Command(BaseModel):
+    """What every command carries."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stream: str = Field(max_length=64)
+    """The stream it is for."""
+
+
+class PromptCommand(Command):
+    """A prompt in pixels of the frame: points, a box, box and points, or a mask."""
+
+    points: tuple[Point, ...] = Field((), max_length=MAX_POINTS)
+    """x, y in pixels."""
+    labels: tuple[Literal[0, 1], ...] | None = Field(None, max_length=MAX_POINTS)
+    """1 on the object, 0 off it; all 1 where left out."""
+    box: tuple[float, float, float, float] | None = None
+    """x0, y0, x1, y1 in pixels."""
+    mask: RleMask | None = None
+    at_frame: int | None = Field(None, ge=0)
+    """Tracked frame that the prompt belongs to; None: the newest."""
+
+
+class AddCommand(PromptCommand):
+    """Start to follow an object."""
+
+    op: Literal["add"] = "add"
+    object_id: ObjectId | None = None
+    """None takes the next free one."""
+    label: str = Field("", max_length=128)
+
+
+class CorrectCommand(PromptCommand):
+    """Mend the mask of an object that is followed."""
+
+    op: Literal["correct"] = "correct"
+    object_id: ObjectId
+
+
+class RemoveCommand(Command):
+    """Stop following an object."""
+
+    op: Literal["remove"] = "remove"
+    object_id: ObjectId
+
+
+class LabelCommand(Command):
+    """Call an object something."""
+
+    op: Literal["label"] = "label"
+    object_id: ObjectId
+    label: str = Field(max_length=128)
+
+
+class ListCommand(Command):
+    """Name the objects that are followed."""
+
+    op: Literal["list"] = "list"
+
+
+class PauseCommand(Command):
+    """Stop tracking; frames are dropped as `paused` until `resume`."""
+
+    op: Literal["pause"] = "pause"
+
+
+class ResumeCommand(Command):
+    """Go on tracking."""
+
+    op: Literal["resume"] = "resume"
+
+
+AnyCommand = Annotated[
+    AddCommand | CorrectCommand | RemoveCommand | LabelCommand | ListCommand | PauseCommand | ResumeCommand,
+    Field(discriminator="op"),
+]
+_COMMAND: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)
+
+
+class ObjectInfo(BaseModel):
+    """An object that is followed, as of the newest tracked frame."""
+
+    object_id: int
+    label: str
+    state: str
+    """tracking, uncertain, occluded or lost; `pending` before its first frame."""
+    object_score: float
+    iou_score: float
+    box: tuple[int, int, int, int]
+    """x0, y0, x1, y1 in pixels, all 0 where the mask is empty."""
+    area_px: int
+    added_at_frame: int
+    """Tracked frame of its first prompt; -1 while pending."""
+
+
+class Answer(BaseModel):
+    """What a command did."""
+
+    stream: str
+    op: str
+    frame_idx: int
+    """The tracked frame it applied to; for list, pause, resume and label the newest one; -1 before the first."""
+    object_id: int | None = None
+    objects: tuple[ObjectInfo, ...] = ()
+    """Filled by list."""
+    paused: bool = False
+
+
+class Executor(Protocol):
+    """Whoever can carry out commands: the server, for all its streams."""
+
+    async def execute(self, command: AnyCommand) -> Answer:
+        """Carry out one command.
+
+        Raises:
+            UnknownStreamError: no such stream.
+            PromptError, ShapeError, CapacityError: the prompt or object id does not fit.
+        """
+        ...
+
+    def stream_names(self) -> Sequence[str]:
+        """The streams there are."""
+        ...
+
+
+class UnknownStreamError(PromptError):
+    """A command named a stream that does not exist."""
+
+    def __init__(self, stream: str, known: Sequence[str]) -> None:
+        super().__init__(f"stream is {stream!r}, expected one of: {', '.join(known) or 'none'}")
+        self.stream = stream
+
+
+def parse_command(raw: Any) -> AnyCommand:
+    """Check a decoded JSON or msgpack object.
+
+    Raises:
+        PromptError: it is not a command; the message names the key, what was found and what was expected.
+    """
+    if not isinstance(raw, dict):
+        raise PromptError(f"command is {type(raw).__name__}, expected a mapping with the key 'op'")
+    try:
+        return _COMMAND.validate_python(raw)
+    except ValidationError as error:
+        raise PromptError(f"command: {describe_validation_error(error)}") from error

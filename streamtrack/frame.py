@@ -1,0 +1,193 @@
+"""What flows between the stages: frames in, masks out. numpy only; nothing here knows a model or a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+"""(H, W, 3) uint8 RGB."""
+BoolMask = NDArray[np.bool_]
+"""(H, W) bool, True on the object."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One decoded picture and when it came."""
+
+    image: Image
+    """(H, W, 3) uint8 RGB. Shared between stages: nobody writes into it."""
+    seq: int
+    """Counts the frames that this source has decoded since it started, across reconnects; gaps are drops."""
+    pts: int | None
+    """Presentation time in ticks of `time_base`, as the container gave it."""
+    time_base: Fraction
+    """Seconds per tick of `pts`."""
+    capture_monotonic_ns: int
+    """Monotonic clock when the decoder handed the frame over."""
+    capture_wall_ns: int
+    """Wall clock at the same moment."""
+    gap_before: bool = False
+    """True on the first frame after a reconnect or a seek: time passed that nobody saw."""
+    ground_truth: Mapping[int, BoolMask] | None = None
+    """Masks by object id where the source knows them (synthetic scenes), else None."""
+
+    @property
+    def height_px(self) -> int:
+        """Rows of the image."""
+        return int(self.image.shape[0])
+
+    @property
+    def width_px(self) -> int:
+        """Columns of the image."""
+        return int(self.image.shape[1])
+
+
+class ObjectState(StrEnum):
+    """What the tracker says of an object on one frame."""
+
+    TRACKING = "tracking"
+    """Visible and followed."""
+    UNCERTAIN = "uncertain"
+    """Visible, but the mask-quality estimate is low."""
+    OCCLUDED = "occluded"
+    """Not visible on this frame (object score logits below 0); the mask is empty."""
+    LOST = "lost"
+    """Not visible for longer than `lost_after_ms`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectMask:
+    """One object on one frame."""
+
+    object_id: int
+    """The caller's name for the object."""
+    label: str
+    """What a person calls it; may be empty."""
+    state: ObjectState
+    object_score: float
+    """Probability that the object is visible, 0 to 1 (sigmoid of the object score logits)."""
+    iou_score: float
+    """The model's own estimate of the mask's IoU, 0 to 1."""
+    box: tuple[int, int, int, int]
+    """x0, y0, x1, y1 in pixels of the frame, x1 and y1 exclusive; all 0 where the mask is empty."""
+    crop: BoolMask
+    """(y1 - y0, x1 - x0) bool: the mask inside `box`."""
+    frame_size: tuple[int, int]
+    """H, W of the frame in pixels."""
+    area_px: int
+    """Pixels in the mask."""
+    centroid: tuple[float, float] | None
+    """Mean x, y of the mask's pixel centres in pixels, None where the mask is empty."""
+
+    @property
+    def mask(self) -> BoolMask:
+        """The whole mask, (H, W) bool; a new array at each call."""
+        full = np.zeros(self.frame_size, dtype=np.bool_)
+        x0, y0, x1, y1 = self.box
+        full[y0:y1, x0:x1] = self.crop
+        return full
+
+    @classmethod
+    def from_mask(
+        cls,
+        mask: BoolMask,
+        object_id: int,
+        *,
+        label: str = "",
+        state: ObjectState = ObjectState.TRACKING,
+        object_score: float = 1.0,
+        iou_score: float = 1.0,
+    ) -> ObjectMask:
+        """Crop a full (H, W) bool mask to its box and measure it."""
+        height, width = mask.shape
+        rows = np.flatnonzero(mask.any(axis=1))
+        if rows.size == 0:
+            box, crop = (0, 0, 0, 0), np.zeros((0, 0), dtype=np.bool_)
+        else:
+            columns = np.flatnonzero(mask.any(axis=0))
+            box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+            crop = np.ascontiguousarray(mask[box[1] : box[3], box[0] : box[2]])
+        area_px, centroid = measure_crop(crop, box)
+        return cls(
+            object_id, label, state, object_score, iou_score, box, crop, (height, width), area_px, centroid
+        )
+
+
+def measure_crop(crop: BoolMask, box: tuple[int, int, int, int]) -> tuple[int, tuple[float, float] | None]:
+    """Area in pixels and mean pixel centre (x, y) of a cropped mask; centroid None where it is empty."""
+    per_column = np.count_nonzero(crop, axis=0)
+    area_px = int(per_column.sum())
+    if area_px == 0:
+        return 0, None
+    per_row = np.count_nonzero(crop, axis=1)
+    x = float(per_column @ np.arange(crop.shape[1])) / area_px + box[0] + 0.5
+    y = float(per_row @ np.arange(crop.shape[0])) / area_px + box[1] + 0.5
+    return area_px, (x, y)
+
+
+class EventKind(StrEnum):
+    """What can happen to an object or a stream."""
+
+    ADDED = "added"
+    CORRECTED = "corrected"
+    REMOVED = "removed"
+    LABELED = "labeled"
+    LOST = "lost"
+    FOUND = "found"
+    OCCLUDED = "occluded"
+    UNCERTAIN = "uncertain"
+    TRACKING = "tracking"
+    CONDITIONING_EVICTED = "conditioning_evicted"
+    GAP = "gap"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, once."""
+
+    kind: EventKind
+    frame_idx: int
+    """The tracked frame it belongs to; -1 before the first."""
+    object_id: int | None = None
+    """The object it happened to; None for the stream."""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """Plain values that msgpack and JSON can carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageTimes:
+    """Where one frame's time went, monotonic nanoseconds."""
+
+    capture_ns: int = 0
+    """The decoder handed the frame over."""
+    track_start_ns: int = 0
+    """`step` began."""
+    track_end_ns: int = 0
+    """`step` returned: masks are in host memory."""
+    publish_ns: int = 0
+    """The message was given to the socket; 0 until then."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameResult:
+    """Every tracked object on one frame."""
+
+    frame_idx: int
+    """Counts tracked frames of this session from 0."""
+    frame: Frame
+    """The frame that was tracked."""
+    objects: Mapping[int, ObjectMask]
+    """By object id, in the order in which they were added."""
+    times: StageTimes
+    events: tuple[Event, ...] = ()
+    """What happened on this frame."""

@@ -1,0 +1,1 @@
+"""Cameras, files and synthetic scenes: from a URL to stamped frames."""

@@ -1,0 +1,1 @@
+"""Masks for machines, pictures for people."""

@@ -1,0 +1,174 @@
+"""Counters and latencies of each stream, for Prometheus and for the one-second report.
+
+One `Telemetry` a process, one `StreamTelemetry` a stream. Threads write, the report reads: counters are Prometheus's own
+(thread-safe), the report's window is behind a lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter as Tally
+from collections import deque
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from streamtrack.clock import NS_PER_S, SYSTEM_CLOCK, Clock
+
+LATENCY_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.35, 0.5, 1, 2, 5)
+REPORT_WINDOW = 4096
+"""Latency samples kept for one report; a stream of 240 fps fits a report every 17 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReport:
+    """One stream since the last report."""
+
+    stream: str
+    seconds: float
+    """Length of the window."""
+    frames_in: int
+    frames_tracked: int
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Frames dropped, by reason."""
+    latency_ms: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """By stage, p50 and p95 in milliseconds."""
+
+    @property
+    def fps(self) -> float:
+        """Frames tracked a second."""
+        return self.frames_tracked / self.seconds if self.seconds > 0 else 0.0
+
+
+def percentile(samples: list[float], share: float) -> float:
+    """The nearest-rank percentile of unsorted samples; 0.0 for none."""
+    if not samples:
+        return 0.0
+    ordered = sorted(samples)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+class Telemetry:
+    """Every metric of the process, in a registry of its own (two servers in one process do not clash)."""
+
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.registry = CollectorRegistry()
+        self.clock = clock
+        r = self.registry
+        self.frames_in = Counter("streamtrack_frames_in", "Frames decoded", ["stream"], registry=r)
+        self.frames_tracked = Counter("streamtrack_frames_tracked", "Frames tracked", ["stream"], registry=r)
+        self.frames_dropped = Counter(
+            "streamtrack_frames_dropped", "Frames dropped, by reason", ["stream", "reason"], registry=r
+        )
+        self.reconnects = Counter("streamtrack_reconnects", "Times the source came back", ["stream"], registry=r)
+        self.fallbacks = Counter(
+            "streamtrack_fallbacks", "Times a slower or poorer way was taken", ["stream", "what"], registry=r
+        )
+        self.stage_seconds = Histogram(
+            "streamtrack_stage_seconds",
+            "Time spent, by stage; capture_to_publish runs from the decoder to the socket",
+            ["stream", "stage"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=r,
+        )
+        self.viewers = Gauge("streamtrack_viewers", "WebRTC and MJPEG viewers", ["stream", "kind"], registry=r)
+        self.objects = Gauge("streamtrack_objects", "Objects followed", ["stream"], registry=r)
+        self.tracker_bytes = Gauge(
+            "streamtrack_tracker_bytes", "Bytes of the session's own tensors", ["stream"], registry=r
+        )
+        self.online = Gauge("streamtrack_source_online", "1 while the source delivers frames", ["stream"], registry=r)
+
+    def stream(self, name: str) -> StreamTelemetry:
+        """The writer of one stream."""
+        return StreamTelemetry(name, self)
+
+    def expose(self) -> bytes:
+        """The Prometheus text format."""
+        return generate_latest(self.registry)
+
+
+class StreamTelemetry:
+    """What one stream counts. Every method may be called from any thread."""
+
+    def __init__(self, name: str, telemetry: Telemetry) -> None:
+        self.name = name
+        self._telemetry = telemetry
+        self._clock = telemetry.clock
+        self._lock = threading.Lock()
+        self._window_start_ns = self._clock.monotonic_ns()
+        self._frames_in = 0
+        self._frames_tracked = 0
+        self._dropped: Tally[str] = Tally()
+        self._latencies_ms: dict[str, deque[float]] = {}
+
+    def frame_in(self) -> None:
+        """A frame was decoded."""
+        self._telemetry.frames_in.labels(self.name).inc()
+        with self._lock:
+            self._frames_in += 1
+
+    def frame_tracked(self) -> None:
+        """A frame went through `step`."""
+        self._telemetry.frames_tracked.labels(self.name).inc()
+        with self._lock:
+            self._frames_tracked += 1
+
+    def dropped(self, reason: str, count: int = 1) -> None:
+        """Frames or packets were dropped: superseded, late, corrupt, slow_subscriber, slow_viewer."""
+        self._telemetry.frames_dropped.labels(self.name, reason).inc(count)
+        with self._lock:
+            self._dropped[reason] += count
+
+    def reconnected(self) -> None:
+        """The source came back."""
+        self._telemetry.reconnects.labels(self.name).inc()
+
+    def fell_back(self, what: str) -> None:
+        """A slower or poorer way was taken."""
+        self._telemetry.fallbacks.labels(self.name, what).inc()
+
+    def observe(self, stage: str, duration_ns: int) -> None:
+        """A stage took this long."""
+        self._telemetry.stage_seconds.labels(self.name, stage).observe(duration_ns / NS_PER_S)
+        with self._lock:
+            window = self._latencies_ms.setdefault(stage, deque(maxlen=REPORT_WINDOW))
+            window.append(duration_ns / 1e6)
+
+    def set_viewers(self, kind: str, count: int) -> None:
+        """Viewers of a kind (webrtc, mjpeg) at this moment."""
+        self._telemetry.viewers.labels(self.name, kind).set(count)
+
+    def set_objects(self, count: int) -> None:
+        """Objects followed at this moment."""
+        self._telemetry.objects.labels(self.name).set(count)
+
+    def set_tracker_bytes(self, count: int) -> None:
+        """Bytes of the session's own tensors."""
+        self._telemetry.tracker_bytes.labels(self.name).set(count)
+
+    def set_online(self, online: bool) -> None:
+        """Whether the source delivers frames."""
+        self._telemetry.online.labels(self.name).set(int(online))
+
+    def report(self) -> StreamReport:
+        """Everything since the last report; starts a new window."""
+        now_ns = self._clock.monotonic_ns()
+        with self._lock:
+            latency_ms = {
+                stage: (percentile(list(window), 0.50), percentile(list(window), 0.95))
+                for stage, window in self._latencies_ms.items()
+                if window
+            }
+            report = StreamReport(
+                stream=self.name,
+                seconds=(now_ns - self._window_start_ns) / NS_PER_S,
+                frames_in=self._frames_in,
+                frames_tracked=self._frames_tracked,
+                dropped=dict(self._dropped),
+                latency_ms=latency_ms,
+            )
+            self._window_start_ns = now_ns
+            self._frames_in = self._frames_tracked = 0
+            self._dropped.clear()
+            self._latencies_ms.clear()
+        return report

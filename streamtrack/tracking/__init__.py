@@ -1,0 +1,1 @@
+"""The tracker: prompts, the bounded memory, one step a frame."""
