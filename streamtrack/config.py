@@ -5,14 +5,27 @@ Units end the keys. Unknown keys are refused and named with their file, so that 
 
 from __future__ import annotations
 
+import difflib
+import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from streamtrack.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 STREAM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -168,6 +181,9 @@ class ZmqConfig(Section):
     socket_buffer_bytes: int = Field(65_536, ge=4096)
     """SNDBUF: small on purpose, stale masks would wait in it."""
     curve: CurveConfig | None = None
+    """Keys that every socket then asks for."""
+    allow_open: bool = False
+    """Lets the sockets bind to the network without `curve`: whoever reaches the port reads masks and commands."""
 
 
 class HttpConfig(Section):
@@ -179,6 +195,9 @@ class HttpConfig(Section):
     token: SecretStr | None = None
     """Bearer token that every door then asks for."""
     cors_origins: tuple[str, ...] = ()
+    """Other origins (https://host:port) whose pages may call the API."""
+    allow_open: bool = False
+    """Lets the server bind to the network without `token`: whoever reaches the port watches and commands."""
 
 
 class StreamConfig(Section):
@@ -211,12 +230,43 @@ class Config(Section):
     http: HttpConfig = HttpConfig()
 
     @model_validator(mode="after")
+    def _closed_by_default(self) -> Self:
+        if not (is_loopback(self.http.host) or self.http.token or self.http.allow_open):
+            raise ValueError(
+                f"http.host {self.http.host} is open to the network and http.token is not set; "
+                "expected a token, or http.allow_open: true"
+            )
+        for key, address in (("masks", self.zmq.masks_address), ("control", self.zmq.control_address)):
+            if not (address is None or is_loopback(address) or self.zmq.curve or self.zmq.allow_open):
+                raise ValueError(
+                    f"zmq.{key}_address {address} is open to the network and zmq.curve is not set; "
+                    "expected keys, or zmq.allow_open: true"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _stream_names_differ(self) -> Self:
         names = [stream.name for stream in self.streams]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"stream name {name!r} is used {names.count(name)} times, expected once")
         return self
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a host name, or the host of a ZeroMQ address, is reached from this machine only."""
+    if address.startswith(("ipc://", "inproc://")):
+        return True
+    host = address.removeprefix("tcp://")
+    if host != address:  # tcp://host:port
+        host = host.rsplit(":", 1)[0]
+    host = host.strip("[]").lower()
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def load_config(path: Path) -> Config:
@@ -255,17 +305,47 @@ def parse_config(raw: object, where: str) -> Config:
 
 def describe_validation_error(error: ValidationError) -> str:
     """The first fault of a pydantic error as one line: key, what was found, what was expected."""
-    first = error.errors(include_url=False)[0]
+    faults = error.errors(include_url=False)
+    # A list whose item failed is reported as too short as well: only the item's own fault tells something.
+    leaves = [fault for fault in faults if not any(_is_inside(other, fault) for other in faults)]
+    first = leaves[0]
     key = ".".join(str(part) for part in first["loc"]) or "the file"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    more = f" (and {len(leaves) - 1} more)" if len(leaves) > 1 else ""
     if first["type"] == "extra_forbidden":
-        return f"unknown key {key}{more}"
+        return f"unknown key {key}{_suggest(first['loc'])}{more}"
     if first["type"] == "missing":
         return f"{key} is missing{more}"
     message = first["msg"].removeprefix("Value error, ")
     secret = any(word in key for word in ("token", "secret", "url"))
     got = "" if secret or isinstance(first["input"], dict) else f" is {_short(first['input'])}"
     return f"{key}{got}: {message[0].lower()}{message[1:]}{more}"
+
+
+def _is_inside(inner: ErrorDetails, outer: ErrorDetails) -> bool:
+    depth = len(outer["loc"])
+    return len(inner["loc"]) > depth and inner["loc"][:depth] == outer["loc"]
+
+
+def _suggest(loc: tuple[int | str, ...]) -> str:
+    """The key of the same section that the unknown one is closest to: mostly a wrong unit or a typo."""
+    section: Any = Config
+    for part in loc[:-1]:
+        if isinstance(part, str):
+            if not (
+                isinstance(section, type) and issubclass(section, Section) and part in section.model_fields
+            ):
+                return ""
+            section = _section_of(section.model_fields[part].annotation)
+    if not (isinstance(section, type) and issubclass(section, Section)):
+        return ""
+    close = difflib.get_close_matches(str(loc[-1]), list(section.model_fields), n=1, cutoff=0.6)
+    return f", expected {close[0]}?" if close else ""
+
+
+def _section_of(annotation: Any) -> Any:
+    """The section class in an annotation such as `tuple[StreamConfig, ...]` or `CurveConfig | None`."""
+    inner = [argument for argument in get_args(annotation) if isinstance(argument, type)]
+    return next((argument for argument in inner if issubclass(argument, Section)), annotation)
 
 
 def _short(value: Any) -> str:

@@ -47,6 +47,7 @@ class Mailbox(Generic[T]):
         self._items: deque[T] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._woken = False
         self._put_total = 0
         self._superseded_total = 0
         self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
@@ -71,7 +72,7 @@ class Mailbox(Generic[T]):
         return True
 
     def get(self, timeout_s: float) -> T | None:
-        """Take the oldest item; None after `timeout_s` without one.
+        """Take the oldest item; None after `timeout_s` without one, or at once after `wake`.
 
         Raises:
             MailboxClosed: the mailbox is closed and empty.
@@ -81,6 +82,9 @@ class Mailbox(Generic[T]):
             while not self._items:
                 if self._closed:
                     raise MailboxClosed
+                if self._woken:
+                    self._woken = False
+                    return None
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or not self._changed.wait(remaining):
                     return None
@@ -102,6 +106,12 @@ class Mailbox(Generic[T]):
                 event = asyncio.Event()
                 self._waiter = (loop, event)
             await event.wait()
+
+    def wake(self) -> None:
+        """Let a thread that waits in `get` return None now: it has something else to do than to wait for items."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Let the consumer finish what is held, then raise MailboxClosed."""
