@@ -1,6 +1,7 @@
-"""The configuration: one pydantic model per stage, read from YAML. A stage gets its own section, never the whole.
+"""The configuration: one pydantic model per stage, read from YAML.
 
-Units end the keys. Unknown keys are refused and named with their file, so that a typo never runs as a default.
+A stage gets its own section, never the whole. Units end the keys. Unknown keys are refused and named with
+their file, so that a typo never runs as a default.
 """
 
 from __future__ import annotations
@@ -183,7 +184,7 @@ class ZmqConfig(Section):
     curve: CurveConfig | None = None
     """Keys that every socket then asks for."""
     allow_open: bool = False
-    """Lets the sockets bind to the network without `curve`: whoever reaches the port reads masks and commands."""
+    """Lets the sockets bind to the network without `curve`: whoever reaches them reads masks and commands."""
 
 
 class HttpConfig(Section):
@@ -273,8 +274,8 @@ def load_config(path: Path) -> Config:
     """Read and check a YAML file.
 
     Raises:
-        ConfigError: the file cannot be read, is not YAML, or a key or value does not fit; the message names file,
-            key, what was found and what was expected.
+        ConfigError: the file cannot be read, is not YAML, or a key or value does not fit; the message names
+            file, key, what was found and what was expected.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -316,6 +317,8 @@ def describe_validation_error(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{key} is missing{more}"
     message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return f"{message}{more}"
     secret = any(word in key for word in ("token", "secret", "url"))
     got = "" if secret or isinstance(first["input"], dict) else f" is {_short(first['input'])}"
     return f"{key}{got}: {message[0].lower()}{message[1:]}{more}"
@@ -336,16 +339,19 @@ def _suggest(loc: tuple[int | str, ...]) -> str:
             ):
                 return ""
             section = _section_of(section.model_fields[part].annotation)
-    if not (isinstance(section, type) and issubclass(section, Section)):
+    if not _is_section(section):
         return ""
     close = difflib.get_close_matches(str(loc[-1]), list(section.model_fields), n=1, cutoff=0.6)
     return f", expected {close[0]}?" if close else ""
 
 
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
 def _section_of(annotation: Any) -> Any:
     """The section class in an annotation such as `tuple[StreamConfig, ...]` or `CurveConfig | None`."""
-    inner = [argument for argument in get_args(annotation) if isinstance(argument, type)]
-    return next((argument for argument in inner if issubclass(argument, Section)), annotation)
+    return next((argument for argument in get_args(annotation) if _is_section(argument)), annotation)
 
 
 def _short(value: Any) -> str:

@@ -1,8 +1,8 @@
 """A bounded hand-off between threads, and from a thread to an event loop.
 
-Why it is bounded: a live picture that waits is a picture that lies. A producer that is faster than its consumer would fill
-any queue, and every frame in it would be shown late. Here the newest wins, and what it pushes out is handed back to the
-producer, who counts it under a reason.
+Why it is bounded: a live picture that waits is a picture that lies. A producer that is faster than its consumer
+would fill any queue, and every frame in it would be shown late. Here the newest wins, and what it pushes out is
+handed back to the producer, who counts it under a reason.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Mailbox(Generic[T]):
         self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
 
     def put(self, item: T) -> T | None:
-        """Leave an item; returns the one it pushed out, None where there was room or the mailbox is closed."""
+        """Leave an item; returns the one it pushed out, or the item itself where the mailbox is closed."""
         with self._changed:
             if self._closed:
                 return item
@@ -63,7 +63,7 @@ class Mailbox(Generic[T]):
         return superseded
 
     def put_wait(self, item: T, timeout_s: float) -> bool:
-        """Leave an item once there is room; False where `timeout_s` passed or the mailbox was closed first."""
+        """Leave an item once there is room; False where `timeout_s` passed or it was closed first."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or len(self._items) < self._capacity, timeout_s)
             if self._closed or len(self._items) == self._capacity:
@@ -108,7 +108,7 @@ class Mailbox(Generic[T]):
             await event.wait()
 
     def wake(self) -> None:
-        """Let a thread that waits in `get` return None now: it has something else to do than to wait for items."""
+        """Let a thread that waits in `get` return None now: it has something else to do."""
         with self._changed:
             self._woken = True
             self._changed.notify_all()

@@ -1,7 +1,7 @@
 """The commands of every door (HTTP, ZeroMQ) and their answers, as values.
 
-A door parses bytes into a command, gives it to `Executor.execute`, and serialises the answer. What a command means is
-decided once, in the pipeline.
+A door parses bytes into a command, gives it to `Executor.execute`, and serialises the answer. What a command
+means is decided once, in the pipeline.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class Answer(BaseModel):
     stream: str
     op: str
     frame_idx: int
-    """The tracked frame it applied to; for list, pause, resume and label the newest one; -1 before the first."""
+    """The tracked frame it applied to: for list, pause, resume and label the newest; -1 before the first."""
     object_id: int | None = None
     objects: tuple[ObjectInfo, ...] = ()
     """Filled by list."""
