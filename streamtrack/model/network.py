@@ -1,0 +1,353 @@
+"""The network as stateless calls: encode an image, decode masks, encode a memory. All state is the caller's.
+
+Wraps a `SAM2Base` of the sam2 package. Upstream's own methods repeat image-only work per object and upscale three masks to
+keep one; the calls here give the same numbers with objects batched and shared work done once.
+
+Letters: B objects, C hidden_dim, g grid (feature map side at stride 16), S image_size, M memory_dim.
+Source: SAM 2, arXiv:2408.00714; `sam2/modeling/sam2_base.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from sam2.modeling.sam2_base import NO_OBJ_SCORE, SAM2Base
+from sam2.modeling.sam2_utils import get_1d_sine_pe
+from torch import Tensor
+
+from streamtrack.errors import CheckpointError
+from streamtrack.model.attention import MemoryReader, MemoryTokens
+
+MASK_PROMPT_LOGIT = 10.0
+"""A mask prompt becomes logits of plus and minus this (upstream: out_scale 20, out_bias -10)."""
+CORRECTION_LOGIT_LIMIT = 32.0
+"""Previous logits are clamped to this before they prompt a correction (upstream: rare numerical issues)."""
+MEMORY_DTYPE = torch.bfloat16
+"""Memory features are kept in bfloat16, as upstream keeps them: exactness asks for the same rounding."""
+POINTER_PERIOD = 15
+"""Pointer ages are divided by this. Upstream divides by min(num_frames, 16) - 1; a stream has no num_frames."""
+
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+IMAGE_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """The sizes that the memory and the session need to know of a network."""
+
+    image_size: int
+    """S: side of the square input in pixels."""
+    grid: int
+    """g: side of the feature map at stride 16."""
+    low_res: int
+    """Side of the low-res mask logits, stride 4."""
+    hidden_dim: int
+    """C: width of features and object pointers."""
+    memory_dim: int
+    """M: width of memory features."""
+    recent_frames: int
+    """Unprompted frames whose memory features are read."""
+    recent_pointers: int
+    """Unprompted frames whose object pointers are read."""
+
+    @property
+    def memory_tokens(self) -> int:
+        """Tokens of one memory frame."""
+        return self.grid * self.grid
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFeatures:
+    """One encoded frame."""
+
+    tokens: Tensor
+    """(1, g * g, C), stride 16."""
+    high_res: tuple[Tensor, Tensor]
+    """(1, C / 8, 4g, 4g) and (1, C / 4, 2g, 2g), strides 4 and 8, already projected for the mask decoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskPrediction:
+    """B objects on one frame."""
+
+    low_res_mask_logits: Tensor
+    """(B, 4g, 4g) float32, unbounded; NO_OBJ_SCORE (-1024) throughout where the object is hidden."""
+    object_score_logits: Tensor
+    """(B, 1) float32, above 0 means visible."""
+    iou_scores: Tensor
+    """(B,) float32, the network's estimate of the mask's IoU, 0 to 1."""
+    object_pointers: Tensor
+    """(B, C), the summary that later frames read."""
+
+
+class Network:
+    """A SAM 2 network on one device at one image size. Calls are pure; use under `torch.inference_mode`."""
+
+    def __init__(self, module: SAM2Base) -> None:
+        _refuse_unknown_flags(module)
+        self.module = module.eval()
+        parameter = next(module.parameters())
+        self.device = parameter.device
+        self.dtype = parameter.dtype
+        grid = module.image_size // module.backbone_stride
+        self.geometry = Geometry(
+            image_size=module.image_size,
+            grid=grid,
+            low_res=4 * grid,
+            hidden_dim=module.hidden_dim,
+            memory_dim=module.mem_dim,
+            recent_frames=module.num_maskmem - 1,
+            recent_pointers=module.max_obj_ptrs_in_encoder - 1,
+        )
+        self._pointer_parts = module.hidden_dim // module.mem_dim
+        with torch.inference_mode():
+            self._cache_constants()
+
+    def _cache_constants(self) -> None:
+        """Everything that depends on nothing but weights and sizes."""
+        module, g = self.module, self.geometry
+        image_map = torch.zeros(1, 1, g.grid, g.grid, device=self.device)
+        position = _to_tokens(module.image_encoder.neck.position_encoding(image_map))
+        self._memory_position = _to_tokens(module.memory_encoder.position_encoding(image_map))
+        self._slot_encoding = module.maskmem_tpos_enc.reshape(module.num_maskmem, 1, g.memory_dim)
+        self._no_memory = module.no_mem_embed.reshape(1, 1, g.hidden_dim)
+        self._dense_position = module.sam_prompt_encoder.get_dense_pe()
+        no_point = torch.zeros(1, 1, 2, device=self.device)
+        no_label = -torch.ones(1, 1, dtype=torch.int32, device=self.device)
+        self._no_prompt: tuple[Tensor, Tensor] = module.sam_prompt_encoder(
+            points=(no_point, no_label), boxes=None, masks=None
+        )
+        self._reader = MemoryReader(module.memory_attention, g.grid, position)
+        self._mean = torch.tensor(IMAGE_MEAN, device=self.device).view(1, 3, 1, 1) * 255
+        self._scale = 1 / (torch.tensor(IMAGE_STD, device=self.device).view(1, 3, 1, 1) * 255)
+
+    # -- image ---------------------------------------------------------------------------------------------------
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """(1, 3, S, S) RGB 0 to 255, any dtype, to the network's input range."""
+        return (image.to(torch.float32) - self._mean) * self._scale
+
+    def encode_image(self, image: Tensor) -> FrameFeatures:
+        """Encode one frame.
+
+        Args:
+            image: (1, 3, S, S) float32, normalised.
+        """
+        module = self.module
+        maps: Sequence[Tensor] = module.image_encoder(image)["backbone_fpn"]
+        stride_4, stride_8, stride_16 = maps[-3:]
+        decoder = module.sam_mask_decoder
+        return FrameFeatures(_to_tokens(stride_16), (decoder.conv_s0(stride_4), decoder.conv_s1(stride_8)))
+
+    # -- memory --------------------------------------------------------------------------------------------------
+
+    def assemble_memory(
+        self, features: Tensor, slots: Tensor, pointers: Tensor, pointer_ages: Tensor
+    ) -> MemoryTokens:
+        """Lay an object's memory out for reading.
+
+        Args:
+            features: (B, T, g * g, M) memory features.
+            slots: (B, T) long, row of the temporal encoding: a conditioning frame has `recent_frames`, a recent frame
+                its age in frames minus 1.
+            pointers: (B, P, C) object pointers.
+            pointer_ages: (B, P) float32, frames between the pointer's frame and now.
+        """
+        features = features.to(self.dtype)
+        encoding = self._memory_position[:, None] + self._slot_encoding[slots]
+        spatial_keys = (features + encoding).flatten(1, 2)
+        batch, num_pointers, _ = pointers.shape
+        tokens = pointers.reshape(batch, num_pointers * self._pointer_parts, self.geometry.memory_dim)
+        pointer_keys = tokens + self._pointer_positions(pointer_ages).repeat_interleave(
+            self._pointer_parts, dim=1
+        )
+        return MemoryTokens(
+            values=torch.cat((features.flatten(1, 2), tokens), dim=1),
+            keys=torch.cat((spatial_keys, pointer_keys), dim=1),
+            num_pointer_tokens=tokens.shape[1],
+        )
+
+    def _pointer_positions(self, ages: Tensor) -> Tensor:
+        """(B, P) ages in frames to (B, P, M) encodings; zeros where the checkpoint has none (SAM 2.0)."""
+        module = self.module
+        if not module.add_tpos_enc_to_obj_ptrs:
+            return ages.new_zeros((*ages.shape, self.geometry.memory_dim))
+        width = module.hidden_dim if module.proj_tpos_enc_in_obj_ptrs else module.mem_dim
+        encoded: Tensor = module.obj_ptr_tpos_proj(get_1d_sine_pe(ages / POINTER_PERIOD, dim=width))
+        return encoded
+
+    def condition_on_memory(self, features: FrameFeatures, memory: MemoryTokens) -> Tensor:
+        """(B, g * g, C): the frame as seen with each object's memory."""
+        return self._reader.read(features.tokens, memory)
+
+    def condition_on_nothing(self, features: FrameFeatures) -> Tensor:
+        """(1, g * g, C): the frame as seen by an object without a past (an initial conditioning frame)."""
+        return features.tokens + self._no_memory
+
+    def encode_memory(
+        self, features: FrameFeatures, prediction: MaskPrediction, *, from_prompt: bool
+    ) -> Tensor:
+        """Press a frame and its masks into memory features, (B, g * g, M) bfloat16.
+
+        Args:
+            from_prompt: the masks were prompted on this frame; where the checkpoint asks for it they are made binary,
+                so that memory holds what the user saw. Prompted and unprompted objects therefore come in separate calls.
+        """
+        module, g = self.module, self.geometry
+        mask_logits = F.interpolate(
+            prediction.low_res_mask_logits[:, None], size=(g.image_size, g.image_size), mode="bilinear"
+        )
+        if from_prompt and module.binarize_mask_from_pts_for_mem_enc:
+            mask = (mask_logits > 0).to(self.dtype)
+        else:
+            mask = torch.sigmoid(mask_logits)
+        mask = mask * module.sigmoid_scale_for_mem_enc + module.sigmoid_bias_for_mem_enc
+        encoder = module.memory_encoder
+        image = encoder.pix_feat_proj(_to_map(features.tokens, g.grid))
+        memory = encoder.out_proj(encoder.fuser(image + encoder.mask_downsampler(mask)))
+        if module.no_obj_embed_spatial is not None:
+            hidden = (prediction.object_score_logits <= 0).to(memory.dtype)
+            memory = memory + hidden[..., None, None] * module.no_obj_embed_spatial[..., None, None]
+        return _to_tokens(memory).to(MEMORY_DTYPE)
+
+    # -- masks ---------------------------------------------------------------------------------------------------
+
+    def decode_unprompted(self, features: FrameFeatures, conditioned: Tensor) -> MaskPrediction:
+        """Masks of B objects that memory alone points out; `conditioned` is (B, g * g, C)."""
+        batch = conditioned.shape[0]
+        sparse, dense = self._no_prompt
+        sparse, dense = sparse.expand(batch, -1, -1), dense.expand(batch, -1, -1, -1)
+        return self._decode(features, conditioned, sparse, dense, self._wants_multimask(0))
+
+    def decode_points(
+        self,
+        features: FrameFeatures,
+        conditioned: Tensor,
+        coords: Tensor,
+        labels: Tensor,
+        previous_logits: Tensor | None,
+    ) -> MaskPrediction:
+        """The mask of one object that points or a box point out.
+
+        Args:
+            conditioned: (1, g * g, C).
+            coords: (1, P, 2) float32 x, y in pixels of the S x S input.
+            labels: (1, P) int32: 1 on the object, 0 off it, 2 and 3 a box's first and second corner.
+            previous_logits: (1, 4g, 4g) the frame's mask so far, where the prompt corrects it.
+        """
+        mask = previous_logits
+        if mask is not None:
+            mask = mask[:, None].clamp(-CORRECTION_LOGIT_LIMIT, CORRECTION_LOGIT_LIMIT)
+        sparse, dense = self.module.sam_prompt_encoder(points=(coords, labels), boxes=None, masks=mask)
+        return self._decode(features, conditioned, sparse, dense, self._wants_multimask(coords.shape[1]))
+
+    def adopt_mask(self, features: FrameFeatures, mask: Tensor) -> MaskPrediction:
+        """Take a given mask as the prediction; the decoder only makes its object pointer.
+
+        Args:
+            mask: (1, 1, S, S) float32, 0 or 1.
+        """
+        module = self.module
+        mask_logits = (2 * mask - 1) * MASK_PROMPT_LOGIT
+        low_res = F.interpolate(
+            mask_logits, scale_factor=0.25, mode="bilinear", antialias=True, align_corners=False
+        )
+        no_point = torch.zeros(1, 1, 2, device=self.device)
+        no_label = -torch.ones(1, 1, dtype=torch.int32, device=self.device)
+        sparse, dense = module.sam_prompt_encoder(
+            points=(no_point, no_label), boxes=None, masks=module.mask_downsample(mask)
+        )
+        decoded = self._decode(features, features.tokens, sparse, dense, multimask=False)
+        # Whether the object is there is read off the given mask, not off the decoder.
+        visible = (mask > 0).flatten(1).any(dim=1, keepdim=True).to(self.dtype)
+        return MaskPrediction(
+            low_res_mask_logits=low_res[:, 0].float(),
+            object_score_logits=(2 * visible - 1).float() * MASK_PROMPT_LOGIT,
+            iou_scores=torch.ones(1, device=self.device),
+            object_pointers=self._hide_pointers(decoded.object_pointers, visible),
+        )
+
+    def _decode(
+        self, features: FrameFeatures, conditioned: Tensor, sparse: Tensor, dense: Tensor, multimask: bool
+    ) -> MaskPrediction:
+        module, batch = self.module, conditioned.shape[0]
+        high_res = [level.expand(batch, -1, -1, -1) for level in features.high_res]
+        logits, ious, tokens, object_score_logits = module.sam_mask_decoder(
+            image_embeddings=_to_map(conditioned, self.geometry.grid),
+            image_pe=self._dense_position,
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=multimask,
+            repeat_image=False,
+            high_res_features=high_res,
+        )
+        if logits.shape[1] > 1:
+            best = ious.argmax(dim=1)
+            logits = _pick(logits, best)
+            tokens = _pick(tokens, best) if tokens.shape[1] > 1 else tokens[:, 0]
+            ious = _pick(ious, best)
+        else:
+            logits, tokens, ious = logits[:, 0], tokens[:, 0], ious[:, 0]
+        visible = object_score_logits > 0
+        return MaskPrediction(
+            low_res_mask_logits=torch.where(visible[..., None], logits, NO_OBJ_SCORE).float(),
+            object_score_logits=object_score_logits.float(),
+            iou_scores=ious.float(),
+            object_pointers=self._hide_pointers(module.obj_ptr_proj(tokens), visible.to(tokens.dtype)),
+        )
+
+    def _hide_pointers(self, pointers: Tensor, visible: Tensor) -> Tensor:
+        """Replace the pointers of hidden objects by the learnt one; `visible` is (B, 1), 0 or 1."""
+        module = self.module
+        if module.fixed_no_obj_ptr:
+            pointers = visible * pointers
+        hidden_pointers: Tensor = pointers + (1 - visible) * module.no_obj_ptr
+        return hidden_pointers
+
+    def _wants_multimask(self, num_points: int) -> bool:
+        """Whether three candidate masks are decoded: few points are ambiguous (a shirt, or the man in it)."""
+        module = self.module
+        return bool(
+            module.multimask_output_in_sam
+            and module.multimask_min_pt_num <= num_points <= module.multimask_max_pt_num
+        )
+
+
+def _to_tokens(feature_map: Tensor) -> Tensor:
+    """(B, C, H, W) to (B, H * W, C)."""
+    return feature_map.flatten(2).transpose(1, 2)
+
+
+def _to_map(tokens: Tensor, grid: int) -> Tensor:
+    """(B, g * g, C) to (B, C, g, g)."""
+    return tokens.transpose(1, 2).unflatten(2, (grid, grid))
+
+
+def _pick(candidates: Tensor, index: Tensor) -> Tensor:
+    """(B, K, ...) and (B,) to (B, ...): candidate `index[b]` of each row, without a host sync."""
+    shape = (-1, 1, *([1] * (candidates.dim() - 2)))
+    expanded = index.view(shape).expand(-1, 1, *candidates.shape[2:])
+    return candidates.gather(1, expanded)[:, 0]
+
+
+def _refuse_unknown_flags(module: SAM2Base) -> None:
+    """Every released SAM 2 and 2.1 config has these; another value would be computed wrongly, so it is refused."""
+    required = {
+        "use_mask_input_as_output_without_sam": True,
+        "directly_add_no_mem_embed": True,
+        "use_high_res_features_in_sam": True,
+        "multimask_output_for_tracking": True,
+        "use_obj_ptrs_in_encoder": True,
+        "only_obj_ptrs_in_the_past_for_eval": True,
+        "pred_obj_scores": True,
+        "soft_no_obj_ptr": False,
+        "non_overlap_masks_for_mem_enc": False,
+        "memory_temporal_stride_for_eval": 1,
+        "max_cond_frames_in_attn": -1,
+    }
+    for flag, expected in required.items():
+        if getattr(module, flag) != expected:
+            raise CheckpointError(f"network flag {flag} is {getattr(module, flag)!r}, expected {expected!r}")

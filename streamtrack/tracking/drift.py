@@ -1,0 +1,52 @@
+"""Honesty about loss: what to call an object, from its scores and the time since it was last seen. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamtrack.clock import NS_PER_MS
+from streamtrack.frame import EventKind, ObjectState
+
+EVENT_OF_STATE = {
+    ObjectState.TRACKING: EventKind.TRACKING,
+    ObjectState.UNCERTAIN: EventKind.UNCERTAIN,
+    ObjectState.OCCLUDED: EventKind.OCCLUDED,
+    ObjectState.LOST: EventKind.LOST,
+}
+
+
+@dataclass(slots=True)
+class ObjectStateMachine:
+    """Follows one object's state over its frames."""
+
+    uncertain_iou_score: float
+    """Below this estimate a visible object is `uncertain`."""
+    lost_after_ms: int
+    """Not visible for longer than this: `lost`."""
+    state: ObjectState = ObjectState.TRACKING
+    last_seen_ns: int | None = None
+    """Stream time at which it was last visible."""
+
+    def update(self, *, visible: bool, iou_score: float, now_ns: int) -> ObjectState:
+        """The state after a frame; `now_ns` is stream time and only ever rises."""
+        if visible:
+            self.last_seen_ns = now_ns
+            sure = iou_score >= self.uncertain_iou_score
+            self.state = ObjectState.TRACKING if sure else ObjectState.UNCERTAIN
+        else:
+            if self.last_seen_ns is None:
+                self.last_seen_ns = now_ns
+            hidden_ns = now_ns - self.last_seen_ns
+            lost = hidden_ns > self.lost_after_ms * NS_PER_MS
+            self.state = ObjectState.LOST if lost else ObjectState.OCCLUDED
+        return self.state
+
+
+def event_of_change(before: ObjectState, after: ObjectState) -> EventKind | None:
+    """What to tell of a change of state; None where nothing changed."""
+    if before == after:
+        return None
+    visible_again = after in (ObjectState.TRACKING, ObjectState.UNCERTAIN)
+    if visible_again and before == ObjectState.LOST:
+        return EventKind.FOUND
+    return EVENT_OF_STATE[after]

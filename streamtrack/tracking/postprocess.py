@@ -1,0 +1,75 @@
+"""From low-res mask logits to a mask at the frame's size, computed only where the object is."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamtrack.frame import BoolMask
+
+Box = tuple[int, int, int, int]
+EMPTY_BOX: Box = (0, 0, 0, 0)
+
+
+def crop_mask(low_res_mask_logits: NDArray[np.float32], frame_size: tuple[int, int]) -> tuple[BoolMask, Box]:
+    """Upscale logits to the frame, cut at 0, and crop to the object.
+
+    The same numbers as `F.interpolate(mode="bilinear", align_corners=False) > 0` over the whole frame, at the price of the
+    object's box: a pixel can be positive only next to a positive logit.
+
+    Args:
+        low_res_mask_logits: (h, w) float32.
+        frame_size: H, W in pixels.
+    Returns:
+        (y1 - y0, x1 - x0) bool and the box x0, y0, x1, y1 in pixels, x1 and y1 exclusive; empty and zeros for no mask.
+    """
+    positive = low_res_mask_logits > 0
+    rows = np.flatnonzero(positive.any(axis=1))
+    if rows.size == 0:
+        return np.zeros((0, 0), np.bool_), EMPTY_BOX
+    columns = np.flatnonzero(positive.any(axis=0))
+    height, width = low_res_mask_logits.shape
+    y0, y1 = _reach(int(rows[0]), int(rows[-1]), height, frame_size[0])
+    x0, x1 = _reach(int(columns[0]), int(columns[-1]), width, frame_size[1])
+
+    top, bottom, row_weight = _taps(y0, y1, height, frame_size[0])
+    left, right, column_weight = _taps(x0, x1, width, frame_size[1])
+    # Across first, over the few low-res rows that are read; then down.
+    first_row, last_row = int(top[0]), int(bottom[-1])
+    band = low_res_mask_logits[first_row : last_row + 1]
+    across = band[:, left] * (1 - column_weight) + band[:, right] * column_weight
+    weight = row_weight[:, None]
+    crop = (across[top - first_row] * (1 - weight) + across[bottom - first_row] * weight) > 0
+    return _tighten(crop, x0, y0)
+
+
+def _reach(first: int, last: int, size: int, full_size: int) -> tuple[int, int]:
+    """Pixels, end exclusive, that the logits from `first` to `last` can make positive."""
+    scale = full_size / size
+    start = max(0, int(np.floor((first - 0.5) * scale)))
+    end = min(full_size, int(np.ceil((last + 1.5) * scale)) + 1)
+    return start, end
+
+
+def _taps(
+    start: int, end: int, size: int, full_size: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Bilinear taps of pixels `start` to `end`: lower index, upper index, weight of the upper."""
+    scale = np.float32(size / full_size)
+    centres = (np.arange(start, end, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
+    source = np.maximum(centres, np.float32(0))
+    lower = source.astype(np.intp)
+    upper = np.minimum(lower + 1, size - 1)
+    return lower, upper, source - lower.astype(np.float32)
+
+
+def _tighten(crop: BoolMask, x0: int, y0: int) -> tuple[BoolMask, Box]:
+    """Cut empty borders off a crop whose corner is x0, y0."""
+    rows = np.flatnonzero(crop.any(axis=1))
+    if rows.size == 0:
+        return np.zeros((0, 0), np.bool_), EMPTY_BOX
+    columns = np.flatnonzero(crop.any(axis=0))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    tight = np.ascontiguousarray(crop[top:bottom, left:right])
+    return tight, (x0 + left, y0 + top, x0 + right, y0 + bottom)

@@ -1,0 +1,138 @@
+"""The public way in: a network with its weights, from which sessions are made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from streamtrack.clock import SYSTEM_CLOCK, Clock
+from streamtrack.config import ModelConfig, SourceConfig, TrackingConfig
+from streamtrack.frame import FrameResult
+from streamtrack.model.build import LoadedModel, load_model, name_of_checkpoint
+from streamtrack.model.catalog import CATALOG
+from streamtrack.tracking.prompts import Prompt
+from streamtrack.tracking.session import Session
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+LARGE_GRID = 32
+"""On a CPU, from this feature map side on a batch's keys and values outgrow the cache and objects go one by one."""
+
+
+class Tracker:
+    """A network on a device. Sessions made from it share its weights and nothing else."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        self._model = model
+        self.name = model.name
+        """The architecture's name, such as `nano`."""
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        name_or_path: str | os.PathLike[str] = "nano",
+        *,
+        device: Device = "auto",
+        precision: Precision = "auto",
+        image_size: int | None = None,
+        threads: int | None = None,
+    ) -> Tracker:
+        """Load a model of the catalog by name, or a weights file whose architecture is recognised.
+
+        Args:
+            image_size: side of the square that the network sees, a multiple of 32; None: the model's own.
+            threads: CPU threads for the whole process; None leaves torch's own choice.
+        Raises:
+            CheckpointError: unknown model, or weights that are missing, damaged or of no known model.
+            ConfigError: the device is not there, or the image size does not fit.
+        """
+        text = os.fspath(name_or_path)
+        path = Path(text)
+        is_path = text not in CATALOG and (path.suffix in (".pt", ".safetensors") or path.is_file())
+        config = ModelConfig(
+            name=name_of_checkpoint(path) if is_path else text,
+            checkpoint=path if is_path else None,
+            device=device,
+            precision=precision,
+            image_size=image_size,
+            threads=threads,
+        )
+        return cls.from_config(config)
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> Tracker:
+        """Load the model that a config's `model` section names.
+
+        Raises:
+            CheckpointError: unknown model, or weights that are missing, damaged or of another model.
+            ConfigError: the device is not there.
+        """
+        if config.threads is not None:
+            torch.set_num_threads(config.threads)
+        return cls(load_model(config))
+
+    @property
+    def device(self) -> str:
+        """cpu, cuda or mps."""
+        return self._model.network.device.type
+
+    @property
+    def precision(self) -> str:
+        """fp32 or bf16."""
+        return self._model.precision
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square that the network sees, in pixels."""
+        return self._model.network.geometry.image_size
+
+    def new_session(self, config: TrackingConfig | None = None, clock: Clock = SYSTEM_CLOCK) -> Session:
+        """A session without objects for one stream."""
+        network = self._model.network
+        one_by_one = self.device == "cpu" and network.geometry.grid >= LARGE_GRID
+        config = config if config is not None else TrackingConfig()
+        return Session(
+            network,
+            config,
+            clock,
+            max_batch=1 if one_by_one else config.max_objects,
+            autocast=self._autocast,
+        )
+
+    def track(
+        self,
+        source: str | os.PathLike[str],
+        prompts: Sequence[Prompt],
+        config: TrackingConfig | None = None,
+    ) -> Iterator[FrameResult]:
+        """Follow objects through every frame of a file, folder or other source, from its first frame.
+
+        Raises:
+            SourceError: the source cannot be read.
+            PromptError, ShapeError, CapacityError: a prompt does not fit the first frame.
+        """
+        from streamtrack.ingest import iter_frames  # PyAV loads only for those who read video
+
+        session = self.new_session(config)
+        for prompt in prompts:
+            session.add(
+                prompt.object_id,
+                points=prompt.points,
+                labels=prompt.labels,
+                box=prompt.box,
+                mask=prompt.mask,
+                label=prompt.label,
+            )
+        for frame in iter_frames(SourceConfig(url=os.fspath(source), pace="every_frame")):
+            yield session.step(frame)
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self._model.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device, torch.bfloat16)
