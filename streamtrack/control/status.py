@@ -1,0 +1,95 @@
+"""What the doors show of the streams, and who tells them: values, and the protocol that the server
+fulfils."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from streamtrack.control.commands import Executor, ObjectInfo
+from streamtrack.frame import Event
+from streamtrack.mailbox import Mailbox
+
+READY_STATES = frozenset({"online", "connecting", "offline", "ended"})
+"""States in which a stream does what it can: a camera that is off is the camera's fault, and the stream
+waits for it. `loading`, `failed` and `stopped` are not ready."""
+
+
+class LatencyMs(BaseModel):
+    """Capture to publish over the last report, milliseconds; 0 where nothing was tracked."""
+
+    p50: float
+    p95: float
+
+
+class StreamStatus(BaseModel):
+    """One stream at one moment."""
+
+    name: str
+    state: str
+    """loading, connecting, online, offline, ended, failed or stopped."""
+    detail: str = ""
+    """Why it is offline or failed, in one line without credentials; empty otherwise."""
+    source: str
+    """Where frames come from, without credentials."""
+    width_px: int
+    """Of the newest tracked frame; 0 before the first."""
+    height_px: int
+    fps: float
+    """Frames tracked a second over the last report."""
+    latency_ms: LatencyMs
+    dropped: dict[str, int]
+    """Frames dropped since the start, by reason."""
+    model: str
+    """Empty while it is loading."""
+    paused: bool
+    newest_frame_idx: int
+    """-1 before the first."""
+    mean_iou: float | None = None
+    """Of the scene's own objects over the last report, where the source knows the truth."""
+    objects: tuple[ObjectInfo, ...]
+
+
+class Readiness(BaseModel):
+    """Whether every stream does what it can."""
+
+    ready: bool
+    streams: dict[str, str]
+    """The state of each."""
+
+
+class StreamBoard(Executor, Protocol):
+    """Whoever runs the streams: carries out commands, and shows how the streams are."""
+
+    def status(self, stream: str) -> StreamStatus:
+        """One stream at this moment.
+
+        Raises:
+            UnknownStreamError: no such stream.
+        """
+        ...
+
+    def statuses(self) -> Sequence[StreamStatus]:
+        """Every stream, in the order of the config."""
+        ...
+
+    def watch_events(self, stream: str) -> AbstractContextManager[Mailbox[Event]]:
+        """The stream's events from now on, bounded, the newest win; closed when the stream stops.
+
+        Raises:
+            UnknownStreamError: no such stream.
+        """
+        ...
+
+    def metrics(self) -> bytes:
+        """The Prometheus text format."""
+        ...
+
+
+def readiness(statuses: Sequence[StreamStatus]) -> Readiness:
+    """Ready when every stream is in one of READY_STATES."""
+    states = {status.name: status.state for status in statuses}
+    return Readiness(ready=all(state in READY_STATES for state in states.values()), streams=states)

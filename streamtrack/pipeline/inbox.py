@@ -1,0 +1,128 @@
+"""Commands on their way from the event loop to the tracker thread, and the answers on their way back.
+
+Bounded, because a client that sends faster than frames are tracked would otherwise fill the memory with
+clicks that nobody remembers making. A command that is not begun in time is withdrawn: whoever asked has
+been told that it failed, so it must not happen later behind their back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from streamtrack.control.commands import Answer, AnyCommand, StreamOfflineError
+from streamtrack.errors import CapacityError
+
+Outcome = Answer | Exception
+
+FINISH_TIMEOUT_S = 60
+"""A command that was begun ends within a fast-forward over the kept frames; with the largest model on a CPU
+that takes many seconds, and longer than this means that the model hangs."""
+
+
+class Ticket:
+    """One command that waits for its answer."""
+
+    def __init__(self, command: AnyCommand, loop: asyncio.AbstractEventLoop) -> None:
+        self.command = command
+        self.answered: asyncio.Future[Answer] = loop.create_future()
+        self._loop = loop
+
+    def answer(self, outcome: Outcome) -> None:
+        """Give the answer, or the error, to whoever asked; from any thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._set, outcome)
+        except RuntimeError:
+            return  # the loop is closed: nobody waits any more
+
+    def _set(self, outcome: Outcome) -> None:
+        if self.answered.done():
+            return
+        if isinstance(outcome, Exception):
+            self.answered.set_exception(outcome)
+        else:
+            self.answered.set_result(outcome)
+
+
+class CommandInbox:
+    """Commands of one stream, in the order in which they came."""
+
+    def __init__(self, stream: str, capacity: int, wake: Callable[[], None]) -> None:
+        """`wake` is called after each command that came, from the event loop's thread."""
+        self._stream = stream
+        self._capacity = capacity
+        self._wake = wake
+        self._tickets: deque[Ticket] = deque()
+        self._came = threading.Condition()
+        self._closed: StreamOfflineError | None = None
+
+    async def submit(self, command: AnyCommand, timeout_s: float) -> Answer:
+        """The answer to a command, once the tracker thread has carried it out.
+
+        Raises:
+            CapacityError: too many commands wait.
+            StreamOfflineError: the stream is closed, or did not begin within `timeout_s`.
+            StreamTrackError: what carrying it out raised.
+        """
+        ticket = Ticket(command, asyncio.get_running_loop())
+        with self._came:
+            if self._closed is not None:
+                raise self._closed
+            if len(self._tickets) >= self._capacity:
+                raise CapacityError(
+                    f"{self._stream}: {len(self._tickets)} commands wait already, expected fewer than "
+                    f"{self._capacity}"
+                )
+            self._tickets.append(ticket)
+            self._came.notify_all()
+        self._wake()
+        try:
+            await asyncio.wait((ticket.answered,), timeout=timeout_s)
+            if not ticket.answered.done() and self._withdraw(ticket):
+                raise StreamOfflineError(
+                    f"{self._stream}: '{command.op}' was not begun in {timeout_s:g} s, no frame came"
+                )
+            # It was begun: the caller learns what came of it.
+            await asyncio.wait((ticket.answered,), timeout=FINISH_TIMEOUT_S)
+            if not ticket.answered.done():
+                raise StreamOfflineError(
+                    f"{self._stream}: '{command.op}' was begun and has not ended in {FINISH_TIMEOUT_S} s"
+                )
+            return ticket.answered.result()
+        finally:
+            ticket.answered.cancel()  # an answer that comes later finds nobody; no effect on one that came
+
+    def claim(self, may_run: Callable[[AnyCommand], bool]) -> Ticket | None:
+        """The next command, now begun; None where none waits or the next one may not run yet."""
+        with self._came:
+            while self._tickets and self._tickets[0].answered.cancelled():
+                self._tickets.popleft()  # whoever asked went away
+            if not self._tickets or not may_run(self._tickets[0].command):
+                return None
+            return self._tickets.popleft()
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until a command came, at most `timeout_s`."""
+        with self._came:
+            if not self._tickets and self._closed is None:
+                self._came.wait(timeout_s)
+
+    def close(self, reason: str) -> None:
+        """Answer everything that waits, and everything that will come, with a StreamOfflineError."""
+        with self._came:
+            if self._closed is None:
+                self._closed = StreamOfflineError(f"{self._stream}: {reason}")
+            tickets, self._tickets = self._tickets, deque()
+            self._came.notify_all()
+        for ticket in tickets:
+            ticket.answer(StreamOfflineError(f"{self._stream}: {reason}"))
+
+    def _withdraw(self, ticket: Ticket) -> bool:
+        with self._came:
+            try:
+                self._tickets.remove(ticket)
+            except ValueError:
+                return False
+            return True

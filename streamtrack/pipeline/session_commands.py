@@ -1,0 +1,210 @@
+"""What each command does to a session. Runs in the tracker thread, between two frames; knows no thread and
+no socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from streamtrack.config import PromptConfig
+from streamtrack.control.commands import (
+    AddCommand,
+    Answer,
+    AnyCommand,
+    CorrectCommand,
+    LabelCommand,
+    ListCommand,
+    ObjectInfo,
+    PauseCommand,
+    PromptCommand,
+    RemoveCommand,
+    ResumeCommand,
+    StreamOfflineError,
+    UnknownObjectError,
+)
+from streamtrack.errors import CapacityError, PublishError, ShapeError
+from streamtrack.frame import BoolMask, Frame, FrameResult
+from streamtrack.publish.mask_codec import decode_rle
+from streamtrack.tracking import Session
+
+MAX_OBJECT_ID = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a command did."""
+
+    answer: Answer
+    result: FrameResult | None = None
+    """The newest frame's masks as they are now; None where the command changed none."""
+
+
+@dataclass(slots=True)
+class SessionCommands:
+    """Carries out commands on one session."""
+
+    stream: str
+    session: Session
+    added_at: Mapping[int, int] = field(default_factory=dict)
+    """Tracked frame of each followed object's first prompt. Replaced, never written into: others read it."""
+    _highest_id: int = 0
+
+    def prompt_first_frame(self, prompt: PromptConfig) -> None:
+        """Prompt the frame that is tracked next, the stream's first.
+
+        Raises:
+            PromptError, CapacityError: it does not fit the session. What does not fit the frame shows in
+            `step`.
+        """
+        # Ids that start a stream are taken even where the prompt turns out not to fit.
+        self.session.add(
+            prompt.object_id,
+            points=prompt.points or None,
+            labels=prompt.labels,
+            box=prompt.box,
+            label=prompt.label,
+        )
+        self._highest_id = max(self._highest_id, prompt.object_id)
+
+    def apply(self, command: AnyCommand, newest: FrameResult | None) -> Applied:
+        """Carry out one command.
+
+        Args:
+            newest: the newest tracked frame; prompts without `at_frame` apply to it at once, so that an
+                operator sees at once what a click did, also where the stream is slow, paused or offline.
+        Raises:
+            UnknownObjectError, PromptError, ShapeError, CapacityError: it does not fit.
+            StreamOfflineError: it needs a frame and there is none.
+        """
+        newest_idx = -1 if newest is None else newest.frame_idx
+        match command:
+            case AddCommand():
+                return self._add(command, self._need(newest))
+            case CorrectCommand():
+                return self._correct(command, self._need(newest))
+            case RemoveCommand():
+                self._check_followed(command.object_id)
+                self.session.remove(command.object_id)
+                self.refresh()
+                result = None if newest is None else without_object(newest, command.object_id)
+                return Applied(self._answer(command, newest_idx, command.object_id), result)
+            case LabelCommand():
+                self._check_followed(command.object_id)
+                self.session.set_label(command.object_id, command.label)
+                result = None if newest is None else with_label(newest, command.object_id, command.label)
+                return Applied(self._answer(command, newest_idx, command.object_id), result)
+            case ListCommand():
+                objects = list_objects(newest, self.added_at)
+                return Applied(self._answer(command, newest_idx).model_copy(update={"objects": objects}))
+            case PauseCommand() | ResumeCommand():
+                return Applied(self._answer(command, newest_idx))
+            case _:
+                assert_never(command)
+
+    def refresh(self) -> None:
+        """Read anew which objects are followed; after the first frame, whose prompts may not all have
+        fitted."""
+        session = self.session
+        self.added_at = {object_id: session.first_frame_of(object_id) for object_id in session.object_ids}
+
+    def _add(self, command: AddCommand, newest: FrameResult) -> Applied:
+        object_id = self._next_id() if command.object_id is None else command.object_id
+        at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
+        mask = self._mask_of(command, newest.frame)
+        self.session.add(
+            object_id,
+            points=command.points or None,
+            labels=command.labels,
+            box=command.box,
+            mask=mask,
+            label=command.label,
+            at_frame=at_frame,
+        )
+        self._highest_id = max(self._highest_id, object_id)
+        self.refresh()
+        return Applied(self._answer(command, at_frame, object_id), self.session.result())
+
+    def _correct(self, command: CorrectCommand, newest: FrameResult) -> Applied:
+        self._check_followed(command.object_id)
+        at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
+        self.session.correct(
+            command.object_id,
+            points=command.points or None,
+            labels=command.labels,
+            box=command.box,
+            mask=self._mask_of(command, newest.frame),
+            at_frame=at_frame,
+        )
+        return Applied(self._answer(command, at_frame, command.object_id), self.session.result())
+
+    def _need(self, newest: FrameResult | None) -> FrameResult:
+        if newest is None:
+            raise StreamOfflineError(
+                f"{self.stream}: no frame was tracked yet, expected the source to deliver one"
+            )
+        return newest
+
+    def _check_followed(self, object_id: int) -> None:
+        if object_id not in self.session.object_ids:
+            raise UnknownObjectError(self.stream, object_id, self.session.object_ids)
+
+    def _mask_of(self, command: PromptCommand, frame: Frame) -> BoolMask | None:
+        if command.mask is None:
+            return None
+        expected = (frame.height_px, frame.width_px)
+        # Before decoding: a claim of 16384 x 16384 would cost 268 MB.
+        if command.mask.size != expected:
+            raise ShapeError(
+                f"{self.stream}: mask has size {list(command.mask.size)}, expected {list(expected)}"
+            )
+        try:
+            return decode_rle(command.mask.counts.encode(), expected)
+        except PublishError as error:
+            raise ShapeError(f"{self.stream}: mask.counts: {error}") from error
+
+    def _next_id(self) -> int:
+        # An id that was ever used is not given again: a subscriber that missed the removal would mix the
+        # two up.
+        if self._highest_id >= MAX_OBJECT_ID:
+            raise CapacityError(
+                f"{self.stream}: object_id {MAX_OBJECT_ID} is used up, expected one to be named"
+            )
+        return self._highest_id + 1
+
+    def _answer(self, command: AnyCommand, frame_idx: int, object_id: int | None = None) -> Answer:
+        return Answer(stream=self.stream, op=command.op, frame_idx=frame_idx, object_id=object_id)
+
+
+def without_object(result: FrameResult, object_id: int) -> FrameResult:
+    """The same frame without one object and without its events."""
+    objects = {known: mask for known, mask in result.objects.items() if known != object_id}
+    return replace(result, objects=objects, events=())
+
+
+def with_label(result: FrameResult, object_id: int, label: str) -> FrameResult:
+    """The same frame with one object called something else, without its events."""
+    objects = {
+        known: replace(mask, label=label) if known == object_id else mask
+        for known, mask in result.objects.items()
+    }
+    return replace(result, objects=objects, events=())
+
+
+def list_objects(newest: FrameResult | None, added_at: Mapping[int, int]) -> tuple[ObjectInfo, ...]:
+    """Every followed object as of the newest tracked frame."""
+    if newest is None:
+        return ()
+    return tuple(
+        ObjectInfo(
+            object_id=mask.object_id,
+            label=mask.label,
+            state=mask.state.value,
+            object_score=mask.object_score,
+            iou_score=mask.iou_score,
+            box=mask.box,
+            area_px=mask.area_px,
+            added_at_frame=added_at.get(mask.object_id, -1),
+        )
+        for mask in newest.objects.values()
+    )
