@@ -179,8 +179,8 @@ class ZmqConfig(Section):
     encoding: Literal["coco_rle", "bits_zstd"] = "coco_rle"
     high_water_mark: int = Field(4, ge=1, le=1000)
     """Messages kept for a subscriber that does not read; older ones are dropped."""
-    socket_buffer_bytes: int = Field(65_536, ge=4096)
-    """SNDBUF: small on purpose, stale masks would wait in it."""
+    socket_buffer_bytes: int = Field(4_096, ge=4096)
+    """SNDBUF: small on purpose, stale masks would wait in it. Raise it for masks of 100 kB and more."""
     curve: CurveConfig | None = None
     """Keys that every socket then asks for."""
     allow_open: bool = False

@@ -54,13 +54,17 @@ class Telemetry:
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self.registry = CollectorRegistry()
         self.clock = clock
+        self._lock = threading.Lock()
+        self._streams: dict[str, StreamTelemetry] = {}
         r = self.registry
         self.frames_in = Counter("streamtrack_frames_in", "Frames decoded", ["stream"], registry=r)
         self.frames_tracked = Counter("streamtrack_frames_tracked", "Frames tracked", ["stream"], registry=r)
         self.frames_dropped = Counter(
             "streamtrack_frames_dropped", "Frames dropped, by reason", ["stream", "reason"], registry=r
         )
-        self.reconnects = Counter("streamtrack_reconnects", "Times the source came back", ["stream"], registry=r)
+        self.reconnects = Counter(
+            "streamtrack_reconnects", "Times the source came back", ["stream"], registry=r
+        )
         self.fallbacks = Counter(
             "streamtrack_fallbacks", "Times a slower or poorer way was taken", ["stream", "what"], registry=r
         )
@@ -71,16 +75,23 @@ class Telemetry:
             buckets=LATENCY_BUCKETS_S,
             registry=r,
         )
-        self.viewers = Gauge("streamtrack_viewers", "WebRTC and MJPEG viewers", ["stream", "kind"], registry=r)
+        self.viewers = Gauge(
+            "streamtrack_viewers", "WebRTC and MJPEG viewers", ["stream", "kind"], registry=r
+        )
         self.objects = Gauge("streamtrack_objects", "Objects followed", ["stream"], registry=r)
         self.tracker_bytes = Gauge(
             "streamtrack_tracker_bytes", "Bytes of the session's own tensors", ["stream"], registry=r
         )
-        self.online = Gauge("streamtrack_source_online", "1 while the source delivers frames", ["stream"], registry=r)
+        self.online = Gauge(
+            "streamtrack_source_online", "1 while the source delivers frames", ["stream"], registry=r
+        )
 
     def stream(self, name: str) -> StreamTelemetry:
-        """The writer of one stream."""
-        return StreamTelemetry(name, self)
+        """The writer of one stream; the same at each call, so that every stage counts into one report."""
+        with self._lock:
+            if name not in self._streams:
+                self._streams[name] = StreamTelemetry(name, self)
+            return self._streams[name]
 
     def expose(self) -> bytes:
         """The Prometheus text format."""
