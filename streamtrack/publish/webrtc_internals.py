@@ -1,0 +1,54 @@
+"""What we need of aiortc that it has no public door for. Every reach into its insides is here, and each one is checked.
+
+Tests play the stream and fail when an aiortc of another make breaks one of these; at run time the message names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from streamtrack.errors import PublishError
+
+LOOPBACK = "127.0.0.1"
+
+
+def on_keyframe_request(sender: Any, callback: Callable[[], None]) -> None:
+    """Have `callback` called whenever the viewer sends PLI or FIR.
+
+    aiortc keeps such a request for its own encoder, which a track of ready-made packets never uses.
+    """
+    _attribute(sender, "_send_keyframe")
+    sender._send_keyframe = callback
+
+
+def last_rtp_timestamp(sender: Any) -> int:
+    """The RTP timestamp of the last packet that the sender sent, 0 to 2**32 - 1.
+
+    Each sender adds a random origin to the pts it is given (RFC 3550, section 5.1) and tells nobody.
+    """
+    return int(_attribute(sender, "_RTCRtpSender__rtp_timestamp"))
+
+
+def offer_host_addresses(transceiver: Any, addresses: Sequence[str]) -> None:
+    """Gather ICE candidates on these addresses, or where there are none given, on those of this machine.
+
+    A machine without a network offers its loopback address.
+    """
+    connection = _attribute(transceiver.receiver.transport.transport.iceGatherer, "_connection")
+    chosen = list(addresses)
+    gather = _attribute(connection, "get_component_candidates")
+
+    def gather_on_chosen(*, component: int, addresses: Sequence[str]) -> Any:
+        return gather(component=component, addresses=chosen or list(addresses) or [LOOPBACK])
+
+    connection.get_component_candidates = gather_on_chosen
+
+
+def _attribute(owner: Any, name: str) -> Any:
+    try:
+        return getattr(owner, name)
+    except AttributeError:
+        made_by = f"aiortc {version('aiortc')}, aioice {version('aioice')}"
+        raise PublishError(f"{made_by}: {type(owner).__name__} has no {name}, expected aiortc 1.16") from None
