@@ -1,1 +1,24 @@
-"""Cameras, files and synthetic scenes: from a URL to stamped frames."""
+"""Where frames come from: cameras, recordings, folders, webcams, synthetic scenes."""
+
+from streamtrack.ingest.decoder import SourceLostError, StreamInfo
+from streamtrack.ingest.ingest import Ingest, SourceState
+from streamtrack.ingest.reader import FrameReader, iter_frames
+from streamtrack.ingest.redact import redact_url
+from streamtrack.ingest.source import SourceKind, SourceSpec, resolve_source
+from streamtrack.ingest.synthetic import Scene, make_scene, prompts_from_masks
+
+__all__ = [
+    "FrameReader",
+    "Ingest",
+    "Scene",
+    "SourceKind",
+    "SourceLostError",
+    "SourceSpec",
+    "SourceState",
+    "StreamInfo",
+    "iter_frames",
+    "make_scene",
+    "prompts_from_masks",
+    "redact_url",
+    "resolve_source",
+]

@@ -1,0 +1,254 @@
+"""The thread that owns a source: it opens, reads, stamps, paces, hands over, and comes back after a loss."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from enum import StrEnum
+
+from streamtrack.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK, Clock
+from streamtrack.config import SourceConfig
+from streamtrack.errors import SourceError
+from streamtrack.frame import Frame
+from streamtrack.ingest.backoff import backoff_delay_ms
+from streamtrack.ingest.decoder import EndOfStream, Picture, Skipped
+from streamtrack.ingest.open_decoder import prepare_source
+from streamtrack.ingest.pacing import Pacer
+from streamtrack.mailbox import Mailbox
+from streamtrack.telemetry import StreamTelemetry
+
+ROOM_POLL_S = 0.2
+"""How often a source that waits for room in the mailbox looks whether it shall stop."""
+
+logger = logging.getLogger(__name__)
+
+
+class SourceState(StrEnum):
+    """What a source does at this moment."""
+
+    CONNECTING = "connecting"
+    """Before the first frame, while the first try lasts."""
+    ONLINE = "online"
+    """Frames come."""
+    OFFLINE = "offline"
+    """It was lost, or was never there, and is tried again."""
+    ENDED = "ended"
+    """A recording came to its end."""
+    FAILED = "failed"
+    """It can never work; `last_error` says why."""
+    STOPPED = "stopped"
+    """`stop` was called."""
+
+
+FINAL_STATES = frozenset({SourceState.ENDED, SourceState.FAILED, SourceState.STOPPED})
+
+
+class Ingest:
+    """Delivers the frames of one source into a mailbox, from a thread of its own."""
+
+    def __init__(
+        self,
+        config: SourceConfig,
+        mailbox: Mailbox[Frame],
+        telemetry: StreamTelemetry,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        """Check the source without starting.
+
+        Raises:
+            SourceError: it can never work: unknown scheme, missing file, not a video.
+        """
+        self._config = config
+        self._mailbox = mailbox
+        self._telemetry = telemetry
+        self._clock = clock
+        self.spec, self.scene, self._decoder = prepare_source(config)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._state = SourceState.CONNECTING
+        self._last_error: str | None = None
+        # The rest belongs to the thread.
+        self._random = random.Random()
+        self._pacer = Pacer()
+        self._seq = 0
+        self._failures = 0
+        self._gap = False
+        self._gap_was_put = False
+
+    @property
+    def state(self) -> SourceState:
+        """What the source does at this moment; any thread may ask."""
+        with self._lock:
+            return self._state
+
+    @property
+    def last_error(self) -> str | None:
+        """The newest trouble in one line, without credentials; None once frames come (again)."""
+        with self._lock:
+            return self._last_error
+
+    def start(self) -> None:
+        """Start the thread and return at once. Once in a lifetime."""
+        if self._thread is not None:
+            raise RuntimeError("this Ingest was started before")
+        self._telemetry.set_online(False)
+        # A daemon, so that a FFmpeg that hangs in a call cannot keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name=f"ingest-{self._telemetry.name}", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """Stop and wait for the thread, `timeout_s` at most. Does nothing the second time.
+
+        A thread that sits in a call of FFmpeg cannot be interrupted, and its container must not be closed under it: it is
+        left behind, and closes the container itself as soon as the call's own time limit lets it go.
+        """
+        self._stopping.set()
+        self._mailbox.close()
+        self._finish(SourceState.STOPPED)
+        if self._thread is None:
+            return
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            self._telemetry.fell_back("ingest_left_behind")
+            logger.warning("%s: still in a call to FFmpeg, which ends by its own time limit", self._name)
+
+    @property
+    def _name(self) -> str:
+        return f"stream {self._telemetry.name}, source {self.spec.redacted_url}"
+
+    def _run(self) -> None:
+        try:
+            self._deliver_until_final()
+        except Exception as error:  # whatever it was, the stream must learn that no frame will come
+            logger.exception("%s: failed", self._name)
+            self._finish(SourceState.FAILED, f"{type(error).__name__} in the ingest thread, see the log")
+        finally:
+            self._decoder.close()
+            self._telemetry.set_online(False)
+            self._mailbox.close()
+
+    def _deliver_until_final(self) -> None:
+        while not self._stopping.is_set():
+            seq_before = self._seq
+            try:
+                self._deliver_once()
+            except SourceError as error:
+                self._decoder.close()
+                if not self.spec.live:
+                    self._finish(SourceState.FAILED, str(error))
+                    return
+                # Of a live source even a stream without video may pass: a camera that boots, a server without input.
+                self._wait_before_retry(str(error))
+                continue
+            if self._stopping.is_set():
+                return
+            if self._seq == seq_before:
+                self._finish(
+                    SourceState.FAILED, f"source {self.spec.redacted_url}: no picture can be decoded"
+                )
+                return
+            if not self._config.loop:
+                self._finish(SourceState.ENDED)
+                return
+            self._mark_gap()
+
+    def _deliver_once(self) -> None:
+        """Open the source and deliver until a recording ends or we shall stop."""
+        info = self._decoder.open()
+        logger.info("%s: %s, %dx%d", self._name, info.codec, info.width_px, info.height_px)
+        pacer = Pacer() if info.needs_pacing and self.spec.pace == "newest" else None
+        frame_ns = round(NS_PER_S / info.fps) if info.fps else 0
+        media_ns = 0
+        while not self._stopping.is_set():
+            outcome = self._decoder.read()
+            if isinstance(outcome, EndOfStream):
+                return
+            if isinstance(outcome, Skipped):
+                self._telemetry.dropped(outcome.reason, outcome.count)
+                continue
+            if pacer is not None:
+                known = outcome.pts is not None
+                media_ns = int(outcome.pts * outcome.time_base * NS_PER_S) if known else media_ns + frame_ns
+                self._stopping.wait(pacer.wait_ns(media_ns, self._clock.monotonic_ns()) / NS_PER_S)
+            self._deliver(outcome)
+
+    def _deliver(self, picture: Picture) -> None:
+        """Stamp a picture and hand it over."""
+        gap_before = self._next_is_after_gap()
+        frame = Frame(
+            image=picture.image,
+            seq=self._seq,
+            pts=picture.pts,
+            time_base=picture.time_base,
+            capture_monotonic_ns=self._clock.monotonic_ns(),
+            capture_wall_ns=self._clock.wall_ns(),
+            gap_before=gap_before,
+            ground_truth=picture.ground_truth,
+        )
+        self._seq += 1
+        self._telemetry.frame_in()
+        if self.state is not SourceState.ONLINE:
+            self._come_online()
+        if self.spec.pace == "newest":
+            if self._mailbox.put(frame) is not None and not self._stopping.is_set():
+                self._telemetry.dropped("superseded")
+            return
+        while not self._stopping.is_set() and not self._mailbox.put_wait(frame, ROOM_POLL_S):
+            pass
+
+    def _mark_gap(self) -> None:
+        self._gap, self._gap_was_put = True, False
+
+    def _next_is_after_gap(self) -> bool:
+        """Whether the next frame carries the mark of a gap.
+
+        A frame that waits in the mailbox may be pushed out, and its mark with it. So the mark is repeated until a marked
+        frame was taken for sure; a consumer that sees it twice loses nothing.
+        """
+        if self._gap_was_put and (self.spec.pace == "every_frame" or self._mailbox.statistics().held == 0):
+            self._gap = False
+        self._gap_was_put = self._gap
+        return self._gap
+
+    def _come_online(self) -> None:
+        if self._failures:
+            logger.info("%s: frames come after %d failed tries", self._name, self._failures)
+            if self._seq > 1:
+                self._telemetry.reconnected()
+        self._failures = 0
+        with self._lock:
+            if self._state in FINAL_STATES:
+                return
+            self._state, self._last_error = SourceState.ONLINE, None
+        self._telemetry.set_online(True)
+
+    def _wait_before_retry(self, why: str) -> None:
+        """Go offline and sit out the backoff, or until we shall stop."""
+        self._failures += 1
+        if self._seq:
+            self._mark_gap()
+        delay_ms = backoff_delay_ms(self._config.reconnect, self._failures, self._random.random())
+        with self._lock:
+            if self._state in FINAL_STATES:
+                return
+            is_news = self._state is not SourceState.OFFLINE or why != self._last_error
+            self._state, self._last_error = SourceState.OFFLINE, why
+        self._telemetry.set_online(False)
+        level = logging.WARNING if is_news else logging.DEBUG
+        logger.log(level, "stream %s: %s; next try in %.1f s", self._telemetry.name, why, delay_ms / 1000)
+        self._stopping.wait(delay_ms * NS_PER_MS / NS_PER_S)
+
+    def _finish(self, state: SourceState, error: str | None = None) -> None:
+        """Enter a final state; the first one stays."""
+        with self._lock:
+            if self._state in FINAL_STATES:
+                return
+            self._state = state
+            if error is not None:
+                self._last_error = error
+        if error is not None:
+            logger.error("stream %s: %s", self._telemetry.name, error)
+        else:
+            logger.info("%s: %s", self._name, state)

@@ -1,0 +1,79 @@
+"""Every frame of a source in the caller's thread: what offline work reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from types import TracebackType
+from typing import Self
+
+from streamtrack.clock import SYSTEM_CLOCK, Clock
+from streamtrack.config import SourceConfig
+from streamtrack.frame import Frame
+from streamtrack.ingest.decoder import EndOfStream, Skipped, StreamInfo
+from streamtrack.ingest.open_decoder import prepare_source
+
+
+class FrameReader:
+    """An open source: iterate over it once, use it as a context manager.
+
+    Nothing is paced, dropped or tried again: frames come as fast as they are asked for, and `config.loop` is not followed.
+    """
+
+    def __init__(self, config: SourceConfig, clock: Clock = SYSTEM_CLOCK) -> None:
+        """Open the source.
+
+        Raises:
+            SourceError: it cannot be opened or holds no video.
+        """
+        self._clock = clock
+        self.spec, self.scene, self._decoder = prepare_source(config)
+        self.dropped: Counter[str] = Counter()
+        """Packets and pictures that could not be used, by reason."""
+        self.info: StreamInfo = self._decoder.open()
+        """Size, frame rate and number of frames, where known."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames with `seq` from 0, until the recording ends.
+
+        Raises:
+            SourceLostError: the source broke off.
+        """
+        seq = 0
+        while not isinstance(outcome := self._decoder.read(), EndOfStream):
+            if isinstance(outcome, Skipped):
+                self.dropped[outcome.reason] += outcome.count
+                continue
+            yield Frame(
+                image=outcome.image,
+                seq=seq,
+                pts=outcome.pts,
+                time_base=outcome.time_base,
+                capture_monotonic_ns=self._clock.monotonic_ns(),
+                capture_wall_ns=self._clock.wall_ns(),
+                ground_truth=outcome.ground_truth,
+            )
+            seq += 1
+
+    def close(self) -> None:
+        """Close the source, from the thread that read it."""
+        self._decoder.close()
+
+
+def iter_frames(config: SourceConfig, clock: Clock = SYSTEM_CLOCK) -> Iterator[Frame]:
+    """Every frame of a source; it is closed when the iterator ends or is dropped.
+
+    Raises:
+        SourceError: at the first frame where it cannot be opened, later where it breaks off.
+    """
+    with closing(FrameReader(config, clock)) as reader:
+        yield from reader

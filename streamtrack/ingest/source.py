@@ -1,0 +1,212 @@
+"""A source's URL as the user wrote it, turned into what FFmpeg (or a folder, or a scene) has to be asked."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from streamtrack.config import SourceConfig
+from streamtrack.errors import SourceError
+from streamtrack.ingest.redact import redact_url
+
+US_PER_MS = 1000
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+RECORDING_SUFFIXES = (
+    ".mp4",
+    ".m4v",
+    ".mov",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".mpg",
+    ".mpeg",
+    ".flv",
+    ".ogv",
+    ".wmv",
+)
+EXPECTED = "expected rtsp://, http://, a video file, a folder of frames, webcam:0 or synthetic:demo"
+
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):")
+"""Two characters at least: C:\\clip.mp4 is a path."""
+
+
+class SourceKind(StrEnum):
+    """What kind of source a URL names."""
+
+    RTSP = "rtsp"
+    HTTP = "http"
+    FILE = "file"
+    FOLDER = "folder"
+    WEBCAM = "webcam"
+    SYNTHETIC = "synthetic"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """Everything that a decoder has to know of a source."""
+
+    kind: SourceKind
+    url: str = field(repr=False)
+    """What is opened; may hold credentials, so it is left out of the repr."""
+    redacted_url: str
+    """The same for people: logs, errors, answers."""
+    options: dict[str, str] = field(default_factory=dict)
+    """FFmpeg options."""
+    format: str | None = None
+    """FFmpeg's input format where it cannot be guessed."""
+    live: bool = False
+    """True where time goes on without us: its end is a loss, and it is connected to again for ever."""
+    pace: Literal["newest", "every_frame"] = "newest"
+    """newest: frames keep their clock and the newest wins; every_frame: the source waits for its consumer."""
+
+
+def resolve_source(config: SourceConfig, platform: str = sys.platform) -> SourceSpec:
+    """Say what a source's URL means, without connecting to anything.
+
+    Args:
+        platform: as `sys.platform`; decides how a webcam is asked for.
+    Raises:
+        SourceError: unknown scheme, missing file, empty folder, unknown scene, a URL without a host.
+    """
+    url = config.url.strip()
+    match = _SCHEME.match(url)
+    scheme = match.group(1).lower() if match else ""
+    if scheme in _RESOLVERS:
+        return _RESOLVERS[scheme](config, url, platform)
+    if scheme and not Path(url).exists():
+        raise SourceError(f"source {redact_url(url)}: unknown scheme {scheme!r}, {EXPECTED}")
+    return _path(config, Path(url).expanduser())
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key under which frame2 comes before frame10, whatever the number of digits."""
+    parts = re.findall(r"\d+|\D+", name.lower())
+    return tuple((0, int(p), "") if p.isascii() and p.isdigit() else (1, 0, p) for p in parts)
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The pictures of a folder in natural order; hidden files are left out."""
+    files = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
+    return sorted(files, key=lambda p: (natural_key(p.name), p.name))
+
+
+def _rtsp(config: SourceConfig, url: str, platform: str) -> SourceSpec:
+    _check_host(url)
+    options = {
+        "rtsp_transport": config.rtsp_transport,
+        "allowed_media_types": "video",
+        "fflags": "nobuffer+discardcorrupt",
+        "flags": "low_delay",
+        # Enough for the parameter sets of any camera; the default of 5 MB and 5 s would be paid in start-up time.
+        "probesize": "500000",
+        "analyzeduration": "500000",
+        "timeout": str(config.read_timeout_ms * US_PER_MS),
+    }
+    if config.rtsp_transport == "udp":
+        options["reorder_queue_size"] = "64"
+        options["buffer_size"] = "1048576"
+    return SourceSpec(
+        SourceKind.RTSP, url, redact_url(url), options, "rtsp", live=True, pace=_pace(config, "newest")
+    )
+
+
+def _http(config: SourceConfig, url: str, platform: str) -> SourceSpec:
+    _check_host(url)
+    recording = urlsplit(url).path.lower().endswith(RECORDING_SUFFIXES)
+    timeout_us = str(config.read_timeout_ms * US_PER_MS)
+    options = {
+        # A playlist must not be able to make us read local files.
+        "protocol_whitelist": "http,https,tcp,tls,crypto,httpproxy,data",
+        "timeout": timeout_us,
+        "rw_timeout": timeout_us,
+    }
+    if recording:
+        # A dropped connection goes on where it was, by a range request.
+        options |= {"reconnect": "1", "reconnect_delay_max": str(max(1, config.read_timeout_ms // 1000))}
+    else:
+        options |= {"fflags": "nobuffer+discardcorrupt", "flags": "low_delay"}
+        options |= {"probesize": "500000", "analyzeduration": "500000"}
+    pace = _pace(config, "every_frame" if recording else "newest")
+    return SourceSpec(SourceKind.HTTP, url, redact_url(url), options, live=not recording, pace=pace)
+
+
+def _webcam(config: SourceConfig, url: str, platform: str) -> SourceSpec:
+    device = url.partition(":")[2].removeprefix("//")
+    if not device:
+        raise SourceError(f"source {url}: no device, expected webcam:0, or webcam: and the device's name")
+    options = {"framerate": f"{config.fps:g}"} if config.fps is not None else {}
+    options["fflags"] = "nobuffer"
+    if platform == "darwin":
+        input_format, name = "avfoundation", f"{device}:none"
+        options.setdefault("framerate", "30")  # the default of 29.97 is refused by many of Apple's cameras
+    elif platform == "win32":
+        input_format, name = "dshow", device if device.isdigit() else f"video={device}"
+    else:
+        input_format, name = "v4l2", f"/dev/video{device}" if device.isdigit() else device
+    pace = _pace(config, "newest")
+    return SourceSpec(SourceKind.WEBCAM, name, url, options, input_format, live=True, pace=pace)
+
+
+def _synthetic(config: SourceConfig, url: str, platform: str) -> SourceSpec:
+    from streamtrack.ingest.synthetic import parse_scene_name  # noqa: E501
+
+    parse_scene_name(url.partition(":")[2].removeprefix("//"))
+    return SourceSpec(SourceKind.SYNTHETIC, url, url, pace=_pace(config, "newest"))
+
+
+def _file_url(config: SourceConfig, url: str, platform: str) -> SourceSpec:
+    return _path(config, Path(unquote(urlsplit(url).path)))
+
+
+def _path(config: SourceConfig, path: Path) -> SourceSpec:
+    pace = _pace(config, "every_frame")
+    if path.is_dir():
+        if not list_images(path):
+            raise SourceError(
+                f"source {path}: a folder without frames, expected {', '.join(IMAGE_SUFFIXES)} files"
+            )
+        return SourceSpec(SourceKind.FOLDER, str(path), str(path), pace=pace)
+    if not path.is_file():
+        problem = "is no file" if path.exists() else "no such file"
+        raise SourceError(f"source {path}: {problem}, {EXPECTED}")
+    if path.stat().st_size == 0:
+        raise SourceError(f"source {path}: the file is empty, expected a video")
+    # The prefix keeps FFmpeg from reading a scheme into a file's name; the list, a playlist from opening connections.
+    options = {"protocol_whitelist": "file,crypto,data"}
+    return SourceSpec(SourceKind.FILE, f"file:{path}", str(path), options, pace=pace)
+
+
+def _pace(
+    config: SourceConfig, default: Literal["newest", "every_frame"]
+) -> Literal["newest", "every_frame"]:
+    return default if config.pace == "auto" else config.pace
+
+
+def _check_host(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        # The text of the error may quote the port, which for user:pass/word@host is part of the password.
+        raise SourceError(
+            f"source {redact_url(url)}: not a valid URL, expected scheme://host:port/path"
+        ) from error
+    if not host:
+        raise SourceError(f"source {redact_url(url)}: no host, expected scheme://host:port/path")
+
+
+_RESOLVERS: dict[str, Callable[[SourceConfig, str, str], SourceSpec]] = {
+    "rtsp": _rtsp,
+    "rtsps": _rtsp,
+    "http": _http,
+    "https": _http,
+    "webcam": _webcam,
+    "synthetic": _synthetic,
+    "file": _file_url,
+}
