@@ -164,11 +164,12 @@ class PartFile:
 
 def digest_of(file: FileIO, limit_bytes: int) -> tuple[Digest, int]:
     """Digest and length of what is there; emptied first where it is longer than the whole file can be."""
-    if file.seek(0, os.SEEK_END) > limit_bytes:
-        file.truncate(0)
+    size = file.seek(0, os.SEEK_END)
+    if size > limit_bytes:
+        size = file.truncate(0)
     file.seek(0)
     digest, length = hashlib.sha256(), 0
-    while chunk := file.read(_CHUNK_BYTES):
+    while length < size and (chunk := file.read(min(_CHUNK_BYTES, size - length))):
         digest.update(chunk)
         length += len(chunk)
     return digest, length

@@ -1,0 +1,1 @@
+"""Mirrors streamtrack/; tests use real parts: sockets, servers, a browser."""

@@ -1,0 +1,84 @@
+"""What every test shares: few threads, and a reason wherever something of this machine is missing."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+
+import hypothesis
+import pytest
+
+# Before anything imports torch: tests share two cores with the servers and browsers that they start, and
+# OpenMP's spinning threads would take turns from them.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+hypothesis.settings.register_profile(
+    "shared-machine", deadline=None
+)  # a busy neighbour is no defect of the code
+hypothesis.settings.load_profile("shared-machine")
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+RTSP_SERVER_IMPORTS = """
+import gi
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import Gst, GstRtspServer
+Gst.init(None)
+elements = ("x264enc", "rtph264pay", "qtdemux", "h264parse")
+missing = [name for name in elements if not Gst.ElementFactory.find(name)]
+raise SystemExit(f"no {' '.join(missing)}" if missing else None)
+"""
+
+
+def find_browser() -> str | None:
+    """Path of a Chromium; None where there is none."""
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip with a reason what this machine cannot run, or fail where the run has promised to have it."""
+    if item.get_closest_marker("needs_cuda") and not _has_cuda():
+        _miss("no CUDA device", required=os.environ.get("STREAMTRACK_REQUIRE_CUDA") == "1")
+    if item.get_closest_marker("browser") and find_browser() is None:
+        _miss(f"none of {', '.join(BROWSERS)} is installed", required=_in_ci())
+    if item.get_closest_marker("rtsp") and (reason := _rtsp_server_misses()):
+        _miss(reason, required=_in_ci())
+
+
+def _miss(reason: str, *, required: bool) -> None:
+    if required:
+        pytest.fail(f"{reason}, and this run requires it", pytrace=False)
+    pytest.skip(reason)
+
+
+def _in_ci() -> bool:
+    return os.environ.get("CI", "").lower() in ("1", "true")
+
+
+@functools.cache
+def _has_cuda() -> bool:
+    import torch  # seconds to import: only for those who ask
+
+    return torch.cuda.is_available()
+
+
+@functools.cache
+def _rtsp_server_misses() -> str | None:
+    """Why no GStreamer RTSP server can start; Debian's bindings live in the system's Python, not in .venv."""
+    try:
+        probe = subprocess.run(
+            ["/usr/bin/python3", "-c", RTSP_SERVER_IMPORTS],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"GStreamer's RTSP server cannot start: {error}"
+    if probe.returncode == 0:
+        return None
+    return f"GStreamer's RTSP server cannot start: {probe.stderr.strip().splitlines()[-1]}"
