@@ -12,12 +12,15 @@ import contextlib
 import logging
 import struct
 import threading
+from typing import TYPE_CHECKING
 
 import zmq
 from zmq.utils import z85
 
-from streamtrack.config import CurveConfig
 from streamtrack.errors import ConfigError, PublishError
+
+if TYPE_CHECKING:  # pydantic and YAML: the client, which checks its keys here, needs neither
+    from streamtrack.config import CurveConfig
 
 ZAP_ENDPOINT = "inproc://zeromq.zap.01"
 ZAP_DOMAIN = b"streamtrack"

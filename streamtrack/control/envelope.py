@@ -1,0 +1,194 @@
+"""How a command and its answer travel over ZeroMQ: one msgpack or JSON map each way. Pure, and light to
+import.
+
+    request   {"op": "add", "stream": "cam1", "points": [[210, 350]], "request_id": 7}
+    answer    {"ok": true,  "request_id": 7, "answer": {"stream": "cam1", "op": "add", "frame_idx": 412, ...}}
+    refusal   {"ok": false, "request_id": 7, "error": {"kind": "prompt", "message": "one line"}}
+
+The answer comes in the encoding of the request. `request_id` is the caller's and comes back as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from streamtrack.errors import (
+    CapacityError,
+    FrameExpiredError,
+    PromptError,
+    PublishError,
+    ShapeError,
+    StreamTrackError,
+)
+
+MAX_REQUEST_BYTES = 1 << 20
+"""Far more than the mask of any object takes. A longer request ends its connection."""
+MAX_REQUEST_ID_CHARS = 128
+
+Encoding = Literal["msgpack", "json"]
+RequestId = str | int | None
+_FrameExpiredFacts = ("at_frame", "oldest_frame_idx", "newest_frame_idx")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it came: decoded, its command not yet checked."""
+
+    encoding: Encoding
+    """How to answer."""
+    request_id: RequestId
+    command: Any
+    """What `streamtrack.control.commands.parse_command` takes."""
+
+
+class ObjectInfo(msgspec.Struct, frozen=True):
+    """An object that is followed, as a client gets it; see `streamtrack.control.commands.ObjectInfo`."""
+
+    object_id: int
+    label: str
+    state: str
+    object_score: float
+    iou_score: float
+    box: tuple[int, int, int, int]
+    """x0, y0, x1, y1 in pixels."""
+    area_px: int
+    added_at_frame: int
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a command did, as a client gets it; see `streamtrack.control.commands.Answer`."""
+
+    stream: str
+    op: str
+    frame_idx: int
+    """The tracked frame it applied to."""
+    object_id: int | None = None
+    objects: tuple[ObjectInfo, ...] = ()
+    paused: bool = False
+
+
+class _Error(msgspec.Struct, frozen=True):
+    kind: str
+    message: str
+    at_frame: int = -1
+    oldest_frame_idx: int = -1
+    newest_frame_idx: int = -1
+
+
+class _Reply(msgspec.Struct, frozen=True):
+    ok: bool
+    request_id: RequestId = None
+    answer: Answer | None = None
+    error: _Error | None = None
+
+
+class BadRequest(PromptError):
+    """Bytes that are no request. Carries what is known of how to answer."""
+
+    def __init__(self, message: str, encoding: Encoding, request_id: RequestId = None) -> None:
+        super().__init__(message)
+        self.encoding: Encoding = encoding
+        self.request_id = request_id
+
+
+def guess_encoding(data: bytes) -> Encoding:
+    """JSON where the first character is one that JSON starts with; a msgpack map starts with none of them."""
+    return "json" if data.lstrip()[:1] in (b"{", b"[", b'"') else "msgpack"
+
+
+def decode_request(data: bytes) -> Request:
+    """The request in these bytes.
+
+    Raises:
+        BadRequest: they are not a msgpack or JSON map, or its request_id is not a short string or an integer.
+    """
+    encoding = guess_encoding(data)
+    if len(data) > MAX_REQUEST_BYTES:
+        raise BadRequest(f"request is {len(data)} bytes, expected at most {MAX_REQUEST_BYTES}", encoding)
+    try:
+        raw = msgspec.json.decode(data) if encoding == "json" else msgspec.msgpack.decode(data)
+    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError) as error:
+        raise BadRequest(
+            f"request is not {encoding}: {' '.join(str(error).split())[:160]}", encoding
+        ) from error
+    if not isinstance(raw, dict):
+        raise BadRequest(f"request is {type(raw).__name__}, expected a map with the key 'op'", encoding)
+    request_id = raw.pop("request_id", None)
+    if isinstance(request_id, bool) or not isinstance(request_id, str | int | None):
+        raise BadRequest(
+            f"request_id is {type(request_id).__name__}, expected a string or an integer", encoding
+        )
+    if isinstance(request_id, str) and len(request_id) > MAX_REQUEST_ID_CHARS:
+        raise BadRequest(
+            f"request_id has {len(request_id)} characters, expected at most {MAX_REQUEST_ID_CHARS}", encoding
+        )
+    return Request(encoding, request_id, raw)
+
+
+def encode_answer(encoding: Encoding, request_id: RequestId, answer: dict[str, Any]) -> bytes:
+    """The bytes that tell what a command did."""
+    return _encode(encoding, {"ok": True, "request_id": request_id, "answer": answer})
+
+
+def encode_refusal(encoding: Encoding, request_id: RequestId, kind: str, error: Exception | str) -> bytes:
+    """The bytes that tell why a command was not carried out."""
+    told: dict[str, Any] = {"kind": kind, "message": " ".join(str(error).split())}
+    if isinstance(error, FrameExpiredError):
+        told.update({name: getattr(error, name) for name in _FrameExpiredFacts})
+    return _encode(encoding, {"ok": False, "request_id": request_id, "error": told})
+
+
+def encode_request(command: dict[str, Any], request_id: int) -> bytes:
+    """A msgpack request.
+
+    Raises:
+        PromptError: a value cannot be sent, or the request is longer than a server takes.
+    """
+    try:
+        data = msgspec.msgpack.encode({**command, "request_id": request_id})
+    except (TypeError, ValueError, OverflowError) as error:
+        raise PromptError(f"{command.get('op')}: cannot be sent: {error}") from error
+    if len(data) > MAX_REQUEST_BYTES:
+        raise PromptError(f"{command.get('op')}: {len(data)} bytes, expected at most {MAX_REQUEST_BYTES}")
+    return data
+
+
+def decode_reply(data: bytes, request_id: int) -> Answer | StreamTrackError | None:
+    """The answer to a msgpack request, or the error that it was refused with; None where it answers another.
+
+    Raises:
+        PublishError: the bytes are not a reply.
+    """
+    try:
+        reply = msgspec.msgpack.decode(data, type=_Reply)
+    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError) as error:
+        raise PublishError(f"reply cannot be read: {' '.join(str(error).split())[:160]}") from error
+    if reply.request_id != request_id:
+        return None
+    if reply.ok and reply.answer is not None:
+        return reply.answer
+    if reply.error is None:
+        raise PublishError("reply holds neither an answer nor an error")
+    return _as_error(reply.error)
+
+
+def _encode(encoding: Encoding, reply: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(reply) if encoding == "json" else msgspec.msgpack.encode(reply)
+
+
+def _as_error(error: _Error) -> StreamTrackError:
+    """The exception that stands for a refusal."""
+    match error.kind:
+        case "frame_expired":
+            return FrameExpiredError(error.at_frame, error.oldest_frame_idx, error.newest_frame_idx)
+        case "prompt" | "unknown_stream" | "bad_request":
+            return PromptError(error.message)
+        case "shape":
+            return ShapeError(error.message)
+        case "capacity" | "busy":
+            return CapacityError(error.message)
+        case _:
+            return StreamTrackError(error.message)

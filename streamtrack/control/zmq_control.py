@@ -1,0 +1,171 @@
+"""The ZeroMQ door for commands: a ROUTER socket on the event loop, in front of an Executor."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+import zmq
+import zmq.asyncio
+
+from streamtrack.config import ZmqConfig
+from streamtrack.control.commands import Executor, UnknownStreamError, parse_command
+from streamtrack.control.envelope import (
+    MAX_REQUEST_BYTES,
+    BadRequest,
+    decode_request,
+    encode_answer,
+    encode_refusal,
+)
+from streamtrack.errors import (
+    CapacityError,
+    ConfigError,
+    FrameExpiredError,
+    PromptError,
+    ShapeError,
+    StreamTrackError,
+)
+from streamtrack.publish.zmq_security import CurveGate, bind
+
+MAX_CONCURRENT_REQUESTS = 32
+"""More than this at once is no operator; the rest is answered `busy` and may ask again."""
+EXECUTE_TIMEOUT_S = 10.0
+"""A command is carried out between two frames; one that takes longer met a stream that hangs."""
+_RECEIVE_HIGH_WATER_MARK = 8
+"""Requests kept for one client while others are answered; bounds memory to 8 MiB a client."""
+_SEND_HIGH_WATER_MARK = 64
+"""Answers kept for a client that does not read them; what comes after is dropped."""
+
+_log = logging.getLogger(__name__)
+
+
+class ZmqControl:
+    """Answers commands, in msgpack or JSON as they were asked."""
+
+    def __init__(self, config: ZmqConfig, executor: Executor) -> None:
+        """Bind; requests wait until `start`.
+
+        Raises:
+            PublishError: `control_address` is in use or cannot be bound.
+            ConfigError: `control_address` is null, or a CURVE key is not one.
+        """
+        if config.control_address is None:
+            raise ConfigError("zmq.control_address is null, expected an address")
+        self._executor = executor
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._gate: CurveGate | None = None
+        self._plain: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
+        self._socket: zmq.asyncio.Socket | None = None
+        self._receiver: asyncio.Task[None] | None = None
+        self._requests: set[asyncio.Task[None]] = set()
+        try:
+            self._plain.linger = 0
+            self._plain.maxmsgsize = MAX_REQUEST_BYTES
+            self._plain.rcvhwm = _RECEIVE_HIGH_WATER_MARK
+            self._plain.sndhwm = _SEND_HIGH_WATER_MARK
+            if config.curve is not None:
+                self._gate = CurveGate(self._context, config.curve)
+                self._gate.guard(self._plain)
+            self.address = bind(self._plain, config.control_address, "zmq.control_address")
+            """The real address, with the port that was taken where 0 or * was asked for."""
+        except BaseException:
+            self._close()
+            raise
+
+    async def start(self) -> None:
+        """Begin to answer, on this event loop."""
+        self._socket = zmq.asyncio.Socket.from_socket(self._plain)
+        self._receiver = asyncio.create_task(self._receive(self._socket), name="zmq-control")
+
+    async def stop(self) -> None:
+        """Stop answering and close at once; requests under way are given up. May be called again."""
+        tasks = [task for task in (self._receiver, *self._requests) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._receiver = None
+        if self._socket is not None:
+            self._socket.close(linger=0)
+        self._close()
+
+    def _close(self) -> None:
+        self._plain.close(linger=0)
+        self._context.term()
+        if self._gate is not None:
+            self._gate.join()
+
+    async def _receive(self, socket: zmq.asyncio.Socket) -> None:
+        while True:
+            # REQ clients put an empty frame between the address that ROUTER adds and the body, DEALER clients
+            # do not.
+            address, *frames = await socket.recv_multipart()
+            route = [address, *frames[:-1]]
+            if not frames or frames[:-1] not in ([], [b""]):
+                body = encode_refusal("msgpack", None, "bad_request", "request has more than one frame")
+                await self._send(socket, route, body)
+            elif len(self._requests) >= MAX_CONCURRENT_REQUESTS:
+                await self._send(socket, route, _busy(frames[-1]))
+            else:
+                task = asyncio.create_task(self._answer(socket, route, frames[-1]))
+                self._requests.add(task)
+                task.add_done_callback(self._requests.discard)
+
+    async def _answer(self, socket: zmq.asyncio.Socket, route: list[bytes], body: bytes) -> None:
+        await self._send(socket, route, await self._reply_to(body))
+
+    async def _reply_to(self, body: bytes) -> bytes:
+        """Carry out one request; every way it can go wrong is a reply."""
+        try:
+            request = decode_request(body)
+        except BadRequest as error:
+            return encode_refusal(error.encoding, error.request_id, "bad_request", error)
+        encoding, request_id = request.encoding, request.request_id
+        try:
+            async with asyncio.timeout(EXECUTE_TIMEOUT_S):
+                answer = await self._executor.execute(parse_command(request.command))
+        except TimeoutError:
+            return encode_refusal(
+                encoding, request_id, "timeout", f"command was not carried out in {EXECUTE_TIMEOUT_S:g} s"
+            )
+        except StreamTrackError as error:
+            return encode_refusal(encoding, request_id, _kind_of(error), error)
+        except Exception:
+            _log.exception("a command failed")
+            return encode_refusal(
+                encoding, request_id, "internal", "the command failed, see the server's log"
+            )
+        return encode_answer(encoding, request_id, answer.model_dump(mode="json"))
+
+    @staticmethod
+    async def _send(socket: zmq.asyncio.Socket, route: list[bytes], body: bytes) -> None:
+        # ROUTER drops what is for a client that has gone or does not read; nothing here waits for one.
+        with contextlib.suppress(zmq.ZMQError):
+            await socket.send_multipart([*route, body])
+
+
+def _busy(body: bytes) -> bytes:
+    """The refusal of a request that finds MAX_CONCURRENT_REQUESTS before it."""
+    reason = f"{MAX_CONCURRENT_REQUESTS} commands are under way, expected fewer; ask again"
+    try:
+        request = decode_request(body)
+    except BadRequest as error:
+        return encode_refusal(error.encoding, error.request_id, "bad_request", error)
+    return encode_refusal(request.encoding, request.request_id, "busy", reason)
+
+
+def _kind_of(error: StreamTrackError) -> str:
+    """The error's name on the wire; docs/wire-format.md lists them."""
+    match error:
+        case UnknownStreamError():
+            return "unknown_stream"
+        case FrameExpiredError():
+            return "frame_expired"
+        case PromptError():
+            return "prompt"
+        case ShapeError():
+            return "shape"
+        case CapacityError():
+            return "capacity"
+        case _:
+            return "failed"
