@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
@@ -306,7 +307,11 @@ def parse_config(raw: object, where: str) -> Config:
 
 def describe_validation_error(error: ValidationError) -> str:
     """The first fault of a pydantic error as one line: key, what was found, what was expected."""
-    faults = error.errors(include_url=False)
+    return describe_faults(error.errors(include_url=False))
+
+
+def describe_faults(faults: Sequence[ErrorDetails]) -> str:
+    """The first of pydantic's faults as one line: key, what was found, what was expected."""
     # A list whose item failed is reported as too short as well: only the item's own fault tells something.
     leaves = [fault for fault in faults if not any(_is_inside(other, fault) for other in faults)]
     first = leaves[0]

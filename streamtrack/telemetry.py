@@ -1,7 +1,7 @@
 """Counters and latencies of each stream, for Prometheus and for the one-second report.
 
-One `Telemetry` a process, one `StreamTelemetry` a stream. Threads write, the report reads: counters are Prometheus's own
-(thread-safe), the report's window is behind a lock.
+One `Telemetry` a process, one `StreamTelemetry` a stream. Threads write, the report reads: counters are
+Prometheus's own (thread-safe), the report's window is behind a lock.
 """
 
 from __future__ import annotations

@@ -1,0 +1,63 @@
+"""Server-sent events of one stream: its state, at most ten times a second, and each event as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from streamtrack.control.status import StreamBoard
+from streamtrack.frame import Event
+from streamtrack.mailbox import MailboxClosed
+
+STATE_PERIOD_S = 0.1
+KEEP_ALIVE_S = 5.0
+"""A comment is sent after this long without a change, so that a watcher that is gone is noticed."""
+RETRY_MS = 1_000
+"""How long a browser waits before it asks again after the server went away."""
+
+
+async def live_stream(board: StreamBoard, stream: str) -> AsyncIterator[bytes]:
+    """`text/event-stream` blocks until the stream stops.
+
+    What a slow reader misses is replaced: the state is read when it is sent, and the waiting events are
+    bounded.
+    """
+    loop = asyncio.get_running_loop()
+    yield f"retry: {RETRY_MS}\n\n".encode()
+    sent_state, sent_at, next_state = "", loop.time(), loop.time()
+    with board.watch_events(stream) as events:
+        while True:
+            if loop.time() >= next_state:
+                state = board.status(stream).model_dump_json()
+                if state != sent_state:
+                    sent_state, sent_at = state, loop.time()
+                    yield _block("state", state)
+                elif loop.time() - sent_at > KEEP_ALIVE_S:
+                    sent_at = loop.time()
+                    yield b": still here\n\n"
+                next_state = loop.time() + STATE_PERIOD_S
+            try:
+                async with asyncio.timeout_at(next_state):
+                    event = await events.get_async()
+            except TimeoutError:
+                continue
+            except MailboxClosed:
+                return
+            yield _block("event", event_json(event))
+
+
+def event_json(event: Event) -> str:
+    """{kind, frame_idx, object_id, detail}."""
+    return json.dumps(
+        {
+            "kind": event.kind.value,
+            "frame_idx": event.frame_idx,
+            "object_id": event.object_id,
+            "detail": dict(event.detail),
+        }
+    )
+
+
+def _block(event: str, data: str) -> bytes:
+    return f"event: {event}\ndata: {data}\n\n".encode()

@@ -1,0 +1,273 @@
+"""Many streams and their doors, started in the order in which they can fail, and stopped within three
+seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+from streamtrack.clock import SYSTEM_CLOCK, Clock
+from streamtrack.config import Config, ModelConfig
+from streamtrack.control.commands import Answer, AnyCommand, UnknownStreamError
+from streamtrack.control.http_api import create_app
+from streamtrack.control.status import StreamStatus
+from streamtrack.control.zmq_control import ZmqControl
+from streamtrack.frame import Event
+from streamtrack.mailbox import Mailbox
+from streamtrack.pipeline import Pipeline, PipelineReport, RunTotals, Turns
+from streamtrack.publish.video_routes import video_router
+from streamtrack.publish.zmq_publisher import ZmqPublisher
+from streamtrack.telemetry import Telemetry
+from streamtrack.tracking import Tracker
+from streamtrack.web_server import WebServer, bind_http
+
+REPORT_PERIOD_S = 1.0
+STOP_TIMEOUT_S = 2.0
+"""For cameras and steps to end; what cannot be interrupted (FFmpeg, a step of a large model) is left
+behind."""
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells count."""
+
+logger = logging.getLogger(__name__)
+
+
+class Server:
+    """Runs the streams of a config. Fulfils `StreamBoard` for the doors."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        on_report: Callable[[PipelineReport], None] | None = None,
+        on_listening: Callable[[Server], None] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        """Bind every socket, then check every source. No camera is touched yet.
+
+        Args:
+            on_report: told of each stream once a second, on the event loop.
+            on_listening: told once when the doors are open.
+        Raises:
+            PublishError: a port is in use.
+            SourceError: a source can never work.
+        """
+        self._config = config
+        self._on_report = on_report
+        self._on_listening = on_listening
+        self._clock = clock
+        self._telemetry = Telemetry(clock)
+        self._stop_requested = asyncio.Event()
+        self._reporter: asyncio.Task[None] | None = None
+        self.all_ended = True
+        """False after `run` where a thread was left behind in a call that cannot be interrupted."""
+        with contextlib.ExitStack() as undo:
+            self._listener = undo.enter_context(bind_http(config.http.host, config.http.port))
+            self._publisher = undo.enter_context(ZmqPublisher(config.zmq, self._telemetry, clock))
+            self._pipelines = {
+                stream.name: Pipeline(stream, self._telemetry, self._publisher, clock)
+                for stream in config.streams
+            }
+            self._control = ZmqControl(config.zmq, self) if config.zmq.control_address is not None else None
+            undo.pop_all()
+        videos = {name: pipeline.video for name, pipeline in self._pipelines.items()}
+        router = video_router(videos, cors_origins=config.http.cors_origins)
+        self._web = WebServer(create_app(self, config.http, (router,)), self._listener)
+
+    # -- what the doors ask --------------------------------------------------------------------------
+
+    async def execute(self, command: AnyCommand) -> Answer:
+        """Carry out a command on its stream; raises as `Pipeline.execute`, and UnknownStreamError."""
+        return await self._pipeline(command.stream).execute(command)
+
+    def stream_names(self) -> Sequence[str]:
+        """In the order of the config."""
+        return tuple(self._pipelines)
+
+    def status(self, stream: str) -> StreamStatus:
+        """One stream at this moment; raises UnknownStreamError."""
+        return self._pipeline(stream).status()
+
+    def statuses(self) -> Sequence[StreamStatus]:
+        """Every stream at this moment."""
+        return [pipeline.status() for pipeline in self._pipelines.values()]
+
+    def watch_events(self, stream: str) -> AbstractContextManager[Mailbox[Event]]:
+        """A stream's events from now on; raises UnknownStreamError."""
+        return self._pipeline(stream).watch_events()
+
+    def metrics(self) -> bytes:
+        """The Prometheus text format."""
+        return self._telemetry.expose()
+
+    @property
+    def totals(self) -> Sequence[RunTotals]:
+        """Each stream since the start."""
+        return [pipeline.totals for pipeline in self._pipelines.values()]
+
+    @property
+    def http_address(self) -> str:
+        """The page's address, with the port that was taken."""
+        host, port = self._listener.getsockname()[:2]
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    @property
+    def masks_address(self) -> str:
+        """Where subscribers connect to."""
+        return self._publisher.address
+
+    @property
+    def control_address(self) -> str | None:
+        """Where commands go; None where it is turned off."""
+        return self._control.address if self._control is not None else None
+
+    # -- the run -------------------------------------------------------------------------------------
+
+    def request_stop(self) -> None:
+        """Let `run` end; on the event loop."""
+        self._stop_requested.set()
+
+    async def run(self, duration_s: float | None = None) -> None:
+        """Serve until `duration_s` passed since tracking began, or a stop was requested. Once in a lifetime.
+
+        Raises:
+            CheckpointError, ConfigError: the model cannot be loaded.
+        """
+        try:
+            await self._start()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(duration_s):
+                    await self._stop_requested.wait()
+        finally:
+            await self._stop()
+
+    async def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        for pipeline in self._pipelines.values():
+            pipeline.video.start(loop)
+        # Open before the model is loaded, which takes seconds: /healthz and /readyz answer meanwhile.
+        await self._web.start()
+        if self._control is not None:
+            await self._control.start()
+        if self._on_listening is not None:
+            self._on_listening(self)
+        tracker = await self._load_tracker()
+        if tracker is None:
+            return
+        logger.info("model %s on %s, %s", tracker.name, tracker.device, tracker.precision)
+        turns = Turns()
+        for pipeline in self._pipelines.values():
+            pipeline.start(tracker, turns)
+        self._reporter = asyncio.create_task(self._report_each_second(), name="report")
+
+    async def _load_tracker(self) -> Tracker | None:
+        """The model, loaded in a thread; None where a stop was requested meanwhile."""
+        loop = asyncio.get_running_loop()
+        loaded: asyncio.Future[Tracker] = loop.create_future()
+        # A thread of its own, a daemon: an executor's thread would be waited for when the process ends.
+        threading.Thread(
+            target=_load, args=(self._config.model, loop, loaded), name="load-model", daemon=True
+        ).start()
+        stop = asyncio.create_task(self._stop_requested.wait())
+        try:
+            await asyncio.wait((loaded, stop), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+        if not loaded.done():
+            loaded.cancel()
+            self.all_ended = False
+            return None
+        return loaded.result()
+
+    async def _report_each_second(self) -> None:
+        loop = asyncio.get_running_loop()
+        next_report = loop.time()
+        while True:
+            next_report += REPORT_PERIOD_S
+            await asyncio.sleep(next_report - loop.time())
+            self._report()
+
+    def _report(self) -> None:
+        for pipeline in self._pipelines.values():
+            report = pipeline.report()
+            if self._on_report is not None:
+                self._on_report(report)
+
+    async def _stop(self) -> None:
+        if self._reporter is not None:
+            self._reporter.cancel()
+            await asyncio.wait((self._reporter,), timeout=STOP_TIMEOUT_S)
+        self._web.stop_soon()
+        ended = await asyncio.gather(
+            *(asyncio.to_thread(pipeline.stop, STOP_TIMEOUT_S) for pipeline in self._pipelines.values())
+        )
+        self.all_ended = self.all_ended and all(ended)
+        for pipeline in self._pipelines.values():
+            pipeline.report()  # the last part of a second counts in the totals
+        await asyncio.gather(*(pipeline.video.stop() for pipeline in self._pipelines.values()))
+        await self._web.stop()
+        if self._control is not None:
+            await self._control.stop()
+        self._publisher.close()
+
+    def _pipeline(self, stream: str) -> Pipeline:
+        try:
+            return self._pipelines[stream]
+        except KeyError:
+            raise UnknownStreamError(stream, self.stream_names()) from None
+
+
+def _load(config: ModelConfig, loop: asyncio.AbstractEventLoop, loaded: asyncio.Future[Tracker]) -> None:
+    """Load a model and tell the loop; runs in a thread."""
+
+    def tell(tracker: Tracker | None, error: Exception | None) -> None:
+        if loaded.done():
+            return
+        if error is not None:
+            loaded.set_exception(error)
+        elif tracker is not None:
+            loaded.set_result(tracker)
+
+    try:
+        outcome: tuple[Tracker | None, Exception | None] = (Tracker.from_config(config), None)
+    except Exception as error:  # re-raised where it is awaited
+        outcome = (None, error)
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(tell, *outcome)
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` at the first SIGINT or SIGTERM; the second SIGINT ends the process at once."""
+    loop = asyncio.get_running_loop()
+    asked = 0
+
+    def on_signal(number: int) -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1 and number == signal.SIGINT:
+            os._exit(EXIT_INTERRUPTED)
+        stop()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    if sys.platform == "win32":  # its loops take no signal handlers
+        before = [signal.signal(n, lambda n, _: loop.call_soon_threadsafe(on_signal, n)) for n in numbers]
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
+        return
+    for number in numbers:
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,102 @@
+"""An HTTP server inside our own event loop: uvicorn without its signal handlers, on a socket that is bound
+first."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from streamtrack.errors import PublishError
+
+CONNECTIONS_WAITING = 128
+"""Connections that the kernel keeps until they are accepted."""
+MAX_CONNECTIONS = 512
+"""Requests at one time, streaming ones included; more get 503."""
+SHUTDOWN_S = 1
+"""How long answers under way may take once the server stops."""
+START_TIMEOUT_S = 5.0
+
+
+def bind_http(host: str, port: int) -> socket.socket:
+    """A bound and listening socket.
+
+    Raises:
+        PublishError: the port is in use, or the host is not an address of this machine.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise PublishError(f"http.host is {host!r}, expected an address of this machine: {error}") from error
+    family, kind, protocol, _, address = found[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        # Lets a restart take the port over from connections that still linger; on Linux it shares nothing.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(CONNECTIONS_WAITING)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PublishError(f"http: port {port} of {host} is in use, expected a free one") from error
+        raise PublishError(f"http: cannot listen on port {port} of {host}: {error.strerror}") from error
+    listener.setblocking(False)
+    return listener
+
+
+class WebServer:
+    """Serves an app on a bound socket until told to stop."""
+
+    def __init__(self, app: FastAPI, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,  # it would write `?token=` down
+            server_header=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+        )
+        self._server = _QuietServer(config)
+        self._listener = listener
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Serve from now on.
+
+        Raises:
+            PublishError: it did not start.
+        """
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]), name="http")
+        deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
+        while not self._server.started:
+            if self._task.done() or asyncio.get_running_loop().time() > deadline:
+                raise PublishError("http: the server did not start, see the log")
+            await asyncio.sleep(0.01)
+
+    def stop_soon(self) -> None:
+        """Accept nothing more."""
+        self._server.should_exit = True
+
+    async def stop(self) -> None:
+        """Stop; answers under way get SHUTDOWN_S."""
+        self.stop_soon()
+        if self._task is not None:
+            await asyncio.wait((self._task,), timeout=SHUTDOWN_S + 1)
+            self._task.cancel()
+            await asyncio.wait((self._task,), timeout=SHUTDOWN_S)
+        self._listener.close()
+
+
+class _QuietServer(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to whoever runs the loop: they stop the cameras too."""
+        yield
