@@ -21,7 +21,8 @@ from streamtrack.ingest.redact import redact_text
 from streamtrack.ingest.source import SourceKind, SourceSpec
 
 MAX_CORRUPT_RUN = 100
-"""Damaged packets in a row before the source counts as lost: a codec that changed under way never heals by itself."""
+"""Damaged packets in a row before the source counts as lost: a codec that changed under way never heals by
+itself."""
 MAX_KEYFRAME_WAIT = 300
 """Packets after which we go on without a keyframe: cameras with a rolling refresh never send one."""
 
@@ -60,7 +61,8 @@ class AvDecoder:
             raise
 
     def read(self) -> Picture | Skipped | EndOfStream:
-        """The next outcome. Packets that come without ever making a picture end after `read_timeout_ms` too."""
+        """The next outcome. Packets that come without ever making a picture end after `read_timeout_ms`
+        too."""
         deadline = time.monotonic() + self._config.read_timeout_ms / 1000
         while not self._decoded:
             packet = self._next_packet()
@@ -150,7 +152,7 @@ class AvDecoder:
         scale = min(1.0, limit / shown_width) if limit else 1.0
         width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
         rgb = self._reformatter.reformat(frame, width, height, "rgb24", interpolation="AREA")
-        image: Image = rgb.to_ndarray()
+        image: Image = np.asarray(rgb.to_ndarray(), np.uint8)
         if frame.rotation:
             image = np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
         return Picture(image, frame.pts, frame.time_base or self._stream.time_base)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from streamtrack.config import ReconnectConfig
 
 MAX_DOUBLINGS = 32
-"""The delay has met any sane maximum long before; beyond this, a camera that is off for a month would overflow."""
+"""The delay has met any sane maximum long before; beyond this, a camera that is off for a month would
+overflow."""
 
 
 def backoff_delay_ms(config: ReconnectConfig, failures: int, unit_random: float) -> float:
     """Milliseconds to wait after so many failures in a row.
 
-    The delay doubles from `first_delay_ms` up to `max_delay_ms`; the random share is taken off, never put on, so that
-    the longest wait is the configured one.
+    The delay doubles from `first_delay_ms` up to `max_delay_ms`; the random share is taken off, never put on,
+    so that the longest wait is the configured one.
 
     Args:
         failures: tries that failed since frames last came, from 1.

@@ -1,4 +1,5 @@
-"""Balls that roll in three dimensions: a pattern on the sphere, turned, then lit from where the sun stands still."""
+"""Balls that roll in three dimensions: a pattern on the sphere, turned, then lit from where the sun stands
+still."""
 
 from __future__ import annotations
 
@@ -7,18 +8,21 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from streamtrack.ingest.patches import Patch
-from streamtrack.ingest.textures import Colour, smoothstep, to_image
+from streamtrack.ingest.textures import Colour, Floats, smoothstep, to_image
 
-Directions = NDArray[np.float32]
+Directions = Floats
 """(..., 3) float32 unit vectors."""
-Pattern = Callable[[Directions], NDArray[np.float32]]
+Pattern = Callable[[Directions], Floats]
 """Directions on the sphere to (..., 3) float32 RGB, 0 to 255."""
 
 SUN = np.array([-0.45, -0.65, 0.62], np.float32)
 """Towards the light: x right, y down, z to the viewer."""
+
+
+MARGIN = 1.06
+"""Half the side of a hemisphere's texture, its rim being at 1."""
 
 
 class Ball:
@@ -34,24 +38,27 @@ class Ball:
         edge_px = size / 2 - 1
         self._alpha = np.clip((1 - radius) * edge_px + 0.5, 0, 1)
         self._light, self._shine = _lighting(self._normals)
-        # Two hemispheres side by side, seen along the axis: looked up by x and y alone, which needs no arctangent.
+        # Two hemispheres side by side, equal-area: looked up without an arctangent, and with no crowding at
+        # the rim. Each goes on a little beyond its rim, so that interpolation finds the other side's colours.
         self._texture_size = texture_size = size
-        axis = np.linspace(-1.04, 1.04, texture_size, dtype=np.float32)
+        axis = np.linspace(-MARGIN, MARGIN, texture_size, dtype=np.float32)
         x, y = np.meshgrid(axis, axis)
-        z = np.sqrt(np.clip(1 - x * x - y * y, 1e-4, 1))
+        z = np.maximum(1 - x * x - y * y, -0.9)
+        reach = np.sqrt(1 + z)
         halves = []
         for side in (1, -1):
-            directions = np.stack([x, y, side * z], axis=-1)
+            directions = np.stack([x * reach, y * reach, side * z], axis=-1)
             directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
             halves.append(to_image(pattern(directions)))
         self._texture = np.concatenate(halves, axis=1)
 
-    def patch(self, rotation: NDArray[np.float32]) -> Patch:
+    def patch(self, rotation: Floats) -> Patch:
         """The ball after a rotation, (3, 3) float32."""
         turned = self._normals.reshape(-1, 3) @ rotation
         half = (self._texture_size - 1) / 2
-        columns = (turned[:, 0] / 1.04 + 1) * half + np.where(turned[:, 2] < 0, self._texture_size, 0)
-        rows = (turned[:, 1] / 1.04 + 1) * half
+        spread = half / MARGIN / np.sqrt(1 + np.abs(turned[:, 2]))
+        columns = turned[:, 0] * spread + np.where(turned[:, 2] < 0, half + self._texture_size, half)
+        rows = turned[:, 1] * spread + half
         shape = (self._size, self._size)
         columns, rows = columns.astype(np.float32).reshape(shape), rows.astype(np.float32).reshape(shape)
         colour = cv2.remap(self._texture, columns, rows, cv2.INTER_LINEAR).astype(np.float32)
@@ -65,7 +72,7 @@ class Ball:
         return patch
 
 
-def rolling(x: float, y: float) -> NDArray[np.float32]:
+def rolling(x: float, y: float) -> Floats:
     """The rotation of a ball that rolled by x and y radii over a table seen from above."""
     (cos_x, sin_x), (cos_y, sin_y) = (math.cos(x), math.sin(x)), (math.cos(y), math.sin(y))
     about_y = np.array([[cos_x, 0, sin_x], [0, 1, 0], [-sin_x, 0, cos_x]], np.float32)
@@ -73,8 +80,9 @@ def rolling(x: float, y: float) -> NDArray[np.float32]:
     return about_y @ about_x
 
 
-def spinning(angle: float, tilt: float = 0.5) -> NDArray[np.float32]:
-    """The rotation of a ball that rolls along the ground seen from the side, its axis tilted by `tilt` radians."""
+def spinning(angle: float, tilt: float = 0.5) -> Floats:
+    """The rotation of a ball that rolls along the ground seen from the side, its axis tilted by `tilt`
+    radians."""
     cos, sin = math.cos(angle), math.sin(angle)
     about_z = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]], np.float32)
     cos, sin = math.cos(tilt), math.sin(tilt)
@@ -85,7 +93,7 @@ def spinning(angle: float, tilt: float = 0.5) -> NDArray[np.float32]:
 def beach_ball(colours: tuple[Colour, ...]) -> Pattern:
     """Coloured gores between white ones, with a white cap."""
 
-    def pattern(directions: Directions) -> NDArray[np.float32]:
+    def pattern(directions: Directions) -> Floats:
         turn = np.arctan2(directions[..., 1], directions[..., 0]) / (2 * np.pi) % 1
         gores = 2 * len(colours)
         position = turn * gores
@@ -109,7 +117,7 @@ def football(dark: Colour = (34, 36, 42), light: Colour = (238, 238, 232)) -> Pa
     )
     corners /= np.linalg.norm(corners, axis=1, keepdims=True)
 
-    def pattern(directions: Directions) -> NDArray[np.float32]:
+    def pattern(directions: Directions) -> Floats:
         nearness = np.sort(directions @ corners.T, axis=-1)
         patch = smoothstep(0.905, 0.925, nearness[..., -1])
         seam = (1 - smoothstep(0.0, 0.03, nearness[..., -1] - nearness[..., -2])) * 0.35
@@ -127,7 +135,7 @@ def marble(seed: int, base: Colour, vein: Colour) -> Pattern:
     waves = rng.normal(0, 2.2, (6, 3)).astype(np.float32)
     phases = rng.uniform(0, 2 * np.pi, 6).astype(np.float32)
 
-    def pattern(directions: Directions) -> NDArray[np.float32]:
+    def pattern(directions: Directions) -> Floats:
         field = np.sin(directions @ waves.T + phases).sum(axis=-1)
         amount = smoothstep(0.15, 0.9, np.abs(np.sin(field * 1.3)).astype(np.float32))[..., None]
         return np.asarray(
@@ -137,7 +145,7 @@ def marble(seed: int, base: Colour, vein: Colour) -> Pattern:
     return pattern
 
 
-def _lighting(normals: Directions) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _lighting(normals: Directions) -> tuple[Floats, Floats]:
     """What light makes of a white ball: (H, W, 1) factors and (H, W, 1) added shine."""
     sun = SUN / np.linalg.norm(SUN)
     facing = np.clip(normals @ sun, 0, 1)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from streamtrack.ingest.patches import Patch, Pose, composite_patch, make_patch
-from streamtrack.ingest.textures import Colour
+from streamtrack.ingest.textures import Colour, Floats
 
 ASPECT = 0.46
 """Height of the patch over its width."""
@@ -43,15 +42,15 @@ def _draw_body(height: int, width: int, colour: Colour) -> Patch:
     paint = np.array(colour, np.float32)
     down = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
 
-    def region(points: Points, rounding: float = 0.012) -> NDArray[np.float32]:
+    def region(points: Points, rounding: float = 0.012) -> Floats:
         """(height, width, 1) float32 coverage of a polygon with rounded corners."""
         canvas = np.zeros((height, width), np.uint8)
         scaled = [(x * width, y * width) for x, y in points]
         cv2.fillPoly(canvas, [np.array(scaled, np.float32).round().astype(np.int32)], 255)
         blurred = cv2.GaussianBlur(canvas, (0, 0), rounding * width).astype(np.float32) / 255
-        return np.clip((blurred - 0.5) * 8 + 0.5, 0, 1)[..., None]
+        return np.asarray(np.clip((blurred - 0.5) * 8 + 0.5, 0, 1)[..., None])
 
-    def disc(x: float, y: float, radius: float) -> NDArray[np.float32]:
+    def disc(x: float, y: float, radius: float) -> Floats:
         canvas = np.zeros((height, width), np.uint8)
         cv2.circle(canvas, (round(x * width), round(y * width)), round(radius * width), 255, -1)
         return (canvas.astype(np.float32) / 255)[..., None]
@@ -67,7 +66,7 @@ def _draw_body(height: int, width: int, colour: Colour) -> Patch:
     crease = np.exp(-(((down * ASPECT - 0.225) / 0.008) ** 2))
     rgb = rgb * (1 - 0.2 * crease) + 60 * np.exp(-(((down * ASPECT - 0.185) / 0.01) ** 2))
 
-    def paint_over(cover: NDArray[np.float32], painted: NDArray[np.float32]) -> None:
+    def paint_over(cover: Floats, painted: Floats) -> None:
         rgb[:] = rgb * (1 - cover) + painted * cover
 
     across = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
@@ -95,7 +94,7 @@ def _draw_body(height: int, width: int, colour: Colour) -> Patch:
     return make_patch(np.clip(rgb, 0, 255), alpha[..., 0])
 
 
-def _flat(red: int, green: int, blue: int) -> NDArray[np.float32]:
+def _flat(red: int, green: int, blue: int) -> Floats:
     return np.array((red, green, blue), np.float32)
 
 

@@ -1,10 +1,10 @@
 """What turns a source into pictures, as an interface.
 
-Plain values cross it, so that an implementation may live in another process: a FFmpeg that hangs or crashes could then be
-killed without taking the tracker along. Today's implementations decode in the calling thread.
+Plain values cross it, so that an implementation may live in another process: a FFmpeg that hangs or crashes
+could then be killed without taking the tracker along. Today's implementations decode in the calling thread.
 
-Three outcomes are kept apart: the end of a recording (`EndOfStream`, a value), a lost source (`SourceLostError`), and a
-packet or picture that was damaged (`Skipped`, a value: the stream goes on).
+Three outcomes are kept apart: the end of a recording (`EndOfStream`, a value), a lost source
+(`SourceLostError`), and a packet or picture that was damaged (`Skipped`, a value: the stream goes on).
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class StreamInfo:
     codec: str
     """FFmpeg's name of the codec, `images` for a folder, `synthetic` for a scene."""
     needs_pacing: bool
-    """True where pictures can be had faster than they were taken: whoever wants their own clock has to wait."""
+    """True where pictures can be had faster than they were taken: whoever wants their own clock has to
+    wait."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from streamtrack.ingest.patches import Patch, make_patch
-from streamtrack.ingest.textures import Colour, fractal_noise, smoothstep
+from streamtrack.ingest.textures import Colour, Floats, fractal_noise, smoothstep
 
 ASPECT = 0.52
 """Height of the patch over its width; room for the wave."""
@@ -65,7 +64,7 @@ def _draw(
 
     pattern = fractal_noise(rng, height, width, (2.2, 4.5), 3)
     spots = smoothstep(0.52, 0.58, pattern)[..., None]
-    rgb = ground * (1 - spots) + spot * spots
+    rgb: Floats = ground * (1 - spots) + spot * spots
     scale_size = 0.026
     row = np.floor(y / scale_size)
     fx = (x / scale_size + 0.5 * (row % 2)) % 1 - 0.5
@@ -89,7 +88,7 @@ def _draw(
     return make_patch(np.clip(rgb, 0, 255).astype(np.float32), alpha.astype(np.float32))
 
 
-def _half_width(x: NDArray[np.float32]) -> NDArray[np.float32]:
+def _half_width(x: Floats) -> Floats:
     """Half the body's thickness at each place from tail (0) to head (1), in widths of the patch."""
     stops = [0.0, 0.2, 0.3, 0.45, 0.62, 0.76, 0.88, 0.95, 0.985, 1.0]
     half = [0.0, 0.016, 0.03, 0.085, 0.132, 0.135, 0.1, 0.062, 0.03, 0.0]
@@ -99,9 +98,7 @@ def _half_width(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.interp(x, np.linspace(0, 1, 256), smooth).astype(np.float32)
 
 
-def _fins(
-    x: NDArray[np.float32], y: NDArray[np.float32], width: int, from_above: bool
-) -> NDArray[np.float32]:
+def _fins(x: Floats, y: Floats, width: int, from_above: bool) -> Floats:
     """Tail, back and belly fins (side view) or two breast fins (from above), 0 to 1."""
     height = y.shape[0]
     canvas = np.zeros((height, width), np.uint8)
@@ -126,14 +123,14 @@ def _fins(
 
 
 def _spot(
-    rgb: NDArray[np.float32],
-    x: NDArray[np.float32],
-    y: NDArray[np.float32],
+    rgb: Floats,
+    x: Floats,
+    y: Floats,
     centre: tuple[float, float],
     radius: float,
     colour: Colour,
     pixel: float,
-) -> NDArray[np.float32]:
+) -> Floats:
     """Paint a round spot."""
     distance = np.sqrt((x - centre[0]) ** 2 + (y - centre[1]) ** 2)
     amount = np.clip((radius - distance) / pixel + 0.5, 0, 1)[..., None]

@@ -101,8 +101,9 @@ class Ingest:
     def stop(self, timeout_s: float = 2.0) -> None:
         """Stop and wait for the thread, `timeout_s` at most. Does nothing the second time.
 
-        A thread that sits in a call of FFmpeg cannot be interrupted, and its container must not be closed under it: it is
-        left behind, and closes the container itself as soon as the call's own time limit lets it go.
+        A thread that sits in a call of FFmpeg cannot be interrupted, and its container must not be closed
+        under it: it is left behind, and closes the container itself as soon as the call's own time limit lets
+        it go.
         """
         self._stopping.set()
         self._mailbox.close()
@@ -139,7 +140,8 @@ class Ingest:
                 if not self.spec.live:
                     self._finish(SourceState.FAILED, str(error))
                     return
-                # Of a live source even a stream without video may pass: a camera that boots, a server without input.
+                # Of a live source even a stream without video may pass: a camera that boots, a server without
+                # input.
                 self._wait_before_retry(str(error))
                 continue
             if self._stopping.is_set():
@@ -169,8 +171,10 @@ class Ingest:
                 self._telemetry.dropped(outcome.reason, outcome.count)
                 continue
             if pacer is not None:
-                known = outcome.pts is not None
-                media_ns = int(outcome.pts * outcome.time_base * NS_PER_S) if known else media_ns + frame_ns
+                if outcome.pts is None:
+                    media_ns += frame_ns
+                else:
+                    media_ns = int(outcome.pts * outcome.time_base * NS_PER_S)
                 self._stopping.wait(pacer.wait_ns(media_ns, self._clock.monotonic_ns()) / NS_PER_S)
             self._deliver(outcome)
 
@@ -204,8 +208,8 @@ class Ingest:
     def _next_is_after_gap(self) -> bool:
         """Whether the next frame carries the mark of a gap.
 
-        A frame that waits in the mailbox may be pushed out, and its mark with it. So the mark is repeated until a marked
-        frame was taken for sure; a consumer that sees it twice loses nothing.
+        A frame that waits in the mailbox may be pushed out, and its mark with it. So the mark is repeated
+        until a marked frame was taken for sure; a consumer that sees it twice loses nothing.
         """
         if self._gap_was_put and (self.spec.pace == "every_frame" or self._mailbox.statistics().held == 0):
             self._gap = False

@@ -29,8 +29,8 @@ def make_decoder(config: SourceConfig, spec: SourceSpec, scene: Scene | None) ->
 def prepare_source(config: SourceConfig) -> tuple[SourceSpec, Scene | None, Decoder]:
     """Resolve a source and refuse at once what can never work.
 
-    Recordings on this machine are opened once and closed again: a file that is not a video fails here, before anything
-    else of the stream has started. Cameras are not: they may come later.
+    Recordings on this machine are opened once and closed again: a file that is not a video fails here, before
+    anything else of the stream has started. Cameras are not: they may come later.
 
     Raises:
         SourceError: unknown scheme, missing file, not a video, unknown scene.

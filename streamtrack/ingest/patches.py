@@ -1,7 +1,7 @@
 """Cut-outs with transparency, and how they are put into a picture. Pure but for the picture drawn into.
 
-A patch is (H, W, 4) uint8 RGBA, premultiplied: its colour is already weighted by its alpha, so that interpolating it at
-its edge mixes in no foreign colour.
+A patch is (H, W, 4) uint8 RGBA, premultiplied: its colour is already weighted by its alpha, so that
+interpolating it at its edge mixes in no foreign colour.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtrack.frame import BoolMask, Image
+from streamtrack.ingest.textures import Floats
 
 Patch = NDArray[np.uint8]
 """(H, W, 4) uint8 RGBA, premultiplied."""
@@ -46,7 +47,7 @@ class Placed:
     """(h, w) bool: where it covers more than half, from (x0, y0) on."""
 
 
-def make_patch(rgb: NDArray[np.float32], alpha: NDArray[np.float32]) -> Patch:
+def make_patch(rgb: Floats, alpha: Floats) -> Patch:
     """Premultiply.
 
     Args:

@@ -18,7 +18,8 @@ from streamtrack.ingest.open_decoder import prepare_source
 class FrameReader:
     """An open source: iterate over it once, use it as a context manager.
 
-    Nothing is paced, dropped or tried again: frames come as fast as they are asked for, and `config.loop` is not followed.
+    Nothing is paced, dropped or tried again: frames come as fast as they are asked for, and `config.loop` is
+    not followed.
     """
 
     def __init__(self, config: SourceConfig, clock: Clock = SYSTEM_CLOCK) -> None:

@@ -16,7 +16,8 @@ _SECRET_WORDS = (
     "credential|session|signature"
 )
 _SECRET_FIELD = re.compile(
-    # Cameras carry credentials in queries (?user=admin&password=x) and in paths (/user=admin&password=x&channel=1).
+    # Cameras carry credentials in queries (?user=admin&password=x) and in paths
+    # (/user=admin&password=x&channel=1).
     rf"([A-Za-z0-9_.\-%]*(?:{_SECRET_WORDS})[A-Za-z0-9_.\-]*|(?<![A-Za-z0-9_.\-])(?:key|sig|pass|pin))"
     r"=([^&;/?#\s'\"]*)",
     re.IGNORECASE,
@@ -25,14 +26,16 @@ _USERINFO_IN_TEXT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s'\"]*@(?=[^\s'\
 
 
 def redact_url(url: str) -> str:
-    """The URL with user, password and secret-looking fields replaced by `***`; safe to log and to answer with."""
+    """The URL with user, password and secret-looking fields replaced by `***`; safe to log and to answer
+    with."""
     scheme, userinfo, rest = _split_userinfo(url)
     hidden = f"{HIDDEN}@" if userinfo is not None else ""
     return scheme + hidden + _SECRET_FIELD.sub(rf"\1={HIDDEN}", rest)
 
 
 def redact_text(text: str, url: str) -> str:
-    """A foreign text (an error of FFmpeg) without the credentials of `url`, in whatever spelling it quotes them."""
+    """A foreign text (an error of FFmpeg) without the credentials of `url`, in whatever spelling it quotes
+    them."""
     text = text.replace(url, redact_url(url))
     for secret in _secrets(url):
         text = text.replace(secret, HIDDEN)
@@ -50,8 +53,8 @@ def _split_userinfo(url: str) -> tuple[str, str | None, str]:
     authority = rest[: end.start()] if end else rest
     at = authority.rfind("@")
     if at < 0 and not _is_host_and_port(authority):
-        # `admin:pa/ss@camera`: a password with a bare slash is no valid URL, but people type it. Hide too much
-        # rather than half a password.
+        # `admin:pa/ss@camera`: a password with a bare slash is no valid URL, but people type it. Hide too
+        # much rather than half a password.
         at = rest.rfind("@")
     if at < 0:
         return scheme, None, rest

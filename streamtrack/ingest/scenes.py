@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamtrack.frame import Image
-from streamtrack.ingest.backdrops import Landscape, aquarium, lawn, pond
 from streamtrack.ingest.balls import Ball, beach_ball, football, marble, rolling, spinning
 from streamtrack.ingest.car import ASPECT as CAR_ASPECT
 from streamtrack.ingest.car import Car
 from streamtrack.ingest.fish import Fish
+from streamtrack.ingest.landscape import Landscape
 from streamtrack.ingest.patches import Patch, Pose, make_patch
+from streamtrack.ingest.sheets import aquarium, lawn, pond
 from streamtrack.ingest.textures import Colour, fractal_noise
 
 RED, BLUE, YELLOW = (222, 58, 50), (36, 112, 204), (246, 188, 42)
@@ -50,20 +51,21 @@ class Script:
 
 
 def demo(rng: np.random.Generator, width: int, height: int) -> Script:
-    """A drive through the hills: a car, a beach ball that bounces along, a fish kite in the sky. Everyone stays in view."""
+    """A drive through the hills: a car, a beach ball that bounces along, a fish kite in the sky. Everyone
+    stays in view."""
     return _landscape(rng, width, height, with_kite=True)
 
 
 def occlusion(rng: np.random.Generator, width: int, height: int) -> Script:
     """The same road; a stone pillar stands in front, and car and ball pass behind it."""
-    script = _landscape(rng, width, height, with_kite=False, sway=0.34)
-    stone = _pillar(rng, round(0.2 * height), height)
-    pillar = Actor(None, lambda t: stone, lambda t: Pose(0.5 * width, 0.5 * height, 0.2 * height))
+    script = _landscape(rng, width, height, with_kite=False)
+    stone = _pillar(rng, round(0.3 * height), height)
+    pillar = Actor(None, lambda t: stone, lambda t: Pose(0.5 * width, 0.5 * height, 0.3 * height))
     return Script(script.backdrop, (*script.actors, pillar))
 
 
 def crossing(rng: np.random.Generator, width: int, height: int) -> Script:
-    """A pond from above: two koi that look alike cross each other's way, a third keeps off."""
+    """A pond from above: two koi that look alike cross each other's way, a dark one swims below them."""
     sheet = pond(rng, width, height)
     seed = int(rng.integers(1 << 30))
     koi = [Fish(seed + i, round(0.42 * height), KOI, from_above=True) for i in range(2)]
@@ -105,13 +107,13 @@ def many(rng: np.random.Generator, width: int, height: int) -> Script:
     actors = []
     for i in range(12):
         column, row = i % 4, i // 4
-        size = height * rng.uniform(0.17, 0.25)
+        size = height * rng.uniform(0.24, 0.31)
         fish = Fish(int(rng.integers(1 << 30)), round(size), palettes[i % 6])
-        home = ((column + 0.5) / 4, (row + 0.55) / 4.1)
-        where = _around(home, (0.10, 0.055), rng, width, height)
+        home = ((column + 0.5) / 4, (row + 0.62) / 4.1)
+        where = _around(home, (0.07, 0.05), rng, width, height)
         actors.append(_swimmer(i + 1, fish, where, size, sheet.camera, beat=rng.uniform(5, 8), level=True))
     for i in range(4):
-        size = height * rng.uniform(0.10, 0.14)
+        size = height * rng.uniform(0.13, 0.16)
         base, vein = (
             (RED, YELLOW),
             (BLUE, (220, 240, 255)),
@@ -119,7 +121,7 @@ def many(rng: np.random.Generator, width: int, height: int) -> Script:
             ((90, 60, 150), (240, 200, 220)),
         )[i]
         ball = Ball(marble(int(rng.integers(1 << 30)), base, vein), round(size))
-        where = _around(((i + 0.5) / 4, 0.88), (0.07, 0.015), rng, width, height)
+        where = _around(((i + 0.5) / 4, 0.89), (0.07, 0.012), rng, width, height)
         actors.append(_roller(13 + i, ball, where, size, sheet.camera))
     return Script(sheet.render, tuple(actors))
 
@@ -154,14 +156,11 @@ SCENES: Mapping[str, Callable[[np.random.Generator, int, int], Script]] = {
 }
 
 
-def _landscape(
-    rng: np.random.Generator, width: int, height: int, *, with_kite: bool, sway: float = 0.16
-) -> Script:
-    """Car and ball on the road.
-
-    Args:
-        sway: how far the car moves to each side of the middle, in widths.
-    """
+def _landscape(rng: np.random.Generator, width: int, height: int, *, with_kite: bool) -> Script:
+    """Car and ball on the road: with the kite side by side, without it each across the whole picture."""
+    car_centre, car_sway, ball_centre, ball_sway = (
+        (0.6, 0.1, 0.19, 0.12) if with_kite else (0.5, 0.3, 0.5, 0.42)
+    )
     land = Landscape(rng, width, height)
     car_width, ball_size = 0.58 * height, 0.2 * height
     car = Car(round(1.1 * car_width), RED if with_kite else (40, 120, 196))
@@ -173,7 +172,7 @@ def _landscape(
 
     def car_pose(t: float) -> Pose:
         grow = 1 + 0.10 * math.sin(0.33 * t)
-        x = width * (0.5 + sway * math.sin(0.37 * t + 0.5))
+        x = width * (car_centre + car_sway * math.sin(0.37 * t + 0.5))
         ground = height * (0.845 + 0.02 * math.sin(0.33 * t))
         bounce = 0.004 * height * math.sin(5.1 * t) * math.sin(1.7 * t)
         size = car_width * grow
@@ -191,7 +190,7 @@ def _landscape(
     def ball_place(t: float) -> tuple[float, float, float, float]:
         """x, ground, height above it, size."""
         grow = 1 + 0.16 * math.sin(0.29 * t + 2)
-        x = width * (0.5 + (sway + 0.12) * math.sin(0.29 * t + 3.6))
+        x = width * (ball_centre + ball_sway * math.sin(0.29 * t + 3.6))
         hop = 0.20 * height * abs(math.sin(1.5 * t)) ** 1.3
         return x, height * (0.955 + 0.012 * math.sin(0.29 * t + 2)), hop, ball_size * grow
 

@@ -103,7 +103,8 @@ def _rtsp(config: SourceConfig, url: str, platform: str) -> SourceSpec:
         "allowed_media_types": "video",
         "fflags": "nobuffer+discardcorrupt",
         "flags": "low_delay",
-        # Enough for the parameter sets of any camera; the default of 5 MB and 5 s would be paid in start-up time.
+        # Enough for the parameter sets of any camera; the default of 5 MB and 5 s would be paid in start-up
+        # time.
         "probesize": "500000",
         "analyzeduration": "500000",
         "timeout": str(config.read_timeout_ms * US_PER_MS),
@@ -154,7 +155,7 @@ def _webcam(config: SourceConfig, url: str, platform: str) -> SourceSpec:
 
 
 def _synthetic(config: SourceConfig, url: str, platform: str) -> SourceSpec:
-    from streamtrack.ingest.synthetic import parse_scene_name  # noqa: E501
+    from streamtrack.ingest.synthetic import parse_scene_name
 
     parse_scene_name(url.partition(":")[2].removeprefix("//"))
     return SourceSpec(SourceKind.SYNTHETIC, url, url, pace=_pace(config, "newest"))
@@ -177,7 +178,8 @@ def _path(config: SourceConfig, path: Path) -> SourceSpec:
         raise SourceError(f"source {path}: {problem}, {EXPECTED}")
     if path.stat().st_size == 0:
         raise SourceError(f"source {path}: the file is empty, expected a video")
-    # The prefix keeps FFmpeg from reading a scheme into a file's name; the list, a playlist from opening connections.
+    # The prefix keeps FFmpeg from reading a scheme into a file's name; the list, a playlist from opening
+    # connections.
     options = {"protocol_whitelist": "file,crypto,data"}
     return SourceSpec(SourceKind.FILE, f"file:{path}", str(path), options, pace=pace)
 

@@ -15,9 +15,9 @@ import numpy as np
 from streamtrack.config import PromptConfig
 from streamtrack.errors import SourceError
 from streamtrack.frame import BoolMask, Image
-from streamtrack.ingest.backdrops import SensorNoise
-from streamtrack.ingest.patches import Placed, composite, soft_shadow
+from streamtrack.ingest.patches import composite, soft_shadow
 from streamtrack.ingest.scenes import SCENES, Script
+from streamtrack.ingest.textures import SensorNoise
 
 MIN_PROMPT_AREA_PX = 64
 """Fewer visible pixels than this and an object is not worth a prompt."""
@@ -54,27 +54,26 @@ class Scene:
 
         Returns:
             image: (H, W, 3) uint8 RGB;
-            masks: by object id, (H, W) bool, what is visible of each object; empty where it is hidden or away.
+            masks: by object id, (H, W) bool, what is visible of each object; empty where it is hidden or
+            away.
         """
         t_s = index / self.fps
         image = self._script.backdrop(t_s)
-        masks: dict[int, BoolMask] = {}
-        for actor in self._script.actors:
+        # One map of who is on top is cheaper than a mask for each object that every later one has to cut.
+        on_top = np.zeros(image.shape[:2], np.uint8)
+        for number, actor in enumerate(self._script.actors, start=1):
             if actor.shadow is not None:
                 composite(image, self._shadow, actor.shadow(t_s))
             placed = composite(image, actor.look(t_s), actor.pose(t_s))
             if placed is not None:
-                _hide(masks, placed)
-            if actor.object_id is not None:
-                masks[actor.object_id] = self._full_mask(placed)
+                height, width = placed.opaque.shape
+                on_top[placed.y0 : placed.y0 + height, placed.x0 : placed.x0 + width][placed.opaque] = number
+        masks = {
+            actor.object_id: on_top == number
+            for number, actor in enumerate(self._script.actors, start=1)
+            if actor.object_id is not None
+        }
         return self._noise.apply(image, index), dict(sorted(masks.items()))
-
-    def _full_mask(self, placed: Placed | None) -> BoolMask:
-        mask = np.zeros((self.height_px, self.width_px), np.bool_)
-        if placed is not None:
-            height, width = placed.opaque.shape
-            mask[placed.y0 : placed.y0 + height, placed.x0 : placed.x0 + width] = placed.opaque
-        return mask
 
 
 def make_scene(name: str, fps: float | None = None) -> Scene:
@@ -108,7 +107,7 @@ def parse_scene_name(text: str) -> SceneOptions:
     for key, value in parse_qsl(query, keep_blank_values=True):
         if key not in _PARAMETERS:
             raise SourceError(
-                f"source synthetic:{text}: unknown parameter {key!r}, expected one of: {', '.join(_PARAMETERS)}"
+                f"source synthetic:{text}: unknown parameter {key!r}, expected {', '.join(_PARAMETERS)}"
             )
         convert, low, high = _PARAMETERS[key]
         try:
@@ -166,16 +165,9 @@ def prompts_from_masks(
 
 
 def innermost_point(mask: BoolMask) -> tuple[float, float]:
-    """x, y of the pixel centre that is farthest from everything outside the (H, W) mask and from the frame's edge."""
+    """x, y of the pixel centre that is farthest from everything outside the (H, W) mask and from the frame's
+    edge."""
     framed = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     distance = cv2.distanceTransform(framed, cv2.DIST_L2, 5)
     row, column = np.unravel_index(int(np.argmax(distance)), distance.shape)
     return float(column) - 0.5, float(row) - 0.5
-
-
-def _hide(masks: dict[int, BoolMask], placed: Placed) -> None:
-    """Take from every mask what is drawn over now, in place."""
-    height, width = placed.opaque.shape
-    seen = ~placed.opaque
-    for mask in masks.values():
-        mask[placed.y0 : placed.y0 + height, placed.x0 : placed.x0 + width] &= seen
