@@ -7,7 +7,7 @@ from streamtrack.clock import NS_PER_MS
 MAX_LATE_NS = 500 * NS_PER_MS
 """Later than this, the schedule moves: a recording that fell behind goes on from where it is, instead of
 rushing."""
-MAX_AHEAD_NS = 5_000 * NS_PER_MS
+MAX_AHEAD_NS = 10_000 * NS_PER_MS
 """A frame due further ahead than this follows a jump of the time stamps, not a pause worth sitting
 through."""
 
