@@ -234,6 +234,10 @@ def _load(config: ModelConfig, loop: asyncio.AbstractEventLoop, loaded: asyncio.
         elif tracker is not None:
             loaded.set_result(tracker)
 
+    if config.threads is None:
+        # A core for decoding, drawing and encoding. With every core at the model, its threads wait for each
+        # other whenever one of those runs, and a step takes many times as long.
+        config = config.model_copy(update={"threads": max(1, (os.cpu_count() or 2) - 1)})
     try:
         outcome: tuple[Tracker | None, Exception | None] = (Tracker.from_config(config), None)
     except Exception as error:  # re-raised where it is awaited
