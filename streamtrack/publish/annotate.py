@@ -21,7 +21,7 @@ from streamtrack.publish.tags import Tag, blend_tag, render_tag
 HALO_COLOUR = (8, 10, 14)
 HALO_PX = 2
 """How much wider than the outline its dark halo is: it keeps a bright outline readable on a bright background."""
-SMOOTHING_PX = 0.5
+SMOOTHING_PX = 0.7
 """How far the drawn outline may leave the mask's edge: takes the stairs out, and a tenth of the segments draws faster."""
 DASH_PX, DASH_GAP_PX = 9, 6
 """Uncertain objects have a dashed outline: readable without colour."""

@@ -1,111 +1,189 @@
-"""WHEP with a real WebRTC peer: aiortc as the viewer, over HTTP to the router, packets over loopback UDP."""
+"""What WebRTC viewers see, and how they come and go."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
-from fastapi import FastAPI
+from aiortc import RTCConfiguration, RTCPeerConnection
 
+from streamtrack.frame import FrameResult
 from streamtrack.publish.encoder import Encoder
 from streamtrack.publish.palette import object_colour
-from streamtrack.publish.video_routes import video_router
-from streamtrack.publish.video_stream import VideoStream
-from streamtrack.publish.whep import WhepSessions
-from streamtrack.telemetry import Telemetry
+from tests.publish.video_support import centre, pushing, read_code, result
+from tests.publish.whep_support import made_offer, opened, until, watching
 
-from tests.publish.video_support import centre, dropped, pushing, read_code, result, video_config
-
-
-
-
-class Door:
-    """A router in an app, and a client that talks to it."""
-
-    def __init__(self, stream: VideoStream, sessions: WhepSessions, telemetry: Telemetry) -> None:
-        self.stream, self.sessions, self.telemetry = stream, sessions, telemetry
-        app = FastAPI()
-        app.include_router(video_router({"cam": stream}, sessions=sessions, cors_origins=("https://a.example",)))
-        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
-
-    async def post(self, sdp: str, **headers: str) -> httpx.Response:
-        return await self.http.post(
-            "/streams/cam/whep", content=sdp, headers={"Content-Type": "application/sdp", **headers}
-        )
-
-
-@asynccontextmanager
-async def opened(connect_timeout_s: float = 15.0, **config: object) -> AsyncIterator[Door]:
-    telemetry = Telemetry()
-    stream = VideoStream("cam", video_config(**config), telemetry.stream("cam"))
-    stream.start(asyncio.get_running_loop())
-    stream.set_online(True)
-    door = Door(stream, WhepSessions(connect_timeout_s=connect_timeout_s), telemetry)
-    try:
-        yield door
-    finally:
-        await stream.stop()
-        await door.http.aclose()
-
-
-class Viewer:
-    """A WHEP player."""
-
-    def __init__(self, codec: str = "H264") -> None:
-        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        transceiver = self.pc.addTransceiver("video", direction="recvonly")
-        capabilities = RTCRtpReceiver.getCapabilities("video").codecs
-        transceiver.setCodecPreferences([one for one in capabilities if one.name in (codec, "rtx")])
-        self.receiver = transceiver.receiver
-        self.location = ""
-
-    async def offer(self) -> str:
-        await self.pc.setLocalDescription(await self.pc.createOffer())
-        return str(self.pc.localDescription.sdp)
-
-    async def join(self, door: Door) -> httpx.Response:
-        answer = await door.post(await self.offer())
-        if answer.status_code == 201:
-            self.location = answer.headers["location"]
-            await self.pc.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
-        return answer
-
-    async def picture(self) -> Any:
-        frame = await asyncio.wait_for(self.receiver.track.recv(), 10)
-        return frame
-
-    async def close(self) -> None:
-        await self.pc.close()
-
-
-@asynccontextmanager
-async def watching(door: Door, codec: str = "H264") -> AsyncIterator[Viewer]:
-    viewer = Viewer(codec)
-    try:
-        answer = await viewer.join(door)
-        assert answer.status_code == 201, answer.text
-        yield viewer
-    finally:
-        await viewer.close()
+# what is seen
 
 
 @pytest.mark.parametrize("codec", ["H264", "VP8"])
-async def test_viewer_sees_the_overlay(codec: str) -> None:
+async def test_viewer_sees_the_overlay_of_the_very_frame(codec: str) -> None:
     async with opened() as door:
         with pushing(door.stream):
             async with watching(door, codec) as viewer:
                 for _ in range(10):
                     frame = await viewer.picture()
-    image = frame.to_ndarray(format="rgb24")
-    x, y = centre(read_code(image))
+                image = frame.to_ndarray(format="rgb24")
+                shown = read_code(image)
+                mapped = await door.http.get(
+                    f"{viewer.location}/frame", params={"rtp_timestamp": viewer.rtp_timestamp(frame)}
+                )
+                unknown = await door.http.get(
+                    f"{viewer.location}/frame", params={"rtp_timestamp": viewer.rtp_timestamp(frame) + 1}
+                )
+    x, y = centre(shown)
     inside = image[int(y) - 8 : int(y) + 8, int(x) - 8 : int(x) + 8].reshape(-1, 3).mean(axis=0)
     expected = 0.55 * np.full(3, 90) + 0.45 * np.array(object_colour(1))
     # 12 levels: chroma is subsampled and quantised by the codec.
     assert np.abs(inside - expected).max() < 12
     assert np.abs(image[10:30, 10:30].mean(axis=(0, 1)) - 90).max() < 12
+    assert mapped.json() == {"frame_idx": shown}
+    assert unknown.status_code == 404
+
+
+async def test_every_picture_leads_back_to_its_frame_for_each_viewer() -> None:
+    async with opened() as door:
+        with pushing(door.stream):
+            async with watching(door) as one, watching(door) as other:
+                for viewer in (one, other):
+                    session = door.sessions.get(viewer.location.rpartition("/")[2])
+                    assert session is not None
+                    frames = [await viewer.picture() for _ in range(15)]
+                    shown = [read_code(frame.to_ndarray(format="rgb24")) for frame in frames]
+                    assert [session.frame_idx_at(viewer.rtp_timestamp(frame)) for frame in frames] == shown
+
+
+async def test_offer_that_lists_vp8_first_is_answered_with_h264() -> None:
+    async with opened() as door:
+        pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        pc.addTransceiver("video", direction="recvonly")
+        await pc.setLocalDescription(await pc.createOffer())
+        sdp = pc.localDescription.sdp
+        assert sdp.index("VP8/90000") < sdp.index("H264/90000")
+        answer = (await door.post(sdp)).text
+        await pc.close()
+    assert "H264/90000" in answer
+    assert "VP8/90000" not in answer
+
+
+async def test_changed_frame_size_reaches_the_viewer() -> None:
+    def make(index: int) -> FrameResult:
+        return result(index) if index < 20 else result(index, {}, image=np.zeros((240, 400, 3), np.uint8))
+
+    async with opened() as door:
+        with pushing(door.stream, make=make):
+            async with watching(door) as viewer:
+                widths = [(await viewer.picture()).width]
+                async with asyncio.timeout(10):
+                    while widths[-1] != 400:
+                        widths.append((await viewer.picture()).width)
+    assert widths[0] == 320
+
+
+# keyframes
+
+
+class EncodedKinds:
+    """Whether each picture that the real encoder made was a keyframe."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.keyframes: list[bool] = []
+        encode = Encoder.encode
+
+        def noting(encoder: Encoder, *args: Any, keyframe: bool) -> Any:
+            encoded = encode(encoder, *args, keyframe=keyframe)
+            self.keyframes.append(encoded.is_keyframe)
+            return encoded
+
+        monkeypatch.setattr(Encoder, "encode", noting)
+
+
+async def test_loss_reports_of_several_viewers_lead_to_one_keyframe(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = EncodedKinds(monkeypatch)
+    async with opened(keyframe_interval_s=60) as door:
+        with pushing(door.stream):
+            async with watching(door) as one, watching(door) as other:
+                for viewer in (one, other):
+                    for _ in range(5):
+                        await viewer.picture()
+                await asyncio.sleep(0.5)
+                before = len(kinds.keyframes)
+                for viewer in (one, other):
+                    ssrc = viewer.receiver.getSynchronizationSources()[0].source
+                    for _ in range(3):
+                        await viewer.receiver._send_rtcp_pli(ssrc)
+                await until(lambda: True in kinds.keyframes[before:])
+                await asyncio.sleep(0.6)  # twice the spacing: a second keyframe would have come
+    assert sum(kinds.keyframes[before:]) == 1
+
+
+async def test_two_viewers_share_one_encode(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = EncodedKinds(monkeypatch)
+    async with opened() as door:
+        with pushing(door.stream):
+            async with watching(door) as one, watching(door) as other:
+                seen: list[set[int]] = [set(), set()]
+                for _ in range(20):
+                    for shown, viewer in zip(seen, (one, other), strict=True):
+                        shown.add(read_code((await viewer.picture()).to_ndarray(format="rgb24")))
+                encoded, newest = len(kinds.keyframes), max(seen[0] | seen[1])
+    assert len(seen[0] & seen[1]) > 5
+    # One encode a pushed frame, and those that were still on their way; with an encode a viewer it would be twice as many.
+    assert encoded < 1.5 * (newest + 1)
+
+
+# coming and going
+
+
+async def test_delete_hangs_up_and_frees_the_place() -> None:
+    async with opened(max_viewers=1) as door:
+        with pushing(door.stream):
+            async with watching(door) as viewer:
+                await viewer.picture()
+                full = await door.post(await made_offer())
+                assert (full.status_code, full.headers["retry-after"]) == (503, "2")
+                assert full.json() == {"error": "stream cam: 1 viewers, expected at most max_viewers"}
+                assert (await door.http.delete(viewer.location)).status_code == 200
+                assert (await door.http.delete(viewer.location)).status_code == 404
+                assert door.stream.num_viewers == 0
+                await until(lambda: viewer.pc.connectionState == "closed")
+            async with watching(door) as viewer:
+                await viewer.picture()
+
+
+async def test_viewer_that_never_connects_is_reaped() -> None:
+    async with opened(connect_timeout_s=0.3) as door:
+        answer = await door.post(await made_offer())
+        assert answer.status_code == 201
+        assert door.stream.num_viewers == 1
+        await until(lambda: door.stream.num_viewers == 0)
+        assert (await door.http.delete(answer.headers["location"])).status_code == 404
+
+
+async def test_viewer_that_hangs_up_is_reaped() -> None:
+    async with opened() as door:
+        with pushing(door.stream):
+            async with watching(door) as viewer:
+                await viewer.picture()
+            await until(lambda: door.stream.num_viewers == 0)
+
+
+async def test_connected_viewer_outlives_the_connect_timeout() -> None:
+    async with opened(connect_timeout_s=1.0) as door:
+        with pushing(door.stream):
+            async with watching(door) as viewer:
+                await viewer.picture()
+                await asyncio.sleep(1.2)
+                assert door.stream.num_viewers == 1
+
+
+async def test_stopped_stream_hangs_up() -> None:
+    async with opened() as door:
+        with pushing(door.stream):
+            async with watching(door) as viewer:
+                await viewer.picture()
+                await door.stream.stop()
+                await until(lambda: viewer.pc.connectionState == "closed")
+                assert door.sessions.get(viewer.location.rpartition("/")[2]) is None

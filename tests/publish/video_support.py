@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 
@@ -85,14 +86,14 @@ def dropped(telemetry: Telemetry, reason: str) -> float:
 
 
 @contextmanager
-def pushing(stream: VideoStream, fps: float = 30, start: int = 0) -> Iterator[None]:
-    """Push the scene from a task while the context lasts."""
+def pushing(
+    stream: VideoStream, fps: float = 30, make: Callable[[int], FrameResult] = result
+) -> Iterator[None]:
+    """Push frames 0, 1, 2, ... from a task while the context lasts."""
 
     async def push() -> None:
-        index = start
-        while True:
-            stream.push(result(index % (1 << CODE_BITS)))
-            index += 1
+        for index in itertools.cycle(range(1 << CODE_BITS)):
+            stream.push(make(index))
             await asyncio.sleep(1 / fps)
 
     task = asyncio.get_running_loop().create_task(push())
