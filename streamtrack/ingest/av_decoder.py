@@ -23,6 +23,8 @@ from streamtrack.ingest.source import SourceKind, SourceSpec
 MAX_CORRUPT_RUN = 100
 """Damaged packets in a row before the source counts as lost: a codec that changed under way never heals by
 itself."""
+TEXT_FORMATS = ("tty",)
+"""FFmpeg plays text files as if a terminal typed them; nobody means that."""
 MAX_KEYFRAME_WAIT = 300
 """Packets after which we go on without a keyframe: cameras with a rolling refresh never send one."""
 
@@ -83,6 +85,8 @@ class AvDecoder:
             container.close()
 
     def _pick_stream(self) -> StreamInfo:
+        if self._container.format.name in TEXT_FORMATS:
+            raise self._not_a_video()
         # A song's cover is a video stream of one picture to FFmpeg, and no video to anyone else.
         cover = av.stream.Disposition.attached_pic
         videos = [s for s in self._container.streams.video if not s.disposition & cover]
@@ -177,6 +181,9 @@ class AvDecoder:
 
     def _lost(self, why: str) -> SourceLostError:
         return SourceLostError(f"source {self._spec.redacted_url}: {why}")
+
+    def _not_a_video(self) -> SourceError:
+        return SourceError(f"source {self._spec.redacted_url}: not a video that FFmpeg can read, or damaged")
 
     def _open_error(self, error: Exception) -> SourceError:
         if isinstance(error, av.error.ExitError):

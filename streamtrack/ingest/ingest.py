@@ -89,6 +89,11 @@ class Ingest:
         with self._lock:
             return self._last_error
 
+    @property
+    def frames_delivered(self) -> int:
+        """Frames decoded so far, across reconnects: the `seq` of the next one."""
+        return self._seq
+
     def start(self) -> None:
         """Start the thread and return at once. Once in a lifetime."""
         if self._thread is not None:
