@@ -1,0 +1,385 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import zmq
+import zmq.asyncio
+
+from streamtrack.client import ClientKeys, Control
+from streamtrack.config import CurveConfig, ZmqConfig
+from streamtrack.control import zmq_control
+from streamtrack.control.commands import (
+    AddCommand,
+    Answer,
+    AnyCommand,
+    CorrectCommand,
+    LabelCommand,
+    ListCommand,
+    ObjectInfo,
+    PauseCommand,
+    RemoveCommand,
+    UnknownStreamError,
+)
+from streamtrack.control.zmq_control import MAX_CONCURRENT_REQUESTS, ZmqControl
+from streamtrack.errors import (
+    CapacityError,
+    ConfigError,
+    FrameExpiredError,
+    PromptError,
+    PublishError,
+    ShapeError,
+    StreamTrackError,
+)
+from streamtrack.frame import BoolMask
+from streamtrack.publish.mask_codec import decode_rle
+from tests.publish.mask_support import TIMEOUT_MS, disc, keypair, make_curve
+
+FRAME_IDX = 42
+
+
+class OneStream:
+    """An executor that follows objects without a tracker: ids, labels and masks are kept, frames are not."""
+
+    def __init__(self) -> None:
+        self.objects: dict[int, str] = {}
+        self.masks: dict[int, BoolMask] = {}
+        self.commands: list[AnyCommand] = []
+        self.paused = False
+        self.asked = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        """Cleared by a test that wants commands to wait."""
+
+    async def execute(self, command: AnyCommand) -> Answer:
+        self.commands.append(command)
+        self.asked.set()
+        await self.gate.wait()
+        if command.stream != "cam1":
+            raise UnknownStreamError(command.stream, self.stream_names())
+        answer = Answer(stream="cam1", op=command.op, frame_idx=FRAME_IDX, paused=self.paused)
+        match command:
+            case AddCommand():
+                return answer.model_copy(update={"object_id": self._add(command)})
+            case CorrectCommand(object_id=object_id) | RemoveCommand(object_id=object_id) if (
+                object_id not in self.objects
+            ):
+                raise PromptError(f"object_id is {object_id}, expected one of: {list(self.objects)}")
+            case CorrectCommand(at_frame=int(at_frame)) if at_frame < 10:
+                raise FrameExpiredError(at_frame, 10, FRAME_IDX)
+            case RemoveCommand():
+                del self.objects[command.object_id]
+            case LabelCommand():
+                self.objects[command.object_id] = command.label
+            case ListCommand():
+                return answer.model_copy(update={"objects": tuple(map(self._info, self.objects))})
+            case PauseCommand():
+                self.paused = True
+                return answer.model_copy(update={"paused": True})
+        return answer
+
+    def stream_names(self) -> Sequence[str]:
+        return ["cam1"]
+
+    def _add(self, command: AddCommand) -> int:
+        if command.label == "boom":
+            raise RuntimeError("a secret of the server")
+        if len(self.objects) == 3:
+            raise CapacityError("3 objects are followed, expected at most 3")
+        object_id = len(self.objects) + 1 if command.object_id is None else command.object_id
+        if command.mask is not None:
+            self.masks[object_id] = decode_rle(command.mask.counts.encode(), command.mask.size)
+        self.objects[object_id] = command.label
+        return object_id
+
+    def _info(self, object_id: int) -> ObjectInfo:
+        return ObjectInfo(
+            object_id=object_id,
+            label=self.objects[object_id],
+            state="tracking",
+            object_score=0.9,
+            iou_score=0.8,
+            box=(1, 2, 3, 4),
+            area_px=4,
+            added_at_frame=7,
+        )
+
+
+@asynccontextmanager
+async def serving(
+    executor: OneStream | None = None, curve: CurveConfig | None = None
+) -> AsyncIterator[ZmqControl]:
+    control = ZmqControl(ZmqConfig(control_address="tcp://127.0.0.1:0", curve=curve), executor or OneStream())
+    await control.start()
+    try:
+        yield control
+    finally:
+        await control.stop()
+
+
+@asynccontextmanager
+async def raw_client(address: str, kind: int = zmq.DEALER) -> AsyncIterator[zmq.asyncio.Socket]:
+    with zmq.asyncio.Context() as context, context.socket(kind) as socket:
+        socket.linger = 0
+        socket.rcvtimeo = socket.sndtimeo = TIMEOUT_MS
+        socket.connect(address)
+        yield socket
+
+
+async def ask_json(socket: zmq.asyncio.Socket, request: Any) -> dict[str, Any]:
+    await socket.send(json.dumps(request).encode())
+    reply = json.loads(await socket.recv())
+    assert isinstance(reply, dict)
+    return reply
+
+
+async def test_client_steers_a_stream() -> None:
+    executor = OneStream()
+    mask = disc(5)
+
+    def steer(address: str) -> None:
+        with Control(address, "cam1") as control:
+            added = control.add(points=[(3.5, 4)], labels=[1], label="dog")
+            assert (added.object_id, added.frame_idx, added.op) == (1, FRAME_IDX, "add")
+            assert control.add(object_id=9, mask=mask).object_id == 9
+            assert control.correct(1, box=(1, 2, 3, 4), at_frame=12).frame_idx == FRAME_IDX
+            control.label(9, "cat")
+            assert [(info.object_id, info.label) for info in control.list()] == [(1, "dog"), (9, "cat")]
+            assert control.list()[0].box == (1, 2, 3, 4)
+            control.remove(1)
+            assert [info.object_id for info in control.list()] == [9]
+            assert control.pause().paused
+            control.resume()
+
+    async with serving(executor) as server:
+        await asyncio.to_thread(steer, server.address)
+    first = executor.commands[0]
+    assert isinstance(first, AddCommand)
+    assert (first.points, first.labels, first.mask) == (((3.5, 4.0),), (1,), None)
+    np.testing.assert_array_equal(executor.masks[9], mask)
+
+
+async def test_client_raises_the_error_that_the_server_refused_with() -> None:
+    def steer(address: str) -> None:
+        with Control(address, "cam2") as other, pytest.raises(PromptError) as unknown:
+            other.list()
+        assert str(unknown.value) == "stream is 'cam2', expected one of: cam1"
+        with Control(address, "cam1") as control:
+            with pytest.raises(PromptError, match=r"object_id is 5, expected one of: \[\]"):
+                control.remove(5)
+            control.add(box=(0, 0, 5, 5))
+            with pytest.raises(FrameExpiredError) as expired:
+                control.correct(1, points=[(1, 1)], at_frame=3)
+            assert (expired.value.oldest_frame_idx, expired.value.newest_frame_idx) == (10, FRAME_IDX)
+            control.add(box=(0, 0, 5, 5))
+            control.add(box=(0, 0, 5, 5))
+            with pytest.raises(CapacityError, match="3 objects are followed"):
+                control.add(box=(0, 0, 5, 5))
+            with pytest.raises(PromptError, match=r"command: .*points"):
+                control.add(points=[(0.0, 1.0)] * 100)
+            with pytest.raises(ShapeError, match=r"mask is uint8 \(2, 2\), expected bool \(H, W\)"):
+                control.add(mask=np.ones((2, 2), np.uint8))
+
+    async with serving() as server:
+        await asyncio.to_thread(steer, server.address)
+
+
+async def test_failure_of_the_server_is_answered_without_its_details(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def steer(address: str) -> None:
+        with Control(address, "cam1") as control:
+            with pytest.raises(StreamTrackError) as failed:
+                control.add(box=(0, 0, 1, 1), label="boom")
+            assert str(failed.value) == "the command failed, see the server's log"
+            assert control.list() == ()
+
+    async with serving() as server:
+        await asyncio.to_thread(steer, server.address)
+    assert "a secret of the server" in caplog.text
+
+
+async def test_json_is_answered_in_json_with_its_request_id() -> None:
+    async with serving() as server, raw_client(server.address) as socket:
+        reply = await ask_json(socket, {"op": "list", "stream": "cam1", "request_id": "abc"})
+    assert reply == {
+        "ok": True,
+        "request_id": "abc",
+        "answer": {
+            "stream": "cam1",
+            "op": "list",
+            "frame_idx": FRAME_IDX,
+            "object_id": None,
+            "objects": [],
+            "paused": False,
+        },
+    }
+
+
+async def test_plain_req_socket_is_answered() -> None:
+    async with serving() as server, raw_client(server.address, zmq.REQ) as socket:
+        await socket.send(msgspec.msgpack.encode({"op": "pause", "stream": "cam1"}))
+        reply = msgspec.msgpack.decode(await socket.recv())
+    assert reply["ok"] is True
+    assert reply["answer"]["paused"] is True
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        ({"op": "fly", "stream": "cam1"}, {"kind": "prompt", "message": "command: "}),
+        ({"op": "list"}, {"kind": "prompt", "message": "command: "}),
+        (
+            {"op": "list", "stream": "nope"},
+            {"kind": "unknown_stream", "message": "stream is 'nope', expected one of: cam1"},
+        ),
+        ({"op": "remove", "stream": "cam1", "object_id": -1}, {"kind": "prompt", "message": "command: "}),
+        ([1], {"kind": "bad_request", "message": "request is list, expected a map with the key 'op'"}),
+        (
+            {"op": "list", "stream": "cam1", "request_id": []},
+            {"kind": "bad_request", "message": "request_id is list"},
+        ),
+    ],
+)
+async def test_bad_request_is_answered_and_the_next_is_carried_out(
+    request_: Any, error: dict[str, str]
+) -> None:
+    async with serving() as server, raw_client(server.address) as socket:
+        reply = await ask_json(socket, request_)
+        assert reply["ok"] is False
+        assert reply["error"]["kind"] == error["kind"]
+        assert reply["error"]["message"].startswith(error["message"])
+        assert "\n" not in reply["error"]["message"]
+        assert (await ask_json(socket, {"op": "list", "stream": "cam1"}))["ok"] is True
+
+
+async def test_garbage_and_odd_frames_are_answered() -> None:
+    async with serving() as server, raw_client(server.address) as socket:
+        for frames in ([b"\xc1garbage"], [b""], [b"{"], [b"a", b"b"], [b"a", b"b", b"c"]):
+            await socket.send_multipart(frames)
+            reply = (await socket.recv_multipart())[-1]
+            decoded = json.loads(reply) if reply.startswith(b"{") else msgspec.msgpack.decode(reply)
+            assert decoded["error"]["kind"] == "bad_request"
+        assert (await ask_json(socket, {"op": "list", "stream": "cam1"}))["ok"] is True
+
+
+async def test_request_over_the_bound_ends_its_connection_and_no_other() -> None:
+    async with serving() as server, raw_client(server.address) as big, raw_client(server.address) as small:
+        big.rcvtimeo = 300
+        await big.send(b"{" + b" " * (2 << 20) + b"}")
+        with pytest.raises(zmq.Again):
+            await big.recv()
+        assert (await ask_json(small, {"op": "list", "stream": "cam1"}))["ok"] is True
+
+
+async def test_requests_over_the_bound_are_answered_busy() -> None:
+    executor = OneStream()
+    executor.gate.clear()
+    num_requests = MAX_CONCURRENT_REQUESTS + 8
+    async with serving(executor) as server, raw_client(server.address) as socket:
+        for request_id in range(num_requests):
+            await socket.send(json.dumps({"op": "list", "stream": "cam1", "request_id": request_id}).encode())
+        busy = [json.loads(await socket.recv()) for _ in range(8)]
+        assert {reply["error"]["kind"] for reply in busy} == {"busy"}
+        assert [reply["request_id"] for reply in busy] == list(range(MAX_CONCURRENT_REQUESTS, num_requests))
+        assert len(executor.commands) == MAX_CONCURRENT_REQUESTS
+        executor.gate.set()
+        done = [json.loads(await socket.recv()) for _ in range(MAX_CONCURRENT_REQUESTS)]
+        assert {reply["ok"] for reply in done} == {True}
+
+
+async def test_command_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zmq_control, "EXECUTE_TIMEOUT_S", 0.1)
+    executor = OneStream()
+    executor.gate.clear()
+    async with serving(executor) as server, raw_client(server.address) as socket:
+        reply = await ask_json(socket, {"op": "list", "stream": "cam1"})
+    assert reply["error"] == {"kind": "timeout", "message": "command was not carried out in 0.1 s"}
+
+
+async def test_stop_is_quick_with_a_request_under_way_and_frees_the_port() -> None:
+    executor = OneStream()
+    executor.gate.clear()
+    async with serving(executor) as server, raw_client(server.address) as socket:
+        await socket.send(b'{"op": "list", "stream": "cam1"}')
+        async with asyncio.timeout(TIMEOUT_MS / 1e3):
+            await executor.asked.wait()
+        started = time.monotonic()
+        await server.stop()
+        assert time.monotonic() - started < 1
+        again = ZmqControl(ZmqConfig(control_address=server.address), executor)
+        await again.stop()
+
+
+async def test_client_gives_up_in_time_and_the_late_answer_is_not_taken_for_the_next() -> None:
+    executor = OneStream()
+    executor.gate.clear()
+
+    def steer(address: str) -> None:
+        with Control(address, "cam1", timeout_ms=300) as control:
+            with pytest.raises(PublishError) as caught:
+                control.pause()
+            assert str(caught.value) == f"{address}: no answer to 'pause' within 300 ms"
+            loop.call_soon_threadsafe(executor.gate.set)
+            control.timeout_ms = TIMEOUT_MS
+            assert control.list() == ()
+
+    loop = asyncio.get_running_loop()
+    async with serving(executor) as server:
+        await asyncio.to_thread(steer, server.address)
+
+
+def test_client_without_a_server_gives_up_in_time() -> None:
+    started = time.monotonic()
+    with (
+        Control("tcp://127.0.0.1:9", "cam1", timeout_ms=200) as control,
+        pytest.raises(PublishError) as caught,
+    ):
+        control.list()
+    assert (
+        str(caught.value) == "tcp://127.0.0.1:9: no connection within 200 ms, expected a server that knows us"
+    )
+    assert time.monotonic() - started < 2
+
+
+async def test_curve_admits_the_client_on_the_list_and_nobody_else() -> None:
+    curve, (keys,) = make_curve()
+    executor = OneStream()
+    strangers = [
+        None,
+        ClientKeys(keys.server_public_key, *keypair()),
+        ClientKeys(keypair()[0], keys.public_key, keys.secret_key),
+    ]
+
+    def steer(address: str) -> None:
+        for stranger in strangers:
+            with (
+                Control(address, "cam1", timeout_ms=200, keys=stranger) as control,
+                pytest.raises(PublishError),
+            ):
+                control.add(box=(0, 0, 1, 1))
+        with Control(address, "cam1", keys=keys) as control:
+            assert control.list() == ()
+
+    async with serving(executor, curve) as server:
+        await asyncio.to_thread(steer, server.address)
+    assert [command.op for command in executor.commands] == ["list"]
+
+
+async def test_address_in_use_raises_publish_error() -> None:
+    async with serving() as server:
+        with pytest.raises(PublishError) as caught:
+            ZmqControl(ZmqConfig(control_address=server.address), OneStream())
+    assert str(caught.value) == f"zmq.control_address: {server.address} is in use, expected a free port"
+
+
+def test_control_that_is_turned_off_cannot_be_made() -> None:
+    with pytest.raises(ConfigError, match=r"zmq\.control_address is null"):
+        ZmqControl(ZmqConfig(control_address=None), OneStream())
