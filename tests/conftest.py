@@ -25,10 +25,11 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 RTSP_SERVER_IMPORTS = """
 import gi
 gi.require_version("Gst", "1.0")
+gi.require_version("GstApp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import Gst, GstRtspServer
+from gi.repository import Gst, GstApp, GstRtspServer
 Gst.init(None)
-elements = ("x264enc", "rtph264pay", "qtdemux", "h264parse")
+elements = ("rtph264pay", "qtdemux", "h264parse", "appsink")
 missing = [name for name in elements if not Gst.ElementFactory.find(name)]
 raise SystemExit(f"no {' '.join(missing)}" if missing else None)
 """

@@ -1,0 +1,72 @@
+# Everything runs in .venv, which the first target that needs it sets up. A later call finds it ready.
+#
+#   make demo ARGS="--duration 20"     ARGS goes to the command: the demo, pytest or a bench
+#   make demo PYTHON=python3.12        another Python, 3.11 or newer
+#   make demo TORCH="torch torchvision --index-url https://download.pytorch.org/whl/cpu"
+#                                      no CUDA libraries: a tenth of the download, for a machine without a GPU
+
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(if $(shell \
+	$(p) -c 'import sys; print(*(sys.version_info >= (3, 11) and [1]))' 2>/dev/null),$(p))))
+TORCH ?= torch==2.14.1 torchvision==0.29.1
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+READY := .venv/.ready
+BENCH_READY := .venv/.ready-bench
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow style types fix bench clean distclean
+.DELETE_ON_ERROR:
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## */#/' | awk -F'#' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(READY)  ## a live synthetic camera, tracked; prints the page to open
+	@$(BIN)/streamtrack demo $(ARGS)
+
+test: $(READY)  ## the suite; what this machine lacks is skipped with its reason, and required under CI=true
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: $(READY)  ## what takes minutes: parity at 1024 pixels, endurance
+	$(BIN)/python -m pytest -m slow --timeout 1800 $(ARGS)
+
+style: $(READY)  ## ruff: rules and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(READY)  ## mypy --strict over the package
+	$(BIN)/mypy
+
+fix: $(READY)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(BENCH_READY)  ## every bench/bench_*.py; raw JSON goes to out/bench
+	@set -e; for script in bench/bench_*.py; do \
+		[ -e "$$script" ] || { echo "bench/ holds no bench_*.py yet"; exit 1; }; \
+		echo "== $$script"; $(BIN)/python "$$script" $(ARGS); \
+	done
+
+clean:  ## caches and outputs
+	rm -rf build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find streamtrack tests bench training examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean  ## the same and .venv
+	rm -rf .venv
+
+# torch first: sam2 names it as a build requirement, and an isolated build would download it a second time.
+# SAM2_BUILD_CUDA=0: without it sam2 wants a CUDA compiler, for a post-processing step that streamtrack does not use.
+$(READY): pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "no Python 3.11 or newer found: make PYTHON=/path/to/python3"; exit 1; }
+	@echo "Setting up .venv: minutes the first time, most of them torch."
+	$(PYTHON) -m venv .venv
+	$(PIP) install $(TORCH)
+	$(PIP) install -q 'setuptools>=77' wheel
+	SAM2_BUILD_CUDA=0 $(PIP) install -q --no-build-isolation 'sam2>=1.1,<2'
+	$(PIP) install -q --no-build-isolation -e '.[dev]'
+	@touch $@
+
+$(BENCH_READY): $(READY)
+	$(PIP) install -q --no-build-isolation -e '.[bench]'
+	@touch $@
