@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from tests.publish.mask_support import disc, make_publisher, make_result
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def test_subscriber_in_ten_lines_prints_what_is_published() -> None:
+    stop = threading.Event()
+    with make_publisher() as publisher:
+
+        def publish() -> None:
+            while not stop.wait(0.02):
+                publisher.publish("cam1", make_result(7), "nano")
+
+        thread = threading.Thread(target=publish)
+        thread.start()
+        child = subprocess.Popen(
+            [sys.executable, "-u", str(EXAMPLES / "subscribe_masks.py"), publisher.address],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert child.stdout is not None
+            line = child.stdout.readline()
+            child.send_signal(signal.SIGINT)
+            errors = child.communicate(timeout=10)[1]
+        finally:
+            stop.set()
+            thread.join(5)
+            child.kill()
+            child.wait()
+    assert (errors, child.returncode) == ("", 0)
+    start, _, told = line.partition(" ms: ")
+    assert start.startswith("cam1 #7 ")
+    assert told == f"1 tracking {disc(7).sum()} px\n"
+
+
+def test_it_is_ten_lines() -> None:
+    source = (EXAMPLES / "subscribe_masks.py").read_text(encoding="utf-8")
+    code = [line for line in source.splitlines()[1:] if line.strip() and not line.startswith(("import", "#"))]
+    assert len(code) <= 10
