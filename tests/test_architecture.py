@@ -24,7 +24,7 @@ LAYERS = (
     *("errors", "clock", "frame", "config", "mailbox", "telemetry"),
     *("ingest", "model", "tracking", "publish", "control", "client"),
     *("pipeline", "web_server", "server", "offline"),
-    *("checkpoints_cli", "doctor", "cli"),
+    *("checkpoints_cli", "doctor", "serve_cli", "track_cli", "cli"),
 )
 """Imports run towards the front: a module or package may import those before it, and itself."""
 
@@ -36,8 +36,8 @@ HOMES = {
     "zmq": ("publish.zmq_*", "control.zmq_control", "client"),
     "aiortc": ("publish.whep", "publish.webrtc_*"),
     "uvicorn": ("web_server",),
-    "typer": ("cli", "cli.*", "checkpoints_cli", "doctor"),
-    "rich": ("cli", "cli.*", "checkpoints_cli", "doctor"),
+    "typer": ("cli", "*_cli", "doctor"),
+    "rich": ("cli", "*_cli", "doctor"),
 }
 """Heavy or thread-bound libraries, and the only modules that may import them."""
 
