@@ -111,6 +111,7 @@ class Pipeline:
         self._thread = threading.Thread(
             target=self._run, args=(session, self._commands, turns), name=f"track-{self.name}", daemon=True
         )
+        self.telemetry.report()  # the time before, while the model was loading, belongs to no report
         self._masks.start(tracker.name)
         self._thread.start()
         self._ingest.start()
