@@ -82,7 +82,11 @@ def download_file(
                 report(num_bytes, num_bytes)
                 return target
             part.check_room()
-            _fetch_from_any(urls, part, sha256, report, policy)
+            try:
+                _fetch_from_any(urls, part, sha256, report, policy)
+            finally:
+                if not part.present_bytes():
+                    part.discard()
             part.put_in_place()
     except OSError as error:
         raise CheckpointError(part.describe(error)) from error
@@ -109,6 +113,8 @@ def _fetch_from_any(
     unreachable = 0
     for url in urls:
         host = urlsplit(url).netloc.rpartition("@")[2]
+        if reasons:
+            logger.warning("%s: %s; trying %s", part.target.name, reasons[-1], host)
         try:
             _fetch_from(url, part, sha256, report, policy)
         except Refused as error:
@@ -118,7 +124,6 @@ def _fetch_from_any(
             unreachable += 1
         else:
             return
-        logger.warning("%s: %s", part.target.name, reasons[-1])
     told = "; ".join(reasons)
     if unreachable == len(urls):
         raise CheckpointError(
