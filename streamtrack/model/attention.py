@@ -1,10 +1,11 @@
 """Memory attention: the current frame's features read an object's memory. Exact, and batched over objects.
 
-The weights are those of sam2's `MemoryAttention`; the way through them is ours, for three reasons. The first layer's
-self-attention sees only the image, so all objects share it. Rotary encodings are constants and stay real-valued (complex
-tensors do not compile). And a memory's positional terms are added to its keys once instead of being carried beside them.
+The weights are those of sam2's `MemoryAttention`; the way through them is ours, for three reasons. The
+first layer's self-attention sees only the image, so all objects share it. Rotary encodings are constants
+and stay real-valued (complex tensors do not compile). And a memory's positional terms are added to its keys
+once instead of being carried beside them.
 
-Source: SAM 2, arXiv:2408.00714, section 4; `sam2/modeling/memory_attention.py`, `sam2/modeling/sam/transformer.py`.
+Source: SAM 2, arXiv:2408.00714, section 4; memory_attention.py and sam/transformer.py of sam2.modeling.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ class MemoryReader:
         keys = rotation.apply(_split_heads(attention.k_proj(queries_in), attention.num_heads))
         values = _split_heads(attention.v_proj(normed), attention.num_heads)
         attended = F.scaled_dot_product_attention(queries, keys, values)
-        return x + attention.out_proj(_join_heads(attended))
+        attended_to_self: Tensor = x + attention.out_proj(_join_heads(attended))
+        return attended_to_self
 
     def _attend_to_memory(
         self, layer: MemoryAttentionLayer, rotation: _Rotation, x: Tensor, memory: MemoryTokens
@@ -100,7 +102,8 @@ class MemoryReader:
         keys = rotation.apply(keys, num_unrotated=memory.num_pointer_tokens)
         values = _split_heads(attention.v_proj(memory.values), attention.num_heads)
         attended = F.scaled_dot_product_attention(queries, keys, values)
-        return x + attention.out_proj(_join_heads(attended))
+        attended_to_memory: Tensor = x + attention.out_proj(_join_heads(attended))
+        return attended_to_memory
 
 
 class _Rotation:

@@ -71,7 +71,9 @@ def name_of_checkpoint(path: Path) -> str:
     """
     name = identify(read_weights(path))
     if name is None:
-        raise CheckpointError(f"{path}: holds weights of no known model, expected one of: {', '.join(CATALOG)}")
+        raise CheckpointError(
+            f"{path}: holds weights of no known model, expected one of: {', '.join(CATALOG)}"
+        )
     return name
 
 
@@ -112,7 +114,8 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (
-        SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError
+        SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError,
+        KeyError
     ) as error:  # fmt: skip
         raise CheckpointError(f"{path}: damaged, or not a checkpoint: {_first_line(error)}") from error
     if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
@@ -168,12 +171,14 @@ def resolve_device(device: str) -> torch.device:
         hint = f" (did you mean {close[0]}?)" if close else ""
         raise ConfigError(f"model.device is {device!r}{hint}, expected auto, cpu, cuda or mps")
     if not available[device]:
-        raise ConfigError(f"model.device is {device}, but there is none on this machine; expected auto or cpu")
+        raise ConfigError(
+            f"model.device is {device}, but there is none on this machine; expected auto or cpu"
+        )
     return torch.device(device)
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """fp32 or bf16; auto is bf16 where the device has it in hardware and masks stay the same, which is CUDA."""
+    """fp32 or bf16; auto is bf16 on CUDA devices that have it in hardware."""
     if precision == "auto":
         return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
     if precision == "bf16" and device.type == "mps":

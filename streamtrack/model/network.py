@@ -1,7 +1,8 @@
 """The network as stateless calls: encode an image, decode masks, encode a memory. All state is the caller's.
 
-Wraps a `SAM2Base` of the sam2 package. Upstream's own methods repeat image-only work per object and upscale three masks to
-keep one; the calls here give the same numbers with objects batched and shared work done once.
+Wraps a `SAM2Base` of the sam2 package. Upstream's own methods repeat image-only work per object and upscale
+three masks to keep one; the calls here give the same numbers with objects batched and shared work done
+once.
 
 Letters: B objects, C hidden_dim, g grid (feature map side at stride 16), S image_size, M memory_dim.
 Source: SAM 2, arXiv:2408.00714; `sam2/modeling/sam2_base.py`.
@@ -28,7 +29,7 @@ CORRECTION_LOGIT_LIMIT = 32.0
 MEMORY_DTYPE = torch.bfloat16
 """Memory features are kept in bfloat16, as upstream keeps them: exactness asks for the same rounding."""
 POINTER_PERIOD = 15
-"""Pointer ages are divided by this. Upstream divides by min(num_frames, 16) - 1; a stream has no num_frames."""
+"""Pointer ages are divided by this. Upstream: min(num_frames, 16) - 1, but a stream has no num_frames."""
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
@@ -113,7 +114,7 @@ class Network:
         position = _to_tokens(module.image_encoder.neck.position_encoding(image_map))
         self._memory_position = _to_tokens(module.memory_encoder.position_encoding(image_map))
         self._slot_encoding = module.maskmem_tpos_enc.reshape(module.num_maskmem, 1, g.memory_dim)
-        self._no_memory = module.no_mem_embed.reshape(1, 1, g.hidden_dim)
+        self._no_memory: Tensor = module.no_mem_embed.reshape(1, 1, g.hidden_dim)
         self._dense_position = module.sam_prompt_encoder.get_dense_pe()
         no_point = torch.zeros(1, 1, 2, device=self.device)
         no_label = -torch.ones(1, 1, dtype=torch.int32, device=self.device)
@@ -124,7 +125,7 @@ class Network:
         self._mean = torch.tensor(IMAGE_MEAN, device=self.device).view(1, 3, 1, 1) * 255
         self._scale = 1 / (torch.tensor(IMAGE_STD, device=self.device).view(1, 3, 1, 1) * 255)
 
-    # -- image ---------------------------------------------------------------------------------------------------
+    # -- image -------------------------------------------------------------------------------------
 
     def normalise(self, image: Tensor) -> Tensor:
         """(1, 3, S, S) RGB 0 to 255, any dtype, to the network's input range."""
@@ -142,7 +143,7 @@ class Network:
         decoder = module.sam_mask_decoder
         return FrameFeatures(_to_tokens(stride_16), (decoder.conv_s0(stride_4), decoder.conv_s1(stride_8)))
 
-    # -- memory --------------------------------------------------------------------------------------------------
+    # -- memory ------------------------------------------------------------------------------------
 
     def assemble_memory(
         self, features: Tensor, slots: Tensor, pointers: Tensor, pointer_ages: Tensor
@@ -151,8 +152,8 @@ class Network:
 
         Args:
             features: (B, T, g * g, M) memory features.
-            slots: (B, T) long, row of the temporal encoding: a conditioning frame has `recent_frames`, a recent frame
-                its age in frames minus 1.
+            slots: (B, T) long, row of the temporal encoding: `recent_frames` for a conditioning frame,
+                the age in frames minus 1 for a recent one.
             pointers: (B, P, C) object pointers.
             pointer_ages: (B, P) float32, frames between the pointer's frame and now.
         """
@@ -174,7 +175,7 @@ class Network:
         """(B, P) ages in frames to (B, P, M) encodings; zeros where the checkpoint has none (SAM 2.0)."""
         module = self.module
         if not module.add_tpos_enc_to_obj_ptrs:
-            return ages.new_zeros((*ages.shape, self.geometry.memory_dim))
+            return torch.zeros((*ages.shape, self.geometry.memory_dim), device=self.device)
         width = module.hidden_dim if module.proj_tpos_enc_in_obj_ptrs else module.mem_dim
         encoded: Tensor = module.obj_ptr_tpos_proj(get_1d_sine_pe(ages / POINTER_PERIOD, dim=width))
         return encoded
@@ -193,8 +194,9 @@ class Network:
         """Press a frame and its masks into memory features, (B, g * g, M) bfloat16.
 
         Args:
-            from_prompt: the masks were prompted on this frame; where the checkpoint asks for it they are made binary,
-                so that memory holds what the user saw. Prompted and unprompted objects therefore come in separate calls.
+            from_prompt: the masks were prompted on this frame; where the checkpoint asks for it they are
+                made binary, so that memory holds what the user saw. Prompted and unprompted objects
+                therefore come in separate calls.
         """
         module, g = self.module, self.geometry
         mask_logits = F.interpolate(
@@ -213,7 +215,7 @@ class Network:
             memory = memory + hidden[..., None, None] * module.no_obj_embed_spatial[..., None, None]
         return _to_tokens(memory).to(MEMORY_DTYPE)
 
-    # -- masks ---------------------------------------------------------------------------------------------------
+    # -- masks -------------------------------------------------------------------------------------
 
     def decode_unprompted(self, features: FrameFeatures, conditioned: Tensor) -> MaskPrediction:
         """Masks of B objects that memory alone points out; `conditioned` is (B, g * g, C)."""
@@ -323,7 +325,8 @@ def _to_tokens(feature_map: Tensor) -> Tensor:
 
 def _to_map(tokens: Tensor, grid: int) -> Tensor:
     """(B, g * g, C) to (B, C, g, g)."""
-    return tokens.transpose(1, 2).unflatten(2, (grid, grid))
+    batch, _, width = tokens.shape
+    return tokens.transpose(1, 2).reshape(batch, width, grid, grid)
 
 
 def _pick(candidates: Tensor, index: Tensor) -> Tensor:
@@ -334,7 +337,7 @@ def _pick(candidates: Tensor, index: Tensor) -> Tensor:
 
 
 def _refuse_unknown_flags(module: SAM2Base) -> None:
-    """Every released SAM 2 and 2.1 config has these; another value would be computed wrongly, so it is refused."""
+    """Refuse flags that no released config has: they would be computed wrongly."""
     required = {
         "use_mask_input_as_output_without_sam": True,
         "directly_add_no_mem_embed": True,

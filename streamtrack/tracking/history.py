@@ -45,7 +45,8 @@ class FrameHistory:
         """Keep a frame as the newest; returns its frame_idx."""
         parts = (features.tokens, *features.high_res)
         if self._rings is None:
-            # Each ring slot is contiguous in the way the encoder wrote it, so that a view of it costs no re-layout.
+            # Each ring slot is contiguous in the way the encoder wrote it, so that a view of it costs no
+            # re-layout.
             tokens, fine, coarse = (
                 torch.empty((self._capacity, *part.shape[1:]), dtype=part.dtype, device=part.device)
                 for part in parts

@@ -1,9 +1,10 @@
 """What every object remembers: preallocated tensors and the bookkeeping of which frame lies where.
 
-At stride 1 an object's future depends only on its last 6 memory features, its last 15 object pointers, and its conditioning
-frames (those with prompts). So there are two rings, written in place at `frame_idx` modulo their length, and a capped set of
-conditioning slots. The rings are longer than what is read by the length of the history, so that a prompt on a past
-frame finds the memory of its time. Nothing here grows with the stream.
+At stride 1 an object's future depends only on its last 6 memory features, its last 15 object pointers, and
+its conditioning frames (those with prompts). So there are two rings, written in place at `frame_idx` modulo
+their length, and a capped set of conditioning slots. The rings are longer than what is read by the length
+of the history, so that a prompt on a past frame finds the memory of its time. Nothing here grows with the
+stream.
 
 Features reach 6 frames back and pointers 15: a bank that cut both at the same age would not be lossless.
 """
@@ -74,7 +75,7 @@ class MemoryBank:
         self._free: list[int] = []
         self._allocate(0)
 
-    # -- slots ---------------------------------------------------------------------------------------------------
+    # -- slots -------------------------------------------------------------------------------------
 
     @property
     def num_bytes(self) -> int:
@@ -114,7 +115,7 @@ class MemoryBank:
     def _tensors(self) -> tuple[Tensor, ...]:
         return self._features, self._pointers, self._mask_logits, self._scores
 
-    # -- reading -------------------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------
 
     def plan_read(self, memory: ObjectMemory, frame_idx: int) -> ReadPlan:
         """What an object that was there before `frame_idx` remembers on that frame."""
@@ -148,13 +149,16 @@ class MemoryBank:
         """Memory of B objects with equal counts.
 
         Returns:
-            features (B, T, g * g, M), slot encodings (B, T) long, pointers (B, P, C), pointer ages (B, P) float32.
+            features (B, T, g * g, M), slot encodings (B, T) long, pointers (B, P, C), pointer ages (B, P)
+            float32.
         """
         # One upload for all indices: (B, 2T + 2P).
         rows = [(*p.feature_rows, *p.slot_encodings, *p.pointer_rows, *p.pointer_ages) for p in plans]
         frames, pointers = plans[0].counts
         index = torch.tensor(rows).to(self._device, non_blocking=True)
-        feature_rows, encodings, pointer_rows, ages = index.split((frames, frames, pointers, pointers), dim=1)
+        feature_rows, encodings, pointer_rows, ages = torch.split(
+            index, [frames, frames, pointers, pointers], dim=1
+        )
         return (
             self._features.flatten(0, 1)[feature_rows],
             encodings,
@@ -172,7 +176,7 @@ class MemoryBank:
         place = frame_idx % self._history
         return self._mask_logits[slots, place], self._scores[slots, place]
 
-    # -- writing -------------------------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------
 
     def write(
         self,

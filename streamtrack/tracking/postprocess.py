@@ -14,14 +14,15 @@ EMPTY_BOX: Box = (0, 0, 0, 0)
 def crop_mask(low_res_mask_logits: NDArray[np.float32], frame_size: tuple[int, int]) -> tuple[BoolMask, Box]:
     """Upscale logits to the frame, cut at 0, and crop to the object.
 
-    The same numbers as `F.interpolate(mode="bilinear", align_corners=False) > 0` over the whole frame, at the price of the
-    object's box: a pixel can be positive only next to a positive logit.
+    The same numbers as `F.interpolate(mode="bilinear", align_corners=False) > 0` over the whole frame, at
+    the price of the object's box: a pixel can be positive only next to a positive logit.
 
     Args:
         low_res_mask_logits: (h, w) float32.
         frame_size: H, W in pixels.
     Returns:
-        (y1 - y0, x1 - x0) bool and the box x0, y0, x1, y1 in pixels, x1 and y1 exclusive; empty and zeros for no mask.
+        (y1 - y0, x1 - x0) bool and the box x0, y0, x1, y1 in pixels, x1 and y1 exclusive; empty and zeros
+        for no mask.
     """
     positive = low_res_mask_logits > 0
     rows = np.flatnonzero(positive.any(axis=1))

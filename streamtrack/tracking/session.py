@@ -29,10 +29,10 @@ NANOSECONDS = Fraction(1, 1_000_000_000)
 class Session:
     """Follows objects through a stream whose end nobody knows, with a memory that never grows.
 
-    Objects come and go at any time and do not see each other. A prompt names the frame that it is for: the next one
-    given to `step`, or with `at_frame` one of the last `history_frames`; the session then fast-forwards the object
-    from there, and every later frame is as if the prompt had come in time. (Where a conditioning frame was evicted
-    since, the fast-forward goes on without it.)
+    Objects come and go at any time and do not see each other. A prompt names the frame that it is for: the
+    next one given to `step`, or with `at_frame` one of the last `history_frames`; the session then
+    fast-forwards the object from there, and every later frame is as if the prompt had come in time. (Where a
+    conditioning frame was evicted since, the fast-forward goes on without it.)
 
     Made by `Tracker.new_session`.
     """
@@ -64,7 +64,7 @@ class Session:
         self._stream_time = StreamTime(config.history_frames)
         self._newest: FrameResult | None = None
 
-    # -- what there is -------------------------------------------------------------------------------------------
+    # -- what there is -----------------------------------------------------------------------------
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -108,7 +108,7 @@ class Session:
         waiting = self._pending.get(object_id)
         return waiting.label if waiting is not None else self._known(object_id).label
 
-    # -- frames --------------------------------------------------------------------------------------------------
+    # -- frames ------------------------------------------------------------------------------------
 
     @torch.inference_mode()
     def step(self, frame: Frame | Image) -> FrameResult:
@@ -118,8 +118,8 @@ class Session:
             frame: a `Frame`, or an (H, W, 3) uint8 RGB array.
         Raises:
             ShapeError: not such an array.
-            PromptError: a waiting prompt does not fit this frame. It is dropped, the frame is not counted, and the
-                same frame can be given again.
+            PromptError: a waiting prompt does not fit this frame. It is dropped, the frame is not counted,
+                and the same frame can be given again.
         """
         frame = self._as_frame(frame)
         track_start_ns = self._clock.monotonic_ns()
@@ -166,7 +166,7 @@ class Session:
         """Tell the session that time passed which nobody saw; the next result carries a `gap` event."""
         self._tell(EventKind.GAP, self.newest_frame_idx)
 
-    # -- objects -------------------------------------------------------------------------------------------------
+    # -- objects -----------------------------------------------------------------------------------
 
     @torch.inference_mode()
     def add(
@@ -221,14 +221,14 @@ class Session:
         mask: BoolMask | None = None,
         at_frame: int | None = None,
     ) -> FrameResult:
-        """Mend an object's mask on the newest frame, or on the kept frame `at_frame`, and all that followed from it.
+        """Mend an object's mask on the newest frame, or on the kept frame `at_frame`, and all that followed.
 
         Points given before on the same frame stay in force; a box or a mask starts afresh.
 
         Returns:
             The mended frame's result; `result()` gives the newest frame's.
         Raises:
-            PromptError: no such object, it was not there yet on that frame, or the prompt does not fit the frame.
+            PromptError: no such object, it was not there yet on that frame, or the prompt does not fit.
             ShapeError: the mask has another size than the frame.
             FrameExpiredError: `at_frame` is not kept.
         """
@@ -275,7 +275,7 @@ class Session:
             self._known(object_id).label = label
         self._tell(EventKind.LABELED, self.newest_frame_idx, object_id, label=label)
 
-    # -- inside --------------------------------------------------------------------------------------------------
+    # -- inside ------------------------------------------------------------------------------------
 
     def _start(self, prompt: Prompt, frame_idx: int) -> None:
         """Apply an object's first prompt."""
@@ -369,7 +369,9 @@ class Session:
             return self._objects[object_id]
         except KeyError:
             if object_id in self._pending:
-                raise PromptError(f"object {object_id} waits for the next frame, expected one that is followed") from None
+                raise PromptError(
+                    f"object {object_id} waits for the next frame, expected one that is followed"
+                ) from None
             known = ", ".join(map(str, self._objects)) or "none"
             raise PromptError(f"object {object_id} is not followed, expected one of: {known}") from None
 

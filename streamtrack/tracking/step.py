@@ -23,8 +23,8 @@ def propagate_no_sync(
 ) -> None:
     """Find every object on a frame by its memory and remember what was found.
 
-    Objects that remember equally much go through the network together, at most `max_batch` of them: a larger batch can
-    be slower where its keys and values no longer fit the cache.
+    Objects that remember equally much go through the network together, at most `max_batch` of them: a
+    larger batch can be slower where its keys and values no longer fit the cache.
     """
     groups: dict[tuple[int, int], list[tuple[ObjectMemory, ReadPlan]]] = defaultdict(list)
     for memory in memories:

@@ -12,8 +12,8 @@ LARGEST_PTS_STEP_NS = 10 * NS_PER_S
 class StreamTime:
     """Nanoseconds since the first frame, kept for the last `history_frames` frames.
 
-    A file is tracked faster or slower than it plays: its presentation times count. Where there are none, or where they
-    jump (a camera that was restarted), the monotonic clock at capture counts.
+    A file is tracked faster or slower than it plays: its presentation times count. Where there are none, or
+    where they jump (a camera that was restarted), the monotonic clock at capture counts.
     """
 
     def __init__(self, history_frames: int) -> None:

@@ -34,7 +34,7 @@ class TrackedObject:
             del self.prompts[index]
 
     def update_state(self, found: ObjectMask, frame_idx: int, now_ns: int) -> EventKind | None:
-        """Note what was found on a frame; returns the event to tell, if the state is another than was told last."""
+        """Note what was found on a frame; returns the event to tell where the state changed."""
         state = self._machine.update(
             visible=found.area_px > 0 and found.object_score > 0.5, iou_score=found.iou_score, now_ns=now_ns
         )

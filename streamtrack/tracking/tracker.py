@@ -22,7 +22,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
 
 LARGE_GRID = 32
-"""On a CPU, from this feature map side on a batch's keys and values outgrow the cache and objects go one by one."""
+"""On a CPU, from this side of the feature map on, a batch outgrows the cache and objects go one by one."""
 
 
 class Tracker:
@@ -80,7 +80,7 @@ class Tracker:
     @property
     def device(self) -> str:
         """cpu, cuda or mps."""
-        return self._model.network.device.type
+        return str(self._model.network.device.type)
 
     @property
     def precision(self) -> str:

@@ -1,0 +1,21 @@
+"""One nano for all tracking tests: loading it costs more than most of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from streamtrack.frame import Image
+from streamtrack.tracking import Tracker
+from tests.tracking.pictures import drifting_ellipses
+
+
+@pytest.fixture(scope="session")
+def nano() -> Tracker:
+    return Tracker.from_checkpoint("nano", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def images() -> Sequence[Image]:
+    return drifting_ellipses(num_frames=40)
