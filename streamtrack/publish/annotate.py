@@ -1,6 +1,7 @@
-"""The picture that people watch: masks, outlines and tags drawn over the frame. Pure: a result in, a picture out.
+"""The picture that people watch: masks, outlines and tags drawn over the frame.
 
-Only pixels inside an object's box are touched, so the cost follows the objects, not the frame.
+Pure: a result in, a picture out. Only pixels inside an object's box are touched, so the cost follows the
+objects, not the frame.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from streamtrack.publish.tags import Tag, blend_tag, render_tag
 
 HALO_COLOUR = (8, 10, 14)
 HALO_PX = 2
-"""How much wider than the outline its dark halo is: it keeps a bright outline readable on a bright background."""
+"""How much wider than the outline its dark halo is. It keeps a bright edge readable on bright ground."""
 SMOOTHING_PX = 0.7
-"""How far the drawn outline may leave the mask's edge: takes the stairs out, and a tenth of the segments draws faster."""
+"""How far the outline may leave the mask's edge: no stairs, and a tenth of the segments to draw."""
 DASH_PX, DASH_GAP_PX = 9, 6
 """Uncertain objects have a dashed outline: readable without colour."""
 UNCERTAIN_OPACITY = 0.45
@@ -119,7 +120,7 @@ def _scale_crop(
 
 @lru_cache(maxsize=256)
 def _tint_table(colour: Colour, share: float) -> NDArray[np.uint8]:
-    """(1, 256, 3) table that blends each channel's value with the colour: a blend for the price of a look-up."""
+    """(1, 256, 3) table of each channel's values blended with the colour: a blend for a look-up's price."""
     values = np.arange(256, dtype=np.float32)[:, None]
     blended = values * (1 - share) + np.array(colour, np.float32) * share
     return np.rint(blended).astype(np.uint8)[None]

@@ -1,7 +1,8 @@
-"""One encoder that every viewer of a codec shares: RGB pictures in, packets out that WebRTC sends as they are.
+"""One encoder that all viewers of a codec share: RGB pictures in, packets out that WebRTC sends as is.
 
-What all packets promise: one packet a picture (no B-frames, no look-ahead), a keyframe carries all that a decoder needs
-(H264: Annex B with SPS and PPS in-band), and pts count 90 kHz ticks, RTP's own clock for video.
+What all packets promise: one packet a picture (no B-frames, no look-ahead), a keyframe carries all that a
+decoder needs (H264: Annex B with SPS and PPS in-band), and pts count 90 kHz ticks, RTP's own clock for
+video.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 RTP_CLOCK_HZ = 90_000
 RTP_TIME_BASE = Fraction(1, RTP_CLOCK_HZ)
 ONE_THREAD_PIXELS = 1280 * 720
-"""Up to this size one thread encodes in a few milliseconds; a second would only take a core from the tracker."""
+"""Up to this size one thread takes a few milliseconds; a second would take a core from the tracker."""
 ENDLESS_GOP = 1_000_000
 """Pictures. Keyframes are ours to time: a live stream has no steady frame rate to count them by."""
 X264_CRF = "22"
@@ -116,8 +117,8 @@ class Encoder:
     def _rate_changed(self, pts: int) -> bool:
         """Measure the pictures a second since the last keyframe; True where the encoder expects far others.
 
-        Encoders share bits out by the frame rate they were opened with. (x264 can go by pts instead, but then holds each
-        picture back until the next one tells its duration.)
+        Encoders share bits out by the frame rate they were opened with. (x264 can go by pts instead, but
+        then holds each picture back until the next one tells its duration.)
         """
         seconds = (pts - self._group_pts) / RTP_CLOCK_HZ
         if self._group_pictures < MIN_RATE_PICTURES or seconds <= 0:

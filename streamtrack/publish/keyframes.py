@@ -1,4 +1,4 @@
-"""When the shared encoder makes a keyframe: at its interval, and once for any number of viewers that ask together."""
+"""When the shared encoder makes a keyframe: at its interval, and once for all viewers that ask together."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import threading
 from streamtrack.clock import NS_PER_MS, NS_PER_S
 
 MIN_SPACING_NS = 250 * NS_PER_MS
-"""A keyframe is ten times a picture's bits. A viewer that asks again before the last one reached it must not get two, and
-viewers that ask in turn must not turn the stream into keyframes."""
+"""A keyframe is ten times a picture's bits. A viewer that asks again before the last one reached it must
+not get two, and viewers that ask in turn must not turn the stream into keyframes."""
 
 
 class KeyframeGate:

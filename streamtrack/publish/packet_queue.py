@@ -29,8 +29,8 @@ class _State(Enum):
 class PacketQueue:
     """From the encoder's thread to one viewer on the event loop.
 
-    Each picture is coded as the difference to the one before, so a missing packet spoils all that follow until the next
-    keyframe. A full queue is therefore emptied, and filled again from a keyframe on.
+    Each picture is coded as the difference to the one before, so a missing packet spoils all that follow
+    until the next keyframe. A full queue is therefore emptied, and filled again from a keyframe on.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class PacketQueue:
 
     @property
     def watching(self) -> bool:
-        """Whether someone takes the packets; until the first `get` nothing needs to be encoded for this viewer."""
+        """Whether someone takes the packets; until the first `get` nothing is encoded for this viewer."""
         return self._state in (_State.AWAITING_KEYFRAME, _State.STREAMING)
 
     def offer(self, picture: EncodedPicture) -> int:
-        """Leave a packet, from any thread; never waits. Returns how many packets an overflow cost, usually 0."""
+        """Leave a packet, from any thread; never waits. Returns how many packets an overflow cost."""
         with self._lock:
             if self._state is _State.AWAITING_KEYFRAME and picture.is_keyframe:
                 self._state = _State.STREAMING

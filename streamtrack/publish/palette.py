@@ -1,8 +1,9 @@
 """One stable colour per object id, the same in the picture and on the page.
 
-Hues step by the golden ratio, so that any run of ids is spread over the circle and no id needs to know the others. They
-are taken in OKLCH, where equal numbers look equally light; because hue alone fails people who are colour-blind, the
-lightness steps too: neighbours of similar hue differ in brightness. Every object also carries its number.
+Hues step by the golden ratio, so that any run of ids is spread over the circle and no id needs to know the
+others. They are taken in OKLCH, where equal numbers look equally light; because hue alone fails people who
+are colour-blind, the lightness steps too: neighbours of similar hue differ in brightness. Every object also
+carries its number.
 """
 
 from __future__ import annotations

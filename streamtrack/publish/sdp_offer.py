@@ -62,8 +62,8 @@ def choose_codec(sdp: str) -> VideoCodec:
 def without_mdns_candidates(sdp: str) -> str:
     """Drop candidates whose address is an mDNS name, which browsers give until a page may use the camera.
 
-    To resolve them takes multicast, which containers and many networks lack, and up to a second. It also gains nothing:
-    the viewer's own checks come to our address and tell its real one.
+    To resolve them takes multicast, which containers and many networks lack, and up to a second. It also
+    gains nothing: the viewer's own checks come to our address and tell its real one.
     """
     return "".join(
         line

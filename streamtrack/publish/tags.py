@@ -1,6 +1,7 @@
 """Text on a dark pill, rendered once and blended many times.
 
-An object's text changes rarely, its place at every frame: the pixels are kept, and a frame pays one small blend.
+An object's text changes rarely, its place at every frame: the pixels are kept, and a frame pays one small
+blend.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Tag(NamedTuple):
 
 @lru_cache(maxsize=TAG_CACHE)
 def render_tag(text: str, note: str, colour: Colour, text_px: int) -> Tag:
-    """A dark pill with a dot in the object's colour, `text`, and a quieter `note` behind it; either may be empty."""
+    """A dark pill: a dot in the object's colour, `text`, a quieter `note`; either may be empty."""
     if len(text) > MAX_TAG_CHARACTERS:
         text = text[: MAX_TAG_CHARACTERS - 1] + "…"
     text_alpha = _text_alpha(text, text_px)

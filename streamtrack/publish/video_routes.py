@@ -199,7 +199,7 @@ def _add_jpeg(router: APIRouter, streams: Mapping[str, VideoStream]) -> None:
 
 
 async def _parts(stream: VideoStream) -> AsyncIterator[bytes]:
-    """Parts of multipart/x-mixed-replace, each closed by the next boundary: browsers show a part when it ends."""
+    """Parts of multipart/x-mixed-replace. The next boundary comes at once: it is what shows a part."""
     yield f"--{MJPEG_BOUNDARY}\r\n".encode()
     try:
         with stream.mjpeg_viewer() as mailbox:

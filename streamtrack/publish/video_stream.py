@@ -1,6 +1,7 @@
-"""One annotated stream: the newest result is drawn once, encoded once per codec in use, and handed to every viewer.
+"""One annotated stream: drawn once, encoded once per codec in use, handed to every viewer.
 
-A thread of its own draws and encodes. Nobody watching means nothing drawn. Viewers join and leave on the event loop.
+A thread of its own draws and encodes the newest result. Nobody watching means nothing drawn. Viewers join
+and leave on the event loop.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ StopCallback = Callable[[], Awaitable[object]]
 class VideoStream:
     """The picture of one stream and its viewers.
 
-    `push` and `set_online` may be called from any thread; all else belongs to the event loop given to `start`.
+    `push` and `set_online` may be called from any thread; all else belongs to the event loop given to
+    `start`.
     """
 
     def __init__(
@@ -291,7 +293,7 @@ class VideoStream:
             return bool(self._jpeg_viewers) or any(queue.watching for queue in self._viewers)
 
     def _someone_waits(self) -> bool:
-        """Whether a viewer has no picture to go on with, on a stream that brings no new one (paused, slow, offline)."""
+        """Whether a viewer has no picture to go on with, while the stream brings no new one."""
         now_ns = self._clock.monotonic_ns()
         with self._lock:
             codecs = {queue.codec for queue in self._viewers if queue.watching}

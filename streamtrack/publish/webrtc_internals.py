@@ -1,6 +1,7 @@
-"""What we need of aiortc that it has no public door for. Every reach into its insides is here, and each one is checked.
+"""What we need of aiortc that it has no public door for. Every reach into its insides is here and checked.
 
-Tests play the stream and fail when an aiortc of another make breaks one of these; at run time the message names it.
+Tests play the stream and fail when an aiortc of another make breaks one of these; at run time the message
+names it.
 """
 
 from __future__ import annotations

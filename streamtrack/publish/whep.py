@@ -1,7 +1,7 @@
 """WebRTC viewers: one peer connection each, all fed with the packets of the shared encoder.
 
-Signalling is WHEP (draft-ietf-wish-whep): the viewer posts an SDP offer and gets the answer and a session URL back. The
-HTTP side of it is in video_routes.py.
+Signalling is WHEP (draft-ietf-wish-whep): the viewer posts an SDP offer and gets the answer and a session
+URL back. The HTTP side of it is in video_routes.py.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class PacketTrack(MediaStreamTrack):  # type: ignore[misc]  # aiortc is untyped 
             MediaStreamError: the stream is over.
         """
         if self.rtp_origin is None and self._sent_pts is not None:
-            # The sender comes back once all of the packet before is sent: its last timestamp is that packet's.
+            # The sender comes back once all of the packet before is sent: its last timestamp is that
+            # packet's.
             self.rtp_origin = (last_rtp_timestamp(self._sender) - self._sent_pts) % RTP_WRAP
         try:
             packet = await self._queue.get()
@@ -176,7 +177,8 @@ class WhepSessions:
                 answer = await _negotiate(connection, track, stream, codec, without_mdns_candidates(offer))
         except BaseException as error:
             await self.close(session_id)
-            # aiortc's parser fails with whatever the text leads it into: IndexError, KeyError, its own errors.
+            # aiortc's parser fails with whatever the text leads it into: IndexError, KeyError, its own
+            # errors.
             if isinstance(error, Exception) and not isinstance(error, PublishError):
                 logger.debug("stream %s: offer refused", stream.name, exc_info=True)
                 raise PublishError(
@@ -218,8 +220,8 @@ async def _negotiate(
     connection: Any, track: PacketTrack, stream: VideoStream, codec: VideoCodec, offer: str
 ) -> str:
     """Set both descriptions; returns the answer with all candidates in it."""
-    # Before setRemoteDescription: afterwards the browser's first codec is already taken as the common one, and our
-    # packets, being of another, would be dropped unseen.
+    # Before setRemoteDescription: afterwards the browser's first codec is already taken as the common one,
+    # and our packets, being of another, would be dropped unseen.
     transceiver = connection.addTransceiver(track, direction="sendonly")
     capabilities = RTCRtpSender.getCapabilities("video").codecs
     transceiver.setCodecPreferences([one for one in capabilities if one.name.upper() in (codec.value, "RTX")])

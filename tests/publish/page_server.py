@@ -1,13 +1,13 @@
 """The page with all it calls: the video router as shipped, and the control API over objects kept in memory.
 
-The objects are discs that stand where they were asked for; everything from their masks to the screen is the real thing.
+The objects are discs that stand where they were asked for; everything from their masks to the screen is the
+real thing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ from streamtrack.publish.video_routes import video_router
 from streamtrack.publish.video_stream import VideoStream
 from streamtrack.publish.whep import WhepSessions
 from streamtrack.telemetry import Telemetry
-from tests.publish.video_support import CODE_BITS, HEIGHT, WIDTH, absent, disc, result, video_config
+from tests.publish.video_support import CODE_BITS, HEIGHT, WIDTH, absent, disc, result, until, video_config
 
 
 @dataclass
@@ -188,13 +188,6 @@ class PageServer:
         self.objects[object_id].state = ObjectState.LOST
         self.events.append(Event(EventKind.LOST, self.frame_idx, object_id))
 
-    async def wait_for(self, what: Any, timeout_s: float = 10) -> None:
-        """Wait until `what()` is true."""
-        deadline = time.monotonic() + timeout_s
-        while not what():
-            assert time.monotonic() < deadline, "it did not happen in time"
-            await asyncio.sleep(0.02)
-
 
 @asynccontextmanager
 async def serving(**settings: Any) -> AsyncIterator[PageServer]:
@@ -214,7 +207,7 @@ async def serving(**settings: Any) -> AsyncIterator[PageServer]:
     serve = asyncio.create_task(http.serve())
     push = asyncio.create_task(server.push())
     try:
-        await server.wait_for(lambda: http.started)
+        await until(lambda: http.started)
         server.url = f"http://127.0.0.1:{http.servers[0].sockets[0].getsockname()[1]}"
         yield server
     finally:

@@ -37,7 +37,7 @@ def test_outline_is_drawn_in_the_objects_colour_on_the_edge() -> None:
     changed = (picture != GREY).any(axis=2)
     rows, columns = np.nonzero(changed)
     distance = np.hypot(columns - 160, rows - 100)
-    assert distance.min() > 50 - 5 and distance.max() < 50 + 5
+    assert 45 < distance.min() < distance.max() < 55
     nearest = np.abs(picture.astype(int) - np.array(object_colour(1))).sum(axis=2)
     assert np.count_nonzero(nearest < 20) > 2 * np.pi * 50 * 0.8
 

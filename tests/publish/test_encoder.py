@@ -89,5 +89,6 @@ def test_bitrate_is_kept_also_where_pictures_come_slower_than_told(fps: int) -> 
     ]
     # The first two groups are where the encoder learns the rate.
     kbps = sum(sizes[60:]) * 8 / (90 / fps) / 1000
-    # Noise at 1500 kbit/s meets the encoder's coarsest quantiser at 30 fps; what must not happen is a quarter or a multiple.
+    # Noise at 1500 kbit/s meets the encoder's coarsest quantiser at 30 fps; what must not happen is a
+    # quarter or a multiple.
     assert 1000 < kbps < 2400

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import av
@@ -20,7 +20,7 @@ from streamtrack.publish.packet_queue import PacketQueue, ViewerGone
 from streamtrack.publish.timeline import Timeline
 from streamtrack.publish.video_stream import VideoStream
 from streamtrack.telemetry import Telemetry
-from tests.publish.video_support import dropped, pushing, read_code, result, video_config
+from tests.publish.video_support import dropped, pushing, read_code, result, until, video_config
 
 H264 = VideoCodec.H264
 
@@ -195,12 +195,6 @@ class Counted:
         monkeypatch.setattr(Encoder, "encode", counting_encode)
 
 
-async def until(what: Callable[[], bool], timeout_s: float = 10) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not what():
-            await asyncio.sleep(0.01)
-
-
 async def take(queue: PacketQueue, count: int) -> list[av.Packet]:
     async with asyncio.timeout(10):
         return [await queue.get() for _ in range(count)]
@@ -338,9 +332,9 @@ async def test_mjpeg_viewers_share_one_jpeg_a_frame() -> None:
 async def test_viewers_beyond_the_limit_are_refused_by_name() -> None:
     async with started(max_viewers=2) as (stream, _):
         queue = stream.open_viewer(H264, nothing)
-        with stream.mjpeg_viewer():
-            with pytest.raises(CapacityError, match=r"^stream cam: 2 viewers, expected at most max_viewers$"):
-                stream.open_viewer(H264, nothing)
+        refusal = r"^stream cam: 2 viewers, expected at most max_viewers$"
+        with stream.mjpeg_viewer(), pytest.raises(CapacityError, match=refusal):
+            stream.open_viewer(H264, nothing)
         stream.close_viewer(queue)
         stream.close_viewer(queue)
         stream.open_viewer(H264, nothing)

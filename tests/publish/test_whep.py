@@ -12,8 +12,8 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 from streamtrack.frame import FrameResult
 from streamtrack.publish.encoder import Encoder
 from streamtrack.publish.palette import object_colour
-from tests.publish.video_support import centre, pushing, read_code, result
-from tests.publish.whep_support import made_offer, opened, until, watching
+from tests.publish.video_support import centre, pushing, read_code, result, until
+from tests.publish.whep_support import made_offer, opened, watching
 
 # what is seen
 
@@ -130,7 +130,8 @@ async def test_two_viewers_share_one_encode(monkeypatch: pytest.MonkeyPatch) -> 
                         shown.add(read_code((await viewer.picture()).to_ndarray(format="rgb24")))
                 encoded, newest = len(kinds.keyframes), max(seen[0] | seen[1])
     assert len(seen[0] & seen[1]) > 5
-    # One encode a pushed frame, and those that were still on their way; with an encode a viewer it would be twice as many.
+    # One encode a pushed frame, and those that were still on their way; with an encode a viewer it would be
+    # twice as many.
     assert encoded < 1.5 * (newest + 1)
 
 

@@ -42,7 +42,8 @@ async def test_damaged_offers_are_refused_and_leave_nothing_behind() -> None:
     async with opened(max_viewers=2) as door:
         for index in range(1, len(lines)):
             answer = await door.post("".join(lines[:index]))
-            # Some lines can be missing; what counts is that no text brings the door down or takes a place for good.
+            # Some lines can be missing; what counts is that no text brings the door down or takes a place
+            # for good.
             assert answer.status_code in (201, 400, 406), answer.text
             if answer.status_code == 201:
                 await door.http.delete(answer.headers["location"])

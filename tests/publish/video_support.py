@@ -1,4 +1,5 @@
-"""A moving scene whose every picture tells its own frame number, and a task that pushes it like a tracker would."""
+"""A moving scene whose every picture tells its own frame number, and a task that pushes it like a tracker
+would."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from streamtrack.telemetry import Telemetry
 WIDTH, HEIGHT = 320, 192
 CODE_BITS = 12
 CODE_CELL_PX = 16
-"""Bits of the frame number are black and white squares along the lower edge, large enough to survive any codec."""
+"""Bits of the frame number are black and white squares along the lower edge, large enough to survive any
+codec."""
 BACKGROUND = (90, 90, 90)
 RADIUS_PX = 28
 
@@ -83,6 +85,13 @@ def dropped(telemetry: Telemetry, reason: str) -> float:
         )
         or 0.0
     )
+
+
+async def until(what: Callable[[], bool], timeout_s: float = 10) -> None:
+    """Wait until something that another thread or task does is done."""
+    async with asyncio.timeout(timeout_s):
+        while not what():  # noqa: ASYNC110  what changes it knows no event
+            await asyncio.sleep(0.01)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import { ApiError, Backoff, imageAddress, request } from "./api.js";
 
-const CONNECT_TIMEOUT_MS = 8000;
+const CONNECT_TIMEOUT_MS = 6000;
 const GATHER_TIMEOUT_MS = 250;
 const STALL_TIMEOUT_MS = 6000;
 const TRIES_BEFORE_MJPEG = 2;

@@ -1,0 +1,389 @@
+"""The page in a real browser: headless Chromium plays the stream, and what it sends is what a person
+pointed at."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from playwright.async_api import Page, Route, async_playwright
+
+from streamtrack.frame import ObjectState
+from streamtrack.publish.palette import object_colour
+from tests.publish.page_server import FollowedObject, PageServer, serving
+from tests.publish.video_support import HEIGHT, WIDTH, read_code, until
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--allow-loopback-in-peer-connection",
+    "--autoplay-policy=no-user-gesture-required",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+MDNS_OFF = "--disable-features=WebRtcHideLocalIpsWithMdns"
+
+# The next picture that the page presents and its RTP timestamp: from one callback, so of one frame. PNG
+# loses nothing.
+GRAB = """
+() => new Promise((resolve) => {
+  const video = document.getElementById("video");
+  video.requestVideoFrameCallback((now, metadata) => {
+    const canvas = document.createElement("canvas");
+    Object.assign(canvas, { width: video.videoWidth, height: video.videoHeight });
+    canvas.getContext("2d").drawImage(video, 0, 0);
+    resolve([canvas.toDataURL("image/png"), metadata.rtpTimestamp]);
+  });
+})
+"""
+# Keeps the picture that is on the screen at the moment of a click, before the page sees the click.
+KEEP_CLICKED = """
+() => addEventListener("pointerdown", () => {
+  const video = document.getElementById("video");
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: video.videoWidth, height: video.videoHeight });
+  canvas.getContext("2d").drawImage(video, 0, 0);
+  window.clicked = canvas.toDataURL("image/png");
+}, { capture: true })
+"""
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(90)]
+
+
+def decode_png(address: str) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of a data: address."""
+    data = base64.b64decode(address.partition(",")[2])
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+
+
+class Tab:
+    """The page in a browser, and what it did."""
+
+    def __init__(self, page: Page, server: PageServer) -> None:
+        self.page, self.server = page, server
+        self.faults: list[str] = []
+        self.sessions: list[str] = []
+        self.addresses: list[str] = []
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("request", lambda request: self.addresses.append(request.url))
+        page.on("console", self._on_console)
+        page.on("response", self._on_response)
+
+    def _on_console(self, message: Any) -> None:
+        # Chromium logs every answer above 399 by itself; those the tests ask for on purpose.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.faults.append(message.text)
+
+    def _on_response(self, response: Any) -> None:
+        if response.url.endswith("/whep") and response.status == 201:
+            self.sessions.append(response.headers["location"])
+
+    async def live(self) -> None:
+        await self.page.wait_for_selector("#link[data-state=live]", timeout=20_000)
+        await self.page.wait_for_function(
+            "document.getElementById('video').videoWidth > 0 || !document.getElementById('mjpeg').hidden"
+        )
+
+    async def grab(self) -> tuple[np.ndarray, int]:
+        """The picture on the screen, (H, W, 3) uint8, and its RTP timestamp."""
+        address, rtp_timestamp = await self.page.evaluate(GRAB)
+        return decode_png(address), rtp_timestamp
+
+    async def place(self, x: float, y: float) -> tuple[float, float]:
+        """Client coordinates of a pixel of the frame."""
+        box = await self.page.locator("#stage").bounding_box()
+        assert box is not None
+        scale = min(box["width"] / WIDTH, box["height"] / HEIGHT)
+        left = box["x"] + (box["width"] - WIDTH * scale) / 2
+        top = box["y"] + (box["height"] - HEIGHT * scale) / 2
+        return left + x * scale, top + y * scale
+
+    async def click(self, x: float, y: float, *, shift: bool = False) -> None:
+        """Click a pixel of the frame."""
+        if shift:
+            await self.page.keyboard.down("Shift")
+        await self.page.mouse.click(*await self.place(x, y))
+        if shift:
+            await self.page.keyboard.up("Shift")
+
+    async def asked(self, count: int) -> list[tuple[str, str, Any]]:
+        """What the page asked of the control API, once it is `count` requests."""
+        await until(lambda: len(self.server.requests) >= count)
+        assert len(self.server.requests) == count
+        return self.server.requests
+
+    async def row(self, object_id: int) -> Any:
+        row = self.page.locator(f"#objects li[data-id='{object_id}']")
+        await row.wait_for(timeout=10_000)
+        return row
+
+
+@asynccontextmanager
+async def opened(
+    server: PageServer, path: str = "/", arguments: tuple[str, ...] = (MDNS_OFF,), **context: Any
+) -> AsyncIterator[Tab]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments])
+        try:
+            settings = {"viewport": {"width": 1100, "height": 640}, **context}
+            page = await (await browser.new_context(**settings)).new_page()
+            tab = Tab(page, server)
+            await page.goto(server.url + path)
+            yield tab
+            assert tab.faults == []
+        finally:
+            await browser.close()
+
+
+async def test_browser_shows_the_overlay_and_each_picture_leads_back_to_its_frame() -> None:
+    async with serving() as server:
+        server.objects[3] = FollowedObject(160, 80, "cup")
+        async with opened(server) as tab:
+            await tab.live()
+            for _ in range(5):
+                image, rtp_timestamp = await tab.grab()
+                session = server.sessions.get(tab.sessions[-1].rpartition("/")[2])
+                assert session is not None
+                assert session.frame_idx_at(rtp_timestamp) == read_code(image)
+    scale = image.shape[1] / WIDTH
+    inside = image[int(72 * scale) : int(88 * scale), int(152 * scale) : int(168 * scale)]
+    expected = 0.55 * np.full(3, 90) + 0.45 * np.array(object_colour(3))
+    # 14 levels: chroma is quantised by the codec, and the browser has its own conversion to RGB.
+    assert np.abs(inside.reshape(-1, 3).mean(axis=0) - expected).max() < 14
+    assert np.abs(image[20:40, 20:40].reshape(-1, 3).mean(axis=0) - 90).max() < 14
+
+
+async def test_click_adds_an_object_on_the_frame_that_was_on_the_screen() -> None:
+    # Slow enough that a click never falls between a picture's decoding and its showing.
+    async with serving(fps=4) as server, opened(server) as tab:
+        await tab.live()
+        await tab.page.evaluate(KEEP_CLICKED)
+        await tab.grab()
+        await tab.click(100, 60)
+        method, path, body = (await tab.asked(1))[0]
+        assert (method, path) == ("POST", "/streams/cam/objects")
+        assert body["labels"] == [1]
+        assert np.abs(np.array(body["points"]) - [[100, 60]]).max() < 0.6  # a CSS pixel is 0.3 of the frame's
+        assert body["at_frame"] == read_code(decode_png(await tab.page.evaluate("window.clicked")))
+        row = await tab.row(1)
+        swatch = await row.locator(".swatch").evaluate("(node) => getComputedStyle(node).backgroundColor")
+        assert swatch == "rgb({}, {}, {})".format(*object_colour(1))
+
+
+async def test_selected_object_takes_points_boxes_and_their_opposite() -> None:
+    async with serving() as server:
+        server.objects[4] = FollowedObject(160, 80)
+        async with opened(server) as tab:
+            await tab.live()
+            await (await tab.row(4)).locator(".pick").click()
+            await tab.click(100, 60)
+            await tab.asked(1)
+            await tab.click(100, 60, shift=True)
+            await tab.asked(2)
+            await tab.page.click("#mode-negative")
+            await tab.click(110, 60)
+            await tab.asked(3)
+            await tab.page.click("#mode-positive")
+            await tab.page.keyboard.press("Escape")
+            await tab.page.mouse.move(*await tab.place(200, 120))
+            await tab.page.mouse.down()
+            await tab.page.mouse.move(*await tab.place(180, 90), steps=4)
+            await tab.page.mouse.move(*await tab.place(140, 70), steps=4)
+            await tab.page.mouse.up()
+            requests = await tab.asked(4)
+    assert [path for _, path, _ in requests] == ["/streams/cam/objects/4/prompts"] * 3 + [
+        "/streams/cam/objects"
+    ]
+    assert [body.get("labels") for _, _, body in requests] == [[1], [0], [0], None]
+    assert np.abs(np.array(requests[3][2]["box"]) - [140, 70, 200, 120]).max() < 0.6
+    assert all(isinstance(body["at_frame"], int) for _, _, body in requests)
+
+
+async def test_objects_can_be_named_and_removed() -> None:
+    async with serving() as server:
+        server.objects |= {1: FollowedObject(80, 60), 2: FollowedObject(200, 60, "cup")}
+        async with opened(server) as tab:
+            label = (await tab.row(1)).locator(".label")
+            await label.fill("player 7")
+            await label.press("Enter")
+            await tab.asked(1)
+            assert await (await tab.row(2)).locator(".label").input_value() == "cup"
+            await (await tab.row(2)).locator(".remove").click()
+            requests = await tab.asked(2)
+            await tab.page.wait_for_function("document.querySelectorAll('#objects li').length === 1")
+    assert requests == [
+        ("PATCH", "/streams/cam/objects/1", {"label": "player 7"}),
+        ("DELETE", "/streams/cam/objects/2", None),
+    ]
+
+
+async def test_keyboard_alone_points_selects_and_removes() -> None:
+    async with serving() as server:
+        server.objects[1] = FollowedObject(80, 60)
+        async with opened(server) as tab:
+            await tab.live()
+            await tab.row(1)
+            await tab.page.focus("#stage")
+            await tab.page.keyboard.press("ArrowLeft")
+            await tab.page.keyboard.press("ArrowRight")
+            await tab.page.keyboard.press("Enter")
+            await tab.asked(1)
+            await tab.page.keyboard.press("1")
+            await tab.page.keyboard.press("Shift+Enter")
+            await tab.asked(2)
+            await tab.page.keyboard.press("Delete")
+            requests = await tab.asked(3)
+    assert [(method, path) for method, path, _ in requests] == [
+        ("POST", "/streams/cam/objects"),
+        ("POST", "/streams/cam/objects/1/prompts"),
+        ("DELETE", "/streams/cam/objects/1"),
+    ]
+    assert np.abs(np.array(requests[0][2]["points"]) - [[WIDTH / 2, HEIGHT / 2]]).max() < 0.6
+    assert requests[1][2]["labels"] == [0]
+
+
+async def test_lost_object_and_refused_click_are_told() -> None:
+    async with serving() as server:
+        server.objects[2] = FollowedObject(80, 60, "cup")
+        async with opened(server) as tab:
+            await tab.live()
+            row = await tab.row(2)
+            server.lose(2)
+            await tab.page.get_by_text("2 cup: lost").wait_for()
+            await until(lambda: server.objects[2].state is ObjectState.LOST)
+            await tab.page.wait_for_function("document.querySelector('.state').textContent === 'lost'")
+            assert await row.locator(".state").inner_text() == "lost"
+            server.refusal = "at_frame is 3, expected a kept frame from 40 to 71"
+            await tab.click(100, 60)
+            await tab.page.get_by_role("alert").get_by_text(re.compile("^at_frame is 3, expected")).wait_for()
+            await tab.click(100, 60, shift=True)
+            await tab.page.get_by_text("Select an object first").wait_for()
+            assert len(server.requests) == 1
+
+
+async def test_figures_and_pause_follow_the_server() -> None:
+    async with serving() as server, opened(server) as tab:
+        await tab.live()
+        assert await tab.page.inner_text("#fps") == "15.0"
+        assert await tab.page.inner_text("#latency") == "41 ms"
+        assert await tab.page.inner_text("#dropped") == "3"
+        await tab.page.click("#pause")
+        await tab.page.get_by_role("button", name="Resume").click()
+        requests = await tab.asked(2)
+        assert [path for _, path, _ in requests] == ["/streams/cam/pause", "/streams/cam/resume"]
+
+
+async def test_token_is_asked_for_and_stays_out_of_the_address() -> None:
+    async with serving(token="s3cret") as server, opened(server) as tab:
+        for attempt in ("wrong", "s3cret"):
+            await tab.page.wait_for_selector("#token-dialog[open]")
+            await tab.page.fill("#token", attempt)
+            await tab.page.keyboard.press("Enter")
+        await tab.live()
+        assert "s3cret" not in tab.page.url
+        assert not [address for address in tab.addresses if "s3cret" in address]
+
+
+async def test_token_in_the_address_is_taken_out_of_it() -> None:
+    async with serving(token="s3cret") as server, opened(server, "/?token=s3cret") as tab:
+        await tab.live()
+        assert tab.page.url == f"{server.url}/#cam"
+
+
+async def test_offline_source_is_told_and_play_goes_on_when_it_is_back() -> None:
+    async with serving() as server:
+        server.stream.set_online(False)
+        server.state = "offline"
+        async with opened(server) as tab:
+            await tab.page.get_by_text("Offline: no answer from the camera").wait_for()
+            server.stream.set_online(True)
+            server.state = "online"
+            await tab.live()
+
+
+async def test_page_reconnects_when_its_session_ends() -> None:
+    async with serving() as server, opened(server) as tab:
+        await tab.live()
+        await server.sessions.close(tab.sessions[0].rpartition("/")[2])
+        await until(lambda: len(tab.sessions) == 2, 20)
+        await tab.live()
+        image, _ = await tab.grab()
+        assert image.shape[1] == WIDTH
+
+
+async def test_closed_tab_frees_its_place() -> None:
+    async with serving() as server, opened(server) as tab:
+        await tab.live()
+        assert server.stream.num_viewers == 1
+        await tab.page.goto("about:blank")
+        await until(lambda: server.stream.num_viewers == 0, 5)
+
+
+async def test_motion_jpeg_takes_over_where_webrtc_cannot_pass() -> None:
+    async def block(route: Route) -> None:
+        """Name a port where nobody listens. The browser hides its own addresses, so neither side finds the
+        other."""
+        answer = await route.fetch()
+        sdp = re.sub(r"(a=candidate:(?:\S+ ){5})\d+", r"\g<1>9", await answer.text())
+        await route.fulfill(response=answer, body=sdp)
+
+    async with serving(token="s3cret") as server, opened(server, "/web/icon.svg", ()) as tab:
+        server.objects[1] = FollowedObject(160, 80)
+        await tab.page.route("**/whep", block)
+        await tab.page.goto(f"{server.url}/#token=s3cret")
+        await tab.page.get_by_text("Live, MJPEG").wait_for(timeout=60_000)
+        size = (
+            "[document.getElementById('mjpeg').naturalWidth, document.getElementById('mjpeg').naturalHeight]"
+        )
+        assert await tab.page.evaluate(size) == [WIDTH, HEIGHT]
+        await tab.click(100, 60)
+        _, _, body = (await tab.asked(1))[0]
+        assert "at_frame" not in body, "nobody knows which picture an <img> shows: the newest frame is meant"
+        assert np.abs(np.array(body["points"]) - [[100, 60]]).max() < 0.6
+
+
+async def test_browser_that_hides_its_addresses_still_connects() -> None:
+    async with serving() as server, opened(server, arguments=()) as tab:
+        await tab.live()
+
+
+async def test_page_needs_nothing_from_elsewhere_and_its_policy_forbids_it() -> None:
+    async with serving() as server, opened(server) as tab:
+        await tab.live()
+        assert all(address.startswith((server.url, "blob:", "data:")) for address in tab.addresses)
+        response = await tab.page.request.get(server.url)
+        assert "script-src 'self'" in response.headers["content-security-policy"]
+        assert (await tab.page.request.get(f"{server.url}/web/nothing.js")).status == 404
+        assert (await tab.page.request.get(f"{server.url}/web/..%2f__init__.py")).status == 404
+
+
+async def test_touch_adds_an_object() -> None:
+    async with serving() as server:
+        phone = {"viewport": {"width": 420, "height": 800}, "has_touch": True, "is_mobile": True}
+        async with opened(server, **phone) as tab:
+            await tab.live()
+            await tab.page.touchscreen.tap(*await tab.place(100, 60))
+            _, path, body = (await tab.asked(1))[0]
+    assert path == "/streams/cam/objects"
+    assert np.abs(np.array(body["points"]) - [[100, 60]]).max() < 0.6
+
+
+async def test_snapshot_button_saves_the_picture() -> None:
+    async with serving(token="s3cret") as server, opened(server, "/?token=s3cret") as tab:
+        await tab.live()
+        async with tab.page.expect_download() as saved:
+            await tab.page.click("#snapshot")
+        download = await saved.value
+        assert re.fullmatch(r"cam-[\dT-]+\.jpg", download.suggested_filename)
+        data = await asyncio.to_thread((await download.path()).read_bytes)
+        assert data[:3] == b"\xff\xd8\xff"
