@@ -34,7 +34,7 @@ class RtspServer:
         password: str = "",
         port: int | None = None,
     ) -> None:
-        """Clips are H.264 in mp4 without B-frames, played one after the other, in a loop."""
+        """Clips are H.264 in mp4, played one after the other, in a loop."""
         self.port = port if port is not None else free_port()
         self._arguments = [*map(str, clips), "--port", str(self.port), "--fps", str(fps)]
         if user is not None:

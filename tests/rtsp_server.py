@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """A small RTSP camera: serves H.264 clips in a loop, live, to everyone who asks. Run by the system's python.
 
-    /usr/bin/python3 tests/rtsp_server.py clip.mp4 [more.mp4 ...] --port 8554 --fps 30 --user admin --password x
+    /usr/bin/python3 tests/rtsp_server.py clip.mp4 [more.mp4 ...] --port 8554 --fps 30 --user me --password x
 
-Prints `ready rtsp://127.0.0.1:8554/live` once it listens. Several clips follow each other in the same stream, so that
-size may change under way. Clips must have no B-frames; each needs a keyframe at its start.
+Prints `ready rtsp://127.0.0.1:8554/live` once it listens. Several clips follow each other in the same
+stream, so that the size may change under way.
 
 Packages (Debian): gir1.2-gst-rtsp-server-1.0, gstreamer1.0-plugins-base, -good, -bad.
 """
@@ -26,7 +26,10 @@ CLIENT_SWEEP_S = 2
 
 
 def read_access_units(path):
-    """Every coded picture of a clip as bytes, parameter sets in front of each keyframe."""
+    """Every coded picture of a clip: bytes, and how long after its decoding it is shown, in nanoseconds.
+
+    Parameter sets stand in front of each keyframe.
+    """
     pipeline = Gst.parse_launch(
         f'filesrc location="{path}" ! qtdemux ! h264parse config-interval=-1 ! {CAPS} ! '
         "appsink name=sink sync=false max-buffers=4"
@@ -36,7 +39,8 @@ def read_access_units(path):
     units = []
     while (sample := sink.emit("pull-sample")) is not None:
         buffer = sample.get_buffer()
-        units.append(buffer.extract_dup(0, buffer.get_size()))
+        late = buffer.pts - buffer.dts if Gst.CLOCK_TIME_NONE not in (buffer.pts, buffer.dts) else 0
+        units.append((buffer.extract_dup(0, buffer.get_size()), max(0, late)))
     pipeline.set_state(Gst.State.NULL)
     if not units:
         sys.exit(f"{path}: no H.264 in it")
@@ -67,8 +71,10 @@ class Camera(GstRtspServer.RTSPMediaFactory):
         start = time.monotonic()
         number = 0
         while not gone.is_set():
-            buffer = Gst.Buffer.new_wrapped(self._units[number % len(self._units)])
-            buffer.pts = buffer.dts = int(number * self._period_s * Gst.SECOND)
+            data, late = self._units[number % len(self._units)]
+            buffer = Gst.Buffer.new_wrapped(data)
+            buffer.dts = int(number * self._period_s * Gst.SECOND)
+            buffer.pts = buffer.dts + late
             buffer.duration = int(self._period_s * Gst.SECOND)
             if source.emit("push-buffer", buffer) != Gst.FlowReturn.OK:
                 return

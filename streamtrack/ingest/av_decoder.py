@@ -21,8 +21,7 @@ from streamtrack.ingest.redact import redact_text
 from streamtrack.ingest.source import SourceKind, SourceSpec
 
 MAX_CORRUPT_RUN = 100
-"""Damaged packets in a row before the source counts as lost: a codec that changed under way never heals by
-itself."""
+"""Damaged packets in a row before the source counts as lost: a codec that changed never heals by itself."""
 TEXT_FORMATS = ("tty",)
 """FFmpeg plays text files as if a terminal typed them; nobody means that."""
 MAX_KEYFRAME_WAIT = 300
@@ -63,8 +62,7 @@ class AvDecoder:
             raise
 
     def read(self) -> Picture | Skipped | EndOfStream:
-        """The next outcome. Packets that come without ever making a picture end after `read_timeout_ms`
-        too."""
+        """The next outcome. Packets that never make a picture end after `read_timeout_ms` too."""
         deadline = time.monotonic() + self._config.read_timeout_ms / 1000
         while not self._decoded:
             packet = self._next_packet()

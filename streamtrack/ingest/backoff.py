@@ -5,8 +5,7 @@ from __future__ import annotations
 from streamtrack.config import ReconnectConfig
 
 MAX_DOUBLINGS = 32
-"""The delay has met any sane maximum long before; beyond this, a camera that is off for a month would
-overflow."""
+"""Any sane maximum is met long before; beyond this, a camera that is off for a month would overflow."""
 
 
 def backoff_delay_ms(config: ReconnectConfig, failures: int, unit_random: float) -> float:

@@ -1,5 +1,4 @@
-"""Balls that roll in three dimensions: a pattern on the sphere, turned, then lit from where the sun stands
-still."""
+"""Balls that roll in three dimensions: a pattern on a sphere, turned, then lit by a sun that stands still."""
 
 from __future__ import annotations
 
@@ -81,8 +80,7 @@ def rolling(x: float, y: float) -> Floats:
 
 
 def spinning(angle: float, tilt: float = 0.5) -> Floats:
-    """The rotation of a ball that rolls along the ground seen from the side, its axis tilted by `tilt`
-    radians."""
+    """The rotation of a ball that rolls along the ground seen from the side, its axis tilted by radians."""
     cos, sin = math.cos(angle), math.sin(angle)
     about_z = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]], np.float32)
     cos, sin = math.cos(tilt), math.sin(tilt)

@@ -36,8 +36,7 @@ class StreamInfo:
     codec: str
     """FFmpeg's name of the codec, `images` for a folder, `synthetic` for a scene."""
     needs_pacing: bool
-    """True where pictures can be had faster than they were taken: whoever wants their own clock has to
-    wait."""
+    """True where pictures can be had faster than they were taken: their own clock has to be waited for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

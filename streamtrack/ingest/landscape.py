@@ -1,7 +1,6 @@
 """A landscape that scrolls by: sky, mountains, hills, meadow, road.
 
-Every texture is made once; drawing a frame only moves and mixes them. Sizes are those of the picture, in
-pixels.
+Every texture is made once; drawing a frame only moves and mixes them. Sizes are in pixels of the picture.
 """
 
 from __future__ import annotations
@@ -94,8 +93,7 @@ def _ridge(
     picture_height: int,
     width: int,
 ) -> tuple[int, NDArray[np.uint8]]:
-    """A range of hills as a strip with alpha: its first row in the picture, and the strip down to the
-    ground."""
+    """A range of hills: its first row in the picture, and from there down a strip with alpha."""
     line = fractal_noise(rng, 1, width, (1, 5), 6)[0]
     crest = (base - amplitude * line) * picture_height
     y0 = max(0, math.floor(float(crest.min())) - 2)

@@ -5,16 +5,13 @@ from __future__ import annotations
 from streamtrack.clock import NS_PER_MS
 
 MAX_LATE_NS = 500 * NS_PER_MS
-"""Later than this, the schedule moves: a recording that fell behind goes on from where it is, instead of
-rushing."""
+"""Later than this, the schedule moves: a recording that fell behind goes on from where it is, unhurried."""
 MAX_AHEAD_NS = 10_000 * NS_PER_MS
-"""A frame due further ahead than this follows a jump of the time stamps, not a pause worth sitting
-through."""
+"""A frame due further ahead than this follows a jump of the time stamps, not a pause worth waiting for."""
 
 
 class Pacer:
-    """Turns media time into waiting time. One instance follows one playback; jumps in media time start it
-    afresh."""
+    """Turns media time into waiting time, for one playback; jumps in media time start it afresh."""
 
     def __init__(self) -> None:
         self._anchor: tuple[int, int] | None = None

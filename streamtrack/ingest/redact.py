@@ -26,16 +26,14 @@ _USERINFO_IN_TEXT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s'\"]*@(?=[^\s'\
 
 
 def redact_url(url: str) -> str:
-    """The URL with user, password and secret-looking fields replaced by `***`; safe to log and to answer
-    with."""
+    """The URL with user, password and secret-looking fields replaced by `***`; safe to log and to send."""
     scheme, userinfo, rest = _split_userinfo(url)
     hidden = f"{HIDDEN}@" if userinfo is not None else ""
     return scheme + hidden + _SECRET_FIELD.sub(rf"\1={HIDDEN}", rest)
 
 
 def redact_text(text: str, url: str) -> str:
-    """A foreign text (an error of FFmpeg) without the credentials of `url`, in whatever spelling it quotes
-    them."""
+    """A foreign text (an error of FFmpeg) without the credentials of `url`, however it spells them."""
     text = text.replace(url, redact_url(url))
     for secret in _secrets(url):
         text = text.replace(secret, HIDDEN)

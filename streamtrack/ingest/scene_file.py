@@ -1,5 +1,4 @@
-"""A synthetic scene as an H.264 file with its ground truth beside it: a real recording whose every mask is
-known."""
+"""A synthetic scene as an H.264 file, ground truth beside it: a recording whose every mask is known."""
 
 from __future__ import annotations
 

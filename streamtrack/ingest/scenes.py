@@ -71,21 +71,17 @@ def crossing(rng: np.random.Generator, width: int, height: int) -> Script:
     koi = [Fish(seed + i, round(0.42 * height), KOI, from_above=True) for i in range(2)]
     dark = Fish(seed + 7, round(0.36 * height), ((52, 62, 84), (28, 32, 44), (96, 104, 120)), from_above=True)
 
-    def swim(
-        radius_x: float, radius_y: float, speed: float, phase: float, beat: float
-    ) -> Callable[[float], tuple[float, float]]:
-        def where(t: float) -> tuple[float, float]:
-            x = width * (0.5 + radius_x * math.sin(speed * t + phase))
-            y = height * (0.5 + radius_y * math.sin(beat * (speed * t + phase)))
-            return x, y
+    def eight(t: float) -> tuple[float, float]:
+        return width * (0.5 + 0.33 * math.sin(0.42 * t)), height * (0.5 + 0.24 * math.sin(0.84 * t))
 
-        return where
+    def mirrored_eight(t: float) -> tuple[float, float]:
+        x, y = eight(t + 0.35)  # a little ahead: they cross side by side, not through each other
+        return width - x, y
 
-    paths = (
-        swim(0.33, 0.24, 0.42, 0.0, 2),
-        swim(0.33, 0.24, 0.42, math.pi / 2, 2),
-        swim(0.36, 0.05, 0.3, 1.0, 3),
-    )
+    def below(t: float) -> tuple[float, float]:
+        return width * (0.5 + 0.36 * math.sin(0.3 * t + 1.0)), height * (0.5 + 0.05 * math.sin(0.9 * t + 3.0))
+
+    paths = (eight, mirrored_eight, below)
     actors = tuple(
         _swimmer(i + 1, fish, where, size * height, sheet.camera, beat=7.0 + i)
         for i, (fish, where, size) in enumerate(zip((*koi, dark), paths, (0.40, 0.40, 0.34), strict=True))

@@ -32,6 +32,19 @@ RECORDING_SUFFIXES = (
 )
 EXPECTED = "expected rtsp://, http://, a video file, a folder of frames, webcam:0 or synthetic:demo"
 
+LIVE_OPTIONS = {
+    # Not `nobuffer`: it throws away what was read while probing, the first keyframe with it. Over RTSP with a
+    # keyframe every 2 s the first picture came after 2.0 s with it and after 0.3 s without, and later
+    # pictures at the same time: what was buffered is decoded at once and superseded.
+    "fflags": "discardcorrupt",
+    "flags": "low_delay",
+    # Enough for the parameter sets of any camera; the default of 5 MB and 5 s would be paid in start-up time.
+    "probesize": "500000",
+    "analyzeduration": "500000",
+    "fpsprobesize": "0",
+}
+"""FFmpeg options of whatever is live."""
+
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):")
 """Two characters at least: C:\\clip.mp4 is a path."""
 
@@ -101,12 +114,7 @@ def _rtsp(config: SourceConfig, url: str, platform: str) -> SourceSpec:
     options = {
         "rtsp_transport": config.rtsp_transport,
         "allowed_media_types": "video",
-        "fflags": "nobuffer+discardcorrupt",
-        "flags": "low_delay",
-        # Enough for the parameter sets of any camera; the default of 5 MB and 5 s would be paid in start-up
-        # time.
-        "probesize": "500000",
-        "analyzeduration": "500000",
+        **LIVE_OPTIONS,
         "timeout": str(config.read_timeout_ms * US_PER_MS),
     }
     if config.rtsp_transport == "udp":
@@ -131,23 +139,24 @@ def _http(config: SourceConfig, url: str, platform: str) -> SourceSpec:
         # A dropped connection goes on where it was, by a range request.
         options |= {"reconnect": "1", "reconnect_delay_max": str(max(1, config.read_timeout_ms // 1000))}
     else:
-        options |= {"fflags": "nobuffer+discardcorrupt", "flags": "low_delay"}
-        options |= {"probesize": "500000", "analyzeduration": "500000"}
+        options |= LIVE_OPTIONS
     pace = _pace(config, "every_frame" if recording else "newest")
     return SourceSpec(SourceKind.HTTP, url, redact_url(url), options, live=not recording, pace=pace)
 
 
 def _webcam(config: SourceConfig, url: str, platform: str) -> SourceSpec:
     device = url.partition(":")[2].removeprefix("//")
+    if platform == "win32" and device.isdigit():
+        # DirectShow knows cameras by name alone.
+        raise SourceError(f"source {url}: cameras have names here, expected webcam: and the device's name")
     if not device:
         raise SourceError(f"source {url}: no device, expected webcam:0, or webcam: and the device's name")
     options = {"framerate": f"{config.fps:g}"} if config.fps is not None else {}
-    options["fflags"] = "nobuffer"
     if platform == "darwin":
         input_format, name = "avfoundation", f"{device}:none"
         options.setdefault("framerate", "30")  # the default of 29.97 is refused by many of Apple's cameras
     elif platform == "win32":
-        input_format, name = "dshow", device if device.isdigit() else f"video={device}"
+        input_format, name = "dshow", f"video={device}"
     else:
         input_format, name = "v4l2", f"/dev/video{device}" if device.isdigit() else device
     pace = _pace(config, "newest")

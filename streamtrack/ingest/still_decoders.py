@@ -22,8 +22,7 @@ MAX_DENOMINATOR = 1001
 
 
 class FolderDecoder:
-    """Reads the pictures of a folder in natural order. A picture that cannot be read is skipped as
-    corrupt."""
+    """Reads the pictures of a folder in natural order; what cannot be read is skipped as corrupt."""
 
     def __init__(self, spec: SourceSpec, config: SourceConfig) -> None:
         self._spec = spec

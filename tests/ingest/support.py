@@ -35,7 +35,9 @@ class Running:
     def next_frame(self, patience_s: float = PATIENCE_S) -> Frame:
         """The next frame; a failure where none comes."""
         frame = self.mailbox.get(patience_s)
-        assert frame is not None, f"no frame in {patience_s} s, state {self.ingest.state}: {self.ingest.last_error}"
+        assert frame is not None, (
+            f"no frame in {patience_s} s, state {self.ingest.state}: {self.ingest.last_error}"
+        )
         return frame
 
     def frames_to_the_end(self) -> list[Frame]:
@@ -106,7 +108,7 @@ def tcp_server(behave: Callable[[socket.socket, threading.Event], None]) -> Iter
 @contextlib.contextmanager
 def http_server(handler: Callable[..., http.server.BaseHTTPRequestHandler]) -> Iterator[int]:
     """A HTTP server with a handler class; yields its port."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)  # type: ignore[arg-type]
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

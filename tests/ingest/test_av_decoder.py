@@ -38,7 +38,7 @@ def read_all(decoder: AvDecoder) -> tuple[list[Picture], Counter[str]]:
 
 
 def to_annex_b(clip: Path, target: Path) -> list[bytes]:
-    """The clip's coded pictures, with parameter sets in front of each keyframe; written to `target` as well."""
+    """The clip's coded pictures, parameter sets before each keyframe; written to `target` as well."""
     with av.open(str(clip)) as source:
         stream = source.streams.video[0]
         bitstream_filter = av.BitStreamFilterContext("h264_mp4toannexb", stream)
@@ -140,7 +140,10 @@ def test_damaged_picture_is_counted_and_the_rest_is_read(clip: Path, tmp_path: P
 
 def test_truncated_recording_gives_what_is_left_of_it(clip: Path, tmp_path: Path) -> None:
     fast_start = tmp_path / "fast_start.mp4"
-    with av.open(str(clip)) as source, av.open(str(fast_start), "w", options={"movflags": "faststart"}) as target:
+    with (
+        av.open(str(clip)) as source,
+        av.open(str(fast_start), "w", options={"movflags": "faststart"}) as target,
+    ):
         stream = target.add_stream_from_template(source.streams.video[0])
         for packet in source.demux(video=0):
             if packet.dts is not None:

@@ -21,7 +21,9 @@ def test_delay_doubles_up_to_the_longest() -> None:
     unit_random=st.floats(0, 1, exclude_max=True),
     jitter=st.floats(0, 1),
 )
-def test_jitter_only_shortens_and_by_its_share_at_most(failures: int, unit_random: float, jitter: float) -> None:
+def test_jitter_only_shortens_and_by_its_share_at_most(
+    failures: int, unit_random: float, jitter: float
+) -> None:
     config = ReconnectConfig(first_delay_ms=100, max_delay_ms=1000, jitter=jitter)
     without = backoff_delay_ms(config.model_copy(update={"jitter": 0}), failures, 0)
 

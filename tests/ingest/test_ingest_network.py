@@ -7,14 +7,17 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from streamtrack.config import SourceConfig
 from streamtrack.ingest import SourceState
-from tests.ingest.support import QUICK_RECONNECT, http_server, running, tcp_server, wait_until
+from tests.ingest.conftest import CLIP_FRAMES
+from tests.ingest.support import QUICK_RECONNECT, folder_server, http_server, running, tcp_server, wait_until
 
 QUICK = {"open_timeout_ms": 400, "read_timeout_ms": 400, "reconnect": QUICK_RECONNECT}
 
@@ -68,11 +71,16 @@ def test_stop_takes_no_longer_than_it_says_while_a_server_hangs(
 
             assert stopped_s < 2
             assert source.ingest.state is SourceState.STOPPED
-            assert source.telemetry.registry.get_sample_value(
-                "streamtrack_fallbacks_total", {"stream": "cam", "what": "ingest_left_behind"}
-            ) == 1
+            assert (
+                source.telemetry.registry.get_sample_value(
+                    "streamtrack_fallbacks_total", {"stream": "cam", "what": "ingest_left_behind"}
+                )
+                == 1
+            )
             # Left behind, not leaked: the call's own limit lets the thread go.
-            wait_until(lambda: "ingest-cam" not in {t.name for t in threading.enumerate()}, "the thread ends", 8)
+            wait_until(
+                lambda: "ingest-cam" not in {t.name for t in threading.enumerate()}, "the thread ends", 8
+            )
 
 
 def test_stop_interrupts_the_wait_between_two_tries() -> None:
@@ -137,3 +145,22 @@ def test_mjpeg_camera_that_breaks_off_is_connected_to_again() -> None:
         assert MjpegHandler.connections == 2
         assert source.counter("streamtrack_reconnects_total") == 1
         assert source.ingest.last_error is None
+
+
+def test_playlist_with_an_end_is_a_recording(clip: Path, tmp_path: Path) -> None:
+    with (
+        av.open(str(clip)) as recording,
+        av.open(str(tmp_path / "index.m3u8"), "w", format="hls") as playlist,
+    ):
+        stream = playlist.add_stream_from_template(recording.streams.video[0])
+        for packet in recording.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                playlist.mux(packet)
+    with folder_server(tmp_path) as port:
+        config = SourceConfig(url=f"http://127.0.0.1:{port}/index.m3u8", pace="every_frame")
+        with running(config) as source:
+            frames = source.frames_to_the_end()
+
+    assert len(frames) == CLIP_FRAMES
+    assert source.ingest.state is SourceState.ENDED

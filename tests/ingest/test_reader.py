@@ -60,7 +60,9 @@ def test_recording_is_read_over_http(clip: Path) -> None:
 def test_http_recording_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
     with folder_server(tmp_path) as port:
         url = f"http://user:hunter2@127.0.0.1:{port}/gone.mp4?token=hunter2"
-        with pytest.raises(SourceLostError, match=r"gone.mp4\?token=\*\*\*: Server returned 404 Not Found") as caught:
+        with pytest.raises(
+            SourceLostError, match=r"gone.mp4\?token=\*\*\*: Server returned 404 Not Found"
+        ) as caught:
             FrameReader(SourceConfig(url=url))
 
     assert "hunter2" not in str(caught.value)

@@ -20,7 +20,10 @@ from streamtrack.ingest.redact import redact_text, redact_url
         ("http://cam/video?usr=a&pwd=b", "http://cam/video?usr=***&pwd=***"),
         ("https://cam/hls.m3u8?access_token=abc&n=1", "https://cam/hls.m3u8?access_token=***&n=1"),
         ("https://cam/hls.m3u8?X-Amz-Signature=abc", "https://cam/hls.m3u8?X-Amz-Signature=***"),
-        ("rtsp://cam:554/user=admin&password=x&channel=1.sdp", "rtsp://cam:554/user=***&password=***&channel=1.sdp"),
+        (
+            "rtsp://cam:554/user=admin&password=x&channel=1.sdp",
+            "rtsp://cam:554/user=***&password=***&channel=1.sdp",
+        ),
         ("http://cam/video?monkey=banana", "http://cam/video?monkey=banana"),
         ("clip.mp4", "clip.mp4"),
         ("synthetic:demo?seed=3", "synthetic:demo?seed=3"),

@@ -20,7 +20,7 @@ def test_rtsp_camera_is_asked_for_low_latency_and_both_time_limits() -> None:
 
     assert (spec.kind, spec.live, spec.pace) == (SourceKind.RTSP, True, "newest")
     assert spec.options["rtsp_transport"] == "tcp"
-    assert spec.options["fflags"] == "nobuffer+discardcorrupt"
+    assert spec.options["fflags"] == "discardcorrupt"
     assert spec.options["flags"] == "low_delay"
     assert spec.options["timeout"] == "3000000"  # microseconds
     assert spec.url == "rtsp://admin:hunter2@cam/live"
@@ -50,6 +50,16 @@ def test_http_recording_is_told_from_a_live_stream(url: str, live: bool, pace: s
 
 def test_remote_playlist_cannot_name_local_files() -> None:
     assert "file" not in resolve("http://cam/index.m3u8").options["protocol_whitelist"].split(",")
+
+
+def test_first_keyframe_is_not_thrown_away() -> None:
+    for url in ("rtsp://cam/live", "http://cam/index.m3u8"):
+        assert "nobuffer" not in resolve(url).options["fflags"]
+
+
+def test_numbered_webcam_is_refused_where_cameras_have_names() -> None:
+    with pytest.raises(SourceError, match="source webcam:0: cameras have names here"):
+        resolve("webcam:0", "win32")
 
 
 @pytest.mark.parametrize(

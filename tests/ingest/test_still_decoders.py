@@ -26,7 +26,12 @@ def test_folder_gives_its_pictures_in_natural_order_as_rgb(tmp_path: Path) -> No
 
     assert [int(f.image[0, 0, 0]) for f in frames] == [1, 2, 9, 10, 11]
     assert [float(f.pts * f.time_base) for f in frames if f.pts is not None] == [0, 0.1, 0.2, 0.3, 0.4]
-    assert (reader.info.width_px, reader.info.height_px, reader.info.fps, reader.info.num_frames) == (64, 48, 10, 5)
+    assert (reader.info.width_px, reader.info.height_px, reader.info.fps, reader.info.num_frames) == (
+        64,
+        48,
+        10,
+        5,
+    )
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp", ".tiff", ".ppm"])
