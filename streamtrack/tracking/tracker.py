@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from pydantic import ValidationError
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
-from streamtrack.config import ModelConfig, SourceConfig, TrackingConfig
+from streamtrack.config import ModelConfig, SourceConfig, TrackingConfig, describe_validation_error
+from streamtrack.errors import ConfigError
 from streamtrack.frame import FrameResult
 from streamtrack.model.build import LoadedModel, load_model, name_of_checkpoint
 from streamtrack.model.catalog import CATALOG
@@ -55,14 +57,17 @@ class Tracker:
         text = os.fspath(name_or_path)
         path = Path(text)
         is_path = text not in CATALOG and (path.suffix in (".pt", ".safetensors") or path.is_file())
-        config = ModelConfig(
-            name=name_of_checkpoint(path) if is_path else text,
-            checkpoint=path if is_path else None,
-            device=device,
-            precision=precision,
-            image_size=image_size,
-            threads=threads,
-        )
+        try:
+            config = ModelConfig(
+                name=name_of_checkpoint(path) if is_path else text,
+                checkpoint=path if is_path else None,
+                device=device,
+                precision=precision,
+                image_size=image_size,
+                threads=threads,
+            )
+        except ValidationError as error:
+            raise ConfigError(f"model: {describe_validation_error(error)}") from error
         return cls.from_config(config)
 
     @classmethod
