@@ -179,7 +179,7 @@ class ZmqConfig(Section):
     """ROUTER socket of commands; null turns it off."""
     encoding: Literal["coco_rle", "bits_zstd"] = "coco_rle"
     high_water_mark: int = Field(4, ge=1, le=1000)
-    """Messages kept for a subscriber that does not read; older ones are dropped."""
+    """Messages kept for a subscriber that does not read; newer ones are dropped until it does."""
     socket_buffer_bytes: int = Field(4_096, ge=4096)
     """SNDBUF: small on purpose, stale masks would wait in it. Raise it for masks of 100 kB and more."""
     curve: CurveConfig | None = None

@@ -24,7 +24,7 @@ from streamtrack.telemetry import Telemetry
 from tests.publish.mask_support import TIMEOUT_MS, disc, join, join_events, make_publisher, make_result
 
 MAX_STALE = 32
-"""Messages that a stalled subscriber may hold. Measured here: 12 to 16 of 1.5 kB. Kernels differ in how they
+"""Messages that a stalled subscriber may hold. Measured here: 13 to 16 of 2 kB. Kernels differ in how they
 account small buffers, hence twice that; with default buffers it is 600 and more."""
 
 CHILD = """
