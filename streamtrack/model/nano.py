@@ -1,7 +1,8 @@
 """The network of `nano`: SAM 2.1's parts in a size that runs live on two CPU cores.
 
-Everything but the trunk is `sam2`'s own module in smaller dimensions, so whatever runs a SAM 2.1 network
-runs this one: 4.43 M parameters, 128 wide, two layers of memory attention, 7 memory slots of width 64.
+Everything but the trunk and the box prompt (`box_prompt.py`) is `sam2`'s own module in smaller dimensions,
+so whatever runs a SAM 2.1 network runs this one: 4.43 M parameters, 128 wide, two layers of memory attention,
+7 memory slots of width 64.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sam2.modeling.sam2_base import SAM2Base
 from torch import nn
 
 from streamtrack.errors import ConfigError
+from streamtrack.model.box_prompt import BoxPromptEncoder
 from streamtrack.model.mobilenet_trunk import MobileNetTrunk
 
 ARCHITECTURE = "nano-1"
@@ -34,6 +36,8 @@ MEMORY_WIDTH = 64
 """Channels of a memory feature and of one token of an object pointer."""
 FEED_FORWARD_WIDTH = 512
 """Hidden channels of memory attention's feed-forward layers."""
+MASK_PROMPT_WIDTH = 16
+"""Hidden channels of the mask prompt's embedding, as in SAM 2."""
 MEMORY_LAYERS = 2
 """Layers of memory attention."""
 MEMORY_SLOTS = 7
@@ -90,6 +94,7 @@ def build_nano(
     image_size: int = IMAGE_SIZE_PX,
     cls: type[Any] = SAM2Base,
     trunk: str = MobileNetTrunk.name,
+    draw_boxes: bool = False,
     **predictor_kwargs: Any,
 ) -> Any:
     """Build the network with random weights, in training mode, on the CPU.
@@ -98,6 +103,7 @@ def build_nano(
         image_size: side of the square input, px, a multiple of 32; the weights fit any.
         cls: SAM2Base or a subclass of it, such as `sam2`'s own SAM2VideoPredictor.
         trunk: a key of TRUNKS.
+        draw_boxes: with `BoxPromptEncoder`, which the shipped weights do not have yet.
         predictor_kwargs: passed on to `cls`; they override SAM21_FLAGS and POST_PROCESSING.
     Returns:
         An instance of `cls`.
@@ -110,7 +116,7 @@ def build_nano(
         )
     if trunk not in TRUNKS:
         raise ConfigError(f"nano: trunk is {trunk!r}, expected one of {', '.join(sorted(TRUNKS))}")
-    return cls(
+    network = cls(
         image_encoder=_image_encoder(TRUNKS[trunk]()),
         memory_attention=_memory_attention(grid=image_size // 16),
         memory_encoder=_memory_encoder(),
@@ -118,6 +124,17 @@ def build_nano(
         image_size=image_size,
         **{**SAM21_FLAGS, **POST_PROCESSING, **predictor_kwargs},
     )
+    if not draw_boxes:
+        return network
+    # sam2 builds its own prompt encoder inside; the replacement has the same parameters and some more.
+    grid = (network.sam_image_embedding_size, network.sam_image_embedding_size)
+    network.sam_prompt_encoder = BoxPromptEncoder(
+        embed_dim=WIDTH,
+        image_embedding_size=grid,
+        input_image_size=(image_size, image_size),
+        mask_in_chans=MASK_PROMPT_WIDTH,
+    )
+    return network
 
 
 def _image_encoder(trunk: nn.Module) -> nn.Module:

@@ -1,0 +1,1 @@
+"""How `nano` is made: data, prompts, losses, the unrolled network, evaluation."""

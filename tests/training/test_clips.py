@@ -1,0 +1,53 @@
+"""Clips: the same seed gives the same clip, targets are visible at the start, the halves share nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.bank import Bank
+from training.clips import MIN_TARGET_SHARE, ClipSource, Mixture
+
+NO_SCENES = Mixture(scenes=0)
+
+
+def test_same_seed_gives_the_same_clip(work: Path) -> None:
+    first, second = (ClipSource(work, seed=5, mixture=NO_SCENES).sample(64, 4, 2) for _ in range(2))
+
+    assert np.array_equal(first.frames, second.frames)
+    assert np.array_equal(first.masks, second.masks)
+
+
+@pytest.mark.parametrize("kind", ["composed", "labelled", "scenes"])
+def test_every_kind_gives_frames_and_targets_visible_on_the_first(work: Path, kind: str) -> None:
+    only = Mixture(**{name: float(name == kind) for name in ("composed", "labelled", "tracks", "scenes")})
+
+    clip = ClipSource(work, seed=1, mixture=only).sample(64, 5, 3)
+
+    assert clip.frames.shape == (5, 64, 64, 3)
+    assert clip.frames.dtype == np.uint8
+    assert clip.masks.shape == (3, 5, 64, 64)
+    assert (clip.masks[:, 0].mean((1, 2)) >= MIN_TARGET_SHARE).all()
+
+
+def test_clips_hold_moments_at_which_a_target_is_hidden(work: Path) -> None:
+    source = ClipSource(work, seed=2, mixture=NO_SCENES)
+
+    hidden = [~source.sample(64, 8, 1).masks.any((2, 3)).all() for _ in range(40)]
+
+    assert 1 <= sum(hidden) <= 30
+
+
+def test_held_out_half_shares_no_picture_with_training(work: Path) -> None:
+    training, held_out = (Bank.open(work, held_out=half) for half in (False, True))
+
+    assert not set(training.photos) & set(held_out.photos)
+    assert not set(training.cutouts["stamps"]) & set(held_out.cutouts["stamps"])
+    assert len(training.photos) + len(held_out.photos) == 3
+
+
+def test_folder_without_photos_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="photos has no pictures; run "):
+        Bank.open(tmp_path, held_out=False)

@@ -1,0 +1,268 @@
+"""Training clips: frames with the true mask of some objects on every frame."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from training.bank import Bank, Image, read_labels, read_photo
+from training.scenes import scene_clip
+from training.sprites import Sprite, pick_from_track, random_blob, random_sprite
+
+IdMap = npt.NDArray[np.int32]
+"""(S, S): 0 background, 1 to 255 regions of the base, FIRST_SPRITE_ID and up pasted objects."""
+
+FIRST_SPRITE_ID = 1000
+OCCLUDER_ID = 9999
+MIN_TARGET_SHARE = 0.004
+"""A target covers at least this share of the first frame."""
+MAX_TARGET_SHARE = 0.7
+MAX_TRIES = 50
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip with ground truth."""
+
+    frames: npt.NDArray[np.uint8]
+    """(T, S, S, 3) RGB."""
+    masks: npt.NDArray[np.bool_]
+    """(K, T, S, S), K targets, all visible on frame 0; an empty mask later means hidden or gone."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How often each kind of clip is drawn (relative weights)."""
+
+    composed: float = 4.0
+    """Objects pasted on a moving photo."""
+    labelled: float = 3.0
+    """A labelled photo under a moving camera."""
+    tracks: float = 4.0
+    """Real frames with mined masks."""
+    scenes: float = 1.5
+    """The product's own procedural scenes, with seeds of their own."""
+
+
+class ClipSource:
+    """An endless supply of clips; the same seed gives the same clips."""
+
+    def __init__(
+        self, work: Path, *, seed: int, held_out: bool = False, mixture: Mixture | None = None
+    ) -> None:
+        self._bank = Bank.open(work, held_out=held_out)
+        self._rng = np.random.default_rng(seed)
+        mixture = mixture or Mixture()
+        weights = {
+            "composed": mixture.composed,
+            "labelled": mixture.labelled if self._bank.labelled else 0.0,
+            "tracks": mixture.tracks if self._bank.tracks else 0.0,
+            "scenes": mixture.scenes,
+        }
+        total = sum(weights.values())
+        self._kinds = list(weights)
+        self._shares = [weight / total for weight in weights.values()]
+
+    def sample(self, side_px: int, num_frames: int, num_targets: int) -> Clip:
+        """Make a clip of `num_frames` square frames with `num_targets` targets (repeated if there are fewer).
+
+        Raises:
+            RuntimeError: no visible target came up in MAX_TRIES tries.
+        """
+        for _ in range(MAX_TRIES):
+            kind = self._kinds[int(self._rng.choice(len(self._kinds), p=self._shares))]
+            if kind == "scenes":
+                frames, ids = scene_clip(self._rng, side_px, num_frames)
+            else:
+                frames, ids = self._render(kind, side_px, num_frames)
+            if self._rng.random() < 0.3:
+                frames, ids = frames[::-1], ids[::-1]
+            masks = self._pick_targets(ids, num_targets)
+            if masks is not None:
+                return Clip(np.ascontiguousarray(frames), masks)
+        raise RuntimeError(f"no clip with a visible target in {MAX_TRIES} tries")
+
+    def _render(self, kind: str, side: int, num_frames: int) -> tuple[Image, IdMap]:
+        rng = self._rng
+        if kind == "tracks":
+            frames, ids = self._track_base(side, num_frames)
+            count = int(rng.choice([0, 1, 2], p=[0.7, 0.2, 0.1]))
+        elif kind == "labelled":
+            frames, ids = self._photo_base(side, num_frames, labelled=True)
+            count = int(rng.choice([0, 1, 2], p=[0.6, 0.25, 0.15]))
+        else:
+            frames, ids = self._photo_base(side, num_frames, labelled=False)
+            count = int(rng.choice([1, 2, 3, 4, 5], p=[0.15, 0.3, 0.25, 0.2, 0.1]))
+        sprites: list[Sprite] = []
+        for _ in range(count):
+            sprite = random_sprite(self._bank, rng, side, num_frames)
+            if sprites and rng.random() < 0.3:  # a look-alike
+                sprite = replace(sprite, pictures=sprites[-1].pictures, wave=sprites[-1].wave)
+            sprites.append(sprite)
+        if num_frames >= 4 and rng.random() < 0.3:
+            sprites.append(self._occluder(side, num_frames, sprites, ids))
+        for frame_idx in range(num_frames):
+            for k, sprite in enumerate(sprites):
+                identity = FIRST_SPRITE_ID + k if sprite.is_target else OCCLUDER_ID
+                paste(frames[frame_idx], ids[frame_idx], sprite, frame_idx, identity)
+        return self._photometric(frames), ids
+
+    def _occluder(self, side: int, num_frames: int, sprites: list[Sprite], ids: IdMap) -> Sprite:
+        """Something that covers a target on a middle frame, wholly or in part."""
+        rng = self._rng
+        when = int(rng.integers(1, num_frames))
+        if sprites:
+            target = sprites[int(rng.integers(len(sprites)))]
+            where, size = target.centre(when), target.size * target.zoom**when
+        else:
+            values = np.unique(ids[when][ids[when] > 0])
+            region = ids[when] == (rng.choice(values) if len(values) else 0)
+            ys, xs = np.nonzero(region)
+            where = np.array([xs.mean(), ys.mean()]) if len(xs) else np.full(2, side / 2)
+            size = float(max(np.ptp(xs), np.ptp(ys), 20)) if len(xs) else side / 4
+        occluder = random_sprite(self._bank, rng, side, num_frames)
+        velocity = rng.normal(0, 0.12 * side, 2)
+        return replace(
+            occluder,
+            pictures=(random_blob(self._bank, rng),) if rng.random() < 0.6 else occluder.pictures,
+            size=size * rng.uniform(0.7, 1.8),
+            velocity=velocity,
+            position=where - velocity * when,
+            sway=0.0,
+            is_target=False,
+        )
+
+    def _photo_base(self, side: int, num_frames: int, *, labelled: bool) -> tuple[Image, IdMap]:
+        rng = self._rng
+        if labelled:
+            # Masks drawn by people count for more than segments found by an algorithm.
+            kinds = sorted(self._bank.labelled)
+            share = np.array([3.0 if kind == "objects" else 1.0 for kind in kinds])
+            paths = self._bank.labelled[kinds[int(rng.choice(len(kinds), p=share / share.sum()))]]
+        else:
+            paths = self._bank.photos
+        path = paths[rng.integers(len(paths))]
+        photo = read_photo(path)
+        labels = read_labels(path.with_suffix(".png")) if labelled else np.zeros(photo.shape[:2], np.uint8)
+        frames = np.empty((num_frames, side, side, 3), np.uint8)
+        ids = np.zeros((num_frames, side, side), np.int32)
+        flip = rng.random() < 0.5
+        for frame_idx, matrix in enumerate(self._camera(photo.shape, side, num_frames, wide=labelled)):
+            frames[frame_idx] = cv2.warpAffine(
+                photo, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+            )
+            if labelled:
+                ids[frame_idx] = cv2.warpAffine(labels, matrix, (side, side), flags=cv2.INTER_NEAREST)
+        return (frames[:, :, ::-1], ids[:, :, ::-1]) if flip else (frames, ids)
+
+    def _camera(
+        self, shape: tuple[int, ...], side: int, num_frames: int, *, wide: bool
+    ) -> list[npt.NDArray[np.float64]]:
+        """(2, 3) maps from a photo to the frames: pan, zoom, roll and shake, squashed as wide video is."""
+        rng = self._rng
+        height, width = shape[:2]
+        crop_height = height * rng.uniform(0.6 if wide else 0.35, 1.0)
+        crop_width = min(crop_height * math.exp(rng.uniform(math.log(0.7), math.log(1.9))), width)
+        centre = np.array(
+            [
+                rng.uniform(crop_width / 2, width - crop_width / 2),
+                rng.uniform(crop_height / 2, height - crop_height / 2),
+            ]
+        )
+        speed = rng.normal(0, 0.02, 2) * crop_height * rng.choice([0.0, 0.5, 1.0, 2.0])
+        zoom, roll = math.exp(rng.normal(0, 0.015)), math.radians(rng.normal(0, 0.7))
+        shake = rng.normal(0, 0.004 * crop_height, (num_frames, 2)) * (rng.random() < 0.4)
+        maps = []
+        for frame_idx in range(num_frames):
+            x, y = centre + speed * frame_idx + shake[frame_idx]
+            x = float(np.clip(x, crop_width / 2, width - crop_width / 2))
+            y = float(np.clip(y, crop_height / 2, height - crop_height / 2))
+            angle = roll * frame_idx
+            scale = np.diag([side / crop_width, side / crop_height]) * zoom**frame_idx
+            turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+            linear = scale @ turn
+            maps.append(np.column_stack([linear, side / 2 - linear @ np.array([x, y])]))
+        return maps
+
+    def _track_base(self, side: int, num_frames: int) -> tuple[Image, IdMap]:
+        """Real frames cropped about a mined object, whose region is 1."""
+        rng = self._rng
+        track = self._bank.tracks[rng.integers(len(self._bank.tracks))]
+        order = pick_from_track(track, rng, num_frames)
+        masks = np.stack([read_labels(track.masks[k]) for k in order])
+        height, width = masks.shape[1:]
+        x, y, box_width, box_height = cv2.boundingRect(masks.max(0))
+        zoom = math.exp(rng.uniform(0, math.log(4)))
+        crop_height = min(height, max(box_height * 1.05, max(box_height, box_width / 1.5) * zoom))
+        crop_width = min(width, max(box_width * 1.05, crop_height * rng.uniform(0.8, 1.8)))
+        left = rng.uniform(max(0, x + box_width - crop_width), max(0, min(x, width - crop_width)) + 1e-6)
+        top = rng.uniform(max(0, y + box_height - crop_height), max(0, min(y, height - crop_height)) + 1e-6)
+        window = (slice(int(top), int(top + crop_height)), slice(int(left), int(left + crop_width)))
+        frames = np.empty((num_frames, side, side, 3), np.uint8)
+        ids = np.zeros((num_frames, side, side), np.int32)
+        for frame_idx, k in enumerate(order):
+            frames[frame_idx] = cv2.resize(
+                read_photo(track.frames[k])[window], (side, side), interpolation=cv2.INTER_AREA
+            )
+            mask = cv2.resize(masks[frame_idx][window], (side, side), interpolation=cv2.INTER_LINEAR)
+            ids[frame_idx] = mask > 127
+        return (frames[:, :, ::-1], ids[:, :, ::-1]) if rng.random() < 0.5 else (frames, ids)
+
+    def _photometric(self, frames: Image) -> Image:
+        """Light, exposure drift, blur and sensor noise."""
+        rng = self._rng
+        gain = rng.uniform(0.6, 1.25, 3) ** 0.5
+        drift = rng.normal(0, 0.02) * (rng.random() < 0.3)
+        offset = rng.uniform(-25, 25)
+        noise = rng.uniform(0, 8) if rng.random() < 0.5 else 0.0
+        blur = int(rng.choice([0, 3, 5], p=[0.65, 0.25, 0.1]))
+        out = np.empty_like(frames)
+        for frame_idx, frame in enumerate(frames):
+            lit = frame.astype(np.float32) * (gain * (1 + drift * frame_idx)).astype(np.float32)
+            lit += np.float32(offset)
+            if noise:
+                lit += np.float32(noise) * rng.standard_normal(frame.shape, np.float32)
+            picture = np.clip(lit, 0, 255).astype(np.uint8)
+            out[frame_idx] = cv2.GaussianBlur(picture, (blur, blur), 0) if blur else picture
+        return out
+
+    def _pick_targets(self, ids: IdMap, num_targets: int) -> npt.NDArray[np.bool_] | None:
+        values, counts = np.unique(ids[0], return_counts=True)
+        share = counts / ids[0].size
+        fit = (
+            (values > 0) & (values != OCCLUDER_ID) & (share >= MIN_TARGET_SHARE) & (share <= MAX_TARGET_SHARE)
+        )
+        if not fit.any():
+            return None
+        candidates = values[fit]
+        chosen = self._rng.choice(candidates, num_targets, replace=len(candidates) < num_targets)
+        return np.stack([ids == value for value in chosen])
+
+
+def paste(frame: Image, ids: IdMap, sprite: Sprite, frame_idx: int, identity: int) -> None:
+    """Draw a sprite onto one frame (S, S, 3) and its id map (S, S), in place."""
+    side = frame.shape[0]
+    picture = sprite.picture(frame_idx)
+    matrix = sprite.transform(frame_idx, picture.shape)
+    height, width = picture.shape[:2]
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ matrix[:, :2].T + matrix[:, 2]
+    x0, y0 = np.maximum(np.floor(corners.min(0)).astype(int) - 1, 0)
+    x1, y1 = np.minimum(np.ceil(corners.max(0)).astype(int) + 1, side)
+    if x1 <= x0 or y1 <= y0:
+        return
+    matrix[:, 2] -= (x0, y0)
+    drawn = cv2.warpAffine(picture, matrix, (int(x1 - x0), int(y1 - y0)), flags=cv2.INTER_LINEAR)
+    alpha = drawn[..., 3:].astype(np.float32) / 255
+    below = frame[y0:y1, x0:x1].astype(np.float32)
+    colours = drawn[..., :3].astype(np.float32)
+    solid = drawn[..., 3] > 127
+    if sprite.blend and solid.any():
+        shift = (below.reshape(-1, 3).mean(0) - colours[solid].mean(0)) * sprite.blend
+        colours = np.clip(colours + shift, 0, 255)
+    frame[y0:y1, x0:x1] = (below + (colours - below) * alpha).astype(np.uint8)
+    ids[y0:y1, x0:x1][solid] = identity

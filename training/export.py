@@ -1,0 +1,57 @@
+"""Weights for the product: `python -m training.export CHECKPOINT.pt checkpoints/nano.safetensors`."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import logging
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from streamtrack.model.mobilenet_trunk import MobileNetTrunk
+from streamtrack.model.nano import ARCHITECTURE, IMAGE_SIZE_PX, build_nano
+
+logger = logging.getLogger(__name__)
+
+MAX_BYTES = 12 * 2**20
+"""What the repository takes."""
+
+
+def export(checkpoint: Path, target: Path) -> None:
+    """Write the running average of a run's checkpoint as float16 safetensors with its metadata.
+
+    Raises:
+        ValueError: the file is larger than MAX_BYTES; it is removed again.
+        RuntimeError: the weights do not fit the network.
+    """
+    average = torch.load(checkpoint, weights_only=True)["average"]
+    build_nano().load_state_dict(average, strict=True)
+    metadata = {
+        "format": "pt",
+        "image_size": str(IMAGE_SIZE_PX),
+        "architecture": ARCHITECTURE,
+        "trunk": MobileNetTrunk.name,
+    }
+    save_file({name: value.half().contiguous() for name, value in average.items()}, target, metadata=metadata)
+    size = target.stat().st_size
+    if size > MAX_BYTES:
+        target.unlink()
+        raise ValueError(f"{target}: {size} bytes, expected at most {MAX_BYTES}")
+    digest = hashlib.sha256(target.read_bytes()).hexdigest()
+    logger.info("%s: %d bytes, sha256 %s (goes into streamtrack/model/catalog.py)", target, size, digest)
+
+
+def main() -> None:
+    """Parse the command line and export."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("target", type=Path)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    export(arguments.checkpoint, arguments.target)
+
+
+if __name__ == "__main__":
+    main()

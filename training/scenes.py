@@ -1,0 +1,34 @@
+"""Clips of the product's own procedural scenes, with seeds that no shown scene uses."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from streamtrack.ingest.synthetic import make_scene
+
+SCENES = ("demo", "crossing", "occlusion", "many")
+"""Names of the scenes to draw from."""
+FIRST_SEED, LAST_SEED = 1000, 9999
+"""Seeds of training; the shown scenes use small ones."""
+MAX_START = 1800
+"""Frames into a scene at which a clip may start: a minute."""
+
+
+def scene_clip(
+    rng: np.random.Generator, side_px: int, num_frames: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+    """Render (T, S, S, 3) RGB frames and their (T, S, S) ids, squashed to a square as the tracker does."""
+    name = SCENES[int(rng.integers(len(SCENES)))]
+    scene = make_scene(f"{name}?seed={int(rng.integers(FIRST_SEED, LAST_SEED + 1))}")
+    start, stride = int(rng.integers(MAX_START)), int(rng.choice([1, 1, 2, 3, 5]))
+    frames = np.empty((num_frames, side_px, side_px, 3), np.uint8)
+    ids = np.zeros((num_frames, side_px, side_px), np.int32)
+    for k in range(num_frames):
+        image, masks = scene.render(start + k * stride)
+        frames[k] = cv2.resize(image, (side_px, side_px), interpolation=cv2.INTER_AREA)
+        for identity, mask in masks.items():
+            small = cv2.resize(mask.astype(np.uint8) * 255, (side_px, side_px), interpolation=cv2.INTER_AREA)
+            ids[k][small > 127] = identity
+    return frames, ids

@@ -1,0 +1,219 @@
+"""Moving objects to paste: what they look like and where they are on each frame."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from training.bank import Bank, Image, Track, read_cutout, read_labels, read_photo
+
+FloatArray = npt.NDArray[np.float64]
+
+KIND_WEIGHTS = {"stamps": 5.0, "objects": 5.0, "regions": 2.0, "clipart": 2.0, "emoji": 1.0}
+"""How often a cut-out of each kind is drawn: photographic ones first."""
+BLOB_WEIGHT = 2.0
+"""Weight of random outlines filled with a piece of photo."""
+TRACK_WEIGHT = 5.0
+"""Weight of real objects cut from consecutive frames, which deform by themselves."""
+BLOB_SIDE_PX = 160
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Two travelling waves and a bend that deform a still cut-out."""
+
+    amplitude: FloatArray
+    """(3,) as shares of the cut-out's side: wave along x, wave along y, bend."""
+    frequency: FloatArray
+    """(2,) waves per side."""
+    speed: FloatArray
+    """(3,) radians per frame."""
+    phase: float
+    """Radians at frame 0."""
+
+    def apply(self, picture: Image, frame_idx: int) -> Image:
+        """Deform an RGBA picture as it is on one frame."""
+        height, width = picture.shape[:2]
+        y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+        along_y, along_x = y / height, x / width
+        angle = self.speed * frame_idx + self.phase
+        turn = 2 * math.pi * self.frequency
+        dx = self.amplitude[0] * np.sin(turn[0] * along_y + angle[0])
+        dx += self.amplitude[2] * 4 * (along_y - 0.5) ** 2 * math.sin(angle[2])
+        dy = self.amplitude[1] * np.sin(turn[1] * along_x + angle[1])
+        return np.asarray(
+            cv2.remap(
+                picture,
+                (x + dx * width).astype(np.float32),
+                (y + dy * height).astype(np.float32),
+                cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_CONSTANT,
+            ),
+            np.uint8,
+        )
+
+
+@dataclass
+class Sprite:
+    """A pasted object: its pictures, and its motion in pixels of the clip."""
+
+    pictures: tuple[Image, ...]
+    """One RGBA picture, or one for each frame."""
+    wave: Wave | None
+    """Deformation of a still picture."""
+    size: float
+    """Longest side on frame 0, px."""
+    position: FloatArray
+    """(2,) centre on frame 0, px."""
+    velocity: FloatArray
+    """(2,) px per frame."""
+    sway: float
+    """Amplitude of a sway about the straight path, px."""
+    angle: float
+    """Radians on frame 0."""
+    spin: float
+    """Radians per frame."""
+    zoom: float
+    """Growth per frame, a factor."""
+    shear: tuple[float, float]
+    """Shear on frame 0 and per frame."""
+    phase: float
+    """Phase of the sway, radians."""
+    blend: float = 0.0
+    """Share by which the colours are drawn to the background's, so that not every object stands out."""
+    is_target: bool = True
+    """May be tracked; occluders may not."""
+
+    def centre(self, frame_idx: int) -> FloatArray:
+        """Where the centre is on a frame: (2,) px."""
+        sway = np.array([math.sin(self.phase + frame_idx), math.cos(2 * self.phase + 0.7 * frame_idx)])
+        return self.position + self.velocity * frame_idx + self.sway * sway
+
+    def picture(self, frame_idx: int) -> Image:
+        """The RGBA picture of a frame."""
+        if len(self.pictures) > 1:
+            return self.pictures[frame_idx % len(self.pictures)]
+        return self.wave.apply(self.pictures[0], frame_idx) if self.wave else self.pictures[0]
+
+    def transform(self, frame_idx: int, shape: tuple[int, ...]) -> FloatArray:
+        """(2, 3) affine map from the picture's pixels to the clip's."""
+        height, width = shape[:2]
+        scale = self.size / max(self.pictures[0].shape[:2]) * self.zoom**frame_idx
+        angle = self.angle + self.spin * frame_idx
+        shear = self.shear[0] + self.shear[1] * frame_idx
+        cosine, sine = math.cos(angle) * scale, math.sin(angle) * scale
+        linear = np.array([[cosine, -sine + cosine * shear], [sine, cosine + sine * shear]])
+        offset = self.centre(frame_idx) - linear @ np.array([width / 2, height / 2])
+        return np.column_stack([linear, offset])
+
+
+def random_sprite(bank: Bank, rng: np.random.Generator, side_px: int, num_frames: int) -> Sprite:
+    """A random object with random looks and motion for a clip of `side_px` squared."""
+    pictures = _random_pictures(bank, rng, num_frames)
+    wave = None
+    if len(pictures) == 1 and rng.random() < 0.5:
+        wave = Wave(
+            amplitude=rng.uniform(0, 0.07, 3) * rng.choice([0.3, 1.0, 1.6]),
+            frequency=rng.uniform(0.3, 1.2, 2),
+            speed=rng.uniform(0.1, 0.9, 3),
+            phase=rng.uniform(0, 2 * math.pi),
+        )
+        pictures = (np.pad(pictures[0], ((10, 10), (10, 10), (0, 0))),)
+    upright = rng.random() < 0.75
+    return Sprite(
+        pictures=pictures,
+        wave=wave,
+        size=side_px * math.exp(rng.uniform(math.log(0.12), math.log(0.85))),
+        position=rng.uniform(0.1 * side_px, 0.9 * side_px, 2),
+        velocity=rng.normal(0, 0.035 * side_px, 2) * rng.choice([0.0, 0.5, 1.0, 2.0]),
+        sway=rng.uniform(0, 0.02 * side_px),
+        angle=math.radians(rng.uniform(-30, 30) if upright else rng.uniform(0, 360)),
+        spin=math.radians(rng.normal(0, 4) * rng.choice([0, 1, 2])),
+        zoom=math.exp(rng.normal(0, 0.03)),
+        shear=(rng.normal(0, 0.1), rng.normal(0, 0.02)),
+        phase=rng.uniform(0, 2 * math.pi),
+        blend=rng.uniform(0.1, 0.6) if rng.random() < 0.3 else 0.0,
+    )
+
+
+def random_blob(bank: Bank, rng: np.random.Generator) -> Image:
+    """A random smooth or angular outline filled with a piece of photo, RGBA."""
+    side = BLOB_SIDE_PX
+    count = int(rng.integers(5, 12))
+    corners = np.sort(rng.uniform(0, 2 * math.pi, count))
+    radii = rng.uniform(0.45, 1, count)
+    around = np.linspace(0, 2 * math.pi, 90, endpoint=False)
+    wrapped = np.concatenate([corners - 2 * math.pi, corners, corners + 2 * math.pi])
+    radius = np.interp(around, wrapped, np.tile(radii, 3))
+    if rng.random() < 0.6:
+        radius = np.convolve(np.concatenate([radius[-4:], radius, radius[:4]]), np.ones(9) / 9, "valid")
+    aspect = math.exp(rng.uniform(-0.8, 0.8))
+    outline = np.column_stack(
+        [np.cos(around) * radius * min(1, aspect), np.sin(around) * radius * min(1, 1 / aspect)]
+    )
+    alpha = np.zeros((side, side), np.uint8)
+    cv2.fillPoly(alpha, [(outline * side * 0.49 + side / 2).astype(np.int32)], 255)
+    photo = read_photo(bank.photos[rng.integers(len(bank.photos))])
+    crop = min(int(side * rng.uniform(0.5, 2)), min(photo.shape[:2]) - 1)
+    y, x = rng.integers(photo.shape[0] - crop), rng.integers(photo.shape[1] - crop)
+    texture = cv2.resize(photo[y : y + crop, x : x + crop], (side, side), interpolation=cv2.INTER_AREA)
+    if rng.random() < 0.3:
+        plain = np.full_like(texture, rng.integers(0, 256, 3))
+        texture = cv2.addWeighted(texture, 0.3, plain, 0.7, 0)
+    return np.dstack([texture, alpha])
+
+
+def _random_pictures(bank: Bank, rng: np.random.Generator, num_frames: int) -> tuple[Image, ...]:
+    weights = {kind: KIND_WEIGHTS.get(kind, 1.0) for kind in bank.cutouts}
+    weights["blob"] = BLOB_WEIGHT
+    if bank.tracks:
+        weights["track"] = TRACK_WEIGHT
+    kinds = list(weights)
+    share = np.array([weights[kind] for kind in kinds])
+    kind = kinds[int(rng.choice(len(kinds), p=share / share.sum()))]
+    if kind == "track":
+        return _cut_from_track(bank.tracks[rng.integers(len(bank.tracks))], rng, num_frames)
+    if kind == "blob":
+        picture = random_blob(bank, rng)
+    else:
+        paths = bank.cutouts[kind]
+        picture = read_cutout(paths[rng.integers(len(paths))]).copy()
+    if rng.random() < 0.5:
+        picture = picture[:, ::-1].copy()
+    if rng.random() < 0.5:
+        colours = picture[..., :3].astype(np.float32) * rng.uniform(0.6, 1.3, 3) + rng.uniform(-40, 40)
+        picture[..., :3] = np.clip(colours, 0, 255)
+    if rng.random() < 0.5:
+        side = int(rng.choice([3, 5]))
+        picture[..., 3] = cv2.GaussianBlur(picture[..., 3], (side, side), 0)
+    return (picture,)
+
+
+def _cut_from_track(track: Track, rng: np.random.Generator, num_frames: int) -> tuple[Image, ...]:
+    order = pick_from_track(track, rng, num_frames)
+    pictures = []
+    for index in order:
+        mask = read_labels(track.masks[index])
+        x, y, width, height = cv2.boundingRect(mask)
+        window = (slice(y, y + height), slice(x, x + width))
+        # The outline of a mined mask carries a rim of background: cut it away, then soften the edge.
+        alpha = cv2.GaussianBlur(cv2.erode(mask[window], np.ones((3, 3), np.uint8)), (3, 3), 0)
+        pictures.append(np.dstack([read_photo(track.frames[index])[window], alpha]))
+    if rng.random() < 0.5:
+        pictures = [np.ascontiguousarray(picture[:, ::-1]) for picture in pictures]
+    return tuple(pictures)
+
+
+def pick_from_track(track: Track, rng: np.random.Generator, num_frames: int) -> list[int]:
+    """Indices of `num_frames` samples of a track, one to three apart, either way; the last may repeat."""
+    available = len(track.frames)
+    stride = int(rng.choice([1, 1, 2, 3]))
+    while stride > 1 and (num_frames - 1) * stride >= available:
+        stride -= 1
+    start = int(rng.integers(max(1, available - (num_frames - 1) * stride)))
+    order = [min(start + stride * k, available - 1) for k in range(num_frames)]
+    return order[::-1] if rng.random() < 0.5 else order
