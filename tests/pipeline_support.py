@@ -1,0 +1,92 @@
+"""A real tracker, publisher and pipeline for tests, and sessions whose steps are slow or fail on purpose."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from streamtrack.clock import SYSTEM_CLOCK, Clock
+from streamtrack.config import ModelConfig, SourceConfig, StreamConfig, TrackingConfig, ZmqConfig
+from streamtrack.frame import Frame, FrameResult, Image
+from streamtrack.pipeline import Pipeline, Turns
+from streamtrack.publish.zmq_publisher import ZmqPublisher
+from streamtrack.telemetry import Telemetry
+from streamtrack.tracking import Session, Tracker
+
+SOON_S = 30.0
+"""Longer than a few steps take on a busy machine; only a defect waits for it."""
+SCENE = "leave"
+"""Two balls that stay in view for three seconds and that nano follows well."""
+STILL = f"synthetic:{SCENE}?frames=3"
+"""A recording of three frames: tracked in a moment, then commands work on what is kept."""
+
+
+@cache
+def nano() -> Tracker:
+    """One thread: the machine is shared with whatever else the test starts."""
+    return Tracker.from_config(ModelConfig(name="nano", device="cpu", threads=1))
+
+
+class ChangedTracker:
+    """A tracker whose sessions run `before_step` in front of every step: to be slow, or to fail."""
+
+    def __init__(self, tracker: Tracker, before_step: Callable[[int], None]) -> None:
+        self._tracker = tracker
+        self._before_step = before_step
+        self.name = tracker.name
+
+    def new_session(self, config: TrackingConfig | None = None, clock: Clock = SYSTEM_CLOCK) -> Session:
+        session = self._tracker.new_session(config, clock)
+        step = session.step
+
+        def changed_step(frame: Frame | Image) -> FrameResult:
+            self._before_step(session.newest_frame_idx + 1)
+            return step(frame)
+
+        session.step = changed_step  # type: ignore[method-assign]
+        return session
+
+
+def zmq_config() -> ZmqConfig:
+    return ZmqConfig(masks_address="tcp://127.0.0.1:*", control_address="tcp://127.0.0.1:*")
+
+
+def stream_config(
+    url: str = STILL, name: str = "cam", pace: str = "every_frame", **changes: Any
+) -> StreamConfig:
+    source = SourceConfig.model_validate({"url": url, "pace": pace})
+    return StreamConfig(name=name, source=source, **{"prompt_from_scene": True, **changes})
+
+
+@contextmanager
+def publishing() -> Iterator[tuple[ZmqPublisher, Telemetry]]:
+    telemetry = Telemetry()
+    with ZmqPublisher(zmq_config(), telemetry) as publisher:
+        yield publisher, telemetry
+
+
+@contextmanager
+def running(
+    config: StreamConfig,
+    publisher: ZmqPublisher,
+    telemetry: Telemetry,
+    *,
+    tracker: Tracker | ChangedTracker | None = None,
+    turns: Turns | None = None,
+) -> Iterator[Pipeline]:
+    pipeline = Pipeline(config, telemetry, publisher)
+    pipeline.start(tracker or nano(), turns or Turns())  # type: ignore[arg-type]
+    try:
+        yield pipeline
+    finally:
+        assert pipeline.stop(SOON_S), "a thread was left behind"
+
+
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = SOON_S) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not in {timeout_s:g} s"
+        time.sleep(0.01)
