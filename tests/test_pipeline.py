@@ -138,10 +138,16 @@ def without_objects(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def test_click_on_a_stream_that_stands_still_shows_at_once(ended: tuple[Pipeline, ZmqPublisher]) -> None:
     pipeline, publisher = ended
-    with MaskSubscriber(publisher.address, "cam") as subscriber:
+    with (
+        MaskSubscriber(publisher.address, "cam") as subscriber,
+        EventSubscriber(publisher.address, "cam") as events,
+    ):
         time.sleep(0.3)  # a subscription takes a moment to arrive
         answer = ask(pipeline, AddCommand(stream="cam", box=BOX, label="ball"))
         message = subscriber.receive(int(SOON_S * 1000))
+        event = events.receive(int(SOON_S * 1000))
+    assert event is not None
+    assert (event.kind, event.object_id, event.frame_idx) == ("added", answer.object_id, LAST)
     assert answer.frame_idx == LAST
     assert answer.object_id is not None
     assert message is not None

@@ -77,6 +77,13 @@ class SessionCommands:
             UnknownObjectError, PromptError, ShapeError, CapacityError: it does not fit.
             StreamOfflineError: it needs a frame and there is none.
         """
+        applied = self._carry_out(command, newest)
+        if applied.result is None:
+            return applied
+        # Told now and not with the next frame, which a stream that stands still may never see.
+        return replace(applied, result=replace(applied.result, events=self.session.take_events()))
+
+    def _carry_out(self, command: AnyCommand, newest: FrameResult | None) -> Applied:
         newest_idx = -1 if newest is None else newest.frame_idx
         match command:
             case AddCommand():
@@ -87,12 +94,12 @@ class SessionCommands:
                 self._check_followed(command.object_id)
                 self.session.remove(command.object_id)
                 self.refresh()
-                result = None if newest is None else without_object(newest, command.object_id)
+                result = without_object(newest, command.object_id) if newest else None
                 return Applied(self._answer(command, newest_idx, command.object_id), result)
             case LabelCommand():
                 self._check_followed(command.object_id)
                 self.session.set_label(command.object_id, command.label)
-                result = None if newest is None else with_label(newest, command.object_id, command.label)
+                result = with_label(newest, command.object_id, command.label) if newest else None
                 return Applied(self._answer(command, newest_idx, command.object_id), result)
             case ListCommand():
                 objects = list_objects(newest, self.added_at)
@@ -136,7 +143,8 @@ class SessionCommands:
             mask=self._mask_of(command, newest.frame),
             at_frame=at_frame,
         )
-        return Applied(self._answer(command, at_frame, command.object_id), self.session.result())
+        result = self.session.result()
+        return Applied(self._answer(command, at_frame, command.object_id), result)
 
     def _need(self, newest: FrameResult | None) -> FrameResult:
         if newest is None:

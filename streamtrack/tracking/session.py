@@ -143,7 +143,7 @@ class Session:
             self._update_state(tracked, objects[tracked.object_id], frame_idx)
         times = StageTimes(frame.capture_monotonic_ns, track_start_ns, self._clock.monotonic_ns())
         self._newest = FrameResult(
-            frame_idx, frame, self._with_states(objects, frame_idx), times, self._take_events()
+            frame_idx, frame, self._with_states(objects, frame_idx), times, self.take_events()
         )
         return self._newest
 
@@ -275,6 +275,13 @@ class Session:
             self._known(object_id).label = label
         self._tell(EventKind.LABELED, self.newest_frame_idx, object_id, label=label)
 
+    def take_events(self) -> tuple[Event, ...]:
+        """What happened since the last result, once: `step` puts it into its result, and a caller whose stream
+        stands still takes it here."""
+        events = tuple(self._events)
+        self._events.clear()
+        return events
+
     # -- inside ------------------------------------------------------------------------------------
 
     def _start(self, prompt: Prompt, frame_idx: int) -> None:
@@ -377,11 +384,6 @@ class Session:
 
     def _tell(self, kind: EventKind, frame_idx: int, object_id: int | None = None, **detail: Any) -> None:
         self._events.append(Event(kind, frame_idx, object_id, detail))
-
-    def _take_events(self) -> tuple[Event, ...]:
-        events = tuple(self._events)
-        self._events.clear()
-        return events
 
     def _as_frame(self, frame: Frame | Image) -> Frame:
         if isinstance(frame, Frame):
