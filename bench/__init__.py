@@ -1,0 +1,1 @@
+"""One `bench_<question>.py` each: measures, writes raw JSON into bench/results/, prints a table."""
