@@ -276,7 +276,7 @@ class Session:
         self._tell(EventKind.LABELED, self.newest_frame_idx, object_id, label=label)
 
     def take_events(self) -> tuple[Event, ...]:
-        """What happened since the last result, once: `step` puts it into its result, and a caller whose stream
+        """What happened since the last result, once: `step` puts it into its result; a caller whose stream
         stands still takes it here."""
         events = tuple(self._events)
         self._events.clear()
