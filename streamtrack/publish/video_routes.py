@@ -40,17 +40,20 @@ def video_router(
     streams: Mapping[str, VideoStream],
     *,
     sessions: WhepSessions | None = None,
+    ice_addresses: Sequence[str] = (),
     cors_origins: Sequence[str] = (),
 ) -> APIRouter:
     """Routes over these streams; the mapping may change while they serve.
 
     Args:
         sessions: where WHEP viewers are kept; a new collection where left out.
+        ice_addresses: host addresses that WebRTC offers for streams whose config names none. A server that is
+            bound to loopback passes its address: browsers on the same machine reach it, nobody else does.
         cors_origins: pages of other origins that may play ("*" for any).
     """
     router = APIRouter()
     _add_page(router)
-    _add_whep(router, streams, sessions or WhepSessions(), cors_origins)
+    _add_whep(router, streams, sessions or WhepSessions(ice_addresses=ice_addresses), cors_origins)
     _add_jpeg(router, streams)
     return router
 

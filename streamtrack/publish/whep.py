@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from aiortc import (
@@ -146,7 +147,11 @@ class WhepSession:
 class WhepSessions:
     """Every viewer of every stream, by session id."""
 
-    def __init__(self, *, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+    def __init__(
+        self, *, ice_addresses: Sequence[str] = (), connect_timeout_s: float = CONNECT_TIMEOUT_S
+    ) -> None:
+        """`ice_addresses` are offered for streams whose config names none; empty: those of this machine."""
+        self._ice_addresses = tuple(ice_addresses)
         self._connect_timeout_s = connect_timeout_s
         self._sessions: dict[str, WhepSession] = {}
         self._tasks: set[asyncio.Task[bool]] = set()
@@ -174,7 +179,10 @@ class WhepSessions:
         self._sessions[session_id] = session
         try:
             async with asyncio.timeout(NEGOTIATE_TIMEOUT_S):
-                answer = await _negotiate(connection, track, stream, codec, without_mdns_candidates(offer))
+                addresses = stream.config.ice_addresses or self._ice_addresses
+                transceiver = _prepare(connection, track, codec, addresses)
+                on_keyframe_request(transceiver.sender, lambda: stream.request_keyframe(codec))
+                answer = await _negotiate(connection, without_mdns_candidates(offer))
         except BaseException as error:
             await self.close(session_id)
             # aiortc's parser fails with whatever the text leads it into: IndexError, KeyError, its own
@@ -216,18 +224,22 @@ class WhepSessions:
         task.add_done_callback(self._tasks.discard)
 
 
-async def _negotiate(
-    connection: Any, track: PacketTrack, stream: VideoStream, codec: VideoCodec, offer: str
-) -> str:
-    """Set both descriptions; returns the answer with all candidates in it."""
-    # Before setRemoteDescription: afterwards the browser's first codec is already taken as the common one,
-    # and our packets, being of another, would be dropped unseen.
+def _prepare(connection: Any, track: PacketTrack, codec: VideoCodec, addresses: Sequence[str]) -> Any:
+    """Give the connection its one sender; returns the transceiver.
+
+    Before setRemoteDescription: afterwards the browser's first codec is already taken as the common one, and
+    our packets, being of another, would be dropped unseen.
+    """
     transceiver = connection.addTransceiver(track, direction="sendonly")
     capabilities = RTCRtpSender.getCapabilities("video").codecs
     transceiver.setCodecPreferences([one for one in capabilities if one.name.upper() in (codec.value, "RTX")])
-    offer_host_addresses(transceiver, stream.config.ice_addresses)
-    on_keyframe_request(transceiver.sender, lambda: stream.request_keyframe(codec))
+    offer_host_addresses(transceiver, addresses)
     track.feed(transceiver.sender)
+    return transceiver
+
+
+async def _negotiate(connection: Any, offer: str) -> str:
+    """Set both descriptions; returns the answer with all candidates in it."""
     await connection.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
     await connection.setLocalDescription(await connection.createAnswer())
     return str(connection.localDescription.sdp)

@@ -49,6 +49,8 @@ class PageServer:
     fps: float = 15
     token: str | None = None
     max_viewers: int = 16
+    ice_addresses: tuple[str, ...] = ("127.0.0.1",)
+    cors_origins: tuple[str, ...] = ()
     url: str = ""
     objects: dict[int, FollowedObject] = field(default_factory=dict)
     requests: list[tuple[str, str, Any]] = field(default_factory=list)
@@ -56,6 +58,7 @@ class PageServer:
     frame_idx: int = -1
     paused: bool = False
     state: str = "online"
+    answer_delay_s: float = 0
     refusal: str | None = None
     """Answer the next prompt with 409 and this line."""
     shown_at: dict[int, float] = field(default_factory=dict)
@@ -172,6 +175,7 @@ class PageServer:
 
     async def prompt(self, request: Request, object_id: int) -> Any:
         body = await self.note(request)
+        await asyncio.sleep(self.answer_delay_s)
         if self.refusal is not None:
             line, self.refusal = self.refusal, None
             return JSONResponse({"error": line}, 409)
@@ -194,12 +198,16 @@ async def serving(**settings: Any) -> AsyncIterator[PageServer]:
     """A page server on a free port of this machine."""
     server = PageServer(**settings)
     server.stream = VideoStream(
-        "cam", video_config(max_viewers=server.max_viewers), Telemetry().stream("cam")
+        "cam",
+        video_config(max_viewers=server.max_viewers, ice_addresses=server.ice_addresses),
+        Telemetry().stream("cam"),
     )
     server.stream.start(asyncio.get_running_loop())
     server.stream.set_online(True)
     app = server.control()
-    app.include_router(video_router({"cam": server.stream}, sessions=server.sessions))
+    app.include_router(
+        video_router({"cam": server.stream}, sessions=server.sessions, cors_origins=server.cors_origins)
+    )
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, log_level="warning", ws="none", timeout_graceful_shutdown=1
     )

@@ -131,8 +131,25 @@ async def test_trickled_fragments_are_judged(fragment: str, headers: dict[str, s
         assert (await door.http.patch("/whep/sessions/x", content="", headers=headers)).status_code == 404
 
 
-async def test_configured_addresses_are_the_only_ones_offered() -> None:
-    async with opened() as door:
+@pytest.mark.parametrize(
+    ("of_stream", "of_server", "expected"),
+    [
+        (("127.0.0.1",), (), {"127.0.0.1"}),
+        ((), ("127.0.0.1",), {"127.0.0.1"}),
+        (("127.0.0.2",), ("127.0.0.1",), {"127.0.0.2"}),
+    ],
+)
+async def test_configured_addresses_are_the_only_ones_offered(
+    of_stream: tuple[str, ...], of_server: tuple[str, ...], expected: set[str]
+) -> None:
+    async with opened(ice_addresses=of_stream, session_addresses=of_server) as door:
         answer = (await door.post(await made_offer())).text
     addresses = {line.split()[4] for line in answer.splitlines() if line.startswith("a=candidate:")}
-    assert addresses == {"127.0.0.1"}
+    assert addresses == expected
+
+
+async def test_machine_offers_its_own_addresses_where_none_are_configured() -> None:
+    async with opened(ice_addresses=()) as door:
+        answer = (await door.post(await made_offer())).text
+    assert "a=candidate:" in answer
+    assert " typ srflx" not in answer, "no public STUN server is asked"

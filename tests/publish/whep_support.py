@@ -36,12 +36,16 @@ class Door:
 
 
 @asynccontextmanager
-async def opened(connect_timeout_s: float = 15.0, **config: object) -> AsyncIterator[Door]:
+async def opened(
+    connect_timeout_s: float = 15.0, session_addresses: tuple[str, ...] = (), **config: object
+) -> AsyncIterator[Door]:
     telemetry = Telemetry()
     stream = VideoStream("cam", video_config(**config), telemetry.stream("cam"))
     stream.start(asyncio.get_running_loop())
     stream.set_online(True)
-    door = Door(stream, WhepSessions(connect_timeout_s=connect_timeout_s), telemetry)
+    door = Door(
+        stream, WhepSessions(ice_addresses=session_addresses, connect_timeout_s=connect_timeout_s), telemetry
+    )
     try:
         yield door
     finally:

@@ -78,6 +78,20 @@ function onStatus(next) {
   showLink();
 }
 
+/** Reconnects where the tracker goes on and the picture does not: a connection that died without a word. */
+let framesAtStall = null;
+function watchStall() {
+  if (!player.stalled || !status) {
+    framesAtStall = null;
+  } else if (framesAtStall === null) {
+    framesAtStall = status.newest_frame_idx;
+  } else if (status.newest_frame_idx > framesAtStall + 1) {
+    framesAtStall = null;
+    player.reconnect?.();
+  }
+  showLink();
+}
+
 function showLink() {
   let { state, text } = link;
   let curtain = state === "live" ? "" : `${text}…`;
@@ -222,7 +236,7 @@ async function start() {
       const wanted = decodeURIComponent(location.hash.slice(1));
       $("streams").value = names.includes(wanted) ? wanted : names[0];
       $("streams").onchange = () => open($("streams").value);
-      setInterval(showLink, 1000);
+      setInterval(watchStall, 1000);
       return open($("streams").value);
     } catch (error) {
       link = { state: "offline", text: error instanceof ApiError ? error.message : "The server does not answer" };

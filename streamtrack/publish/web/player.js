@@ -4,7 +4,7 @@ import { ApiError, Backoff, imageAddress, request } from "./api.js";
 
 const CONNECT_TIMEOUT_MS = 6000;
 const GATHER_TIMEOUT_MS = 250;
-const STALL_TIMEOUT_MS = 6000;
+const STALL_TIMEOUT_MS = 3000;
 const TRIES_BEFORE_MJPEG = 2;
 const MJPEG_RETRY_MS = 60_000;
 
@@ -97,6 +97,7 @@ export class Player {
     if ("jitterBufferTarget" in transceiver.receiver) transceiver.receiver.jitterBufferTarget = 0;
     const broken = new Promise((resolve, reject) => {
       this.wake = resolve;
+      this.reconnect = () => reject(new Error("no new pictures"));
       pc.onconnectionstatechange = () => {
         if (["failed", "closed", "disconnected"].includes(pc.connectionState)) reject(new Error("connection lost"));
       };
@@ -115,6 +116,9 @@ export class Player {
     this.video.srcObject = new MediaStream([transceiver.receiver.track]);
     this.video.play().catch(() => {});
     await pc.setRemoteDescription({ type: "answer", sdp: await response.text() });
+    // A server that says goodbye is heard here at once; the connection itself only notices seconds later.
+    const { transport } = transceiver.receiver;
+    transport?.addEventListener("statechange", () => transport.state === "closed" && this.reconnect());
     await within(CONNECT_TIMEOUT_MS, Promise.race([first, broken]));
     if (turn.over) return;
     this.#showImage(false);
@@ -152,7 +156,8 @@ export class Player {
 
   /** Whether the picture stands still although the connection is up. */
   get stalled() {
-    return !document.hidden && this.image.hidden && this.displayed !== null && performance.now() - this.displayedAt > STALL_TIMEOUT_MS;
+    if (document.hidden || !this.image.hidden || this.displayed === null) return false;
+    return performance.now() - this.displayedAt > STALL_TIMEOUT_MS;
   }
 
   #hangUp(leaving = false) {
