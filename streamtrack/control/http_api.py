@@ -262,6 +262,8 @@ async def _answer_streamtrack_error(request: Request, error: Exception) -> JSONR
 
 async def _answer_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    if error.errors()[0]["type"] == "json_invalid":
+        return _error(HTTPStatus.UNPROCESSABLE_ENTITY, "the body is not JSON")
     # The path's and the body's own names stand before each key: whoever called knows them.
     faults = [{**fault, "loc": fault["loc"][1:]} for fault in error.errors()]
     return _error(HTTPStatus.UNPROCESSABLE_ENTITY, describe_faults(cast("list[ErrorDetails]", faults)))
