@@ -1,9 +1,9 @@
 """Memory attention: the current frame's features read an object's memory. Exact, and batched over objects.
 
-The weights are those of sam2's `MemoryAttention`; the way through them is ours, for three reasons. The
-first layer's self-attention sees only the image, so all objects share it. Rotary encodings are constants
-and stay real-valued (complex tensors do not compile). And a memory's positional terms are added to its keys
-once instead of being carried beside them.
+The weights are those of sam2's `MemoryAttention`; the way through them is ours. The first layer's
+self-attention sees only the image, so all objects share it. Rotary encodings are constants and stay
+real-valued (complex tensors do not compile). A memory's positional terms are added to its keys once. And on
+a CPU values are projected after they were summed.
 
 Source: SAM 2, arXiv:2408.00714, section 4; memory_attention.py and sam/transformer.py of sam2.modeling.
 """
@@ -17,10 +17,14 @@ import torch.nn.functional as F
 from sam2.modeling.memory_attention import MemoryAttention, MemoryAttentionLayer
 from sam2.modeling.position_encoding import compute_axial_cis
 from sam2.modeling.sam.transformer import RoPEAttention
-from torch import Tensor
+from torch import Tensor, nn
+
+from streamtrack.errors import CheckpointError
 
 INPUT_POSITION_WEIGHT = 0.1
 """Weight of the positional encoding at the input, from upstream's MemoryAttention.forward."""
+QUERIES_AT_ONCE = 256
+"""Rows of the score matrix that a CPU works on at once; measured best of 64, 128, 256 and all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,12 @@ class MemoryReader:
         self._module = module
         self._input_position = INPUT_POSITION_WEIGHT * position if module.pos_enc_at_input else None
         self._position = position
-        self._rotations = [
-            (_Rotation(layer.self_attn, grid, position), _Rotation(layer.cross_attn_image, grid, position))
+        self._layers = [
+            (
+                layer,
+                RotaryProjection(layer.self_attn, grid, position.device),
+                RotaryProjection(layer.cross_attn_image, grid, position.device),
+            )
             for layer in module.layers
         ]
 
@@ -66,78 +74,107 @@ class MemoryReader:
             (B, HW, C).
         """
         x = features if self._input_position is None else features + self._input_position
-        for index, (layer, (own_rotation, cross_rotation)) in enumerate(
-            zip(self._module.layers, self._rotations, strict=True)
-        ):
-            x = self._attend_to_self(layer, own_rotation, x)
+        for index, (layer, own, cross) in enumerate(self._layers):
+            x = self._attend_to_self(layer, own, x)
             if index == 0:
                 # Until here nothing depended on the object: one pass served all of them.
                 x = x.expand(memory.values.shape[0], -1, -1)
-            x = self._attend_to_memory(layer, cross_rotation, x, memory)
+            x = self._attend_to_memory(layer, cross, x, memory)
             x = x + layer.linear2(layer.activation(layer.linear1(layer.norm3(x))))
         normed: Tensor = self._module.norm(x)
         return normed
 
-    def _attend_to_self(self, layer: MemoryAttentionLayer, rotation: _Rotation, x: Tensor) -> Tensor:
+    def _attend_to_self(self, layer: MemoryAttentionLayer, rotary: RotaryProjection, x: Tensor) -> Tensor:
         normed = layer.norm1(x)
-        queries_in = normed + self._position if layer.pos_enc_at_attn else normed
+        positioned = normed + self._position if layer.pos_enc_at_attn else normed
         attention = layer.self_attn
-        queries = rotation.apply(_split_heads(attention.q_proj(queries_in), attention.num_heads))
-        keys = rotation.apply(_split_heads(attention.k_proj(queries_in), attention.num_heads))
-        values = _split_heads(attention.v_proj(normed), attention.num_heads)
-        attended = F.scaled_dot_product_attention(queries, keys, values)
-        attended_to_self: Tensor = x + attention.out_proj(_join_heads(attended))
+        attended = F.scaled_dot_product_attention(
+            rotary.queries(positioned)[:, None],
+            rotary.keys(positioned)[:, None],
+            attention.v_proj(normed)[:, None],
+        )
+        attended_to_self: Tensor = x + attention.out_proj(attended[:, 0])
         return attended_to_self
 
     def _attend_to_memory(
-        self, layer: MemoryAttentionLayer, rotation: _Rotation, x: Tensor, memory: MemoryTokens
+        self, layer: MemoryAttentionLayer, rotary: RotaryProjection, x: Tensor, memory: MemoryTokens
     ) -> Tensor:
         normed = layer.norm2(x)
         if layer.pos_enc_at_cross_attn_queries:
             normed = normed + self._position
         attention = layer.cross_attn_image
-        queries = rotation.apply(_split_heads(attention.q_proj(normed), attention.num_heads))
         keys_in = memory.keys if layer.pos_enc_at_cross_attn_keys else memory.values
-        keys = _split_heads(attention.k_proj(keys_in), attention.num_heads)
-        keys = rotation.apply(keys, num_unrotated=memory.num_pointer_tokens)
-        values = _split_heads(attention.v_proj(memory.values), attention.num_heads)
-        attended = F.scaled_dot_product_attention(queries, keys, values)
-        attended_to_memory: Tensor = x + attention.out_proj(_join_heads(attended))
+        queries, keys = rotary.queries(normed), rotary.keys(keys_in, num_unrotated=memory.num_pointer_tokens)
+        if x.device.type == "cpu":
+            # The weights of a softmax add up to 1, so the value projection may come after the sum: the sum
+            # then runs over the memory's 64 channels and not over its 256 projected ones.
+            attended = attention.v_proj(weighted_sum(queries, keys, memory.values))
+        else:
+            values = attention.v_proj(memory.values)
+            attended = F.scaled_dot_product_attention(queries[:, None], keys[:, None], values[:, None])[:, 0]
+        attended_to_memory: Tensor = x + attention.out_proj(attended)
         return attended_to_memory
 
 
-class _Rotation:
-    """Axial rotary encoding of one attention layer, as cosines and sines (upstream: complex numbers)."""
+def weighted_sum(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Attention whose values are narrower than its keys; exact, in pieces that fit a CPU's cache.
 
-    def __init__(self, attention: RoPEAttention, grid: int, like: Tensor) -> None:
-        head_dim = attention.internal_dim // attention.num_heads
+    Args:
+        queries: (B, HW, D).
+        keys: (B, L, D).
+        values: (B, L, M).
+    Returns:
+        (B, HW, M).
+    """
+    pieces = [
+        torch.softmax(piece @ keys.transpose(1, 2), dim=-1) @ values
+        for piece in (queries * queries.shape[-1] ** -0.5).split(QUERIES_AT_ONCE, dim=1)
+    ]
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
+
+
+class RotaryProjection:
+    """Query and key projections of one attention layer, followed by its axial rotary encoding.
+
+    Upstream rotates neighbouring channels (0 with 1, 2 with 3, ...) as complex numbers. Here the rows of
+    both projections are reordered once, all even channels before all odd ones: scores are sums over
+    channels and do not mind, and the rotation becomes four products of contiguous halves.
+    """
+
+    def __init__(self, attention: RoPEAttention, grid: int, device: torch.device) -> None:
+        if attention.num_heads != 1:
+            raise CheckpointError(f"memory attention has {attention.num_heads} heads, expected 1")
+        width = attention.internal_dim
+        order = torch.cat((torch.arange(0, width, 2), torch.arange(1, width, 2))).to(device)
+        self._query_weight, self._query_bias = _reorder(attention.q_proj, order)
+        self._key_weight, self._key_bias = _reorder(attention.k_proj, order)
         theta = attention.compute_cis.keywords["theta"]
-        # upstream's own table, so that a change of its layout cannot go unseen: (HW, head_dim / 2) complex
-        rotation = compute_axial_cis(dim=head_dim, end_x=grid, end_y=grid, theta=theta)
-        self._cos = rotation.real.to(like.device, torch.float32)
-        self._sin = rotation.imag.to(like.device, torch.float32)
+        # upstream's own table, so that a change of its layout cannot go unseen: (HW, D / 2) complex
+        rotation = compute_axial_cis(dim=width, end_x=grid, end_y=grid, theta=theta)
+        self._cos = rotation.real.to(device, torch.float32)
+        self._sin = rotation.imag.to(device, torch.float32)
 
-    def apply(self, x: Tensor, num_unrotated: int = 0) -> Tensor:
-        """Rotate (B, heads, T * HW + num_unrotated, D) by each token's place in the image."""
-        batch, heads, tokens, dim = x.shape
-        num_rotated = tokens - num_unrotated
-        positions = self._cos.shape[0]
-        pairs = x[:, :, :num_rotated].float().reshape(batch, heads, -1, positions, dim // 2, 2)
-        even, odd = pairs.unbind(-1)
-        rotated = torch.stack(
-            (even * self._cos - odd * self._sin, even * self._sin + odd * self._cos), dim=-1
-        )
-        rotated = rotated.reshape(batch, heads, num_rotated, dim).to(x.dtype)
-        return rotated if num_unrotated == 0 else torch.cat((rotated, x[:, :, num_rotated:]), dim=2)
+    def queries(self, x: Tensor) -> Tensor:
+        """(B, HW, C) to (B, HW, D)."""
+        return self._rotate(F.linear(x, self._query_weight, self._query_bias))
+
+    def keys(self, x: Tensor, num_unrotated: int = 0) -> Tensor:
+        """(B, T * HW + num_unrotated, M) to (B, T * HW + num_unrotated, D); the last tokens have no
+        position."""
+        keys = F.linear(x, self._key_weight, self._key_bias)
+        if num_unrotated == 0:
+            return self._rotate(keys)
+        num_rotated = keys.shape[1] - num_unrotated
+        return torch.cat((self._rotate(keys[:, :num_rotated]), keys[:, num_rotated:]), dim=1)
+
+    def _rotate(self, x: Tensor) -> Tensor:
+        """Rotate (B, T * HW, D) by each token's place in the image."""
+        positions, half = self._cos.shape
+        frames = x.float().reshape(x.shape[0], -1, positions, 2 * half)
+        even, odd = frames[..., :half], frames[..., half:]
+        rotated = torch.cat((even * self._cos - odd * self._sin, even * self._sin + odd * self._cos), dim=-1)
+        return rotated.reshape(x.shape).to(x.dtype)
 
 
-def _split_heads(x: Tensor, num_heads: int) -> Tensor:
-    """(B, L, C) to (B, heads, L, C / heads)."""
-    batch, tokens, width = x.shape
-    return x.reshape(batch, tokens, num_heads, width // num_heads).transpose(1, 2)
-
-
-def _join_heads(x: Tensor) -> Tensor:
-    """(B, heads, L, D) to (B, L, heads * D)."""
-    batch, heads, tokens, dim = x.shape
-    return x.transpose(1, 2).reshape(batch, tokens, heads * dim)
+def _reorder(projection: nn.Linear, order: Tensor) -> tuple[Tensor, Tensor]:
+    return projection.weight.detach()[order], projection.bias.detach()[order]
