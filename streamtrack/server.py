@@ -76,6 +76,9 @@ class Server:
             }
             self._control = ZmqControl(config.zmq, self) if config.zmq.control_address is not None else None
             undo.pop_all()
+        host, port = self._listener.getsockname()[:2]
+        self.http_address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        """The page's address, with the port that was taken."""
         videos = {name: pipeline.video for name, pipeline in self._pipelines.items()}
         router = video_router(videos, cors_origins=config.http.cors_origins)
         self._web = WebServer(create_app(self, config.http, (router,)), self._listener)
@@ -110,12 +113,6 @@ class Server:
     def totals(self) -> Sequence[RunTotals]:
         """Each stream since the start."""
         return [pipeline.totals for pipeline in self._pipelines.values()]
-
-    @property
-    def http_address(self) -> str:
-        """The page's address, with the port that was taken."""
-        host, port = self._listener.getsockname()[:2]
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     @property
     def masks_address(self) -> str:

@@ -154,7 +154,7 @@ class Pipeline:
                 objects=self._objects(),
                 paused=self._paused,
             )
-        if self._newest is None and self._ingest.state in NO_FRAME_SOON:
+        if self._failure is None and self._newest is None and self._ingest.state in NO_FRAME_SOON:
             raise StreamOfflineError(f"{self.name}: the source is {self.state} and no frame was tracked yet")
         return await self._inbox.submit(command, COMMAND_TIMEOUT_S)
 
