@@ -24,7 +24,7 @@ def flow_masks(first: BoolMask, frames: Sequence[Image]) -> Iterator[BoolMask]:
 
     The flow runs from the new frame back to the old one, so that every pixel looks up where it came from.
     """
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     height, width = first.shape
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     carried = first.astype(np.float32)

@@ -14,7 +14,7 @@ import av
 import cv2
 import numpy as np
 import torch
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from training.bank import Image, read_photo
 from training.centernet import CenterNet

@@ -15,13 +15,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from streamtrack.model.mobilenet_trunk import IMAGE_MEAN, IMAGE_STD, MobileNetTrunk, SameConv2d
+from streamtrack.model.mobilenet_trunk import (
+    IMAGE_MEAN,
+    IMAGE_STD,
+    InvertedResidual,
+    MobileNetTrunk,
+    SameConv2d,
+)
 from training.bank import Image
 from training.tfjs import read_tfjs, trunk_weights
 
 SIDE_PX = 512
 STRIDE = 4
 MAX_DETECTIONS = 30
+EXPANDED_TAPS = {3: "c2", 5: "c3"}
+"""Blocks whose widened input feeds the head, at strides 4 and 8."""
 
 
 @dataclass(frozen=True)
@@ -120,14 +128,15 @@ class CenterNet(nn.Module):
         x = F.hardswish(self.trunk.stem((image - mean) / std * std + mean))
         taps = {}
         for index, block in enumerate(self.trunk.blocks):
-            if index in (3, 5):
-                taps["c2" if index == 3 else "c3"] = F.relu(block.expand(x))
+            if isinstance(block, InvertedResidual) and block.expand is not None and index in EXPANDED_TAPS:
+                taps[EXPANDED_TAPS[index]] = F.relu(block.expand(x))
             x = block(x)
             if index == 11:
                 taps["c4"] = x
         x = F.hardswish(self.top(x))
         for level, below in (("c5", "c4"), ("c4", "c3"), ("c3", "c2")):
-            x = sum(branch(x) for branch in self.up[level])
+            narrow, wide = self.up[level].children()
+            x = narrow(x) + wide(x)
             x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
             side = self.lateral[below](F.relu(self.narrow[below](taps[below])))
             x = F.relu(torch.cat([side, x], 1))
@@ -152,6 +161,12 @@ class CenterNet(nn.Module):
                 break
             kind, (y, x) = place // grid**2, divmod(place % grid**2, grid)
             left, top, right, bottom = sides[0, :, y, x].tolist()
-            box = (x * STRIDE - left, y * STRIDE - top, x * STRIDE + right, y * STRIDE + bottom)
-            found.append(Detection(score, kind, tuple(side / scale for side in box)))  # type: ignore[arg-type]
+            centre_x, centre_y = x * STRIDE, y * STRIDE
+            box = (
+                (centre_x - left) / scale,
+                (centre_y - top) / scale,
+                (centre_x + right) / scale,
+                (centre_y + bottom) / scale,
+            )
+            found.append(Detection(score, kind, box))
         return found

@@ -124,7 +124,7 @@ class ClipSource:
             region = ids[when] == (rng.choice(values) if len(values) else 0)
             ys, xs = np.nonzero(region)
             where = np.array([xs.mean(), ys.mean()]) if len(xs) else np.full(2, side / 2)
-            size = float(max(np.ptp(xs), np.ptp(ys), 20)) if len(xs) else side / 4
+            size = max(float(np.ptp(xs)), float(np.ptp(ys)), 20.0) if len(xs) else side / 4
         occluder = random_sprite(self._bank, rng, side, num_frames)
         velocity = rng.normal(0, 0.12 * side, 2)
         return replace(

@@ -78,7 +78,8 @@ def _from_panoptic(
 
 def segment_photos(photos: Iterable[Image], seed: int = 1) -> Iterator[Labelled]:
     """Find compact regions of photos by Felzenszwalb's graph-based segmentation."""
-    from skimage.segmentation import felzenszwalb  # only this stage needs scikit-image
+    # Imported here because only this stage needs scikit-image.
+    from skimage.segmentation import felzenszwalb  # type: ignore[import-not-found]
 
     rng = np.random.default_rng(seed)
     for photo in photos:
@@ -120,7 +121,7 @@ def _compact(region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
         return None
     filled = np.zeros_like(mask)
     cv2.drawContours(filled, outlines[:1], -1, 1, cv2.FILLED)
-    return filled > 0
+    return np.asarray(filled > 0)
 
 
 def cut_out(labelled: Labelled) -> Iterator[Image]:

@@ -23,7 +23,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from streamtrack.model.nano import IMAGE_SIZE_PX, build_nano
 from training.clips import ClipSource, Mixture
@@ -268,7 +268,8 @@ def main() -> None:
     work, run, start = arguments.pop("work"), arguments.pop("run"), arguments.pop("start")
     save_s = arguments.pop("save_s")
     mixture = Mixture(**{name: arguments.pop(name) for name in asdict(Mixture())})
-    options = Options(**{k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}
+    options = Options(**values)
     train(work, work / "runs" / run, start, options, mixture, save_s)
 
 
