@@ -125,10 +125,11 @@ def test_nano_equals_the_reference(images: Sequence[Image]) -> None:
 @pytest.mark.parametrize("size", [512, 1024])
 def test_random_weights_at_full_size_equal_the_reference(size: int, images: Sequence[Image]) -> None:
     entry = get_entry("sam2.1-tiny")
+    script = [action for action in all_prompt_kinds() if action.object_id != 5]  # its kinds are covered by 4
     weights = random_weights(entry, size, seed=11, object_score_bias=1.0)
     network = make_network(entry, size, weights)
-    reference = run_reference(make_reference(entry, size, weights), network, images, all_prompt_kinds())
-    logits, pointers = compare(run_session(network, images, all_prompt_kinds()), reference)
+    reference = run_reference(make_reference(entry, size, weights), network, images, script)
+    logits, pointers = compare(run_session(network, images, script), reference)
     print(f"sam2.1-tiny at {size}: logits within {logits:.1e}, pointers within {pointers:.1e}")
     assert logits <= LOGIT_TOLERANCE
     assert pointers <= POINTER_TOLERANCE

@@ -274,3 +274,21 @@ class TestRefusals:
     def test_frame_of_another_shape(self, nano: Tracker, image: object) -> None:
         with pytest.raises(ShapeError, match="expected "):
             nano.new_session().step(image)  # type: ignore[arg-type]
+
+
+def test_bf16_follows_the_same_object(nano: Tracker, images: Sequence[Image]) -> None:
+    coarse = Tracker.from_checkpoint("nano", device="cpu", precision="bf16").new_session()
+    exact = nano.new_session()
+    for session in (coarse, exact):
+        session.add(1, **FIRST)
+    found, expected = (run(session, images[:6]).objects[1].mask for session in (coarse, exact))
+    # 8 bits of mantissa move edges, not objects.
+    assert (found & expected).sum() / (found | expected).sum() > 0.85
+
+
+def test_larger_square_follows_the_same_object(images: Sequence[Image]) -> None:
+    session = Tracker.from_checkpoint("nano", device="cpu", image_size=512).new_session()
+    session.add(1, **FIRST)
+    result = run(session, images[:3])
+    assert result.objects[1].mask.shape == SIZE
+    assert snapshot(session, 2)[2, 1].low_res_mask_logits.shape == (128, 128)
