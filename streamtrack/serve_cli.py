@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -149,9 +150,9 @@ def _run(config: Config, duration_s: float | None) -> None:
     asyncio.run(run())
     for totals in server.totals:
         typer.echo(f"summary {totals.line()}")
-    if not server.all_ended:
-        # A call that cannot be interrupted holds a daemon thread; the interpreter would wait in its own
-        # shutdown.
+    if any(thread.daemon for thread in threading.enumerate()):
+        # One sits in a call that cannot be interrupted (a camera that does not answer, a step of a large
+        # model); tearing the interpreter down around it may crash.
         _exit_now(0)
 
 

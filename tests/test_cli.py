@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -236,25 +237,63 @@ def test_demo_ends_by_itself_with_a_report_each_second_and_a_summary() -> None:
     assert re.fullmatch(r"summary demo: \d+ frames in \d+\.\d s .* mean IoU 0\.\d{3}", lines[-1])
 
 
+@pytest.fixture
+def silent_camera(tmp_path: Path) -> Iterator[Path]:
+    """A config whose camera takes the connection and never says a word."""
+    with bind_http("127.0.0.1", 0) as listener:
+        url = f"rtsp://127.0.0.1:{listener.getsockname()[1]}/live"
+        zmq = {"masks_address": "tcp://127.0.0.1:*", "control_address": None}
+        streams = [{"name": "cam", "source": {"url": url}}]
+        path = tmp_path / "silent.yaml"
+        path.write_text(yaml.safe_dump({"streams": streams, "zmq": zmq, "http": {"port": 0}}))
+        yield path
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_ends_the_demo_in_time_with_exit_code_0(number: signal.Signals, used_port: int) -> None:
+def test_signal_ends_in_time_with_exit_code_0(number: signal.Signals, silent_camera: Path) -> None:
+    arguments = ("demo", "--port", "0") if number == signal.SIGINT else ("serve", str(silent_camera))
     process = subprocess.Popen(
-        streamtrack("demo", "--port", "0"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        streamtrack(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    watchdog = threading.Timer(START_S, process.kill)
+    watchdog.start()
     try:
         assert process.stdout is not None
-        deadline = time.monotonic() + START_S
-        for line in process.stdout:
-            assert time.monotonic() < deadline
-            if line.startswith("demo: "):
-                break
+        while not process.stdout.readline().startswith(("demo: ", "cam: ")):
+            assert process.poll() is None, process.stderr and process.stderr.read()
         started = time.monotonic()
         process.send_signal(number)
         rest, error = process.communicate(timeout=START_S)
         took = time.monotonic() - started
     finally:
+        watchdog.cancel()
         process.kill()
         process.wait(timeout=START_S)
-    assert (process.returncode, error) == (0, "")
+    assert process.returncode == 0
+    assert "Traceback" not in error
     assert took < STOP_S
-    assert rest.splitlines()[-1].startswith("summary demo: ")
+    assert rest.splitlines()[-1].startswith("summary ")
+
+
+def test_second_ctrl_c_ends_at_once(silent_camera: Path) -> None:
+    process = subprocess.Popen(
+        streamtrack("serve", str(silent_camera)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    watchdog = threading.Timer(START_S, process.kill)
+    watchdog.start()
+    try:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("cam: "):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)  # the silent camera holds the stop up for two seconds
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=START_S)
+        took = time.monotonic() - started
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait(timeout=START_S)
+    assert process.returncode == cli.EXIT_INTERRUPTED
+    assert took < 1
