@@ -1,6 +1,7 @@
 """Time as a value that a test can fake.
 
-Two clocks that are never mixed: the monotonic clock measures durations, the wall clock names moments to other machines.
+Two clocks that are never mixed: the monotonic clock measures durations, the wall clock names moments to
+other machines.
 """
 
 from __future__ import annotations

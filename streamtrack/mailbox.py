@@ -1,8 +1,8 @@
 """A bounded hand-off between threads, and from a thread to an event loop.
 
-Why it is bounded: a live picture that waits is a picture that lies. A producer that is faster than its consumer
-would fill any queue, and every frame in it would be shown late. Here the newest wins, and what it pushes out is
-handed back to the producer, who counts it under a reason.
+Why it is bounded: a live picture that waits is a picture that lies. A producer that is faster than its
+consumer would fill any queue, and every frame in it would be shown late. Here the newest wins, and what it
+pushes out is handed back to the producer, who counts it under a reason.
 """
 
 from __future__ import annotations
