@@ -110,7 +110,7 @@ def test_run_ends_after_its_duration() -> None:
 def test_port_in_use_is_told_before_anything_else_is_opened(used_port: int) -> None:
     missing = stream_config("nowhere.mp4")  # would fail as well, later
     with pytest.raises(
-        PublishError, match=f"http: port {used_port} of 127[.]0[.]0[.]1 is in use, expected a free"
+        PublishError, match=rf"http: port {used_port} of 127\.0\.0\.1 is in use, expected a free"
     ):
         Server(server_config(missing, http=HttpConfig(port=used_port)))
     for key in ("masks_address", "control_address"):
