@@ -120,9 +120,9 @@ def test_port_in_use_is_told_before_anything_else_is_opened(used_port: int) -> N
 
 
 def test_host_of_another_machine_is_told() -> None:
-    with pytest.raises(PublishError, match="cannot listen on port 0 of 192.0.2.1"):
+    with pytest.raises(PublishError, match=r"cannot listen on port 0 of 192\.0\.2\.1"):
         bind_http("192.0.2.1", 0)
-    with pytest.raises(PublishError, match=r"http.host is 'no such host'"):
+    with pytest.raises(PublishError, match=r"http\.host is 'no such host'"):
         bind_http("no such host", 0)
 
 
