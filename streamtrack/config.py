@@ -106,7 +106,7 @@ class ModelConfig(Section):
     image_size: int | None = Field(None, ge=128, le=2048)
     """Side of the square that the network sees, a multiple of 32; None: the model's own."""
     threads: int | None = Field(None, ge=1)
-    """CPU threads of one step; None: all but one core, at least one."""
+    """CPU threads of one step; None: live, all cores but one, which decodes, draws and encodes."""
 
     @field_validator("image_size")
     @classmethod
