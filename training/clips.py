@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from training.bank import Bank, Image, read_labels, read_photo
 from training.scenes import scene_clip
-from training.sprites import Sprite, pick_from_track, random_blob, random_sprite
+from training.shapes import random_blob
+from training.sprites import Sprite, pick_from_track, random_sprite
 
 IdMap = npt.NDArray[np.int32]
 """(S, S): 0 background, 1 to 255 regions of the base, FIRST_SPRITE_ID and up pasted objects."""

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from streamtrack.ingest.synthetic import make_scene
+from streamtrack.ingest.synthetic import Scene, make_scene
 
 SCENES = ("demo", "crossing", "occlusion", "many")
 """Names of the scenes to draw from."""
-FIRST_SEED, LAST_SEED = 1000, 9999
+FIRST_SEED, NUM_SEEDS = 1000, 60
 """Seeds of training; the shown scenes use small ones."""
 MAX_START = 1800
 """Frames into a scene at which a clip may start: a minute."""
+
+
+@lru_cache(maxsize=len(SCENES) * NUM_SEEDS)
+def _scene(name: str, seed: int) -> Scene:
+    # Setting a scene up takes a hundred times as long as a frame, hence few seeds, kept.
+    return make_scene(f"{name}?seed={seed}&width=480&height=270")
 
 
 def scene_clip(
@@ -21,7 +29,7 @@ def scene_clip(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
     """Render (T, S, S, 3) RGB frames and their (T, S, S) ids, squashed to a square as the tracker does."""
     name = SCENES[int(rng.integers(len(SCENES)))]
-    scene = make_scene(f"{name}?seed={int(rng.integers(FIRST_SEED, LAST_SEED + 1))}")
+    scene = _scene(name, FIRST_SEED + int(rng.integers(NUM_SEEDS)))
     start, stride = int(rng.integers(MAX_START)), int(rng.choice([1, 1, 2, 3, 5]))
     frames = np.empty((num_frames, side_px, side_px, 3), np.uint8)
     ids = np.zeros((num_frames, side_px, side_px), np.int32)

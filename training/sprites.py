@@ -10,16 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from training.bank import Bank, Image, Track, read_cutout, read_labels, read_photo
+from training.shapes import random_blob, random_creature
 
 FloatArray = npt.NDArray[np.float64]
 
-KIND_WEIGHTS = {"stamps": 5.0, "objects": 5.0, "regions": 2.0, "clipart": 2.0, "emoji": 1.0}
+KIND_WEIGHTS = {"stamps": 5.0, "objects": 5.0, "regions": 1.0, "clipart": 4.0, "emoji": 1.0}
 """How often a cut-out of each kind is drawn: photographic ones first."""
-BLOB_WEIGHT = 2.0
+BLOB_WEIGHT = 1.0
 """Weight of random outlines filled with a piece of photo."""
+CREATURE_WEIGHT = 4.0
+"""Weight of bodies with limbs: without them the network learns to fill its box."""
 TRACK_WEIGHT = 5.0
 """Weight of real objects cut from consecutive frames, which deform by themselves."""
-BLOB_SIDE_PX = 160
 
 
 @dataclass(frozen=True)
@@ -140,36 +142,9 @@ def random_sprite(bank: Bank, rng: np.random.Generator, side_px: int, num_frames
     )
 
 
-def random_blob(bank: Bank, rng: np.random.Generator) -> Image:
-    """A random smooth or angular outline filled with a piece of photo, RGBA."""
-    side = BLOB_SIDE_PX
-    count = int(rng.integers(5, 12))
-    corners = np.sort(rng.uniform(0, 2 * math.pi, count))
-    radii = rng.uniform(0.45, 1, count)
-    around = np.linspace(0, 2 * math.pi, 90, endpoint=False)
-    wrapped = np.concatenate([corners - 2 * math.pi, corners, corners + 2 * math.pi])
-    radius = np.interp(around, wrapped, np.tile(radii, 3))
-    if rng.random() < 0.6:
-        radius = np.convolve(np.concatenate([radius[-4:], radius, radius[:4]]), np.ones(9) / 9, "valid")
-    aspect = math.exp(rng.uniform(-0.8, 0.8))
-    outline = np.column_stack(
-        [np.cos(around) * radius * min(1, aspect), np.sin(around) * radius * min(1, 1 / aspect)]
-    )
-    alpha = np.zeros((side, side), np.uint8)
-    cv2.fillPoly(alpha, [(outline * side * 0.49 + side / 2).astype(np.int32)], 255)
-    photo = read_photo(bank.photos[rng.integers(len(bank.photos))])
-    crop = min(int(side * rng.uniform(0.5, 2)), min(photo.shape[:2]) - 1)
-    y, x = rng.integers(photo.shape[0] - crop), rng.integers(photo.shape[1] - crop)
-    texture = cv2.resize(photo[y : y + crop, x : x + crop], (side, side), interpolation=cv2.INTER_AREA)
-    if rng.random() < 0.3:
-        plain = np.full_like(texture, rng.integers(0, 256, 3))
-        texture = cv2.addWeighted(texture, 0.3, plain, 0.7, 0)
-    return np.dstack([texture, alpha])
-
-
 def _random_pictures(bank: Bank, rng: np.random.Generator, num_frames: int) -> tuple[Image, ...]:
     weights = {kind: KIND_WEIGHTS.get(kind, 1.0) for kind in bank.cutouts}
-    weights["blob"] = BLOB_WEIGHT
+    weights |= {"blob": BLOB_WEIGHT, "creature": CREATURE_WEIGHT}
     if bank.tracks:
         weights["track"] = TRACK_WEIGHT
     kinds = list(weights)
@@ -179,6 +154,8 @@ def _random_pictures(bank: Bank, rng: np.random.Generator, num_frames: int) -> t
         return _cut_from_track(bank.tracks[rng.integers(len(bank.tracks))], rng, num_frames)
     if kind == "blob":
         picture = random_blob(bank, rng)
+    elif kind == "creature":
+        picture = random_creature(bank, rng)
     else:
         paths = bank.cutouts[kind]
         picture = read_cutout(paths[rng.integers(len(paths))]).copy()

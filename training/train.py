@@ -12,6 +12,8 @@ import json
 import logging
 import math
 import os
+import signal
+import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -205,22 +207,24 @@ def train(
     )
     saved_at, rows = time.monotonic(), []
     progress = tqdm(total=options.steps, initial=trainer.step, mininterval=5, dynamic_ncols=True)
-    with (run / "log.jsonl").open("a") as log:
-        for frames, masks in itertools.islice(batches, options.steps - trainer.step):
-            images = normalise(frames.numpy()).to(memory_format=torch.contiguous_format)
-            plan = random_plan(rng, images.shape[1], options.box_share)
-            result = unroll(network, images, masks, plan, rng)
-            finite = trainer.update(result.loss)
-            rows.append((result, plan, finite))
-            progress.update()
-            if trainer.step % LOG_EVERY == 0:
-                log.write(json.dumps(_summary(trainer.step, rows)) + "\n")
-                log.flush()
-                rows.clear()
-            if time.monotonic() - saved_at > save_s:
-                trainer.save(checkpoint)
-                saved_at = time.monotonic()
-    trainer.save(checkpoint)
+    try:
+        with (run / "log.jsonl").open("a") as log:
+            for frames, masks in itertools.islice(batches, options.steps - trainer.step):
+                images = normalise(frames.numpy()).to(memory_format=torch.contiguous_format)
+                plan = random_plan(rng, images.shape[1], options.box_share)
+                result = unroll(network, images, masks, plan, rng)
+                finite = trainer.update(result.loss)
+                rows.append((result, plan, finite))
+                progress.update()
+                if trainer.step % LOG_EVERY == 0:
+                    log.write(json.dumps(_summary(trainer.step, rows)) + "\n")
+                    log.flush()
+                    rows.clear()
+                if time.monotonic() - saved_at > save_s:
+                    trainer.save(checkpoint)
+                    saved_at = time.monotonic()
+    finally:
+        trainer.save(checkpoint)
 
 
 def _summary(step: int, rows: list[tuple[Any, Plan, bool]]) -> dict[str, float]:
@@ -265,6 +269,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=float, default=weight, help="weight of this kind of clip")
     arguments = vars(parser.parse_args())
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: saved on the way out
     work, run, start = arguments.pop("work"), arguments.pop("run"), arguments.pop("start")
     save_s = arguments.pop("save_s")
     mixture = Mixture(**{name: arguments.pop(name) for name in asdict(Mixture())})
