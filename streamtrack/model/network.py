@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from sam2.modeling.sam2_base import NO_OBJ_SCORE, SAM2Base
 from sam2.modeling.sam2_utils import get_1d_sine_pe
-from torch import Tensor
+from torch import Tensor, nn
 
 from streamtrack.errors import CheckpointError
 from streamtrack.model.attention import MemoryReader, MemoryTokens
@@ -89,7 +89,8 @@ class Network:
 
     def __init__(self, module: SAM2Base) -> None:
         _refuse_unknown_flags(module)
-        self.module = module.eval()
+        # Channels last: convolutions need no re-layout, and a feature map is a row of tokens as it lies.
+        self.module = module.eval().to(memory_format=torch.channels_last)
         parameter = next(module.parameters())
         self.device = parameter.device
         self.dtype = parameter.dtype
@@ -112,6 +113,8 @@ class Network:
         module, g = self.module, self.geometry
         image_map = torch.zeros(1, 1, g.grid, g.grid, device=self.device)
         position = _to_tokens(module.image_encoder.neck.position_encoding(image_map))
+        # Known now, and never asked for again: the neck would make the four of them anew on every frame.
+        module.image_encoder.neck.position_encoding = _NoPosition()
         self._memory_position = _to_tokens(module.memory_encoder.position_encoding(image_map))
         self._slot_encoding = module.maskmem_tpos_enc.reshape(module.num_maskmem, 1, g.memory_dim)
         self._no_memory: Tensor = module.no_mem_embed.reshape(1, 1, g.hidden_dim)
@@ -316,6 +319,13 @@ class Network:
             module.multimask_output_in_sam
             and module.multimask_min_pt_num <= num_points <= module.multimask_max_pt_num
         )
+
+
+class _NoPosition(nn.Module):
+    """Stands where a positional encoding was computed that nobody reads."""
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        return feature_map.new_empty(0)
 
 
 def _to_tokens(feature_map: Tensor) -> Tensor:

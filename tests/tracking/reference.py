@@ -91,7 +91,9 @@ def make_reference(entry: CatalogEntry, image_size: int, weights: Mapping[str, T
         target = "sam2.sam2_video_predictor.SAM2VideoPredictor"
         module = build_module(entry, image_size, _target_=target, **options)
     module.load_state_dict(weights)
-    return module
+    # The same convolution kernels as ours: memory is kept in bfloat16, and a last bit that falls to the
+    # other side of a rounding is a difference of 2^-8.
+    return module.to(memory_format=torch.channels_last)
 
 
 def run_session(
