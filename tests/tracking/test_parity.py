@@ -21,6 +21,8 @@ from tests.tracking.reference import (
     run_session,
 )
 
+pytestmark = pytest.mark.timeout(600)  # two full networks, one of them object by object
+
 LOGIT_TOLERANCE = 1e-3
 """Absolute, float32: sums in another order over 32 frames of recurrence; measured below 1e-4."""
 POINTER_TOLERANCE = 1e-3
