@@ -42,11 +42,10 @@ fix: $(READY)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(BENCH_READY)  ## every bench/bench_*.py; raw JSON goes to out/bench
-	@set -e; for script in bench/bench_*.py; do \
-		[ -e "$$script" ] || { echo "bench/ holds no bench_*.py yet"; exit 1; }; \
-		echo "== $$script"; $(BIN)/python "$$script" $(ARGS); \
-	done
+bench: $(BENCH_READY)  ## what each model costs, beside its peer, and whether memory grows; minutes
+	$(BIN)/streamtrack bench checkpoints $(ARGS)
+	$(BIN)/streamtrack bench peers
+	$(BIN)/streamtrack bench memory
 
 clean:  ## caches and outputs
 	rm -rf build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

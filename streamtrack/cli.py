@@ -15,6 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import typer
 
 from streamtrack import __version__
+from streamtrack.bench_cli import bench_app
 from streamtrack.checkpoints_cli import checkpoints_app
 from streamtrack.doctor import doctor
 from streamtrack.errors import StreamTrackError
@@ -39,6 +40,7 @@ app.command()(demo)
 app.command()(serve)
 app.command()(track)
 app.add_typer(checkpoints_app, name="checkpoints")
+app.add_typer(bench_app, name="bench")
 app.command()(doctor)
 
 
