@@ -15,14 +15,13 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 import torch
 
-from bench.environment import RESULTS, write_result
+from bench.environment import describe_measurement, write_result
 from bench.models import load
 from bench.stage_timer import StageTimer, synchronise
 from streamtrack.config import TrackingConfig
@@ -132,10 +131,8 @@ def run_in_own_process(row: Row) -> dict[str, Any]:
 
 def render(result: dict[str, Any]) -> str:
     """The rows as a Markdown table."""
-    machine = result["machine"]
     lines = [
-        f"Measured on {machine['gpu'] or machine['processor']}, {machine['threads']} threads, "
-        f"torch {machine['packages']['torch']}, commit {machine['commit']}.",
+        describe_measurement(result),
         "",
         "| model | pixels | objects | precision | weights | FPS | p50 | p95 | p99 "
         "| encode | memory attention | decode | memory encode | around | memory | A100, published |",
@@ -184,10 +181,7 @@ def main() -> None:
                 f"{name} {size} {objects}: {1 / np.median(rows[-1]['step_seconds']):.1f} FPS", file=sys.stderr
             )
     torch.set_num_threads(options.threads)
-    path = write_result("checkpoints", {"fill_frames": FILL_FRAMES, "rows": rows})
-    table = render(json.loads(path.read_text(encoding="utf-8")))
-    Path(RESULTS / "checkpoints.md").write_text(table + "\n", encoding="utf-8")
-    print(table)
+    write_result("checkpoints", {"fill_frames": FILL_FRAMES, "rows": rows}, render)
 
 
 if __name__ == "__main__":

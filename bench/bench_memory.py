@@ -20,7 +20,7 @@ import psutil
 import torch
 from sam2.sam2_video_predictor import SAM2VideoPredictor
 
-from bench.environment import write_result
+from bench.environment import describe_measurement, write_result
 from streamtrack.ingest.synthetic import Scene, make_scene
 from streamtrack.model.build import build_module, read_weights
 from streamtrack.model.catalog import get_entry, require_checkpoint
@@ -101,8 +101,27 @@ def growth_per_1000_frames(result: dict[str, Any]) -> float:
     return float((result["resident_last"] - result["resident_settled"]) / MEBIBYTE * 1000 / frames)
 
 
+def render(result: dict[str, Any]) -> str:
+    """Both as a Markdown table."""
+    lines = [
+        describe_measurement(result),
+        "",
+        f"| | resident at frame {result['settled_frame']} | at frame {result['session']['frames']} "
+        "| growth per 1,000 frames | frames held in advance |",
+        "|---|---|---|---|---|",
+    ]
+    for what, title in (("session", "streamtrack"), ("reference", "sam2 SAM2VideoPredictor")):
+        one = result[what]
+        settled, last = (one[key] / MEBIBYTE for key in ("resident_settled", "resident_last"))
+        growth, video = growth_per_1000_frames(one), one.get("video_bytes", 0) / MEBIBYTE
+        lines.append(
+            f"| {title} | {settled:.0f} MiB | {last:.0f} MiB | {growth:+.1f} MiB | {video:.0f} MiB |"
+        )
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Measure, write bench/results/memory.json, print a table."""
+    """Measure, write bench/results/memory.{json,md}, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--frames", type=int, default=2000)
     parser.add_argument("--only", choices=("session", "reference"))
@@ -112,14 +131,7 @@ def main() -> None:
         print(json.dumps(one(options.frames)))
         return
     results = measure(options.frames)
-    write_result("memory", {"settled_frame": SETTLED_FRAME, **results})
-    print("| | resident at 300 | at the last frame | growth per 1,000 frames | frames held in advance |")
-    print("|---|---|---|---|---|")
-    for what, title in (("session", "streamtrack"), ("reference", "sam2 SAM2VideoPredictor")):
-        result = results[what]
-        settled, last = (result[key] / MEBIBYTE for key in ("resident_settled", "resident_last"))
-        growth, video = growth_per_1000_frames(result), result.get("video_bytes", 0) / MEBIBYTE
-        print(f"| {title} | {settled:.0f} MiB | {last:.0f} MiB | {growth:+.1f} MiB | {video:.0f} MiB |")
+    write_result("memory", {"settled_frame": SETTLED_FRAME, **results}, render)
 
 
 if __name__ == "__main__":

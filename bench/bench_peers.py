@@ -9,11 +9,9 @@ anything counts; then blocks of frames alternate, A B A B, and the ratio is take
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -22,7 +20,7 @@ import torch
 from sam2.sam2_video_predictor import SAM2VideoPredictor
 
 from bench.bench_checkpoints import FILL_FRAMES
-from bench.environment import RESULTS, write_result
+from bench.environment import describe_measurement, write_result
 from bench.models import make_module
 from streamtrack.config import TrackingConfig
 from streamtrack.frame import BoolMask, Image
@@ -120,10 +118,8 @@ def _seconds(frame: Callable[[], None], frames: int) -> float:
 
 def render(result: dict[str, Any]) -> str:
     """The cases as a Markdown table."""
-    machine = result["machine"]
     lines = [
-        f"Measured on {machine['processor']}, {machine['threads']} threads, "
-        f"torch {machine['packages']['torch']}, commit {machine['commit']}.",
+        describe_measurement(result),
         "",
         "| model | pixels | objects | weights | streamtrack | SAM2VideoPredictor "
         "| ratio, median (min to max) | mask IoU |",
@@ -156,10 +152,7 @@ def main() -> None:
     for case in options.cases.split(","):
         name, size, objects = case.split(":")
         cases.append(measure(name, int(size), int(objects), blocks=options.blocks, frames=options.frames))
-    path = write_result("peers", {"fill_frames": FILL_FRAMES, "cases": cases})
-    table = render(json.loads(path.read_text(encoding="utf-8")))
-    Path(RESULTS / "peers.md").write_text(table + "\n", encoding="utf-8")
-    print(table)
+    write_result("peers", {"fill_frames": FILL_FRAMES, "cases": cases}, render)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,23 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def write_result(name: str, result: dict[str, Any]) -> Path:
-    """Write bench/results/<name>.json, the machine beside the figures; returns its path."""
+def write_result(name: str, result: dict[str, Any], render: Callable[[dict[str, Any]], str]) -> None:
+    """Write bench/results/<name>.json and the table made from it, and print the table."""
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"machine": describe_machine(), **result}, indent=1) + "\n", encoding="utf-8")
-    return path
+    full = {"machine": describe_machine(), **result}
+    table = render(full)
+    (RESULTS / f"{name}.json").write_text(json.dumps(full, indent=1) + "\n", encoding="utf-8")
+    (RESULTS / f"{name}.md").write_text(table + "\n", encoding="utf-8")
+    print(table)
+
+
+def describe_measurement(result: dict[str, Any]) -> str:
+    """One line on what a table was measured on."""
+    machine = result["machine"]
+    return (
+        f"Measured on {machine['gpu'] or machine['processor']}, {machine['threads']} threads, "
+        f"torch {machine['packages']['torch']}, commit {machine['commit']}."
+    )
 
 
 def _processor() -> str:

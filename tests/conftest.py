@@ -14,7 +14,7 @@ import pytest
 # OpenMP's spinning threads would take turns from them.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("TQDM_DISABLE", "1")  # sam2's predictor, the reference, would draw a bar for every frame
+os.environ.setdefault("TQDM_DISABLE", "1")  # sam2's predictor would draw a bar for every frame
 
 hypothesis.settings.register_profile(
     "shared-machine", deadline=None

@@ -1,4 +1,4 @@
-"""House rules that a reader of one file cannot see: who imports whom, how long files are, what may not leak."""
+"""House rules that a reader of one file cannot see: who imports whom, how long files are, what leaks."""
 
 from __future__ import annotations
 
