@@ -105,7 +105,7 @@ class ClipSource:
             if sprites and rng.random() < 0.3:  # a look-alike
                 sprite = replace(sprite, pictures=sprites[-1].pictures, wave=sprites[-1].wave)
             sprites.append(sprite)
-        if num_frames >= 4 and rng.random() < 0.3:
+        if num_frames >= 4 and rng.random() < 0.45:
             sprites.append(self._occluder(side, num_frames, sprites, ids))
         for frame_idx in range(num_frames):
             for k, sprite in enumerate(sprites):
@@ -131,7 +131,7 @@ class ClipSource:
         return replace(
             occluder,
             pictures=(random_blob(self._bank, rng),) if rng.random() < 0.6 else occluder.pictures,
-            size=size * rng.uniform(0.7, 1.8),
+            size=size * rng.uniform(0.7, 2.2),
             velocity=velocity,
             position=where - velocity * when,
             sway=0.0,

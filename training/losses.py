@@ -12,6 +12,8 @@ CROSS_ENTROPY_WEIGHT = 4.0
 """Weight of the pixels' cross entropy beside dice: with SAM 2's focal loss it never left the empty mask."""
 OTHER_RULE_WEIGHT = 0.3
 """Weight of the masks that the prompt's rule does not choose from; the stability fallback may."""
+HIDDEN_WEIGHT = 5.0
+"""Weight of the object score's loss where the target is hidden."""
 LOSS_STRIDE = 2
 """Masks are compared at half the input's resolution: a quarter of the cost, no measurable difference."""
 
@@ -44,7 +46,10 @@ def frame_loss(heads: Heads, truth: Tensor, *, multimask: bool) -> Tensor:
     chosen, other = (candidates, single) if multimask else (single, candidates)
     quality = (heads.iou_scores.float() - true_ious(logits, soft)).abs()
     masks = ((chosen + OTHER_RULE_WEIGHT * other + quality.mean(1)) * visible).mean()
-    return masks + F.binary_cross_entropy_with_logits(heads.object_score_logits[:, 0].float(), visible)
+    # Hidden targets are rare; unweighted, the score learns to say "visible" always.
+    weight = torch.where(visible > 0, 1.0, HIDDEN_WEIGHT)
+    score = heads.object_score_logits[:, 0].float()
+    return masks + F.binary_cross_entropy_with_logits(score, visible, weight=weight)
 
 
 def mask_losses(logits: Tensor, soft: Tensor) -> Tensor:
