@@ -50,7 +50,7 @@ def load_tracker(weights: Path) -> Tracker:
         state = state.get("average", state)
     else:
         state = load_file(weights)
-    network = build_nano(draw_boxes="sam_prompt_encoder.box_embedding.0.weight" in state).eval()
+    network = build_nano().eval()
     network.load_state_dict({name: value.float() for name, value in state.items()})
     return Tracker(LoadedModel("nano", Network(network), "fp32"))
 

@@ -35,6 +35,7 @@ def export(checkpoint: Path, target: Path) -> None:
         "trunk": MobileNetTrunk.name,
     }
     save_file({name: value.half().contiguous() for name, value in average.items()}, target, metadata=metadata)
+    target.chmod(0o644)  # safetensors writes for the owner alone
     size = target.stat().st_size
     if size > MAX_BYTES:
         target.unlink()

@@ -191,7 +191,7 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
-    network = build_nano(draw_boxes=True).train().to(memory_format=torch.channels_last)
+    network = build_nano().train().to(memory_format=torch.channels_last)
     if start is not None:
         load_start(network, start)
     trainer = Trainer(network, options)

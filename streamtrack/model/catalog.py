@@ -74,8 +74,8 @@ _ENTRIES = (
     CatalogEntry(
         name="nano",
         file_name="nano.safetensors",
-        num_bytes=8_906_044,
-        sha256="26af2f250d8719f358b704c0b8b7445fa6fb5d7299f87157952079ba9df2e6fb",
+        num_bytes=8_915_436,
+        sha256="eae74ac5fbb25003b0b3623879065347186e69b3a1f6a590b44a82dee6f60aea",
         urls=(),
         sam2_config=None,
         image_size=256,

@@ -23,7 +23,7 @@ from streamtrack.errors import ConfigError
 from streamtrack.model.box_prompt import BoxPromptEncoder
 from streamtrack.model.mobilenet_trunk import MobileNetTrunk
 
-ARCHITECTURE = "nano-1"
+ARCHITECTURE = "nano-2"
 """Stored with the weights; changes whenever older weights no longer load strictly."""
 IMAGE_SIZE_PX = 256
 """Side of the square input that the weights were trained at."""
@@ -94,7 +94,6 @@ def build_nano(
     image_size: int = IMAGE_SIZE_PX,
     cls: type[Any] = SAM2Base,
     trunk: str = MobileNetTrunk.name,
-    draw_boxes: bool = False,
     **predictor_kwargs: Any,
 ) -> Any:
     """Build the network with random weights, in training mode, on the CPU.
@@ -103,7 +102,6 @@ def build_nano(
         image_size: side of the square input, px, a multiple of 32; the weights fit any.
         cls: SAM2Base or a subclass of it, such as `sam2`'s own SAM2VideoPredictor.
         trunk: a key of TRUNKS.
-        draw_boxes: with `BoxPromptEncoder`, which the shipped weights do not have yet.
         predictor_kwargs: passed on to `cls`; they override SAM21_FLAGS and POST_PROCESSING.
     Returns:
         An instance of `cls`.
@@ -124,8 +122,6 @@ def build_nano(
         image_size=image_size,
         **{**SAM21_FLAGS, **POST_PROCESSING, **predictor_kwargs},
     )
-    if not draw_boxes:
-        return network
     # sam2 builds its own prompt encoder inside; the replacement has the same parameters and some more.
     grid = (network.sam_image_embedding_size, network.sam_image_embedding_size)
     network.sam_prompt_encoder = BoxPromptEncoder(
