@@ -55,7 +55,9 @@ def measure_reference(num_frames: int) -> dict[str, Any]:
     scene, entry = make_scene("demo"), get_entry("nano")
     predictor = build_module(entry, entry.image_size, cls=SAM2VideoPredictor)
     predictor.load_state_dict(read_weights(require_checkpoint(entry)))
-    images = _all_frames(scene, Network(predictor), num_frames)
+    # A network of its own: it takes its module over.
+    network = Network(build_module(entry, entry.image_size))
+    images = _all_frames(scene, network, num_frames)
     loaded = (images, scene.height_px, scene.width_px)
     with mock.patch("sam2.sam2_video_predictor.load_video_frames", return_value=loaded):
         state = predictor.init_state("frames are given")

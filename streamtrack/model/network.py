@@ -85,7 +85,10 @@ class MaskPrediction:
 
 
 class Network:
-    """A SAM 2 network on one device at one image size. Calls are pure; use under `torch.inference_mode`."""
+    """A SAM 2 network on one device at one image size. Calls are pure; use under `torch.inference_mode`.
+
+    It takes the module over: what it has cached itself is no longer computed there.
+    """
 
     def __init__(self, module: SAM2Base) -> None:
         _refuse_unknown_flags(module)
