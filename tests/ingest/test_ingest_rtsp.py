@@ -46,7 +46,8 @@ def test_camera_that_is_off_at_the_start_is_waited_for(clip: Path) -> None:
         with server:
             first = source.next_frame()
 
-            assert (first.seq, first.gap_before) == (0, False)
+            # The newest wins: on a busy machine it need not be the very first.
+            assert not first.gap_before
             assert source.counter("streamtrack_reconnects_total") == 0
 
 

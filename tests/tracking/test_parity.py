@@ -85,9 +85,9 @@ def compare(
     ("model", "size", "script", "object_score_bias", "visible_share"),
     [
         ("sam2.1-tiny", 256, all_prompt_kinds(), 1.0, (0.5, 1.0)),
-        ("sam2.1-tiny", 128, all_prompt_kinds(), -6.0, (0.01, 0.2)),
+        pytest.param("sam2.1-tiny", 128, all_prompt_kinds(), -6.0, (0.01, 0.2), marks=pytest.mark.slow),
         ("sam2.1-tiny", 128, one_object(), 1.0, (0.5, 1.0)),
-        ("sam2-tiny", 128, all_prompt_kinds(), 3.0, (0.5, 1.0)),
+        pytest.param("sam2-tiny", 128, all_prompt_kinds(), 3.0, (0.5, 1.0), marks=pytest.mark.slow),
     ],
     ids=["all-kinds", "hidden-objects", "one-object", "sam2.0-all-kinds"],
 )

@@ -9,6 +9,7 @@ import torch
 from streamtrack.config import TrackingConfig
 from streamtrack.errors import CapacityError, FrameExpiredError, PromptError, ShapeError
 from streamtrack.frame import EventKind, FrameResult, Image, ObjectState
+from streamtrack.ingest.synthetic import make_scene
 from streamtrack.tracking import Session, Tracker
 from tests.tracking.pictures import SIZE, ellipse
 from tests.tracking.reference import Found, snapshot
@@ -38,18 +39,19 @@ def test_without_objects_a_step_gives_an_empty_result(nano: Tracker, images: Seq
     assert session.newest_frame_idx == 0
 
 
-def test_clicked_object_is_followed_where_it_goes(nano: Tracker, images: Sequence[Image]) -> None:
+def test_clicked_object_is_followed_where_it_goes(nano: Tracker) -> None:
+    # The program's own scene: on objects of pure noise the mask's quality is luck.
+    scene = make_scene("demo?width=320&height=180")
     session = nano.new_session()
-    session.add(7, **FIRST, label="disc")
-    result = run(session, images[:20])
-    found = result.objects[7]
-    truth = ellipse((100 + 2 * 19, 80), (40, 25))
+    session.add(7, points=[(197.5, 126.5)], label="car")
+    result = run(session, [scene.render(index)[0] for index in range(20)])
+    found, truth = result.objects[7], scene.render(19)[1][1]
     iou = (found.mask & truth).sum() / (found.mask | truth).sum()
-    assert found.label == "disc"
+    assert found.label == "car"
     assert found.state is ObjectState.TRACKING
     assert found.mask.shape == SIZE
     assert found.area_px == found.mask.sum()
-    assert iou > 0.6
+    assert iou > 0.8  # the shipped weights reach 0.92
 
 
 def test_objects_do_not_see_each_other(nano: Tracker, images: Sequence[Image]) -> None:
