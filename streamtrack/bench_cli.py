@@ -14,7 +14,7 @@ SUITE = Path(__file__).resolve().parents[1] / "bench"
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 """Options belong to the bench itself, `--help` included."""
 
-bench_app = typer.Typer(help="Measure speed and memory on this machine.", no_args_is_help=True)
+bench_app = typer.Typer(help="Measure speed, memory and quality on this machine.", no_args_is_help=True)
 
 
 @bench_app.command(context_settings=PASSED_ON)
@@ -33,6 +33,12 @@ def peers(context: typer.Context) -> None:
 def memory(context: typer.Context) -> None:
     """Whether memory stays what it was over thousands of frames."""
     _run("bench_memory", context.args)
+
+
+@bench_app.command(context_settings=PASSED_ON)
+def quality(context: typer.Context) -> None:
+    """How well masks fit the truth: J and F of DAVIS on a folder in its layout, beside two baselines."""
+    _run("bench_quality", context.args)
 
 
 def _run(name: str, arguments: list[str]) -> None:

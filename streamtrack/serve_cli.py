@@ -103,13 +103,18 @@ def override(
     if port is not None:
         raw["http"]["port"] = port
     if model is not None:
-        raw["model"] |= _model_section(model)
+        raw["model"] |= model_section(model)
     if device is not None:
         raw["model"]["device"] = device
     return parse_config(raw, "command line")
 
 
-def _model_section(name_or_path: str) -> dict[str, Any]:
+def model_section(name_or_path: str) -> dict[str, Any]:
+    """The keys of `ModelConfig` that a model's name or a weights file stands for.
+
+    Raises:
+        CheckpointError: a file whose architecture is not recognised.
+    """
     path = Path(name_or_path)
     if path.suffix not in (".pt", ".pth", ".safetensors") and not path.is_file():
         return {"name": name_or_path, "checkpoint": None}
