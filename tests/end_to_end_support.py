@@ -226,10 +226,6 @@ def clip_index(heard: Heard, anchor: Heard, anchor_index: int) -> int:
     return (anchor_index + round(distance)) % CLIP_FRAMES
 
 
-def iou(mask: BoolMask, truth: BoolMask) -> float:
-    return float((mask & truth).sum() / max(1, (mask | truth).sum()))
-
-
 def box_of(mask: BoolMask) -> list[int]:
     rows, columns = np.nonzero(mask)
     return [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import pytest
+
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import ModelConfig, SourceConfig, StreamConfig, TrackingConfig, ZmqConfig
-from streamtrack.frame import Frame, FrameResult, Image
+from streamtrack.control.commands import Answer, AnyCommand
+from streamtrack.errors import StreamTrackError
+from streamtrack.frame import BoolMask, Frame, FrameResult, Image
+from streamtrack.ingest import make_scene, prompts_from_masks
 from streamtrack.pipeline import Pipeline, Turns
 from streamtrack.publish.zmq_publisher import ZmqPublisher
 from streamtrack.telemetry import Telemetry
@@ -22,6 +28,12 @@ SCENE = "leave"
 """Two balls that stay in view for three seconds and that nano follows well."""
 STILL = f"synthetic:{SCENE}?frames=3"
 """A recording of three frames: tracked in a moment, then commands work on what is kept."""
+LAST = 2
+"""frame_idx of STILL's last frame."""
+OBJECT = 2
+TRUTH = make_scene(SCENE).render(LAST)[1][OBJECT]
+PROMPT = prompts_from_masks({OBJECT: TRUTH})[0]
+BOX = PROMPT.box
 
 
 @cache
@@ -90,3 +102,26 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = SOON
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not in {timeout_s:g} s"
         time.sleep(0.01)
+
+
+def newest(pipeline: Pipeline) -> int:
+    return pipeline.status().newest_frame_idx
+
+
+def ask(pipeline: Pipeline, command: AnyCommand) -> Answer:
+    async def execute() -> Answer:
+        async with asyncio.timeout(SOON_S):
+            return await pipeline.execute(command)
+
+    return asyncio.run(execute())
+
+
+def refuse(pipeline: Pipeline, command: AnyCommand, kind: type[StreamTrackError]) -> str:
+    with pytest.raises(kind) as refused:
+        ask(pipeline, command)
+    return str(refused.value)
+
+
+def iou(mask: BoolMask, truth: BoolMask) -> float:
+    """Overlap of two masks; 0 where both are empty."""
+    return float((mask & truth).sum() / max(1, (mask | truth).sum()))

@@ -22,13 +22,12 @@ from tests.end_to_end_support import (
     box_of,
     centre_of,
     clip_index,
-    iou,
     make_clip,
     robot,
     served,
 )
-from tests.pipeline_support import wait_until
-from tests.publish.browser_tab import Tab, opened
+from tests.pipeline_support import iou, wait_until
+from tests.publish.browser_tab import Tab, browsers
 from tests.publish.page_server import PageServer
 from tests.publish.video_support import read_code
 from tests.rtsp import RtspServer
@@ -126,7 +125,8 @@ def test_robot_gets_true_masks_and_tracking_survives_a_power_cut_of_the_camera(
 async def test_click_in_the_browser_is_followed_and_drawn(clip: Clip, tmp_path: Path) -> None:
     with RtspServer([clip.path], fps=FPS) as camera, served(camera.url, tmp_path) as server:
         followed, _, _ = prompt_followed(server, clip)
-        async with opened(cast(PageServer, SimpleNamespace(url=server.url))) as tab:
+        page = cast(PageServer, SimpleNamespace(url=server.url))
+        async with browsers() as chromium, chromium.opened(page) as tab:
             await tab.live()
             await (await tab.row(followed)).wait_for()
             # A click on a picture that stands must give feedback, too.

@@ -10,7 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, Playwright, async_playwright
 
 from tests.publish.page_server import PageServer
 from tests.publish.video_support import HEIGHT, WIDTH, until
@@ -106,18 +106,47 @@ class Tab:
         return row
 
 
-@asynccontextmanager
-async def opened(
-    server: PageServer, path: str = "/", arguments: tuple[str, ...] = LOOPBACK, **context: Any
-) -> AsyncIterator[Tab]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments])
+class Browsers:
+    """One Chromium for each set of switches, started when it is first asked for.
+
+    Each tab has a profile of its own, so that tests share the start and nothing else.
+    """
+
+    def __init__(self, playwright: Playwright) -> None:
+        self._playwright = playwright
+        self._started: dict[tuple[str, ...], Browser] = {}
+
+    @asynccontextmanager
+    async def opened(
+        self, server: PageServer, path: str = "/", arguments: tuple[str, ...] = LOOPBACK, **context: Any
+    ) -> AsyncIterator[Tab]:
+        """A tab with the page, in which nothing may go wrong unseen."""
+        if arguments not in self._started:
+            self._started[arguments] = await self._playwright.chromium.launch(
+                executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments]
+            )
+        settings = {"viewport": {"width": 1100, "height": 640}, **context}
+        profile = await self._started[arguments].new_context(**settings)
         try:
-            settings = {"viewport": {"width": 1100, "height": 640}, **context}
-            page = await (await browser.new_context(**settings)).new_page()
+            page = await profile.new_page()
             tab = Tab(page, server)
             await page.goto(server.url + path)
             yield tab
             assert tab.faults == []
         finally:
+            await profile.close()
+
+    async def close(self) -> None:
+        for browser in self._started.values():
             await browser.close()
+
+
+@asynccontextmanager
+async def browsers() -> AsyncIterator[Browsers]:
+    """Closed together at the end."""
+    async with async_playwright() as playwright:
+        shared = Browsers(playwright)
+        try:
+            yield shared
+        finally:
+            await shared.close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -18,8 +20,11 @@ from streamtrack.publish.zmq_publisher import ZmqPublisher
 from streamtrack.telemetry import Telemetry
 
 HEIGHT_PX, WIDTH_PX = 90, 160
-TIMEOUT_MS = 5_000
-"""Far above what loopback takes; only a failure waits this long."""
+TIMEOUT_MS = 20_000
+"""Far above what loopback takes on a busy machine; only a failure waits this long."""
+QUIET_MS = 20
+"""How long a message that was published may be under way before another one is tried."""
+FIRST_MARKER = 1_000_000
 
 
 def make_result(
@@ -78,27 +83,36 @@ def make_publisher(
 
 
 def join(publisher: ZmqPublisher, subscriber: MaskSubscriber, stream: str = "cam1") -> MaskMessage:
-    """Publish until the subscription has arrived; the newest message that was then received."""
-    deadline = time.monotonic() + TIMEOUT_MS / 1e3
-    while time.monotonic() < deadline:
-        publisher.publish(stream, make_result(), "nano")
-        if message := subscriber.receive(20):
-            while later := subscriber.receive(100):
-                message = later
-            return message
-    raise AssertionError(f"nothing arrived from {publisher.address} within {TIMEOUT_MS} ms")
+    """Publish until the subscription has arrived and nothing is under way; the message that was read last."""
+    for marker in _markers(publisher):
+        publisher.publish(stream, make_result(marker), "nano")
+        while message := subscriber.receive(QUIET_MS):
+            if message.frame_idx == marker:
+                return message
+    raise AssertionError("unreachable")
 
 
-def join_events(publisher: ZmqPublisher, subscriber: EventSubscriber, event: Event) -> None:
-    """Publish an event until the subscription has arrived, and read what is under way."""
+def join_events(
+    publisher: ZmqPublisher, subscriber: EventSubscriber, event: Event, stream: str = "cam1"
+) -> None:
+    """Publish an event until the subscription has arrived and nothing is under way."""
+    for marker in _markers(publisher):
+        publisher.publish_events(stream, [replace(event, frame_idx=marker)])
+        while message := subscriber.receive(QUIET_MS):
+            if message.frame_idx == marker:
+                return
+
+
+def _markers(publisher: ZmqPublisher) -> Iterator[int]:
+    """Numbers that no frame has, each to be published once until one of them is heard.
+
+    A message that was heard tells that everything before it was heard or lost: however slow the machine is,
+    none can come later. Silence for a while tells no such thing.
+    """
     deadline = time.monotonic() + TIMEOUT_MS / 1e3
-    while time.monotonic() < deadline:
-        publisher.publish_events("cam1", [event])
-        if subscriber.receive(20):
-            while subscriber.receive(100):
-                pass
-            return
-    raise AssertionError(f"no event arrived from {publisher.address} within {TIMEOUT_MS} ms")
+    for marker in itertools.count(FIRST_MARKER):
+        assert time.monotonic() < deadline, f"nothing came from {publisher.address} within {TIMEOUT_MS} ms"
+        yield marker
 
 
 def keypair() -> tuple[str, str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import pytest_asyncio
 from playwright.async_api import Route, expect
 
 from streamtrack.publish.palette import object_colour
-from tests.publish.browser_tab import decode_png, opened
+from tests.publish.browser_tab import Browsers, browsers, decode_png
 from tests.publish.page_server import FollowedObject, serving
 from tests.publish.video_support import HEIGHT, WIDTH, read_code, until
 
@@ -27,11 +29,20 @@ KEEP_CLICKED = """
 }, { capture: true })
 """
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(90)]
+# One loop for all, because a browser lives in the loop that started it.
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Browsers]:
+    async with browsers() as shared:
+        yield shared
 
 
 @pytest.mark.parametrize("codec", ["H264", "VP8"])
-async def test_browser_shows_the_overlay_and_each_picture_leads_back_to_its_frame(codec: str) -> None:
+async def test_browser_shows_the_overlay_and_each_picture_leads_back_to_its_frame(
+    codec: str, chromium: Browsers
+) -> None:
     answers: list[str] = []
 
     async def offer_only(route: Route) -> None:
@@ -43,7 +54,7 @@ async def test_browser_shows_the_overlay_and_each_picture_leads_back_to_its_fram
 
     async with serving() as server:
         server.objects[3] = FollowedObject(160, 80, "cup")
-        async with opened(server, "/web/icon.svg") as tab:
+        async with chromium.opened(server, "/web/icon.svg") as tab:
             await tab.page.route("**/whep", offer_only)
             await tab.page.goto(server.url)
             await tab.live()
@@ -62,9 +73,9 @@ async def test_browser_shows_the_overlay_and_each_picture_leads_back_to_its_fram
     assert np.abs(image[20:40, 20:40].reshape(-1, 3).mean(axis=0) - 90).max() < 14
 
 
-async def test_click_adds_an_object_on_the_frame_that_was_on_the_screen() -> None:
+async def test_click_adds_an_object_on_the_frame_that_was_on_the_screen(chromium: Browsers) -> None:
     # Slow enough that a click never falls between a picture's decoding and its showing.
-    async with serving(fps=4) as server, opened(server) as tab:
+    async with serving(fps=4) as server, chromium.opened(server) as tab:
         await tab.live()
         await tab.page.evaluate(KEEP_CLICKED)
         await tab.grab()
@@ -79,13 +90,13 @@ async def test_click_adds_an_object_on_the_frame_that_was_on_the_screen() -> Non
         assert swatch == "rgb({}, {}, {})".format(*object_colour(1))
 
 
-async def test_click_is_marked_where_it_was_until_the_server_has_answered() -> None:
+async def test_click_is_marked_where_it_was_until_the_server_has_answered(chromium: Browsers) -> None:
     marked = """([x, y]) => {
       const canvas = document.getElementById("marks");
       const box = canvas.getBoundingClientRect();
       return [...canvas.getContext("2d").getImageData(x - box.left, y - box.top, 1, 1).data];
     }"""
-    async with serving(answer_delay_s=3) as server, opened(server) as tab:
+    async with serving(answer_delay_s=3) as server, chromium.opened(server) as tab:
         await tab.live()
         place = await tab.place(100, 60)
         assert await tab.page.evaluate(marked, place) == [0, 0, 0, 0]
@@ -100,10 +111,10 @@ async def test_click_is_marked_where_it_was_until_the_server_has_answered() -> N
                 await asyncio.sleep(0.1)
 
 
-async def test_selected_object_takes_points_boxes_and_their_opposite() -> None:
+async def test_selected_object_takes_points_boxes_and_their_opposite(chromium: Browsers) -> None:
     async with serving() as server:
         server.objects[4] = FollowedObject(160, 80)
-        async with opened(server) as tab:
+        async with chromium.opened(server) as tab:
             await tab.live()
             await (await tab.row(4)).locator(".pick").click()
             await tab.click(100, 60)
@@ -129,10 +140,10 @@ async def test_selected_object_takes_points_boxes_and_their_opposite() -> None:
     assert all(isinstance(body["at_frame"], int) for _, _, body in requests)
 
 
-async def test_objects_can_be_named_and_removed() -> None:
+async def test_objects_can_be_named_and_removed(chromium: Browsers) -> None:
     async with serving() as server:
         server.objects |= {1: FollowedObject(80, 60), 2: FollowedObject(200, 60, "cup")}
-        async with opened(server) as tab:
+        async with chromium.opened(server) as tab:
             label = (await tab.row(1)).locator(".label")
             await label.fill("player 7")
             await label.press("Enter")
@@ -147,10 +158,10 @@ async def test_objects_can_be_named_and_removed() -> None:
     ]
 
 
-async def test_keyboard_alone_points_selects_and_removes() -> None:
+async def test_keyboard_alone_points_selects_and_removes(chromium: Browsers) -> None:
     async with serving() as server:
         server.objects[1] = FollowedObject(80, 60)
-        async with opened(server) as tab:
+        async with chromium.opened(server) as tab:
             await tab.live()
             await tab.row(1)
             await tab.page.focus("#stage")
@@ -172,10 +183,10 @@ async def test_keyboard_alone_points_selects_and_removes() -> None:
     assert requests[1][2]["labels"] == [0]
 
 
-async def test_lost_object_and_refused_click_are_told() -> None:
+async def test_lost_object_and_refused_click_are_told(chromium: Browsers) -> None:
     async with serving() as server:
         server.objects[2] = FollowedObject(80, 60, "cup")
-        async with opened(server) as tab:
+        async with chromium.opened(server) as tab:
             await tab.live()
             row = await tab.row(2)
             server.lose(2)
@@ -189,8 +200,8 @@ async def test_lost_object_and_refused_click_are_told() -> None:
             assert len(server.requests) == 1
 
 
-async def test_figures_and_pause_follow_the_server() -> None:
-    async with serving() as server, opened(server) as tab:
+async def test_figures_and_pause_follow_the_server(chromium: Browsers) -> None:
+    async with serving() as server, chromium.opened(server) as tab:
         await tab.live()
         assert await tab.page.inner_text("#fps") == "15.0"
         assert await tab.page.inner_text("#latency") == "41 ms"
@@ -201,8 +212,8 @@ async def test_figures_and_pause_follow_the_server() -> None:
         assert [path for _, path, _ in requests] == ["/streams/cam/pause", "/streams/cam/resume"]
 
 
-async def test_token_is_asked_for_and_stays_out_of_the_address() -> None:
-    async with serving(token="s3cret") as server, opened(server) as tab:
+async def test_token_is_asked_for_and_stays_out_of_the_address(chromium: Browsers) -> None:
+    async with serving(token="s3cret") as server, chromium.opened(server) as tab:
         for attempt in ("wrong", "s3cret"):
             await tab.page.wait_for_selector("#token-dialog[open]")
             await tab.page.fill("#token", attempt)
@@ -212,25 +223,25 @@ async def test_token_is_asked_for_and_stays_out_of_the_address() -> None:
         assert not [address for address in tab.addresses if "s3cret" in address]
 
 
-async def test_token_in_the_address_is_taken_out_of_it() -> None:
-    async with serving(token="s3cret") as server, opened(server, "/?token=s3cret") as tab:
+async def test_token_in_the_address_is_taken_out_of_it(chromium: Browsers) -> None:
+    async with serving(token="s3cret") as server, chromium.opened(server, "/?token=s3cret") as tab:
         await tab.live()
         assert tab.page.url == f"{server.url}/#cam"
 
 
-async def test_offline_source_is_told_and_play_goes_on_when_it_is_back() -> None:
+async def test_offline_source_is_told_and_play_goes_on_when_it_is_back(chromium: Browsers) -> None:
     async with serving() as server:
         server.stream.set_online(False)
         server.state = "offline"
-        async with opened(server) as tab:
+        async with chromium.opened(server) as tab:
             await tab.page.get_by_text("Offline: no answer from the camera").wait_for()
             server.stream.set_online(True)
             server.state = "online"
             await tab.live()
 
 
-async def test_page_reconnects_when_its_session_ends() -> None:
-    async with serving() as server, opened(server) as tab:
+async def test_page_reconnects_when_its_session_ends(chromium: Browsers) -> None:
+    async with serving() as server, chromium.opened(server) as tab:
         await tab.live()
         await server.sessions.close(tab.sessions[0].rpartition("/")[2])
         await until(lambda: len(tab.sessions) == 2, 20)
@@ -239,8 +250,8 @@ async def test_page_reconnects_when_its_session_ends() -> None:
         assert image.shape[1] == WIDTH
 
 
-async def test_page_reconnects_when_tracking_goes_on_without_pictures() -> None:
-    async with serving() as server, opened(server) as tab:
+async def test_page_reconnects_when_tracking_goes_on_without_pictures(chromium: Browsers) -> None:
+    async with serving() as server, chromium.opened(server) as tab:
         await tab.live()
         session = server.sessions.get(tab.sessions[0].rpartition("/")[2])
         assert session is not None
@@ -250,15 +261,15 @@ async def test_page_reconnects_when_tracking_goes_on_without_pictures() -> None:
         await tab.live()
 
 
-async def test_closed_tab_frees_its_place() -> None:
-    async with serving() as server, opened(server) as tab:
+async def test_closed_tab_frees_its_place(chromium: Browsers) -> None:
+    async with serving() as server, chromium.opened(server) as tab:
         await tab.live()
         assert server.stream.num_viewers == 1
         await tab.page.goto("about:blank")
         await until(lambda: server.stream.num_viewers == 0, 5)
 
 
-async def test_motion_jpeg_takes_over_where_webrtc_cannot_pass() -> None:
+async def test_motion_jpeg_takes_over_where_webrtc_cannot_pass(chromium: Browsers) -> None:
     async def block(route: Route) -> None:
         """Name a port where nobody listens. The browser hides its own addresses, so neither side finds the
         other."""
@@ -266,9 +277,17 @@ async def test_motion_jpeg_takes_over_where_webrtc_cannot_pass() -> None:
         sdp = re.sub(r"(a=candidate:(?:\S+ ){5})\d+", r"\g<1>9", await answer.text())
         await route.fulfill(response=answer, body=sdp)
 
-    async with serving(token="s3cret") as server, opened(server, "/web/icon.svg", ()) as tab:
+    async def hurry(route: Route) -> None:
+        """Give up on each try sooner: the page makes two, and nothing else happens meanwhile."""
+        answer = await route.fetch()
+        script, patient = await answer.text(), "CONNECT_TIMEOUT_MS = 6000"
+        assert patient in script
+        await route.fulfill(response=answer, body=script.replace(patient, "CONNECT_TIMEOUT_MS = 1000"))
+
+    async with serving(token="s3cret") as server, chromium.opened(server, "/web/icon.svg", ()) as tab:
         server.objects[1] = FollowedObject(160, 80)
         await tab.page.route("**/whep", block)
+        await tab.page.route("**/player.js", hurry)
         await tab.page.goto(f"{server.url}/#token=s3cret")
         await tab.page.get_by_text("Live, MJPEG").wait_for(timeout=60_000)
         size = (
@@ -282,14 +301,14 @@ async def test_motion_jpeg_takes_over_where_webrtc_cannot_pass() -> None:
 
 
 @pytest.mark.parametrize("addresses", [("127.0.0.1",), ()], ids=["loopback", "machine"])
-async def test_browser_with_its_own_settings_connects(addresses: tuple[str, ...]) -> None:
+async def test_browser_with_its_own_settings_connects(addresses: tuple[str, ...], chromium: Browsers) -> None:
     # No switches: it hides its addresses behind mDNS names and offers none of loopback.
-    async with serving(ice_addresses=addresses) as server, opened(server, arguments=()) as tab:
+    async with serving(ice_addresses=addresses) as server, chromium.opened(server, arguments=()) as tab:
         await tab.page.get_by_text("Live", exact=True).wait_for(timeout=20_000)
 
 
-async def test_player_in_one_file_plays_from_another_origin() -> None:
-    async with serving(cors_origins=("*",)) as server, opened(server, "/web/icon.svg") as tab:
+async def test_player_in_one_file_plays_from_another_origin(chromium: Browsers) -> None:
+    async with serving(cors_origins=("*",)) as server, chromium.opened(server, "/web/icon.svg") as tab:
         await tab.page.goto(PLAYER.as_uri())
         await tab.page.fill("#url", f"{server.url}/streams/cam/whep")
         await tab.page.click("button")
@@ -300,8 +319,8 @@ async def test_player_in_one_file_plays_from_another_origin() -> None:
         await until(lambda: server.stream.num_viewers == 0, 5)
 
 
-async def test_page_needs_nothing_from_elsewhere_and_its_policy_forbids_it() -> None:
-    async with serving() as server, opened(server) as tab:
+async def test_page_needs_nothing_from_elsewhere_and_its_policy_forbids_it(chromium: Browsers) -> None:
+    async with serving() as server, chromium.opened(server) as tab:
         await tab.live()
         assert all(address.startswith((server.url, "blob:", "data:")) for address in tab.addresses)
         response = await tab.page.request.get(server.url)
@@ -310,10 +329,10 @@ async def test_page_needs_nothing_from_elsewhere_and_its_policy_forbids_it() -> 
         assert (await tab.page.request.get(f"{server.url}/web/..%2f__init__.py")).status == 404
 
 
-async def test_touch_adds_an_object() -> None:
+async def test_touch_adds_an_object(chromium: Browsers) -> None:
     async with serving() as server:
         phone = {"viewport": {"width": 420, "height": 800}, "has_touch": True, "is_mobile": True}
-        async with opened(server, **phone) as tab:
+        async with chromium.opened(server, **phone) as tab:
             await tab.live()
             await tab.page.touchscreen.tap(*await tab.place(100, 60))
             _, path, body = (await tab.asked(1))[0]
@@ -321,8 +340,8 @@ async def test_touch_adds_an_object() -> None:
     assert np.abs(np.array(body["points"]) - [[100, 60]]).max() < 0.6
 
 
-async def test_snapshot_button_saves_the_picture() -> None:
-    async with serving(token="s3cret") as server, opened(server, "/?token=s3cret") as tab:
+async def test_snapshot_button_saves_the_picture(chromium: Browsers) -> None:
+    async with serving(token="s3cret") as server, chromium.opened(server, "/?token=s3cret") as tab:
         await tab.live()
         async with tab.page.expect_download() as saved:
             await tab.page.click("#snapshot")

@@ -146,7 +146,7 @@ def test_late_joiner_decodes_the_next_message_and_misses_none() -> None:
         with MaskSubscriber(publisher.address, "cam1") as late:
             message = join(publisher, late)
             assert message.seq >= 10
-            np.testing.assert_array_equal(message.objects[1].mask, disc(0))
+            np.testing.assert_array_equal(message.objects[1].mask, disc(message.frame_idx))
             assert late.missed == 0
 
 
