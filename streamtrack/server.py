@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
@@ -29,9 +30,9 @@ from streamtrack.tracking import Tracker
 from streamtrack.web_server import WebServer, bind_http
 
 REPORT_PERIOD_S = 1.0
-STOP_TIMEOUT_S = 2.0
+STOP_TIMEOUT_S = 1.5
 """For cameras and steps to end; what cannot be interrupted (FFmpeg, a step of a large model) is left
-behind."""
+behind. Half of the three seconds that a stop may take in all."""
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells count."""
 
@@ -201,9 +202,15 @@ class Server:
             self._reporter.cancel()
             await asyncio.wait((self._reporter,), timeout=STOP_TIMEOUT_S)
         self._web.stop_soon()
-        ended = await asyncio.gather(
-            *(asyncio.to_thread(pipeline.stop, STOP_TIMEOUT_S) for pipeline in self._pipelines.values())
-        )
+        # A thread for each: of a dozen cameras that all hang, none waits for another's time to pass.
+        with ThreadPoolExecutor(len(self._pipelines), "stop") as threads:
+            loop = asyncio.get_running_loop()
+            ended = await asyncio.gather(
+                *(
+                    loop.run_in_executor(threads, pipeline.stop, STOP_TIMEOUT_S)
+                    for pipeline in self._pipelines.values()
+                )
+            )
         self.all_ended = self.all_ended and all(ended)
         for pipeline in self._pipelines.values():
             pipeline.report()  # the last part of a second counts in the totals

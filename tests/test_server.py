@@ -89,6 +89,18 @@ def test_stop_ends_in_time_and_closes_everything() -> None:
     assert not left
 
 
+def test_cameras_that_hang_are_not_waited_for_one_after_the_other() -> None:
+    with bind_http("127.0.0.1", 0) as silent:
+        url = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live"
+        streams = [stream_config(url, f"cam{i}", "auto", prompt_from_scene=False) for i in range(12)]
+        with serving(server_config(*streams), ready=False) as server:
+            wait_until(lambda: "ingest-cam11" in {t.name for t in threading.enumerate()}, "the start")
+            stop(server)
+            started = time.monotonic()
+            wait_until(lambda: "server" not in {t.name for t in threading.enumerate()}, "the end")
+            assert time.monotonic() - started < STOP_S
+
+
 def stop(server: Server) -> None:
     """As a signal does, from the server's own loop."""
     (loop,) = {task.get_loop() for task in [server._reporter] if task is not None}

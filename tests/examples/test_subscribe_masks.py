@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 import threading
 from pathlib import Path
 
+from tests.process import started
 from tests.publish.mask_support import disc, make_publisher, make_result
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -21,22 +21,16 @@ def test_subscriber_in_ten_lines_prints_what_is_published() -> None:
 
         thread = threading.Thread(target=publish)
         thread.start()
-        child = subprocess.Popen(
-            [sys.executable, "-u", str(EXAMPLES / "subscribe_masks.py"), publisher.address],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
         try:
-            assert child.stdout is not None
-            line = child.stdout.readline()
-            child.send_signal(signal.SIGINT)
-            errors = child.communicate(timeout=10)[1]
+            argv = (sys.executable, "-u", EXAMPLES / "subscribe_masks.py", publisher.address)
+            with started(*argv) as child:
+                assert child.stdout is not None
+                line = child.stdout.readline()
+                child.send_signal(signal.SIGINT)
+                errors = child.communicate(timeout=30)[1]
         finally:
             stop.set()
-            thread.join(5)
-            child.kill()
-            child.wait()
+            thread.join(30)
     assert (errors, child.returncode) == ("", 0)
     start, _, told = line.partition(" ms: ")
     assert start.startswith("cam1 #7 ")

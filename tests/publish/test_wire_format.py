@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from streamtrack.frame import EventKind, ObjectState
 from streamtrack.publish.wire import EventHeader, MasksHeader, ObjectHeader
+from tests.process import started
 from tests.publish.mask_support import disc, make_publisher, make_result
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "wire-format.md").read_text(encoding="utf-8")
@@ -24,24 +24,15 @@ def test_ten_lines_decode_masks_without_streamtrack() -> None:
     assert "streamtrack" not in block[1]
     assert len([line for line in block[1].splitlines() if line and not line.startswith("import")]) <= 10
     with make_publisher() as publisher:
-        child = subprocess.Popen(
-            [sys.executable, "-c", block[1], publisher.address],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore"},
-        )
-        try:
+        argv = (sys.executable, "-u", "-W", "ignore", "-c", block[1], publisher.address)
+        with started(*argv) as child:
             assert child.stdout is not None
             os.set_blocking(child.stdout.fileno(), False)
-            deadline = time.monotonic() + 30
             lines: list[str] = []
-            while len(lines) < 5 and time.monotonic() < deadline:
+            while len(lines) < 5 and child.poll() is None:
                 publisher.publish("cam1", make_result(7), "nano")
                 time.sleep(0.02)
                 lines += child.stdout.readlines()
-        finally:
-            child.kill()
-            child.communicate(timeout=5)
     assert lines[0].split() == ["7", "1", "tracking", str(disc(7).sum())]
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import socket
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -21,6 +20,7 @@ from streamtrack.frame import BoolMask, Event, EventKind
 from streamtrack.publish.wire import masks_topic
 from streamtrack.publish.zmq_publisher import MAX_SUBSCRIPTION_BYTES, ZmqPublisher
 from streamtrack.telemetry import Telemetry
+from tests.process import started
 from tests.publish.mask_support import TIMEOUT_MS, disc, join, join_events, make_publisher, make_result
 
 MAX_STALE = 32
@@ -45,25 +45,17 @@ def three_discs(seed: int) -> dict[int, BoolMask]:
 
 def test_subscriber_in_another_process_receives_masks_equal_to_those_sent() -> None:
     sent: dict[tuple[int, int], str] = {}
-    with make_publisher() as publisher:
-        child = subprocess.Popen(
-            [sys.executable, "-c", CHILD, publisher.address], stdout=subprocess.PIPE, text=True
-        )
-        try:
-            deadline = time.monotonic() + 30
-            frame_idx = 0
-            while child.poll() is None and time.monotonic() < deadline:
-                result = make_result(frame_idx, three_discs(frame_idx))
-                for object_id, item in result.objects.items():
-                    sent[frame_idx, object_id] = hashlib.sha256(item.mask.tobytes()).hexdigest()
-                publisher.publish("cam1", result, "nano")
-                frame_idx += 1
-                time.sleep(0.01)
-            output, _ = child.communicate(timeout=5)
-        finally:
-            child.kill()
-            child.wait()
-    assert child.returncode == 0
+    with make_publisher() as publisher, started(sys.executable, "-c", CHILD, publisher.address) as child:
+        frame_idx = 0
+        while child.poll() is None:
+            result = make_result(frame_idx, three_discs(frame_idx))
+            for object_id, item in result.objects.items():
+                sent[frame_idx, object_id] = hashlib.sha256(item.mask.tobytes()).hexdigest()
+            publisher.publish("cam1", result, "nano")
+            frame_idx += 1
+            time.sleep(0.01)
+        output, errors = child.communicate(timeout=30)
+    assert (errors, child.returncode) == ("", 0)
     received = [line.split() for line in output.splitlines()]
     assert len(received) == 60
     for index, name, digest in received:

@@ -1,0 +1,33 @@
+"""Processes that tests start, and that never outlive them."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+LIFE_S = 90.0
+"""Importing torch and loading nano on a busy machine, and then some. What lives longer hangs, and is
+killed."""
+
+
+@contextmanager
+def started(
+    *argv: str | Path, env: Mapping[str, str] | None = None, errors: int = subprocess.PIPE
+) -> Iterator[subprocess.Popen[str]]:
+    """A process whose output is read through pipes; it ends with the block, or after LIFE_S, so that no read
+    lasts for ever."""
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=errors, text=True, env=env)
+    watchdog = threading.Timer(LIFE_S, process.kill)
+    watchdog.start()
+    try:
+        yield process
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
