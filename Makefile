@@ -14,9 +14,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 READY := .venv/.ready
 BENCH_READY := .venv/.ready-bench
+PEERS_READY := .venv-peers/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow style types fix bench clean distclean
+.PHONY: help demo test test-slow style types fix bench peers clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## what there is to make
@@ -42,17 +43,19 @@ fix: $(READY)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(BENCH_READY)  ## what each model costs, beside its peer, and whether memory grows; minutes
-	$(BIN)/streamtrack bench checkpoints $(ARGS)
-	$(BIN)/streamtrack bench peers
-	$(BIN)/streamtrack bench memory
+bench: $(BENCH_READY) peers  ## every bench that needs no data, and the tables made of it; an hour
+	for bench in peers pipeline memory checkpoints; do \
+		$(BIN)/streamtrack bench $$bench $(ARGS) || exit 1; done
+	$(BIN)/python -m bench.fill_readme
+
+peers: $(PEERS_READY)  ## other trackers whose packages clash with ours, in .venv-peers, for the bench
 
 clean:  ## caches and outputs
 	rm -rf build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find streamtrack tests bench training examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean  ## the same and .venv
-	rm -rf .venv
+	rm -rf .venv .venv-peers
 
 # torch first: sam2 names it as a build requirement, and an isolated build would download it a second time.
 # SAM2_BUILD_CUDA=0: without it sam2 wants a CUDA compiler, for a post-processing step that streamtrack does not use.
@@ -64,6 +67,16 @@ $(READY): pyproject.toml
 	$(PIP) install -q 'setuptools>=77' wheel
 	SAM2_BUILD_CUDA=0 $(PIP) install -q --no-build-isolation 'sam2>=1.1,<2'
 	$(PIP) install -q --no-build-isolation -e '.[dev]'
+	@touch $@
+
+# They see torch and OpenCV of .venv and bring the rest: ultralytics would pull opencv-python over the headless one.
+PEERS := rf-cutie ultralytics ultralytics-thop lap einops polars polars-runtime-32 scipy \
+	requests urllib3 certifi idna charset-normalizer
+$(PEERS_READY): $(BENCH_READY)
+	$(BIN)/python -m venv .venv-peers
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+		"$$(.venv-peers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/shared.pth"
+	.venv-peers/bin/python -m pip --disable-pip-version-check install -q --no-deps $(PEERS)
 	@touch $@
 
 $(BENCH_READY): $(READY)

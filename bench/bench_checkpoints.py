@@ -1,8 +1,9 @@
-"""What does each checkpoint cost? Frames per second, step percentiles, stages and memory.
+"""What does each model cost? Frames per second, step percentiles, stages and memory.
 
-    python -m bench.bench_checkpoints --models nano,sam2.1-tiny --image-sizes 256,512 --objects 1,4
+    streamtrack bench checkpoints --models nano,sam2.1-tiny --image-sizes 256,512 --objects 1,4
 
-Every row is measured in a process of its own, after the memory bank has filled; warm-up is told apart.
+Every row is measured in a process of its own, after the memory bank has filled; warm-up is told apart. A row
+that this machine cannot run, or not within --max-row-s, is told as such.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import itertools
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -21,25 +23,30 @@ import numpy as np
 import psutil
 import torch
 
-from bench.environment import describe_measurement, write_result
-from bench.models import load
-from bench.stage_timer import StageTimer, synchronise
+from bench.environment import MEBIBYTE, describe_measurement
+from bench.models import SEED, make_tracker
+from bench.report import make_parser, percentiles_ms, progress, refuse, table, write_result
+from bench.scenario import FILL_FRAMES, MASK_SEED, add_objects, make_pictures, time_steps
+from bench.stage_timer import STAGES, StageTimer
+from bench.variants import VARIANTS
 from streamtrack.config import TrackingConfig
-from streamtrack.ingest.synthetic import make_scene
+from streamtrack.errors import CheckpointError
+from streamtrack.model.build import resolve_device
 from streamtrack.model.catalog import CATALOG, get_entry
-from streamtrack.tracking import Session, Tracker
 
-FILL_FRAMES = 18
-"""Frames until 6 memories and 15 pointers are there: a step costs less before."""
 STAGE_FRAMES = 5
-MEBIBYTE = 2**20
-PUBLISHED_A100_FPS = {
-    "sam2.1-tiny": 91.2,
-    "sam2.1-small": 84.8,
-    "sam2.1-base-plus": 64.1,
-    "sam2.1-large": 39.5,
+TRIAL_FRAMES = 2
+"""Steps that tell whether a row fits its time. The first one carries the start's costs, the second counts."""
+FULL_BANK_FACTOR = 2.0
+"""At most this much dearer than the second step is one with a full bank (measured 1.9 for tiny at 1024)."""
+PUBLISHED = {
+    "sam2.1-tiny": ("91.2 FPS", "~61 FPS, 2.8 GB"),
+    "sam2.1-small": ("84.8 FPS", ""),
+    "sam2.1-base-plus": ("64.1 FPS", "~34 FPS, 5.4 GB"),
+    "sam2.1-large": ("39.5 FPS", "~22 FPS, 8.1 GB"),
 }
-"""One object, 1024 pixels, compiled, A100: the SAM 2 repository's README."""
+"""One object, 1024 pixels: the SAM 2 repository's README on an A100, compiled; users' reports on an RTX 3090
+at 1080p."""
 
 
 @dataclass(frozen=True)
@@ -49,139 +56,178 @@ class Row:
     model: str
     image_size: int
     objects: int
-    precision: str
+    variant: str
     device: str
     frames: int
     threads: int
+    max_row_s: float
 
 
 def measure(row: Row) -> dict[str, Any]:
     """Run one row in this process."""
-    torch.set_num_threads(row.threads)
     started = time.perf_counter()
-    model, weights = load(row.model, row.image_size, row.device, row.precision)
+    tracker, weights = make_tracker(
+        row.model, image_size=row.image_size, device=row.device, threads=row.threads,
+        **VARIANTS[row.variant].model,
+    )  # fmt: skip
     load_seconds = time.perf_counter() - started
-    tracker = Tracker(model)
     session = tracker.new_session(TrackingConfig(max_objects=row.objects))
-    pictures = _pictures(FILL_FRAMES + row.frames + STAGE_FRAMES)
-    _add_objects(session, row.objects)
-    if tracker.device == "cuda":
+    add_objects(session, row.objects)
+    pictures = make_pictures(FILL_FRAMES + row.frames + STAGE_FRAMES)
+    result: dict[str, Any] = {
+        **asdict(row), "precision": tracker.precision, "weights": weights, "load_seconds": load_seconds
+    }  # fmt: skip
+    if row.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    warm_up = _time_steps(session, pictures[:FILL_FRAMES], tracker.device)
-    steps = _time_steps(session, pictures[FILL_FRAMES : FILL_FRAMES + row.frames], tracker.device)
-    timer = StageTimer(tracker.device)
+    warm_up = time_steps(session, pictures[:TRIAL_FRAMES], row.device)
+    needed_s = len(pictures) * warm_up[-1] * FULL_BANK_FACTOR
+    if needed_s > row.max_row_s:
+        why = f"{warm_up[-1]:.1f} s a step while memory is empty: over --max-row-s {row.max_row_s:g}"
+        return {**result, "refused": why, "warm_up_seconds": warm_up}
+    warm_up += time_steps(session, pictures[TRIAL_FRAMES:FILL_FRAMES], row.device)
+    steps = time_steps(session, pictures[FILL_FRAMES : FILL_FRAMES + row.frames], row.device)
+    timer = StageTimer(row.device)
     with timer.watching():
-        watched = _time_steps(session, pictures[FILL_FRAMES + row.frames :], tracker.device)
-    stages_ms = {stage: 1000 * seconds / STAGE_FRAMES for stage, seconds in timer.seconds.items()}
-    stages_ms["around"] = 1000 * sum(watched) / STAGE_FRAMES - sum(stages_ms.values())
+        watched = time_steps(session, pictures[FILL_FRAMES + row.frames :], row.device)
+    stages_ms = {stage: 1000 * timer.seconds[stage] / STAGE_FRAMES for stage in STAGES}
+    stages_ms["rest"] = 1000 * sum(watched) / STAGE_FRAMES - sum(stages_ms.values())
+    cuda = row.device == "cuda"
     return {
-        **asdict(row),
-        "device": tracker.device,
-        "precision": tracker.precision,
-        "weights": weights,
-        "load_seconds": load_seconds,
+        **result,
         "warm_up_seconds": warm_up,
         "step_seconds": steps,
         "stages_ms": stages_ms,
         "session_bytes": session.num_bytes,
         "resident_bytes": psutil.Process().memory_info().rss,
-        "gpu_allocated_bytes": torch.cuda.max_memory_allocated() if tracker.device == "cuda" else None,
-        "gpu_reserved_bytes": torch.cuda.max_memory_reserved() if tracker.device == "cuda" else None,
+        "peak_resident_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "gpu_allocated_bytes": torch.cuda.max_memory_allocated() if cuda else None,
+        "gpu_reserved_bytes": torch.cuda.max_memory_reserved() if cuda else None,
     }
-
-
-def _pictures(number: int) -> list[Any]:
-    scene = make_scene("demo")
-    return [scene.render(index)[0] for index in range(number)]
-
-
-def _add_objects(session: Session, number: int) -> None:
-    """Masks, so that random weights follow objects of the same size as real ones."""
-    scene = make_scene("demo")
-    rng = np.random.default_rng(3)
-    for object_id in range(number):
-        mask = np.zeros((scene.height_px, scene.width_px), np.bool_)
-        y, x = int(rng.integers(0, scene.height_px - 90)), int(rng.integers(0, scene.width_px - 90))
-        mask[y : y + 90, x : x + 90] = True
-        session.add(object_id, mask=mask)
-
-
-def _time_steps(session: Session, pictures: list[Any], device: str) -> list[float]:
-    seconds = []
-    for picture in pictures:
-        synchronise(device)
-        started = time.perf_counter()
-        session.step(picture)
-        synchronise(device)
-        seconds.append(time.perf_counter() - started)
-    return seconds
 
 
 def run_in_own_process(row: Row) -> dict[str, Any]:
     """One row in a fresh process, so that its memory is its own."""
+    refusal = VARIANTS[row.variant].refusal(row.device)
+    if refusal is not None:
+        return {**asdict(row), "refused": refusal}
     command = [sys.executable, "-m", "bench.bench_checkpoints", "--row", json.dumps(asdict(row))]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
     )
     if done.returncode:
-        raise SystemExit(f"{row}: failed: {done.stderr.strip().splitlines()[-1:]}")
+        # Such as too little memory: the other rows are worth having all the same.
+        last = (done.stderr.strip().splitlines() or [f"ended with code {done.returncode}"])[-1]
+        return {**asdict(row), "refused": last[:200]}
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
 
 def render(result: dict[str, Any]) -> str:
-    """The rows as a Markdown table."""
-    lines = [
-        describe_measurement(result),
-        "",
-        "| model | pixels | objects | precision | weights | FPS | p50 | p95 | p99 "
-        "| encode | memory attention | decode | memory encode | around | memory | A100, published |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for row in result["rows"]:
-        steps = 1000 * np.array(row["step_seconds"])
-        p50, p95, p99 = np.percentile(steps, (50, 95, 99))
-        stages = [f"{row['stages_ms'].get(name, 0):.0f}" for name in
-                  ("encode", "memory attention", "decode", "memory encode", "around")]  # fmt: skip
-        peak = row["gpu_allocated_bytes"] or row["resident_bytes"]
-        published = PUBLISHED_A100_FPS.get(row["model"])
-        beside = f"{published}" if published and row["image_size"] == 1024 and row["objects"] == 1 else ""
-        cells = [row["model"], row["image_size"], row["objects"], row["precision"], row["weights"],
-                 f"{1000 / p50:.1f}", f"{p50:.0f} ms", f"{p95:.0f} ms", f"{p99:.0f} ms", *stages,
-                 f"{peak / MEBIBYTE:.0f} MiB", beside]  # fmt: skip
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines)
+    """Speed and memory of each row, then where its time went."""
+    on_gpu = result["machine"]["gpu"] is not None
+    measured = [row for row in result["rows"] if "refused" not in row]
+    parts = [describe_measurement(result), _speed_table(result["rows"], on_gpu)]
+    if measured:
+        parts.append(
+            f"Where a step's time goes, in ms (mean of {STAGE_FRAMES} steps, each stage waited for):\n\n"
+            + _stage_table(measured)
+        )
+    return "\n\n".join(parts)
+
+
+def _speed_table(rows: list[dict[str, Any]], on_gpu: bool) -> str:
+    memory = ["GPU allocated", "GPU reserved"] if on_gpu else ["resident", "peak"]
+    beside = ["A100, published", "RTX 3090, published"] if on_gpu else []
+    header = ["model", "pixels", "objects", "variant", "weights", "FPS", "p50", "p95", "p99", "steps",
+              "warm-up", *memory, *beside]  # fmt: skip
+    lines = []
+    for row in rows:
+        name = [row["model"], row["image_size"], row["objects"], row["variant"], row.get("weights", "")]
+        if "refused" in row:
+            lines.append([*name, "not run: " + row["refused"], *[""] * (len(header) - len(name) - 1)])
+            continue
+        p50, p95, p99 = percentiles_ms(row["step_seconds"])
+        keys = ("gpu_allocated_bytes", "gpu_reserved_bytes") if on_gpu else (
+            "resident_bytes", "peak_resident_bytes")  # fmt: skip
+        is_published = row["image_size"] == 1024 and row["objects"] == 1
+        published = PUBLISHED.get(row["model"], ("", "")) if is_published else ("", "")
+        lines.append([
+            *name, f"{1000 / p50:.1f}", f"{p50:.0f} ms", f"{p95:.0f} ms", f"{p99:.0f} ms",
+            len(row["step_seconds"]), f"{sum(row['warm_up_seconds']):.1f} s",
+            *(f"{row[key] / MEBIBYTE:.0f} MiB" for key in keys), *(published if on_gpu else ()),
+        ])  # fmt: skip
+    return table(header, lines)
+
+
+def _stage_table(rows: list[dict[str, Any]]) -> str:
+    stages = [*STAGES, "rest"]
+    return table(
+        ["model", "pixels", "objects", "variant", *stages],
+        [
+            [row["model"], row["image_size"], row["objects"], row["variant"],
+             *(f"{row['stages_ms'][stage]:.1f}" for stage in stages)]
+            for row in rows
+        ],
+    )  # fmt: skip
 
 
 def main() -> None:
-    """Measure every combination, write bench/results/checkpoints.{json,md}, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--models", default="nano")
-    parser.add_argument("--image-sizes", help="default: the model's own")
-    parser.add_argument("--objects", default="1,4")
-    parser.add_argument("--precisions", default="auto")
+    """Measure every combination, write checkpoints.{json,md}, print the tables."""
+    parser = make_parser(__doc__)
+    parser.add_argument("--models", help="comma-separated, or all; default: nano and the SAM 2.1 family")
+    parser.add_argument("--image-sizes", help="default: 512 and 1024, for nano its own")
+    parser.add_argument("--objects", default="1,4,16")
+    parser.add_argument("--variants", default=",".join(VARIANTS))
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--frames", type=int, default=30)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--frames", type=int, default=10, help="steps that count")
+    parser.add_argument("--max-row-s", type=float, default=180, help="skip a row, and say so, beyond this")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.row is not None:
         print(json.dumps(measure(Row(**json.loads(options.row)))))
         return
-    models = list(CATALOG) if options.models == "all" else options.models.split(",")
+    if options.quick:
+        options.models, options.image_sizes, options.objects = "nano", "128", "1"
+        options.variants, options.frames = "fp32,graph", 3
     rows = []
-    for name, objects, precision in itertools.product(
-        models, map(int, options.objects.split(",")), options.precisions.split(",")
-    ):
-        own_size = [get_entry(name).image_size]
-        for size in map(int, options.image_sizes.split(",")) if options.image_sizes else own_size:
-            row = Row(name, size, objects, precision, options.device, options.frames, options.threads)
-            rows.append(run_in_own_process(row))
-            print(
-                f"{name} {size} {objects}: {1 / np.median(rows[-1]['step_seconds']):.1f} FPS", file=sys.stderr
-            )
+    for row in _plan(options):
+        rows.append(run_in_own_process(row))
+        step = rows[-1].get("step_seconds")
+        outcome = f"{1 / np.median(step):.1f} FPS" if step else rows[-1]["refused"]
+        progress(f"{row.model} {row.image_size} {row.objects} {row.variant}: {outcome}")
     torch.set_num_threads(options.threads)
-    write_result("checkpoints", {"fill_frames": FILL_FRAMES, "rows": rows}, render)
+    seeds = {"weights": SEED, "masks": MASK_SEED}
+    write_result(
+        "checkpoints", {"fill_frames": FILL_FRAMES, "seeds": seeds, "rows": rows}, render, options.out
+    )
+
+
+def _plan(options: argparse.Namespace) -> list[Row]:
+    if options.models == "all":
+        models = list(CATALOG)
+    elif options.models:
+        models = options.models.split(",")
+    else:
+        models = [name for name in CATALOG if not name.startswith("sam2-")]
+    variants = options.variants.split(",")
+    unknown = set(variants) - set(VARIANTS)
+    if unknown:
+        refuse(f"unknown variant {', '.join(sorted(unknown))}, expected of: {', '.join(VARIANTS)}")
+    try:
+        own_sizes = {name: get_entry(name).image_size for name in models}
+    except CheckpointError as error:
+        refuse(str(error))
+    device = str(resolve_device(options.device).type)
+    rows = []
+    for name in models:
+        default = [own_sizes[name]] if own_sizes[name] < 512 else [512, 1024]
+        sizes = [int(size) for size in options.image_sizes.split(",")] if options.image_sizes else default
+        objects = [int(number) for number in options.objects.split(",")]
+        rows += [
+            Row(name, *one, device, options.frames, options.threads, options.max_row_s)
+            for one in itertools.product(sizes, objects, variants)
+        ]
+    return rows
 
 
 if __name__ == "__main__":

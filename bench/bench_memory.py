@@ -1,6 +1,6 @@
 """Does memory stay what it was? A session and sam2's own predictor follow the same objects, frame by frame.
 
-    python -m bench.bench_memory --frames 2000
+    streamtrack bench memory --frames 2000
 
 Each runs in a process of its own, so that neither's memory is counted as the other's.
 """
@@ -20,7 +20,8 @@ import psutil
 import torch
 from sam2.sam2_video_predictor import SAM2VideoPredictor
 
-from bench.environment import describe_measurement, write_result
+from bench.environment import MEBIBYTE, describe_measurement
+from bench.report import make_parser, write_result
 from streamtrack.ingest.synthetic import Scene, make_scene
 from streamtrack.model.build import build_module, read_weights
 from streamtrack.model.catalog import get_entry, require_checkpoint
@@ -30,7 +31,12 @@ from streamtrack.tracking.preprocess import to_square
 
 SETTLED_FRAME = 300
 """From here on nothing may grow: rings are full, allocators have seen every size."""
-MEBIBYTE = 2**20
+QUICK_FRAMES = 20
+
+
+def settled_frame(num_frames: int) -> int:
+    """The frame from which growth is counted in a run of that length."""
+    return min(SETTLED_FRAME, num_frames // 2)
 
 
 def measure_session(num_frames: int) -> dict[str, Any]:
@@ -80,26 +86,26 @@ def _resident_over(num_frames: int, step: Callable[[int], Any]) -> dict[str, int
     process, settled = psutil.Process(), 0
     for index in range(num_frames):
         step(index)
-        if index == min(SETTLED_FRAME, num_frames // 2):
+        if index == settled_frame(num_frames):
             settled = process.memory_info().rss
     return {"frames": num_frames, "resident_settled": settled, "resident_last": process.memory_info().rss}
 
 
-def measure(num_frames: int) -> dict[str, dict[str, Any]]:
+def measure(num_frames: int, threads: int) -> dict[str, dict[str, Any]]:
     """Both, each in a process of its own."""
     results = {}
+    environment = {**os.environ, "TQDM_DISABLE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     for what in ("session", "reference"):
-        command = [sys.executable, "-m", "bench.bench_memory", "--only", what, "--frames", str(num_frames)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=True, env={**os.environ, "TQDM_DISABLE": "1"}
-        )
+        command = [sys.executable, "-m", "bench.bench_memory", "--only", what,
+                   "--frames", str(num_frames), "--threads", str(threads)]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
         results[what] = json.loads(done.stdout)
     return results
 
 
 def growth_per_1000_frames(result: dict[str, Any]) -> float:
     """Resident growth in MiB per 1,000 frames after settling."""
-    frames = result["frames"] - min(SETTLED_FRAME, result["frames"] // 2)
+    frames = result["frames"] - settled_frame(result["frames"])
     return float((result["resident_last"] - result["resident_settled"]) / MEBIBYTE * 1000 / frames)
 
 
@@ -124,16 +130,18 @@ def render(result: dict[str, Any]) -> str:
 
 def main() -> None:
     """Measure, write bench/results/memory.{json,md}, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--frames", type=int, default=2000)
-    parser.add_argument("--only", choices=("session", "reference"))
+    parser.add_argument("--only", choices=("session", "reference"), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     if options.only is not None:
         one = {"session": measure_session, "reference": measure_reference}[options.only]
         print(json.dumps(one(options.frames)))
         return
-    results = measure(options.frames)
-    write_result("memory", {"settled_frame": SETTLED_FRAME, **results}, render)
+    frames = QUICK_FRAMES if options.quick else options.frames
+    results = {"settled_frame": settled_frame(frames), **measure(frames, options.threads)}
+    write_result("memory", results, render, options.out)
 
 
 if __name__ == "__main__":

@@ -1,158 +1,300 @@
-"""Is it faster than the peer? A session and sam2's own SAM2VideoPredictor, in turns in one process.
+"""Is it faster than the others? Every tracker on the same frames, in turns.
 
-    python -m bench.bench_peers --cases nano:256:1,sam2.1-tiny:512:1
+    streamtrack bench peers --cases nano:256:1,sam2.1-tiny:512:8 --contenders streamtrack,sam2,transformers
 
-Same frames, same weights, same prompts, same threads, float32. Both are warm and their memory is full before
-anything counts; then blocks of frames alternate, A B A B, and the ratio is taken pair by pair.
+Same frames, weights, prompts, threads and precision. Each contender lives in a process of its own and sleeps
+while another has its turn. All of them track until their memory is full before anything counts; then blocks
+of frames alternate, A B C A B C, and ratios are taken turn by turn. A contender that computes what we compute
+but gives other masks makes its comparison void.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
+import json
 import os
-import time
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import torch
-from sam2.sam2_video_predictor import SAM2VideoPredictor
 
-from bench.bench_checkpoints import FILL_FRAMES
-from bench.environment import describe_measurement, write_result
-from bench.models import make_module
-from streamtrack.config import TrackingConfig
-from streamtrack.frame import BoolMask, Image
-from streamtrack.ingest.synthetic import make_scene
-from streamtrack.model.build import LoadedModel
+from bench.environment import MEBIBYTE, describe_measurement
+from bench.models import SEED
+from bench.peers.contender import CONTENDERS, BoolMasks, Case
+from bench.report import make_parser, ms, progress, refuse, table, write_result
+from bench.scenario import FILL_FRAMES, MASK_SEED, mask_iou
+from streamtrack.errors import CheckpointError
+from streamtrack.model.build import resolve_device
 from streamtrack.model.catalog import get_entry
-from streamtrack.model.network import Network
-from streamtrack.tracking import Tracker
-from streamtrack.tracking.preprocess import to_square
+
+OURS = "streamtrack"
+SAME_MASKS_IOU = 0.99
+"""Below this a contender of the same network computes something else. Ours and sam2's agree above 0.999;
+with random weights masks have ragged edges, where one pixel counts for more."""
+PEERS_PYTHON = Path(__file__).parents[1] / ".venv-peers" / "bin" / "python"
+CASES = "nano:256:1,sam2.1-tiny:512:8,sam2.1-tiny:1024:1"
 
 
-@torch.inference_mode()
-def measure(name: str, image_size: int, objects: int, *, blocks: int, frames: int) -> dict[str, Any]:
-    """Seconds per frame of each, block by block, and how far their masks agree on the last frame."""
-    module, weights = make_module(name, image_size)
-    network = Network(module)
-    pictures, masks = _scene(FILL_FRAMES + blocks * frames, objects)
-    session = Tracker(LoadedModel(name, network, "fp32")).new_session(TrackingConfig(max_objects=objects))
-    for object_id, mask in enumerate(masks):
-        session.add(object_id, mask=mask)
-    ours_next = iter(pictures)
-    reference = _reference(name, image_size, network, pictures, masks)
+class Player:
+    """One contender's process."""
 
-    last: dict[str, Any] = {}
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.entry = CONTENDERS[name]
+        self.weights = ""
+        self._process: subprocess.Popen[str] | None = None
 
-    def our_frame() -> None:
-        last["ours"] = session.step(next(ours_next))
+    def start(self, case: Case) -> str | None:
+        """Start it on a case, without waiting until it is ready; says why where it cannot take part."""
+        python = Path(sys.executable)
+        if self.entry.own_environment:
+            python = PEERS_PYTHON
+            if not python.is_file():
+                return "needs packages of its own: run `make peers`"
+        self._process = subprocess.Popen(
+            [str(python), "-m", "bench.peers.worker", self.name],
+            cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if "BENCH_DEBUG" not in os.environ else None, text=True,
+            # passive: a process whose turn is over must not spin on a core
+            env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "TQDM_DISABLE": "1", "PYTHONWARNINGS": "ignore"},
+        )  # fmt: skip
+        self._tell("start", case=asdict(case))
+        return None
 
-    def reference_frame() -> None:
-        last["reference"] = next(reference)
+    def wait_until_ready(self) -> str | None:
+        """Says why where it cannot take part."""
+        answer = self._hear("start")
+        self.weights = answer.get("weights", "")
+        refused: str | None = answer.get("refused")
+        return refused
 
-    for _ in range(FILL_FRAMES):
-        our_frame()
-        reference_frame()
-    ours, theirs = [], []
-    for _ in range(blocks):
-        ours.append(_seconds(our_frame, frames))
-        theirs.append(_seconds(reference_frame, frames))
-    _, object_ids, logits = last["reference"]
-    ious = []
-    for object_id, one in zip(object_ids, logits[:, 0].numpy(), strict=True):
-        found, expected = last["ours"].objects[object_id].mask, one > 0
-        union = int((found | expected).sum())
-        ious.append(int((found & expected).sum()) / union if union else 1.0)
-    return {
-        "model": name,
-        "image_size": image_size,
-        "objects": objects,
-        "weights": weights,
-        "frames_per_block": frames,
-        "ours_seconds": ours,
-        "reference_seconds": theirs,
-        "mask_iou": min(ious),
-    }
+    def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
+        """The answer to one command."""
+        self._tell(what, **arguments)
+        return self._hear(what)
 
+    def _tell(self, what: str, **arguments: Any) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        print(json.dumps({"do": what, **arguments}), file=self._process.stdin, flush=True)
 
-def _scene(number: int, objects: int) -> tuple[list[Image], list[BoolMask]]:
-    scene = make_scene("demo")
-    rng = np.random.default_rng(3)
-    masks = []
-    for _ in range(objects):
-        mask = np.zeros((scene.height_px, scene.width_px), np.bool_)
-        y, x = int(rng.integers(0, scene.height_px - 90)), int(rng.integers(0, scene.width_px - 90))
-        mask[y : y + 90, x : x + 90] = True
-        masks.append(mask)
-    return [scene.render(index)[0] for index in range(number)], masks
+    def _hear(self, what: str) -> dict[str, Any]:
+        process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            said = process.communicate()[1] or ""
+            refuse(f"{self.name}: ended during '{what}': {' '.join(said.strip().splitlines()[-1:])}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
+    def masks(self) -> BoolMasks:
+        """Of its newest frame."""
+        answer = self.ask("masks")
+        bits = np.frombuffer(base64.b64decode(answer["bits"]), np.uint8)
+        count = int(np.prod(answer["shape"]))
+        return np.unpackbits(bits, count=count).reshape(answer["shape"]).astype(np.bool_)
 
-def _reference(
-    name: str, image_size: int, network: Network, pictures: list[Image], masks: list[BoolMask]
-) -> Iterator[Any]:
-    """sam2's predictor over the tensors that our network sees; resizing its frames is not charged to it."""
-    options: dict[str, Any] = {"fill_hole_area": 0, "add_all_frames_to_correct_as_cond": True}
-    if get_entry(name).sam2_config is None:
-        options["cls"] = SAM2VideoPredictor
-    else:
-        options["_target_"] = "sam2.sam2_video_predictor.SAM2VideoPredictor"
-    predictor, _ = make_module(name, image_size, **options)
-    squares = [network.normalise(to_square(picture, image_size, network.device))[0] for picture in pictures]
-    loaded = (torch.stack(squares), *pictures[0].shape[:2])
-    with mock.patch("sam2.sam2_video_predictor.load_video_frames", return_value=loaded):
-        state = predictor.init_state("frames are given")
-    for object_id, mask in enumerate(masks):
-        predictor.add_new_mask(state, 0, object_id, torch.from_numpy(mask))
-    outputs: Iterator[Any] = predictor.propagate_in_video(state)
-    return outputs
+    def stop(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
 
 
-def _seconds(frame: Callable[[], None], frames: int) -> float:
-    started = time.perf_counter()
-    for _ in range(frames):
-        frame()
-    return (time.perf_counter() - started) / frames
+def measure(
+    case: Case, names: Sequence[str], *, turns: int, frames: int, growth_frames: int
+) -> dict[str, Any]:
+    """Everything about one case."""
+    players = {name: Player(name) for name in names}
+    found: dict[str, dict[str, Any]] = {name: {} for name in names}
+    try:
+        refusals = {name: player.start(case) for name, player in players.items()}
+        for name, player in players.items():
+            refusal = refusals[name] or player.wait_until_ready()
+            if refusal is not None:
+                found[name] = {"refused": refusal}
+                progress(f"{case.name}: {name} takes no part: {refusal}")
+        playing = {name: player for name, player in players.items() if "refused" not in found[name]}
+        for name, player in playing.items():
+            filled = player.ask("run", count=FILL_FRAMES)
+            found[name] = {"weights": player.weights, "fill_seconds": filled["step_seconds"]}
+            found[name] |= {"turns": [], "memory_full": player.ask("memory")}
+            progress(f"{case.name}: {name} is full after {sum(filled['step_seconds']):.1f} s")
+        for _ in range(turns):
+            for name, player in playing.items():
+                found[name]["turns"].append(player.ask("run", count=frames))
+        expected = playing[OURS].masks() if OURS in playing else None
+        for name, player in playing.items():
+            found[name]["mask_ious"] = _agreement(player.masks(), expected)
+            found[name]["memory_timed"] = player.ask("memory")
+            if growth_frames:
+                player.ask("run", count=growth_frames)
+            found[name]["memory_last"] = player.ask("memory")
+    finally:
+        for player in players.values():
+            player.stop()
+    return {**asdict(case), "turns": turns, "frames_per_turn": frames, "contenders": found}
+
+
+def _agreement(masks: BoolMasks, expected: BoolMasks | None) -> list[float] | None:
+    """IoU of each object with ours; None where they are not the same objects."""
+    if expected is None or masks.shape != expected.shape:
+        return None
+    return [mask_iou(one, other) for one, other in zip(masks, expected, strict=True)]
+
+
+def growth_bytes(contender: dict[str, Any], what: str) -> float:
+    """Bytes per 1,000 frames, from the full bank to the last frame."""
+    first, last = contender["memory_full"], contender["memory_last"]
+    return 1000 * float(last[what] - first[what]) / (last["frame"] - first["frame"])
+
+
+def seconds_per_frame(contender: dict[str, Any], *, prepared: bool) -> list[float]:
+    """Of each turn; `prepared` adds the preprocessing that was done before the start."""
+    return [
+        float(np.mean(turn["step_seconds"]) + (np.mean(turn["prepare_seconds"]) if prepared else 0))
+        for turn in contender["turns"]
+    ]
+
+
+def verdict(name: str, contender: dict[str, Any]) -> str:
+    """Whether its masks are ours, in a word."""
+    ious = contender["mask_ious"]
+    if name == OURS:
+        return ""
+    if not CONTENDERS[name].same_network:
+        comparable = ious is not None and contender["weights"] == "checkpoint"
+        return f"{min(ious):.3f}, another method" if comparable else "another method"
+    if ious is None or min(ious) < SAME_MASKS_IOU:
+        return f"{min(ious):.4f}: void" if ious else "void"
+    return f"{min(ious):.4f}"
 
 
 def render(result: dict[str, Any]) -> str:
-    """The cases as a Markdown table."""
-    lines = [
-        describe_measurement(result),
-        "",
-        "| model | pixels | objects | weights | streamtrack | SAM2VideoPredictor "
-        "| ratio, median (min to max) | mask IoU |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    """A table for each case."""
+    parts = [describe_measurement(result)]
     for case in result["cases"]:
-        ours, theirs = np.array(case["ours_seconds"]), np.array(case["reference_seconds"])
-        ratios = theirs / ours
-        lines.append(
-            f"| {case['model']} | {case['image_size']} | {case['objects']} | {case['weights']} "
-            f"| {1000 * np.median(ours):.0f} ms | {1000 * np.median(theirs):.0f} ms "
-            f"| {np.median(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f}) | {case['mask_iou']:.4f} |"
+        kind = "es" if case["objects"] > 1 else ""
+        parts.append(
+            f"**{case['model']}, {case['image_size']} pixels, {case['objects']} object{kind[-1:]}**, "
+            f"{case['precision']}, {case['turns']} turns of {case['frames_per_turn']} frames each:"
         )
-    return "\n".join(lines)
+        parts.append(_case_table(case))
+    return "\n\n".join(parts)
+
+
+def _case_table(case: dict[str, Any]) -> str:
+    header = ["", "weights", "ms a frame, median (min to max)", "ours is faster by, median (min to max)",
+              "mask IoU with ours", "tensors grow per 1,000 frames"]  # fmt: skip
+    ours = case["contenders"].get(OURS, {})
+    lines = []
+    for name, contender in case["contenders"].items():
+        title = CONTENDERS[name].title
+        if "refused" in contender:
+            lines.append([title, "", "not run: " + contender["refused"], "", "", ""])
+            continue
+        for prepared in (False, True):
+            if prepared and not _was_prepared(name):
+                continue
+            seconds = seconds_per_frame(contender, prepared=prepared)
+            named = title + (", with its preprocessing" if prepared else "")
+            ratio = ""
+            if name != OURS and "turns" in ours:
+                ratio = _spread(np.divide(seconds, seconds_per_frame(ours, prepared=False)), "{:.2f}")
+            growth = f"{growth_bytes(contender, 'tensor_bytes') / MEBIBYTE:+.1f} MiB"
+            lines.append([named, contender["weights"], _spread(1000 * np.array(seconds), "{:.1f}"), ratio,
+                          verdict(name, contender), growth])  # fmt: skip
+    return table(header, lines)
+
+
+def _was_prepared(name: str) -> bool:
+    return name in ("sam2", "sam2-vos")
+
+
+def _spread(values: Any, form: str) -> str:
+    median, low, high = (form.format(of(values)) for of in (np.median, np.min, np.max))
+    return f"{median} ({low} to {high})"
+
+
+def headline(result: dict[str, Any]) -> str:
+    """One line a case, for the README."""
+    lines = []
+    for case in result["cases"]:
+        ours = case["contenders"][OURS]
+        cells = [case["model"], case["image_size"], case["objects"], ours["weights"],
+                 ms(1000 * float(np.median(seconds_per_frame(ours, prepared=False))))]  # fmt: skip
+        for name in ("sam2", "transformers"):
+            contender = case["contenders"].get(name, {})
+            if "turns" not in contender:
+                cells.append("not run")
+                continue
+            ratios = np.divide(
+                seconds_per_frame(contender, prepared=True), seconds_per_frame(ours, prepared=False)
+            )
+            cells.append(f"{_spread(ratios, '{:.2f}')}, IoU {verdict(name, contender)}")
+        lines.append(cells)
+    header = ["model", "pixels", "objects", "weights", "streamtrack, a frame",
+              "faster than SAM2VideoPredictor by", "faster than transformers by"]  # fmt: skip
+    return describe_measurement(result) + "\n\n" + table(header, lines)
 
 
 def main() -> None:
-    """Measure every case, write bench/results/peers.{json,md}, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument(
-        "--cases", default="nano:256:1,sam2.1-tiny:512:1,sam2.1-tiny:512:8,sam2.1-tiny:1024:1"
-    )
-    parser.add_argument("--blocks", type=int, default=5)
-    parser.add_argument("--frames", type=int, default=3, help="in each block")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    """Measure every case, write peers.{json,md}, print the tables."""
+    parser = make_parser(__doc__)
+    parser.add_argument("--cases", default=CASES, help="MODEL:PIXELS:OBJECTS, comma-separated")
+    parser.add_argument("--contenders", default=",".join(CONTENDERS))
+    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--frames", type=int, help="in each turn; default: 8 for nano, else 1")
+    parser.add_argument("--growth-frames", type=int, help="after the turns; default: 100 for nano, else 0")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--device", default="auto")
     options = parser.parse_args()
-    os.environ["TQDM_DISABLE"] = "1"
-    torch.set_num_threads(options.threads)
+    if options.quick:
+        options.cases, options.turns, options.frames, options.growth_frames = "nano:128:2", 1, 2, 0
+        options.contenders = "streamtrack,sam2,sam2-vos"
+    names = options.contenders.split(",")
+    unknown = [name for name in names if name not in CONTENDERS]
+    if unknown:
+        refuse(f"unknown contender {unknown[0]}, expected of: {', '.join(CONTENDERS)}")
     cases = []
-    for case in options.cases.split(","):
-        name, size, objects = case.split(":")
-        cases.append(measure(name, int(size), int(objects), blocks=options.blocks, frames=options.frames))
-    write_result("peers", {"fill_frames": FILL_FRAMES, "cases": cases}, render)
+    for case in [_parse(text, options) for text in options.cases.split(",")]:
+        frames, growth = _per_turn(options, case), _growth(options, case)
+        cases.append(measure(case, names, turns=options.turns, frames=frames, growth_frames=growth))
+    torch.set_num_threads(options.threads)
+    seeds = {"weights": SEED, "masks": MASK_SEED}
+    write_result("peers", {"fill_frames": FILL_FRAMES, "seeds": seeds, "cases": cases}, render, options.out)
+
+
+def _per_turn(options: argparse.Namespace, case: Case) -> int:
+    frames: int = options.frames if options.frames is not None else (8 if case.model == "nano" else 1)
+    return frames
+
+
+def _growth(options: argparse.Namespace, case: Case) -> int:
+    asked: int | None = options.growth_frames
+    return asked if asked is not None else (100 if case.model == "nano" else 0)
+
+
+def _parse(text: str, options: argparse.Namespace) -> Case:
+    try:
+        model, size, objects = text.split(":")
+        get_entry(model)
+        case = Case(model, int(size), int(objects), 0, options.precision,
+                    str(resolve_device(options.device).type), options.threads)  # fmt: skip
+    except CheckpointError as error:
+        refuse(str(error))
+    except ValueError:
+        refuse(f"case is {text!r}, expected MODEL:PIXELS:OBJECTS such as nano:256:1")
+    frames = FILL_FRAMES + options.turns * _per_turn(options, case) + _growth(options, case)
+    return Case(**{**asdict(case), "frames": frames})
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import numpy as np
 
 from bench.davis_folder import Sequence, open_sequences
 from bench.davis_metric import Statistics
-from bench.environment import describe_measurement, write_result
+from bench.environment import describe_measurement
 from bench.quality import (
     Follower,
     PromptKind,
@@ -34,6 +34,7 @@ from bench.quality import (
     tracker_follower,
 )
 from bench.quality_pictures import WorstFrames, plot_region
+from bench.report import RESULTS, write_result
 from bench.settings import HELP, read_settings
 from streamtrack.config import ModelConfig
 from streamtrack.errors import StreamTrackError
@@ -138,10 +139,11 @@ def main() -> None:
     parser.add_argument(
         "--pictures", type=Path, default=Path("out/quality"), help="folder for the worst frames"
     )
-    parser.add_argument("--name", default="quality", help="of the files in bench/results/")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for JSON and table")
+    parser.add_argument("--name", default="quality", help="of the files in that folder")
     options = parser.parse_args()
     try:
-        write_result(options.name, _measure_all(options), render)
+        write_result(options.name, _measure_all(options), render, options.out)
     except StreamTrackError as error:
         raise SystemExit(f"error: {error}") from error
     print(f"worst frames and curves: {options.pictures}", file=sys.stderr)

@@ -1,32 +1,44 @@
-"""Put the tables of bench/results/ into the README, between their markers.
+"""Put the tables of bench/results/ into the documents, between their markers, made from the JSON files.
 
-python -m bench.fill_readme
+    python -m bench.fill_readme
+
+`<!-- bench: NAME -->` takes all that bench_NAME.py has to show, `<!-- bench: NAME headline -->` its short
+form.
 """
 
 from __future__ import annotations
 
+import importlib
+import json
 import re
 from pathlib import Path
 
-from bench.environment import RESULTS
+from bench.report import RESULTS
 
-README = Path(__file__).parents[1] / "README.md"
-BLOCK = re.compile(r"(<!-- bench: (\w+) -->\n).*?(<!-- /bench: \2 -->)", re.DOTALL)
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "bench.md")
+BLOCK = re.compile(r"(<!-- bench: ([\w-]+)((?: headline)?) -->\n).*?(<!-- /bench: \2\3 -->)", re.DOTALL)
 
 
 def filled(text: str) -> str:
     """The text with every marked block replaced by its table; a block without a result stays as it is."""
 
     def replace(found: re.Match[str]) -> str:
-        table = RESULTS / f"{found[2]}.md"
-        return f"{found[1]}{table.read_text(encoding='utf-8')}{found[3]}" if table.is_file() else found[0]
+        result = RESULTS / f"{found[2]}.json"
+        if not result.is_file():
+            return found[0]
+        # Several runs of one bench: quality, quality-512.
+        bench = importlib.import_module(f"bench.bench_{found[2].partition('-')[0]}")
+        render = bench.headline if found[3] else bench.render
+        return f"{found[1]}{render(json.loads(result.read_text(encoding='utf-8')))}\n{found[4]}"
 
     return BLOCK.sub(replace, text)
 
 
 def main() -> None:
-    """Rewrite README.md."""
-    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    """Rewrite the documents."""
+    for document in DOCUMENTS:
+        document.write_text(filled(document.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

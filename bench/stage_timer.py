@@ -1,27 +1,34 @@
-"""Times the stages of a session's step from outside, by wrapping the calls into the network."""
+"""Times the stages of a session's step from outside, by wrapping the calls that make it up."""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
 import torch
 
 from streamtrack.model.network import Network
+from streamtrack.tracking import results, session
 
-STAGES = {
-    "encode_image": "encode",
-    "assemble_memory": "memory attention",
-    "condition_on_memory": "memory attention",
-    "decode_unprompted": "decode",
-    "encode_memory": "memory encode",
-}
-"""Calls of `Network` and the stage that each belongs to. The rest of a step (resize, upload, bookkeeping,
-download, masks at the frame's size) is `around`."""
+CALLS: tuple[tuple[object, str, str], ...] = (
+    (session, "to_square", "upload"),
+    (Network, "normalise", "upload"),
+    (Network, "encode_image", "encode"),
+    (Network, "assemble_memory", "memory attention"),
+    (Network, "condition_on_memory", "memory attention"),
+    (Network, "decode_unprompted", "decode"),
+    (Network, "encode_memory", "memory encode"),
+    (results, "crop_mask", "post-process"),
+    (results, "measure_crop", "post-process"),
+    (session, "build_objects", "download"),
+)
+"""Where each stage is called. A stage's time is its own: a call inside another one is taken out of it."""
+STAGES = tuple(dict.fromkeys(stage for _, _, stage in CALLS))
+"""In the order of a step. What remains of a step (bookkeeping, history) is `rest`."""
 
 
 class StageTimer:
@@ -29,23 +36,33 @@ class StageTimer:
 
     def __init__(self, device: str) -> None:
         self._device = device
+        self._inside: list[float] = []
         self.seconds: dict[str, float] = defaultdict(float)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Count every call made inside."""
-        wrapped = {name: self._timed(getattr(Network, name), stage) for name, stage in STAGES.items()}
-        with mock.patch.multiple(Network, **wrapped):
+        with ExitStack() as patches:
+            for owner, name, stage in CALLS:
+                patches.enter_context(
+                    mock.patch.object(owner, name, self._timed(getattr(owner, name), stage))
+                )
             yield
 
     def _timed(self, call: Callable[..., Any], stage: str) -> Callable[..., Any]:
         def timed(*args: Any, **kwargs: Any) -> Any:
             synchronise(self._device)
+            self._inside.append(0.0)
             started = time.perf_counter()
-            result = call(*args, **kwargs)
-            synchronise(self._device)
-            self.seconds[stage] += time.perf_counter() - started
-            return result
+            try:
+                result = call(*args, **kwargs)
+                synchronise(self._device)
+                return result
+            finally:
+                whole = time.perf_counter() - started
+                self.seconds[stage] += whole - self._inside.pop()
+                if self._inside:
+                    self._inside[-1] += whole
 
         return timed
 

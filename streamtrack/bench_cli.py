@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import typer
@@ -14,35 +15,33 @@ SUITE = Path(__file__).resolve().parents[1] / "bench"
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 """Options belong to the bench itself, `--help` included."""
 
+BENCHES = {
+    "checkpoints": "What each model costs: FPS, percentiles, stages, memory.",
+    "peers": "Other trackers on the same frames, in turns: speed, memory, whether masks agree.",
+    "pipeline": "The live path: latency to subscribers and viewers, drops, CPU of each stage.",
+    "scaling": "Cost against objects, image size, memory length, frames tracked, streams.",
+    "roofline": "FLOPs and bytes of each stage, and what this and other devices could do at best.",
+    "startup": "From a fresh process to the first mask, by part.",
+    "memory": "Whether memory stays what it was over thousands of frames.",
+    "quality": "How well masks fit the truth: J and F of DAVIS, beside two baselines.",
+    "pareto": "What each approximation costs in masks and gains in speed.",
+}
+"""One bench/bench_<name>.py each."""
+
 bench_app = typer.Typer(help="Measure speed, memory and quality on this machine.", no_args_is_help=True)
 
 
-@bench_app.command(context_settings=PASSED_ON)
-def checkpoints(context: typer.Context) -> None:
-    """What each model costs: FPS, percentiles, stages, memory."""
-    _run("bench_checkpoints", context.args)
+def _command(name: str) -> Callable[[typer.Context], None]:
+    def run(context: typer.Context) -> None:
+        if not (SUITE / f"bench_{name}.py").is_file():
+            raise ConfigError(
+                f"{SUITE}: no bench suite here that has '{name}', expected a clone of the repository"
+            )
+        command = [sys.executable, "-m", f"bench.bench_{name}", *context.args]
+        raise typer.Exit(subprocess.run(command, cwd=SUITE.parent, check=False).returncode)
+
+    return run
 
 
-@bench_app.command(context_settings=PASSED_ON)
-def peers(context: typer.Context) -> None:
-    """Beside sam2's own video predictor, in turns in one process."""
-    _run("bench_peers", context.args)
-
-
-@bench_app.command(context_settings=PASSED_ON)
-def memory(context: typer.Context) -> None:
-    """Whether memory stays what it was over thousands of frames."""
-    _run("bench_memory", context.args)
-
-
-@bench_app.command(context_settings=PASSED_ON)
-def quality(context: typer.Context) -> None:
-    """How well masks fit the truth: J and F of DAVIS on a folder in its layout, beside two baselines."""
-    _run("bench_quality", context.args)
-
-
-def _run(name: str, arguments: list[str]) -> None:
-    if not (SUITE / f"{name}.py").is_file():
-        raise ConfigError(f"{SUITE}: no bench suite here, expected a clone of the repository, not a wheel")
-    done = subprocess.run([sys.executable, "-m", f"bench.{name}", *arguments], cwd=SUITE.parent, check=False)
-    raise typer.Exit(done.returncode)
+for _name, _help in BENCHES.items():
+    bench_app.command(_name, help=_help, context_settings=PASSED_ON)(_command(_name))

@@ -10,7 +10,6 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from bench.fill_readme import filled
 from streamtrack.cli import app
 from streamtrack.config import parse_config
 from streamtrack.ingest.synthetic import make_scene
@@ -54,7 +53,3 @@ def test_library_example_runs() -> None:
     names: dict[str, object] = {"frames": [scene.render(index)[0] for index in range(8)]}
     exec(compile(text, "README.md", "exec"), names)  # the README's own lines
     assert names["session"].object_ids == (1, 2)  # type: ignore[attr-defined]
-
-
-def test_tables_are_those_of_the_results() -> None:
-    assert filled(README) == README, "run `python -m bench.fill_readme`"

@@ -1,4 +1,4 @@
-"""The benches run, and their figures hang together."""
+"""The suite as a whole: commands, files, documents."""
 
 from __future__ import annotations
 
@@ -7,33 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import bench_checkpoints, bench_peers
-from bench.bench_checkpoints import Row
-from bench.environment import describe_machine
+from bench import environment, fill_readme, models
+from bench.report import write_result
 from streamtrack import bench_cli, cli
-
-
-def test_checkpoint_row_has_every_stage_and_they_add_up() -> None:
-    row = Row("nano", 128, objects=2, precision="fp32", device="cpu", frames=4, threads=1)
-    threads = torch.get_num_threads()
-    try:
-        result = bench_checkpoints.measure(row)
-    finally:
-        torch.set_num_threads(threads)
-    assert len(result["step_seconds"]) == 4
-    assert len(result["warm_up_seconds"]) == bench_checkpoints.FILL_FRAMES
-    assert set(result["stages_ms"]) == {"encode", "memory attention", "decode", "memory encode", "around"}
-    assert all(milliseconds > 0 for milliseconds in result["stages_ms"].values())
-    assert result["weights"] == "checkpoint"
-    table = bench_checkpoints.render({"machine": describe_machine(), "rows": [result]})
-    assert "| nano | 128 | 2 | fp32 | checkpoint |" in table
-
-
-def test_peers_follow_the_same_objects() -> None:
-    case = bench_peers.measure("nano", 128, 2, blocks=1, frames=2)
-    assert case["mask_iou"] > 0.999
-    table = bench_peers.render({"machine": describe_machine(), "cases": [case]})
-    assert "| nano | 128 | 2 | checkpoint |" in table
+from streamtrack.tracking import Tracker
+from tests.bench.bench_support import run as run_quick
 
 
 def test_help_is_the_benchs_own(capfd: pytest.CaptureFixture[str]) -> None:
@@ -46,4 +24,55 @@ def test_without_the_suite_it_is_one_clear_line(
 ) -> None:
     monkeypatch.setattr(bench_cli, "SUITE", tmp_path / "bench")
     assert cli.run(["bench", "memory"]) == 2
-    assert "no bench suite here, expected a clone of the repository" in capsys.readouterr().err
+    assert "no bench suite here that has 'memory', expected a clone" in capsys.readouterr().err
+
+
+def test_memory_runs_both_and_counts_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench import bench_memory
+
+    result, table = run_quick(bench_memory, tmp_path, monkeypatch)
+    assert result["session"]["own_bytes"][0] == result["session"]["own_bytes"][1]
+    assert result["reference"]["video_bytes"] > 0
+    assert "| streamtrack |" in table
+
+
+def test_document_takes_its_table_from_the_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fill_readme, "RESULTS", tmp_path)
+    one = {"frames": 4, "resident_settled": 2**20, "resident_last": 2**20, "video_bytes": 0}
+    from bench import bench_memory
+
+    result = {"settled_frame": 2, "session": one, "reference": one}
+    write_result("memory", result, bench_memory.render, tmp_path)
+    text = "a\n<!-- bench: memory -->\nold\n<!-- /bench: memory -->\nz <!-- bench: other -->\nkept\n"
+    found = fill_readme.filled(text + "<!-- /bench: other -->")
+    assert "| streamtrack | 1 MiB | 1 MiB | +0.0 MiB |" in found
+    assert "old" not in found
+    assert "kept" in found
+    assert fill_readme.filled(found) == found
+
+
+def test_documents_are_those_of_the_results() -> None:
+    for document in fill_readme.DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        assert fill_readme.filled(text) == text, "run `python -m bench.fill_readme`"
+
+
+def test_random_weights_are_seeded_and_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "find_checkpoint", lambda entry: None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    random_state = torch.random.get_rng_state()
+    weights = models.find_weights("nano")
+    assert torch.equal(random_state, torch.random.get_rng_state())
+    assert weights.origin == "random"
+    first = weights.path.read_bytes()
+    weights.path.unlink()
+    assert models.find_weights("nano").path.read_bytes() == first
+    assert isinstance(models.make_tracker("nano", image_size=128, device="cpu")[0], Tracker)
+
+
+def test_machine_is_described_without_a_gpu_or_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    machine = environment.describe_machine()
+    assert machine["commit"] is None
+    assert machine["gpu_driver"] is None
+    assert "Measured on" in environment.describe_measurement({"machine": machine})

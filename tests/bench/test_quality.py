@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from bench import bench_quality, environment
+from bench import bench_quality
 from bench.davis_folder import Sequence, open_sequences
 from bench.quality import (
     Masks,
@@ -156,8 +156,8 @@ def test_run_writes_raw_scores_table_and_pictures(tmp_path: Path, monkeypatch: p
     rendered = [scene.render(index) for index in range(FRAMES)]
     labels = [np.where(masks[2], 255, 0).astype(np.uint8) for _, masks in rendered]
     write_sequence(tmp_path, "ball", labels, [image for image, _ in rendered])
-    monkeypatch.setattr(environment, "RESULTS", tmp_path / "results")
     arguments = [str(tmp_path), "--prompts", "box,click", "--set", "model.image_size=128", "--threads", "1"]
+    arguments += ["--out", str(tmp_path / "results")]
     monkeypatch.setattr(sys, "argv", ["bench_quality", *arguments, "--pictures", str(tmp_path / "pictures")])
     bench_quality.main()
     result = json.loads((tmp_path / "results/quality.json").read_text())

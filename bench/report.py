@@ -1,0 +1,72 @@
+"""From samples to files: raw JSON, and the table that is generated from it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from bench.environment import describe_machine
+
+RESULTS = Path(__file__).parent / "results"
+"""What is committed: the runs that the README and docs/bench.md show."""
+EXIT_REFUSED = 2
+
+Render = Callable[[dict[str, Any]], str]
+
+
+def make_parser(module_doc: str | None) -> argparse.ArgumentParser:
+    """A bench's command line, with the options that all of them share."""
+    parser = argparse.ArgumentParser(
+        description=module_doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="seconds, not minutes: shows that it works")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for JSON, table and plots")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads of one step")
+    return parser
+
+
+def refuse(message: str) -> NoReturn:
+    """End with one clear line."""
+    print(f"streamtrack: error: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(EXIT_REFUSED)
+
+
+def write_result(name: str, result: dict[str, Any], render: Render, out: Path = RESULTS) -> dict[str, Any]:
+    """Write <out>/<name>.json and <name>.md made from it, print the table, return what the JSON holds."""
+    out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"machine": describe_machine(), **result}, indent=1)
+    full: dict[str, Any] = json.loads(text)  # the table is made of what was written, and of nothing else
+    table = render(full)
+    (out / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    (out / f"{name}.md").write_text(table + "\n", encoding="utf-8")
+    print(table)
+    return full
+
+
+def progress(message: str) -> None:
+    """Tell what is done so far, beside the results."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def percentiles_ms(seconds: Sequence[float]) -> tuple[float, float, float]:
+    """p50, p95, p99 in milliseconds."""
+    p50, p95, p99 = np.percentile(1000 * np.asarray(seconds), (50, 95, 99)).tolist()
+    return p50, p95, p99
+
+
+def ms(value: float) -> str:
+    """Milliseconds to read: one decimal below 10, none above."""
+    return f"{value:.1f} ms" if abs(value) < 10 else f"{value:.0f} ms"
