@@ -19,8 +19,8 @@ from rich.text import Text
 
 from streamtrack.errors import CheckpointError
 from streamtrack.model.catalog import (
-    CATALOG,
     CatalogEntry,
+    all_checkpoints,
     download_folder,
     fetch_checkpoint,
     find_checkpoint,
@@ -51,7 +51,7 @@ def list_checkpoints(
     table.add_column("input", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("where", overflow="fold")
-    for entry in CATALOG.values():
+    for entry in all_checkpoints().values():
         path = find_checkpoint(entry)
         size = f"{entry.num_bytes / 2**20:.1f} MiB"
         table.add_row(entry.name, size, f"{entry.image_size} px", _state(entry, verify), str(path or ""))
@@ -63,7 +63,8 @@ def list_checkpoints(
 @checkpoints_app.command("get")
 def get_checkpoints(names: Names) -> None:
     """Download checkpoints; a broken download goes on where it stopped."""
-    entries = [get_entry(name) for name in names]  # a wrong name fails before the first byte
+    known = all_checkpoints()
+    entries = [get_entry(name, known) for name in names]  # a wrong name fails before the first byte
     console = Console()
     for entry in entries:
         with Progress(
@@ -81,9 +82,11 @@ def get_checkpoints(names: Names) -> None:
 @checkpoints_app.command("verify")
 def verify_checkpoints(names: MaybeNames = None) -> None:
     """Read files and compare size and sha256; exit code 1 where one is missing or differs."""
-    entries = (
-        [get_entry(name) for name in names] if names else [e for e in CATALOG.values() if find_checkpoint(e)]
-    )
+    known = all_checkpoints()
+    if names:
+        entries = [get_entry(name, known) for name in names]
+    else:
+        entries = [entry for entry in known.values() if find_checkpoint(entry)]
     console = Console()
     sound = True
     for entry in entries:

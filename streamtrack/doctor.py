@@ -25,7 +25,14 @@ from rich.text import Text
 
 from streamtrack.config import HttpConfig, ZmqConfig, load_config
 from streamtrack.errors import CheckpointError
-from streamtrack.model.catalog import CATALOG, download_folder, find_checkpoint, verify_checkpoint
+from streamtrack.model.catalog import (
+    CATALOG,
+    DETECTOR,
+    all_checkpoints,
+    download_folder,
+    find_checkpoint,
+    verify_checkpoint,
+)
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
@@ -203,14 +210,16 @@ def _codecs() -> Iterator[Finding]:
 
 
 def _checkpoints() -> Iterator[Finding]:
-    """`nano` checked byte for byte, as every demo needs it; the large ones by size."""
+    """Those that ship checked byte for byte; the large ones by size."""
     absent = []
-    for entry in CATALOG.values():
+    for entry in all_checkpoints().values():
         path = find_checkpoint(entry)
         if path is None:
             if entry.shipped:
                 mend = "reinstall streamtrack, or restore checkpoints/ in your clone"
-                yield Finding("checkpoint", Health.MISSING, f"{entry.name} is not there", mend)
+                # Without the detector only tracks that start by class are missing.
+                health = Health.WARNING if entry is DETECTOR else Health.MISSING
+                yield Finding("checkpoint", health, f"{entry.name} is not there", mend)
             else:
                 absent.append(entry.name)
             continue

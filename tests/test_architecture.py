@@ -21,8 +21,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "streamtrack"
 
 LAYERS = (
-    *("errors", "clock", "frame", "config", "mailbox", "telemetry"),
-    *("ingest", "model", "tracking", "publish", "control", "client"),
+    *("errors", "clock", "frame", "coco", "config", "mailbox", "telemetry"),
+    *("ingest", "model", "detect", "tracking", "publish", "control", "client"),
     *("pipeline", "web_server", "server", "offline"),
     *("bench_cli", "checkpoints_cli", "doctor", "serve_cli", "track_cli", "cli"),
 )
@@ -30,7 +30,7 @@ LAYERS = (
 
 HOMES = {
     "av": ("ingest.*", "publish.encoder*", "publish.packet_queue", "offline", "offline.*"),
-    "torch": ("model.*", "tracking.*"),
+    "torch": ("model.*", "detect.*", "tracking.*"),
     "torchvision": ("model.*",),
     "sam2": ("model.*",),
     "zmq": ("publish.zmq_*", "control.zmq_control", "client"),

@@ -97,4 +97,4 @@ def test_verify_of_a_missing_checkpoint_is_a_fault(downloads: Path) -> None:
 def test_verify_without_names_takes_what_is_here(downloads: Path) -> None:
     code, output = run("verify")
     assert code == 0
-    assert [line.partition(":")[0] for line in output.splitlines()] == ["nano"]
+    assert [line.partition(":")[0] for line in output.splitlines()] == ["nano", "detector"]

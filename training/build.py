@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from streamtrack.detect.coco_detector import load_detector
 from training.bank import Image, read_photo
-from training.centernet import CenterNet
 from training.cutouts import clipart, emoji, photos, stamps
 from training.labelled import Labelled, cut_out, read_coco, segment_photos
 from training.mine import mine_clip
@@ -67,7 +67,7 @@ def sample_frames(clips: Iterable[Path]) -> Iterator[Image]:
                     yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
-def build(work: Path, debs: Path, clips: Path | None, coco: Path | None, detector: Path | None) -> None:
+def build(work: Path, debs: Path, clips: Path | None, coco: Path | None) -> None:
     """Run every stage whose folder does not exist yet; delete a folder to make it again.
 
     Args:
@@ -75,7 +75,6 @@ def build(work: Path, debs: Path, clips: Path | None, coco: Path | None, detecto
         debs: root under which the Debian packages were unpacked; `/` if they are installed.
         clips: folder of real clips.
         coco: the COCO subset with panoptic masks.
-        detector: centernet.json, with centernet.bin beside it.
     """
     for kind, make in (("clipart", clipart), ("emoji", emoji), ("stamps", stamps)):
         if not (work / "cutouts" / kind).exists():
@@ -93,11 +92,11 @@ def build(work: Path, debs: Path, clips: Path | None, coco: Path | None, detecto
         pictures = (read_photo(path) for path in sorted((work / "photos").glob("*.jpg")))
         write_labelled(work, "regions", segment_photos(pictures))
         write_labelled(work, "clip_regions", segment_photos(sample_frames(videos)))
-    if videos and detector:
-        network = CenterNet.from_tfjs(detector)
+    if videos:
+        detector = load_detector()
         for video in tqdm(videos, desc="tracks"):
             if not (work / "tracks" / video.stem).exists():
-                mine_clip(video, network, work / "tracks" / video.stem)
+                mine_clip(video, detector, work / "tracks" / video.stem)
 
 
 def main() -> None:
@@ -107,12 +106,11 @@ def main() -> None:
     parser.add_argument("--debs", type=Path, default=Path("/"), help="root of the unpacked Debian packages")
     parser.add_argument("--clips", type=Path, help="folder of real clips to mine")
     parser.add_argument("--coco", type=Path, help="COCO subset with panoptic masks")
-    parser.add_argument("--detector", type=Path, help="centernet.json of the npm package @vladmandic/human")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    build(arguments.work, arguments.debs, arguments.clips, arguments.coco, arguments.detector)
+    build(arguments.work, arguments.debs, arguments.clips, arguments.coco)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from streamtrack.model.mobilenet_trunk import MobileNetTrunk
 from streamtrack.model.nano import ARCHITECTURE, IMAGE_SIZE_PX, build_nano
@@ -20,7 +22,7 @@ MAX_BYTES = 12 * 2**20
 
 
 def export(checkpoint: Path, target: Path) -> None:
-    """Write the running average of a run's checkpoint as float16 safetensors with its metadata.
+    """Write the running average of a run's checkpoint, with what the product must know of it.
 
     Raises:
         ValueError: the file is larger than MAX_BYTES; it is removed again.
@@ -29,12 +31,21 @@ def export(checkpoint: Path, target: Path) -> None:
     average = torch.load(checkpoint, weights_only=True)["average"]
     build_nano().load_state_dict(average, strict=True)
     metadata = {
-        "format": "pt",
         "image_size": str(IMAGE_SIZE_PX),
         "architecture": ARCHITECTURE,
         "trunk": MobileNetTrunk.name,
     }
-    save_file({name: value.half().contiguous() for name, value in average.items()}, target, metadata=metadata)
+    write_half(average, target, metadata)
+
+
+def write_half(state: Mapping[str, Tensor], target: Path, metadata: Mapping[str, str]) -> None:
+    """Write weights as float16 safetensors and tell the size and sha256 that the catalog pins.
+
+    Raises:
+        ValueError: the file is larger than MAX_BYTES; it is removed again.
+    """
+    halves = {name: value.half().contiguous() for name, value in state.items()}
+    save_file(halves, target, metadata={"format": "pt", **metadata})
     target.chmod(0o644)  # safetensors writes for the owner alone
     size = target.stat().st_size
     if size > MAX_BYTES:

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from streamtrack.detect import Box, Detection, Detector, box_iou
 from training.bank import Image
-from training.centernet import CenterNet, Detection
 
 logger = logging.getLogger(__name__)
 
@@ -30,20 +30,19 @@ MAX_AREA_CHANGE = 1.6
 MIN_TRACK_SAMPLES = 4
 
 BoolMask = npt.NDArray[np.bool_]
-Box = tuple[float, float, float, float]
 
 
 @dataclass
 class _Open:
     """A track that is still growing."""
 
-    class_index: int
+    class_name: str
     box: Box
     area: int
     samples: list[tuple[int, BoolMask]] = field(default_factory=list)
 
 
-def mine_clip(clip: Path, detector: CenterNet, folder: Path) -> int:
+def mine_clip(clip: Path, detector: Detector, folder: Path) -> int:
     """Write the tracks of one clip as `training.bank` reads them; returns how many.
 
     A track whose masks change in size by more than MAX_AREA_CHANGE between samples skips that sample.
@@ -60,7 +59,7 @@ def mine_clip(clip: Path, detector: CenterNet, folder: Path) -> int:
             width = round(picture.shape[1] * HEIGHT_PX / picture.shape[0])
             small = cv2.resize(picture, (width, HEIGHT_PX), interpolation=cv2.INTER_AREA)
             frames.append(np.asarray(small, np.uint8))
-            _extend(tracks, frames[-1], len(frames) - 1, detector.detect(frames[-1], 0.3))
+            _extend(tracks, frames[-1], len(frames) - 1, detector.detect(frames[-1]))
     good = [track for track in tracks if len(track.samples) >= MIN_TRACK_SAMPLES]
     if good:
         _write(folder, frames, good)
@@ -80,12 +79,12 @@ def _extend(tracks: list[_Open], frame: Image, frame_idx: int, found: list[Detec
         recent = [
             track
             for track in tracks
-            if track.class_index == detection.class_index and 0 < frame_idx - track.samples[-1][0] <= 3
+            if track.class_name == detection.class_name and 0 < frame_idx - track.samples[-1][0] <= 3
         ]
         best = max(recent, key=lambda track: box_iou(track.box, detection.box), default=None)
         area = int(mask.sum())
         if best is None or box_iou(best.box, detection.box) < MIN_LINK_IOU:
-            tracks.append(_Open(detection.class_index, detection.box, area, [(frame_idx, mask)]))
+            tracks.append(_Open(detection.class_name, detection.box, area, [(frame_idx, mask)]))
             continue
         best.box = detection.box
         if 1 / MAX_AREA_CHANGE < area / best.area < MAX_AREA_CHANGE:
@@ -157,15 +156,6 @@ def _is_object(mask: BoolMask, box: Box) -> bool:
     sides = (mask[y0, x0:x1], mask[y1, x0:x1], mask[y0:y1, x0], mask[y0:y1, x1])
     straight = [float(side.mean()) if len(side) else 0.0 for side in sides]
     return max(straight) <= 0.6 and sum(share > 0.4 for share in straight) <= 1
-
-
-def box_iou(first: Box, second: Box) -> float:
-    """Intersection over union of two boxes x0 y0 x1 y1."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    overlap = max(0.0, width) * max(0.0, height)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
-    return overlap / (sum(areas) - overlap + 1e-9)
 
 
 def _write(folder: Path, frames: list[Image], tracks: list[_Open]) -> None:

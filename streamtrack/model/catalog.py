@@ -1,7 +1,8 @@
 """The checkpoints that streamtrack knows by name: where they come from, where they lie, how to check them.
 
-`nano` ships in the repository and in the wheel; the SAM 2 checkpoints are downloaded once into a folder of
-the user. Every entry pins size and sha256, so no server and no disk can hand over other weights unnoticed.
+`nano` and the detector ship in the repository and in the wheel; the SAM 2 checkpoints are downloaded once
+into a folder of the user. Every entry pins size and sha256, so no server and no disk can hand over other
+weights unnoticed.
 
 Torch is not imported here: listing and downloading work before the model does.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import difflib
 import os
 import sysconfig
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,21 +125,37 @@ _ENTRIES = (
 )
 
 CATALOG: dict[str, CatalogEntry] = {entry.name: entry for entry in _ENTRIES}
-"""Every known checkpoint by name, smallest family first."""
+"""Every model that tracks, by name, smallest family first."""
+
+DETECTOR = CatalogEntry(
+    name="detector",
+    file_name="detector.safetensors",
+    num_bytes=4_051_296,
+    sha256="70e7940e31facbed1074201105bd32d6148b2387b131f02173ea9b971c85c40c",
+    urls=(),
+    sam2_config=None,
+    image_size=512,
+)
+"""What starts tracks by class name; it tracks nothing itself."""
 
 
-def get_entry(name: str) -> CatalogEntry:
-    """The checkpoint of that name.
+def all_checkpoints() -> dict[str, CatalogEntry]:
+    """Every known checkpoint by name: the models, then the detector."""
+    return {**CATALOG, DETECTOR.name: DETECTOR}
+
+
+def get_entry(name: str, among: Mapping[str, CatalogEntry] = CATALOG) -> CatalogEntry:
+    """The checkpoint of that name, of the models unless told otherwise.
 
     Raises:
         CheckpointError: unknown; the message names the closest and all known names.
     """
-    if name in CATALOG:
-        return CATALOG[name]
+    if name in among:
+        return among[name]
     spelled = name.strip().lower().replace("_", "-").removesuffix(".pt").removesuffix(".safetensors")
-    close = difflib.get_close_matches(spelled, CATALOG, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(spelled, among, n=1, cutoff=0.5)
     hint = f", did you mean {close[0]!r}?" if close else ";"
-    raise CheckpointError(f"unknown model {name!r}{hint} known: {', '.join(CATALOG)}")
+    raise CheckpointError(f"unknown model {name!r}{hint} known: {', '.join(among)}")
 
 
 def download_folder() -> Path:
