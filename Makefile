@@ -44,7 +44,7 @@ fix: $(READY)  ## let ruff mend what it can
 	$(BIN)/ruff format
 
 bench: $(BENCH_READY) peers  ## every bench that needs no data, and the tables made of it; an hour
-	for bench in peers pipeline memory checkpoints; do \
+	for bench in startup roofline peers pipeline scaling memory checkpoints; do \
 		$(BIN)/streamtrack bench $$bench $(ARGS) || exit 1; done
 	$(BIN)/python -m bench.fill_readme
 

@@ -145,8 +145,9 @@ def measure(
 
 
 def _agreement(masks: BoolMasks, expected: BoolMasks | None) -> list[float] | None:
-    """IoU of each object with ours; None where they are not the same objects."""
-    if expected is None or masks.shape != expected.shape:
+    """IoU of each object with ours; None where they are not the same objects, or where none is to be seen:
+    that empty masks agree shows nothing."""
+    if expected is None or masks.shape != expected.shape or not expected.any():
         return None
     return [mask_iou(one, other) for one, other in zip(masks, expected, strict=True)]
 

@@ -58,6 +58,9 @@ def test_other_masks_make_a_comparison_void() -> None:
     contender = {"mask_ious": [1.0, 0.5], "weights": "random"}
     assert bench_peers.verdict("sam2", contender) == "0.5000: void"
     assert bench_peers.verdict("cutie", contender) == "another method"
+    nothing = np.zeros((1, 4, 4), np.bool_)
+    assert bench_peers._agreement(nothing, nothing) is None
+    assert bench_peers.verdict("sam2", {"mask_ious": None, "weights": "random"}) == "void"
 
 
 def test_contender_without_its_environment_says_how_to_get_it(
