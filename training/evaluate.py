@@ -30,6 +30,7 @@ from training.clips import ClipSource, Mixture
 from training.measures import region_similarity, roc_auc
 from training.prompts import boxes_on, clicks_on
 from training.scenes import SCENES
+from training.starts import trunk_of
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def load_tracker(weights: Path) -> Tracker:
         state = state.get("average", state)
     else:
         state = load_file(weights)
-    network = build_nano().eval()
+    network = build_nano(trunk=trunk_of(weights)).eval()
     network.load_state_dict({name: value.float() for name, value in state.items()})
     return Tracker(LoadedModel("nano", Network(network), "fp32"))
 
@@ -124,6 +125,8 @@ def measure_held_out(tracker: Tracker, work: Path, num_clips: int) -> dict[str, 
         result |= {f"{kind}_first": float(np.mean(first)), f"{kind}_tracked": float(np.mean(later))}
         if visible and hidden:
             result[f"{kind}_visible_auc"] = roc_auc(visible, hidden)
+            result[f"{kind}_visible_called_hidden"] = float((np.array(visible) < 0.5).mean())
+            result[f"{kind}_hidden_called_visible"] = float((np.array(hidden) >= 0.5).mean())
         if told:
             result |= {f"{kind}_loss_told": float(np.mean(told)), f"{kind}_losses": float(len(told))}
     return {name: round(value, 4) for name, value in result.items()}

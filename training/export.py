@@ -12,7 +12,6 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from streamtrack.model.mobilenet_trunk import MobileNetTrunk
 from streamtrack.model.nano import ARCHITECTURE, IMAGE_SIZE_PX, build_nano
 
 logger = logging.getLogger(__name__)
@@ -28,12 +27,13 @@ def export(checkpoint: Path, target: Path) -> None:
         ValueError: the file is larger than MAX_BYTES; it is removed again.
         RuntimeError: the weights do not fit the network.
     """
-    average = torch.load(checkpoint, weights_only=True)["average"]
-    build_nano().load_state_dict(average, strict=True)
+    state = torch.load(checkpoint, weights_only=True)
+    average = state["average"]
+    build_nano(trunk=state["trunk"]).load_state_dict(average, strict=True)
     metadata = {
         "image_size": str(IMAGE_SIZE_PX),
         "architecture": ARCHITECTURE,
-        "trunk": MobileNetTrunk.name,
+        "trunk": state["trunk"],
     }
     write_half(average, target, metadata)
 

@@ -1,7 +1,7 @@
 """Train `nano`: `python -m training.train WORK --run NAME --start checkpoints/nano.safetensors`.
 
 Started again with the same run name it goes on from its last checkpoint. Learning rate: a warm-up, a plateau,
-and a linear fall over the last `--fall` steps, so that a run can be prolonged without a lost schedule.
+and half a cosine over the last `--fall` steps, so that a run can be prolonged without a lost schedule.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from streamtrack.model.nano import IMAGE_SIZE_PX, build_nano
+from streamtrack.model.nano import DEFAULT_TRUNK, IMAGE_SIZE_PX, TRUNKS, build_nano
 from training.clips import ClipSource, Mixture
 from training.prompts import PromptKind
+from training.starts import load_start
 from training.unroll import Plan, normalise, unroll
 
 logger = logging.getLogger(__name__)
@@ -43,29 +43,33 @@ LOG_EVERY = 25
 class Options:
     """What a run is made with; written beside its checkpoint."""
 
-    steps: int
+    steps: int = 20000
     """Optimiser steps in all."""
-    fall: int
+    fall: int = 3000
     """Steps at the end over which the learning rate falls to nothing."""
-    learning_rate: float
+    learning_rate: float = 2e-4
     """Of everything but the trunk."""
-    trunk_rate: float
+    trunk: str = DEFAULT_TRUNK
+    """A key of `streamtrack.model.nano.TRUNKS`."""
+    frozen_blocks: int = 2
+    """Stem and first blocks of the trunk that stay as they are: half its backward pass."""
+    trunk_rate: float = 0.15
     """The trunk's share of the learning rate; 0 leaves it as it is and saves its backward pass."""
-    fresh_rate: float
+    fresh_rate: float = 1.0
     """Rate of the box embedding as a multiple of the rest's: it starts from nothing."""
-    still_share: float
+    still_share: float = 0.4
     """Share of steps on single pictures, which teach the first mask."""
-    still_batch: tuple[int, int]
+    still_batch: tuple[int, int] = (6, 4)
     """Pictures, and targets on each."""
-    clip_batch: tuple[int, int]
+    clip_batch: tuple[int, int] = (2, 2)
     """Clips, and targets in each."""
-    clip_frames: tuple[int, int]
+    clip_frames: tuple[int, int] = (4, 8)
     """Shortest and longest clip."""
-    box_share: float
+    box_share: float = 0.5
     """Share of first prompts that are boxes; of the rest three quarters are clicks, a quarter masks."""
-    threads: int
+    threads: int = 2
     """Threads of the arithmetic."""
-    seed: int
+    seed: int = 0
     """Seed of data and prompts."""
 
 
@@ -106,11 +110,16 @@ def random_plan(rng: np.random.Generator, num_frames: int, box_share: float) -> 
     return Plan(kind, clicks)
 
 
+def frozen_parts(num_blocks: int) -> tuple[str, ...]:
+    """Names of a trunk's stem and first blocks; none for 0 blocks."""
+    return ("stem.", *(f"blocks.{index}." for index in range(num_blocks))) if num_blocks else ()
+
+
 def learning_rate_at(step: int, options: Options) -> float:
-    """The learning rate of a step: warm-up over 100 steps, plateau, linear fall."""
-    warm = min(1.0, (step + 1) / 100)
-    left = (options.steps - step) / max(1, options.fall)
-    return options.learning_rate * warm * min(1.0, max(0.02, left))
+    """The learning rate of a step: warm-up over 50 steps, plateau, and half a cosine to nothing."""
+    warm = min(1.0, (step + 1) / 50)
+    left = min(1.0, (options.steps - step) / max(1, options.fall))
+    return options.learning_rate * warm * max(0.02, (1 - math.cos(math.pi * left)) / 2)
 
 
 class Trainer:
@@ -122,8 +131,11 @@ class Trainer:
         self.trunk = [p for name, p in named if name.startswith(TRUNK_PREFIX)]
         self.fresh = [p for name, p in named if name.startswith(FRESH_PREFIX)]
         self.rest = [p for name, p in named if not name.startswith((TRUNK_PREFIX, FRESH_PREFIX))]
-        for parameter in self.trunk:
-            parameter.requires_grad_(options.trunk_rate > 0)
+        frozen = tuple(TRUNK_PREFIX + part for part in frozen_parts(options.frozen_blocks))
+        for name, parameter in named:
+            if name.startswith(TRUNK_PREFIX):
+                learns = options.trunk_rate > 0 and not name.startswith(frozen)
+                parameter.requires_grad_(learns)
         self.optimiser = torch.optim.AdamW(
             [{"params": self.rest}, {"params": self.trunk}, {"params": self.fresh}],
             betas=(0.9, 0.98),
@@ -140,7 +152,7 @@ class Trainer:
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         # Clipped apart: one common bound would let the trunk's large gradient starve memory attention's.
-        bounds = ((self.rest, 2.0), (self.trunk, 1.0), (self.fresh, 1.0))
+        bounds = ((self.rest, 2.0), ([p for p in self.trunk if p.requires_grad], 1.0), (self.fresh, 1.0))
         norms = [nn.utils.clip_grad_norm_(part, bound) for part, bound in bounds]
         self.step += 1
         if not all(math.isfinite(norm) for norm in norms):
@@ -156,6 +168,7 @@ class Trainer:
         """Write everything needed to go on; an interruption never leaves half a file."""
         state = {
             "step": self.step,
+            "trunk": self.options.trunk,
             "network": self.network.state_dict(),
             "average": self.average,
             "optimiser": self.optimiser.state_dict(),
@@ -173,17 +186,6 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
 
 
-def load_start(network: nn.Module, path: Path) -> None:
-    """Load weights to start from; what they lack, such as a part added since, keeps its fresh values."""
-    weights = torch.load(path, weights_only=True) if path.suffix == ".pt" else load_file(path)
-    weights = weights.get("average", weights)
-    own = network.state_dict()
-    fitting = {name: value.float() for name, value in weights.items() if name in own}
-    missing = sorted(set(own) - set(fitting))
-    logger.info("start: %d of %d tensors from %s; fresh: %s", len(fitting), len(own), path, missing or "none")
-    network.load_state_dict({**own, **fitting})
-
-
 def train(
     work: Path, run: Path, start: Path | None, options: Options, mixture: Mixture, save_s: float
 ) -> None:
@@ -191,7 +193,7 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
-    network = build_nano().train().to(memory_format=torch.channels_last)
+    network = build_nano(trunk=options.trunk).train().to(memory_format=torch.channels_last)
     if start is not None:
         load_start(network, start)
     trainer = Trainer(network, options)
@@ -255,6 +257,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--fall", type=int, default=3000)
     parser.add_argument("--learning-rate", type=float, default=2e-4)
+    parser.add_argument("--trunk", choices=sorted(TRUNKS), default=DEFAULT_TRUNK)
+    parser.add_argument("--frozen-blocks", type=int, default=2)
     parser.add_argument("--trunk-rate", type=float, default=0.15)
     parser.add_argument("--fresh-rate", type=float, default=1.0)
     parser.add_argument("--still-share", type=float, default=0.4)

@@ -75,11 +75,13 @@ def unroll(
         rows = (torch.arange(num_clips) * num_frames + t).repeat_interleave(num_targets)
         frame = _Frame(t, [f[:, rows] for f in features], [p[:, rows] for p in positions], sizes)
         output, frame_losses = _track_frame(network, frame, truth[:, t], plan, bank, rng)
+        prompted = t == 0 or plan.clicks.get(t, 0) > 0
+        if t + 1 < num_frames:  # nobody reads the last frame's memory, a third of a single picture's cost
+            output |= _remember(network, frame, output, truth.shape[-2:], prompted)
         losses += frame_losses
         ious.append(_published_ious(output, truth[:, t]))
         scores.append(output["object_score_logits"][:, 0].detach())
-        is_conditioning = t == 0 or plan.clicks.get(t, 0) > 0
-        bank["cond_frame_outputs" if is_conditioning else "non_cond_frame_outputs"][t] = output
+        bank["cond_frame_outputs" if prompted else "non_cond_frame_outputs"][t] = output
     loss = torch.stack(losses).mean() if losses else torch.zeros(())
     return Unrolled(loss, torch.stack(ious, 1), torch.stack(scores, 1))
 
@@ -136,18 +138,18 @@ def _track_frame(
             previous = low.detach().clamp(-32, 32)
             low, pointer, score, loss = _decode(network, frame, pixels, points, previous, truth)
             losses.append(loss)
-    high = F.interpolate(low, truth.shape[-2:], mode="bilinear", align_corners=False)
-    memory, memory_position = network._encode_new_memory(
-        frame.features, frame.sizes, high, score, is_mask_from_pts=first or points is not None
+    return {"pred_masks": low, "obj_ptr": pointer, "object_score_logits": score}, losses
+
+
+def _remember(
+    network: Any, frame: _Frame, output: dict[str, Any], size: tuple[int, int], prompted: bool
+) -> dict[str, Any]:
+    """What memory attention reads of a frame later on."""
+    high = F.interpolate(output["pred_masks"], size, mode="bilinear", align_corners=False)
+    memory, position = network._encode_new_memory(
+        frame.features, frame.sizes, high, output["object_score_logits"], is_mask_from_pts=prompted
     )
-    output = {
-        "pred_masks": low,
-        "obj_ptr": pointer,
-        "object_score_logits": score,
-        "maskmem_features": memory,
-        "maskmem_pos_enc": memory_position,
-    }
-    return output, losses
+    return {"maskmem_features": memory, "maskmem_pos_enc": position}
 
 
 def _decode(

@@ -24,7 +24,7 @@ from torch import Tensor
 from streamtrack.config import ModelConfig
 from streamtrack.errors import CheckpointError, ConfigError
 from streamtrack.model.catalog import CATALOG, CatalogEntry, get_entry, require_checkpoint
-from streamtrack.model.nano import POST_PROCESSING, build_nano
+from streamtrack.model.nano import POST_PROCESSING, build_nano, trunk_of
 from streamtrack.model.network import Network
 
 IMAGE_SIZE_STEP = 32
@@ -58,7 +58,9 @@ def load_model(config: ModelConfig) -> LoadedModel:
     found = identify(weights)
     if found is not None and found != entry.name:
         raise CheckpointError(f"{path}: holds weights of {found}, expected {entry.name}")
-    module = build_module(entry, config.image_size or entry.image_size)
+    # nano's trunk is exchangeable: which one it is, its weights tell.
+    overrides = {"trunk": trunk_of(weights)} if entry.sam2_config is None else {}
+    module = build_module(entry, config.image_size or entry.image_size, **overrides)
     load_strict(module, weights, path, entry.name)
     return LoadedModel(entry.name, Network(module.to(device)), resolve_precision(config.precision, device))
 

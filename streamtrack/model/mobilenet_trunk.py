@@ -116,6 +116,7 @@ class MobileNetTrunk(nn.Module):
     """The convolutional trunk of `nano`."""
 
     name = "mobilenetv3-large"
+    stem_channels = STEM_CHANNELS
 
     def __init__(self) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ so whatever runs a SAM 2.1 network runs this one: 4.43 M parameters, 128 wide, t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -17,10 +17,11 @@ from sam2.modeling.memory_encoder import CXBlock, Fuser, MaskDownSampler, Memory
 from sam2.modeling.position_encoding import PositionEmbeddingSine
 from sam2.modeling.sam.transformer import RoPEAttention
 from sam2.modeling.sam2_base import SAM2Base
-from torch import nn
+from torch import Tensor, nn
 
 from streamtrack.errors import ConfigError
 from streamtrack.model.box_prompt import BoxPromptEncoder
+from streamtrack.model.efficientnet_trunk import EfficientNetLiteTrunk
 from streamtrack.model.mobilenet_trunk import MobileNetTrunk
 
 ARCHITECTURE = "nano-2"
@@ -43,12 +44,18 @@ MEMORY_LAYERS = 2
 MEMORY_SLOTS = 7
 """Conditioning slot and six recent frames, as in SAM 2; sizes a tensor of the checkpoint."""
 
-TRUNKS: Mapping[str, Callable[[], nn.Module]] = MappingProxyType({MobileNetTrunk.name: MobileNetTrunk})
+Trunk = EfficientNetLiteTrunk | MobileNetTrunk
+TRUNKS: Mapping[str, type[Trunk]] = MappingProxyType(
+    {EfficientNetLiteTrunk.name: EfficientNetLiteTrunk, MobileNetTrunk.name: MobileNetTrunk}
+)
 """Trunks by the name that a checkpoint's metadata carries.
 
 A trunk takes the normalised image, returns four maps at strides 4, 8, 16, 32 (finest first), and tells their
 widths, coarsest first, in `channel_list`.
 """
+
+DEFAULT_TRUNK = MobileNetTrunk.name
+"""Trunk of the shipped weights."""
 
 SAM21_FLAGS: Mapping[str, Any] = MappingProxyType(
     {
@@ -93,7 +100,7 @@ POST_PROCESSING: Mapping[str, Any] = MappingProxyType(
 def build_nano(
     image_size: int = IMAGE_SIZE_PX,
     cls: type[Any] = SAM2Base,
-    trunk: str = MobileNetTrunk.name,
+    trunk: str = DEFAULT_TRUNK,
     **predictor_kwargs: Any,
 ) -> Any:
     """Build the network with random weights, in training mode, on the CPU.
@@ -133,7 +140,16 @@ def build_nano(
     return network
 
 
-def _image_encoder(trunk: nn.Module) -> nn.Module:
+def trunk_of(weights: Mapping[str, Tensor]) -> str:
+    """The key of TRUNKS whose stem the weights of a nano have; the default where they fit none."""
+    stem = weights.get("image_encoder.trunk.stem.weight")
+    for name, make in TRUNKS.items():
+        if stem is not None and make.stem_channels == stem.shape[0]:
+            return name
+    return DEFAULT_TRUNK
+
+
+def _image_encoder(trunk: Trunk) -> nn.Module:
     neck = FpnNeck(
         position_encoding=_sine_encoding(WIDTH),
         d_model=WIDTH,

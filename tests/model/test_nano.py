@@ -83,7 +83,9 @@ def test_size_that_is_no_multiple_of_32_is_refused(size: int) -> None:
 
 
 def test_unknown_trunk_is_refused() -> None:
-    with pytest.raises(ConfigError, match="nano: trunk is 'hiera', expected one of mobilenetv3-large"):
+    with pytest.raises(
+        ConfigError, match="nano: trunk is 'hiera', expected one of efficientnet-lite0, mobilenetv3-large"
+    ):
         build_nano(trunk="hiera")
 
 

@@ -122,4 +122,4 @@ def test_resumed_trainer_goes_on_exactly(network: Any, clip: tuple[Tensor, Tenso
 def test_learning_rate_warms_up_stays_and_falls() -> None:
     rates = [learning_rate_at(step, OPTIONS) for step in (0, 99, 500, 950, 999)]
 
-    assert rates == pytest.approx([1e-5, 1e-3, 1e-3, 5e-4, 2e-5])
+    assert rates == pytest.approx([2e-5, 1e-3, 1e-3, 5e-4, 2e-5])
