@@ -24,6 +24,12 @@ MIN_TARGET_SHARE = 0.004
 """A target covers at least this share of the first frame."""
 MAX_TARGET_SHARE = 0.7
 MAX_TRIES = 50
+BACKDROP_SHARE = 0.5
+"""Share of clips with pasted objects on which one has other things close behind it, inside its box."""
+LEAVING_SHARE = 0.2
+"""Share of clips with pasted objects on which one goes out of the picture."""
+CUT_SHARE = 0.08
+"""Share of clips that change to another place: nothing of the target is left, whatever looks like it."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,8 @@ class ClipSource:
                 frames, ids = self._render(kind, side_px, num_frames)
             if self._rng.random() < 0.3:
                 frames, ids = frames[::-1], ids[::-1]
+            if num_frames >= 4 and self._rng.random() < CUT_SHARE:
+                frames, ids = self._cut_away(frames, ids)
             masks = self._pick_targets(ids, num_targets)
             if masks is not None:
                 return Clip(np.ascontiguousarray(frames), masks)
@@ -105,6 +113,10 @@ class ClipSource:
             if sprites and rng.random() < 0.3:  # a look-alike
                 sprite = replace(sprite, pictures=sprites[-1].pictures, wave=sprites[-1].wave)
             sprites.append(sprite)
+        if sprites and rng.random() < BACKDROP_SHARE:
+            sprites = [*self._backdrops(sprites[-1], side, num_frames), *sprites]
+        if sprites and num_frames >= 4 and rng.random() < LEAVING_SHARE:
+            sprites[-1] = leaving(sprites[-1], rng, side, num_frames)
         if num_frames >= 4 and rng.random() < 0.45:
             sprites.append(self._occluder(side, num_frames, sprites, ids))
         for frame_idx in range(num_frames):
@@ -112,6 +124,36 @@ class ClipSource:
                 identity = FIRST_SPRITE_ID + k if sprite.is_target else OCCLUDER_ID
                 paste(frames[frame_idx], ids[frame_idx], sprite, frame_idx, identity)
         return self._photometric(frames), ids
+
+    def _cut_away(self, frames: Image, ids: IdMap) -> tuple[Image, IdMap]:
+        """From a random frame on another place; half the time the last frame is back at the first."""
+        num_frames, side = len(frames), frames.shape[1]
+        start = int(self._rng.integers(1, num_frames))
+        stop = num_frames - int(start < num_frames - 1 and self._rng.random() < 0.5)
+        elsewhere, _ = self._photo_base(side, num_frames, labelled=False)
+        frames, ids = frames.copy(), ids.copy()
+        frames[start:stop] = elsewhere[start:stop]
+        ids[start:stop] = 0
+        return frames, ids
+
+    def _backdrops(self, target: Sprite, side: int, num_frames: int) -> list[Sprite]:
+        """One to three things behind a target: what stands out inside a box is not always the object."""
+        rng = self._rng
+        behind = []
+        for _ in range(int(rng.integers(1, 4))):
+            sprite = random_sprite(self._bank, rng, side, num_frames)
+            size = target.size * rng.uniform(0.4, 1.6)
+            behind.append(
+                replace(
+                    sprite,
+                    pictures=(random_blob(self._bank, rng),) if rng.random() < 0.5 else sprite.pictures,
+                    size=size,
+                    position=target.position + rng.uniform(-0.5, 0.5, 2) * (target.size + 0.3 * size),
+                    velocity=target.velocity * rng.uniform(0, 1),
+                    is_target=False,
+                )
+            )
+        return behind
 
     def _occluder(self, side: int, num_frames: int, sprites: list[Sprite], ids: IdMap) -> Sprite:
         """Something that covers a target on a middle frame, wholly or in part."""
@@ -143,10 +185,11 @@ class ClipSource:
         if labelled:
             # Masks drawn by people count for more than segments found by an algorithm.
             kinds = sorted(self._bank.labelled)
-            share = np.array([3.0 if kind == "objects" else 1.0 for kind in kinds])
+            share = np.array([9.0 if kind == "objects" else 1.0 for kind in kinds])
             paths = self._bank.labelled[kinds[int(rng.choice(len(kinds), p=share / share.sum()))]]
         else:
-            paths = self._bank.photos
+            groups = self._bank.backgrounds
+            paths = groups[int(rng.integers(len(groups)))]
         path = paths[rng.integers(len(paths))]
         photo = read_photo(path)
         labels = read_labels(path.with_suffix(".png")) if labelled else np.zeros(photo.shape[:2], np.uint8)
@@ -241,8 +284,22 @@ class ClipSource:
         if not fit.any():
             return None
         candidates = values[fit]
-        chosen = self._rng.choice(candidates, num_targets, replace=len(candidates) < num_targets)
+        # Slivers that an occluder left over are no objects to learn from: the larger, the likelier.
+        weight = np.sqrt(share[fit])
+        chosen = self._rng.choice(
+            candidates, num_targets, replace=len(candidates) < num_targets, p=weight / weight.sum()
+        )
         return np.stack([ids == value for value in chosen])
+
+
+def leaving(sprite: Sprite, rng: np.random.Generator, side: int, num_frames: int) -> Sprite:
+    """The same object, well inside on frame 0 and outside the picture from some later frame on."""
+    start = rng.uniform(0.25 * side, 0.75 * side, 2)
+    heading = rng.uniform(0, 2 * math.pi)
+    gone_by = int(rng.integers(2, num_frames))
+    distance = side + sprite.size
+    velocity = np.array([math.cos(heading), math.sin(heading)]) * distance / gone_by
+    return replace(sprite, position=start, velocity=velocity, sway=0.0, size=min(sprite.size, 0.5 * side))
 
 
 def paste(frame: Image, ids: IdMap, sprite: Sprite, frame_idx: int, identity: int) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from training.bank import Bank
-from training.clips import MIN_TARGET_SHARE, ClipSource, Mixture
+from training.bank import HELD_OUT_CLIPS, Bank
+from training.clips import MIN_TARGET_SHARE, ClipSource, Mixture, leaving, paste
+from training.sprites import Sprite
 
 NO_SCENES = Mixture(scenes=0)
 
@@ -51,3 +53,36 @@ def test_held_out_half_shares_no_picture_with_training(work: Path) -> None:
 def test_folder_without_photos_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="photos has no pictures; run "):
         Bank.open(tmp_path, held_out=False)
+
+
+def test_tracks_of_held_out_clips_are_never_trained_on(work: Path) -> None:
+    mask = np.zeros((80, 60), np.uint8)
+    cv2.circle(mask, (30, 40), 20, 255, -1)
+    for name in (HELD_OUT_CLIPS[0], f"self_{HELD_OUT_CLIPS[0]}_0", "another"):
+        (work / "tracks" / name).mkdir(parents=True)
+        for t in range(2):
+            cv2.imwrite(str(work / "tracks" / name / f"track_00_{t:05d}.png"), mask)
+
+    trained, held_out = (Bank.open(work, held_out=half).tracks for half in (False, True))
+
+    assert [track.masks[0].parent.name for track in trained] == ["another"]
+    assert len(held_out) == 2
+
+
+def test_leaving_object_is_inside_first_and_outside_last() -> None:
+    rng = np.random.default_rng(3)
+    picture = np.full((40, 30, 4), 255, np.uint8)
+    for _ in range(20):
+        sprite = leaving(make_sprite(picture, size=50.0), rng, 100, 6)
+        shares = []
+        for frame_idx in (0, 5):
+            frame, ids = np.zeros((100, 100, 3), np.uint8), np.zeros((100, 100), np.int32)
+            paste(frame, ids, sprite, frame_idx, 1)
+            shares.append((ids > 0).mean())
+        assert shares[0] > 0.05
+        assert shares[1] == 0
+
+
+def make_sprite(picture: np.ndarray, size: float) -> Sprite:
+    zero = np.zeros(2)
+    return Sprite((picture,), None, size, zero, zero, 0.0, 0.0, 0.0, 1.0, (0.0, 0.0), 0.0)
