@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from streamtrack.config import ModelConfig, TrackingConfig, describe_validation_error
+from streamtrack.config import ModelConfig, TrackingConfig
+from streamtrack.config_faults import describe_validation_error
 from streamtrack.errors import ConfigError
 from streamtrack.serve_cli import model_section
 

@@ -6,12 +6,10 @@ their file, so that a typo never runs as a default.
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import (
@@ -24,10 +22,9 @@ from pydantic import (
     model_validator,
 )
 
+from streamtrack.coco import COCO_CLASSES, describe_unknown_class
+from streamtrack.config_faults import describe_validation_error
 from streamtrack.errors import ConfigError
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 STREAM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -202,6 +199,45 @@ class HttpConfig(Section):
     """Lets the server bind to the network without `token`: whoever reaches the port watches and commands."""
 
 
+class SceneAutoprompt(Section):
+    """A synthetic scene knows its objects, and starts all of them on the first frame."""
+
+    kind: Literal["scene"] = "scene"
+
+
+class DetectorAutoprompt(Section):
+    """The shipped detector looks at the newest frame every now and then, and starts what it finds."""
+
+    kind: Literal["detector"] = "detector"
+    classes: tuple[str, ...] = Field(min_length=1)
+    """Of COCO's 80: person, car, dog, ..."""
+    label: str | None = Field(None, max_length=128)
+    """What its objects are called; None: their class."""
+    min_score: float = Field(0.45, ge=0, le=1)
+    min_box_px: int = Field(24, ge=1)
+    """Shorter side of the box."""
+    confirmations: int = Field(2, ge=1, le=20)
+    """Detections in a row before an object starts."""
+    interval_ms: int = Field(400, ge=20)
+    """From the start of one detection to the next."""
+    max_objects: int = Field(8, ge=1, le=256)
+    """Objects that it follows at a time; those of people do not count."""
+    cooldown_ms: int = Field(5_000, ge=0)
+    """What someone removed is left alone until it was out of the detector's sight for so long."""
+    remove_lost_after_ms: int | None = Field(5_000, ge=0)
+    """Its objects end so long after they were lost; None: never."""
+    remove_unconfirmed_after_ms: int | None = Field(3_000, ge=0)
+    """Its objects end when no detection met their mask for so long; None: never."""
+
+    @field_validator("classes")
+    @classmethod
+    def _classes_exist(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in COCO_CLASSES:
+                raise ValueError(describe_unknown_class(name))
+        return value
+
+
 class StreamConfig(Section):
     """One camera."""
 
@@ -212,8 +248,8 @@ class StreamConfig(Section):
     video: VideoConfig = VideoConfig()
     prompts: tuple[PromptConfig, ...] = ()
     """Objects to start with, applied to the first frame."""
-    prompt_from_scene: bool = False
-    """A synthetic scene prompts its own objects."""
+    autoprompt: Annotated[SceneAutoprompt | DetectorAutoprompt, Field(discriminator="kind")] | None = None
+    """Starts objects by itself; None: only people and programs do."""
 
     @field_validator("name")
     @classmethod
@@ -302,63 +338,4 @@ def parse_config(raw: object, where: str) -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(f"{where}: {describe_validation_error(error)}") from error
-
-
-def describe_validation_error(error: ValidationError) -> str:
-    """The first fault of a pydantic error as one line: key, what was found, what was expected."""
-    return describe_faults(error.errors(include_url=False))
-
-
-def describe_faults(faults: Sequence[ErrorDetails]) -> str:
-    """The first of pydantic's faults as one line: key, what was found, what was expected."""
-    # A list whose item failed is reported as too short as well: only the item's own fault tells something.
-    leaves = [fault for fault in faults if not any(_is_inside(other, fault) for other in faults)]
-    first = leaves[0]
-    key = ".".join(str(part) for part in first["loc"]) or "the file"
-    more = f" (and {len(leaves) - 1} more)" if len(leaves) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        return f"unknown key {key}{_suggest(first['loc'])}{more}"
-    if first["type"] == "missing":
-        return f"{key} is missing{more}"
-    message = first["msg"].removeprefix("Value error, ")
-    if not first["loc"]:
-        return f"{message}{more}"
-    secret = any(word in key for word in ("token", "secret", "url"))
-    got = "" if secret or isinstance(first["input"], dict) else f" is {_short(first['input'])}"
-    return f"{key}{got}: {message[0].lower()}{message[1:]}{more}"
-
-
-def _is_inside(inner: ErrorDetails, outer: ErrorDetails) -> bool:
-    depth = len(outer["loc"])
-    return len(inner["loc"]) > depth and inner["loc"][:depth] == outer["loc"]
-
-
-def _suggest(loc: tuple[int | str, ...]) -> str:
-    """The key of the same section that the unknown one is closest to: mostly a wrong unit or a typo."""
-    section: Any = Config
-    for part in loc[:-1]:
-        if isinstance(part, str):
-            if not (
-                isinstance(section, type) and issubclass(section, Section) and part in section.model_fields
-            ):
-                return ""
-            section = _section_of(section.model_fields[part].annotation)
-    if not _is_section(section):
-        return ""
-    close = difflib.get_close_matches(str(loc[-1]), list(section.model_fields), n=1, cutoff=0.6)
-    return f", expected {close[0]}?" if close else ""
-
-
-def _is_section(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, Section)
-
-
-def _section_of(annotation: Any) -> Any:
-    """The section class in an annotation such as `tuple[StreamConfig, ...]` or `CurveConfig | None`."""
-    return next((argument for argument in get_args(annotation) if _is_section(argument)), annotation)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+        raise ConfigError(f"{where}: {describe_validation_error(error, Config)}") from error

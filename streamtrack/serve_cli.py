@@ -16,6 +16,7 @@ import typer
 from streamtrack.config import (
     Config,
     HttpConfig,
+    SceneAutoprompt,
     SourceConfig,
     StreamConfig,
     ZmqConfig,
@@ -77,7 +78,7 @@ def serve(
 def demo_config(scene: str = "demo") -> Config:
     """What `streamtrack demo` runs; configs/demo.yaml is the same with comments."""
     source = SourceConfig(url=f"synthetic:{scene}")
-    return Config(streams=(StreamConfig(name="demo", source=source, prompt_from_scene=True),))
+    return Config(streams=(StreamConfig(name="demo", source=source, autoprompt=SceneAutoprompt()),))
 
 
 def override(

@@ -68,6 +68,12 @@ class Telemetry:
         self.fallbacks = Counter(
             "streamtrack_fallbacks", "Times a slower or poorer way was taken", ["stream", "what"], registry=r
         )
+        self.autoprompts = Counter(
+            "streamtrack_autoprompt",
+            "What the detector led to, by outcome",
+            ["stream", "outcome"],
+            registry=r,
+        )
         self.stage_seconds = Histogram(
             "streamtrack_stage_seconds",
             "Time spent, by stage; capture_to_publish runs from the decoder to the socket",
@@ -137,6 +143,11 @@ class StreamTelemetry:
     def fell_back(self, what: str) -> None:
         """A slower or poorer way was taken."""
         self._telemetry.fallbacks.labels(self.name, what).inc()
+
+    def autoprompted(self, outcome: str, count: int = 1) -> None:
+        """The detector led to this: started, held_at_cap, expired, removed_lost, removed_unconfirmed, ..."""
+        if count:
+            self._telemetry.autoprompts.labels(self.name, outcome).inc(count)
 
     def observe(self, stage: str, duration_ns: int) -> None:
         """A stage took this long."""

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
-from streamtrack.config import ModelConfig, SourceConfig, StreamConfig, TrackingConfig, ZmqConfig
+from streamtrack.config import (
+    ModelConfig,
+    SceneAutoprompt,
+    SourceConfig,
+    StreamConfig,
+    TrackingConfig,
+    ZmqConfig,
+)
 from streamtrack.control.commands import Answer, AnyCommand
 from streamtrack.errors import StreamTrackError
 from streamtrack.frame import BoolMask, Frame, FrameResult, Image
@@ -70,7 +77,7 @@ def stream_config(
     url: str = STILL, name: str = "cam", pace: str = "every_frame", **changes: Any
 ) -> StreamConfig:
     source = SourceConfig.model_validate({"url": url, "pace": pace})
-    return StreamConfig(name=name, source=source, **{"prompt_from_scene": True, **changes})
+    return StreamConfig(name=name, source=source, **{"autoprompt": SceneAutoprompt(), **changes})
 
 
 @contextmanager

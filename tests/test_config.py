@@ -89,6 +89,23 @@ def test_demo_config_is_what_demo_runs_and_shows_every_default() -> None:
             "live.yaml: streams.0.prompts.0: a prompt needs points or a box",
         ),
         (
+            stream(autoprompt={"kind": "detector", "classes": ["car"], "min_scor": 0.4}),
+            "live.yaml: unknown key streams.0.autoprompt.min_scor, expected min_score?",
+        ),
+        (
+            stream(autoprompt={"kind": "detector"}),
+            "live.yaml: streams.0.autoprompt.classes is missing",
+        ),
+        (
+            stream(autoprompt={"kind": "detectr"}),
+            "live.yaml: streams.0.autoprompt: input tag 'detectr' found using 'kind' does not match any of "
+            "the expected tags: 'scene', 'detector'",
+        ),
+        (
+            stream(prompt_from_scene=True),
+            "live.yaml: unknown key streams.0.prompt_from_scene",
+        ),
+        (
             config(http={"host": "0.0.0.0"}),
             "live.yaml: http.host 0.0.0.0 is open to the network and http.token is not set; "
             "expected a token, or http.allow_open: true",

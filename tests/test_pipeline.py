@@ -87,7 +87,7 @@ def test_scene_prompts_its_objects_and_every_frame_is_published_and_scored(
 
 
 def test_more_objects_than_the_bound_are_refused(doors: tuple[ZmqPublisher, Telemetry]) -> None:
-    config = stream_config(prompt_from_scene=False, tracking=TrackingConfig(max_objects=1))
+    config = stream_config(autoprompt=None, tracking=TrackingConfig(max_objects=1))
     with running(config, *doors) as pipeline:
         wait_until(lambda: newest(pipeline) == LAST, "the last frame")
         ask(pipeline, AddCommand(stream="cam", box=BOX))
@@ -103,7 +103,7 @@ def test_prompt_of_the_config_that_does_not_fit_costs_the_prompt_and_not_the_str
         PromptConfig(object_id=8, box=BOX),
         PromptConfig(object_id=9, points=((1, 9000),)),
     )
-    with running(stream_config(prompt_from_scene=False, prompts=prompts), *doors) as pipeline:
+    with running(stream_config(autoprompt=None, prompts=prompts), *doors) as pipeline:
         wait_until(lambda: newest(pipeline) == LAST, "the last frame")
         assert [found.object_id for found in pipeline.status().objects] == [8]
         assert ask(pipeline, AddCommand(stream="cam", box=BOX)).object_id == 10
@@ -186,7 +186,7 @@ def test_command_waits_for_the_first_frame_and_gives_up_in_time(
 def test_command_for_a_source_that_never_came_is_refused_at_once(
     doors: tuple[ZmqPublisher, Telemetry],
 ) -> None:
-    config = stream_config("rtsp://127.0.0.1:9/none", pace="auto", prompt_from_scene=False)
+    config = stream_config("rtsp://127.0.0.1:9/none", pace="auto", autoprompt=None)
     with running(config, *doors) as pipeline:
         wait_until(lambda: pipeline.state == "offline", "the refused connection")
         started = time.monotonic()

@@ -42,7 +42,7 @@ from tests.publish.mask_support import join, join_events
 @pytest.fixture(scope="module")
 def ended() -> Iterator[tuple[Pipeline, ZmqPublisher]]:
     """A stream that tracked STILL without any object to its end. Tests leave no object behind."""
-    with publishing() as both, running(stream_config(prompt_from_scene=False), *both) as pipeline:
+    with publishing() as both, running(stream_config(autoprompt=None), *both) as pipeline:
         wait_until(lambda: pipeline.state == "ended" and newest(pipeline) == LAST, "the end of the recording")
         yield pipeline, both[0]
 

@@ -92,7 +92,7 @@ def test_stop_ends_in_time_and_closes_everything() -> None:
 def test_cameras_that_hang_are_not_waited_for_one_after_the_other() -> None:
     with bind_http("127.0.0.1", 0) as silent:
         url = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live"
-        streams = [stream_config(url, f"cam{i}", "auto", prompt_from_scene=False) for i in range(12)]
+        streams = [stream_config(url, f"cam{i}", "auto", autoprompt=None) for i in range(12)]
         with serving(server_config(*streams), ready=False) as server:
             wait_until(lambda: "ingest-cam11" in {t.name for t in threading.enumerate()}, "the start")
             stop(server)
@@ -211,7 +211,7 @@ def test_stream_that_failed_makes_the_server_unready_and_the_other_goes_on(
 
 
 def test_camera_that_is_off_leaves_the_server_ready() -> None:
-    off = stream_config("rtsp://admin:hunter2@127.0.0.1:9/none", "off", pace="auto", prompt_from_scene=False)
+    off = stream_config("rtsp://admin:hunter2@127.0.0.1:9/none", "off", pace="auto", autoprompt=None)
     with serving(server_config(off, stream_config(name="on"))) as server:
         wait_until(lambda: server.status("off").state == "offline", "the refused connection")
         assert httpx.get(f"{server.http_address}/readyz").status_code == 200

@@ -19,7 +19,8 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from streamtrack.config import HttpConfig, describe_faults
+from streamtrack.config import HttpConfig
+from streamtrack.config_faults import describe_faults
 from streamtrack.control.auth import AccessGuard
 from streamtrack.control.commands import (
     AddCommand,

@@ -3,6 +3,7 @@
     [ingest thread] -> mailbox(1) -> [tracker thread] -> mailbox(2) -> [masks thread] -> ZeroMQ
                                             |---------> VideoStream (a thread of its own)
     commands -> inbox -> tracker thread, between two frames
+    with `autoprompt`: tracker thread -> mailbox(1) -> [detector thread] -> mailbox(1) -> tracker thread
 
 What is dropped, and why it is called so:
 - `superseded`: a newer frame came before the tracker took this one up (the source is faster than the
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from streamtrack.clock import NS_PER_S, SYSTEM_CLOCK, Clock
-from streamtrack.config import StreamConfig
+from streamtrack.config import DetectorAutoprompt, SceneAutoprompt, StreamConfig
 from streamtrack.control.commands import (
     Answer,
     AnyCommand,
@@ -37,6 +38,7 @@ from streamtrack.frame import Event, EventKind, Frame, FrameResult
 from streamtrack.ingest import Ingest, SourceState
 from streamtrack.ingest.synthetic import prompts_from_masks
 from streamtrack.mailbox import Mailbox, MailboxClosed
+from streamtrack.pipeline.autoprompt import Autoprompt
 from streamtrack.pipeline.event_fan_out import EventFanOut
 from streamtrack.pipeline.inbox import CommandInbox
 from streamtrack.pipeline.masks_thread import MasksThread
@@ -76,6 +78,7 @@ class Pipeline:
 
         Raises:
             SourceError: the source can never work.
+            CheckpointError: a detector is asked for, and its file is missing.
         """
         self.name = config.name
         self.telemetry = telemetry.stream(config.name)
@@ -89,6 +92,11 @@ class Pipeline:
         self._inbox = CommandInbox(config.name, COMMANDS_WAITING, self._frames.wake)
         self._score = SceneScore()
         self._masks = MasksThread(config.name, publisher, self.telemetry, self._score, self._fail)
+        self._autoprompt: Autoprompt | None = None
+        if isinstance(config.autoprompt, DetectorAutoprompt):
+            self._autoprompt = Autoprompt(
+                config.name, config.autoprompt, self.telemetry, clock, self._frames.wake
+            )
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._events = EventFanOut()
@@ -114,6 +122,8 @@ class Pipeline:
         self.telemetry.report()  # the time before, while the model was loading, belongs to no report
         self._masks.start(tracker.name)
         self._thread.start()
+        if self._autoprompt is not None:
+            self._autoprompt.thread.start()
         self._ingest.start()
 
     def stop(self, timeout_s: float = 2.0) -> bool:
@@ -123,11 +133,16 @@ class Pipeline:
         self._inbox.close("the stream is stopped")
         self._frames.wake()
         deadline_ns = self._clock.monotonic_ns() + int(timeout_s * NS_PER_S)
+        if self._autoprompt is not None:
+            self._autoprompt.thread.stop()
         self._ingest.stop(timeout_s)
         if self._thread is not None:
             self._thread.join(max(0.0, (deadline_ns - self._clock.monotonic_ns()) / NS_PER_S))
         self._masks.close()
         ended = self._masks.join(max(0.0, (deadline_ns - self._clock.monotonic_ns()) / NS_PER_S))
+        if self._autoprompt is not None:
+            left_s = max(0.0, (deadline_ns - self._clock.monotonic_ns()) / NS_PER_S)
+            ended = self._autoprompt.thread.join(left_s) and ended
         self._events.close()
         return ended and (self._thread is None or not self._thread.is_alive())
 
@@ -218,6 +233,7 @@ class Pipeline:
         try:
             while not self._stopping.is_set():
                 self._run_commands(commands, turns)
+                self._run_autoprompt(session, commands, turns)
                 self._follow_source_state()
                 frame = self._next_frame()
                 if frame is not None:
@@ -263,6 +279,8 @@ class Pipeline:
         self.telemetry.observe("step", times.track_end_ns - times.track_start_ns)
         self.telemetry.set_tracker_bytes(session.num_bytes)
         self._emit(result, fresh=True)
+        if self._autoprompt is not None:
+            self._autoprompt.thread.offer(result)
 
     def _step(self, frame: Frame, session: Session) -> FrameResult:
         """One step. A prompt of the config that does not fit the first frame costs the prompt, not the
@@ -278,7 +296,7 @@ class Pipeline:
 
     def _prompt_first_frame(self, frame: Frame, commands: SessionCommands) -> None:
         prompts = self._config.prompts
-        if self._config.prompt_from_scene and frame.ground_truth:
+        if isinstance(self._config.autoprompt, SceneAutoprompt) and frame.ground_truth:
             of_scene = prompts_from_masks(frame.ground_truth)
             self._score.watch(prompt.object_id for prompt in of_scene)
             prompts += of_scene
@@ -293,9 +311,10 @@ class Pipeline:
             ticket = self._inbox.claim(self._may_run)
             if ticket is None:
                 return
+            before = self._newest
             try:
                 with turns:
-                    applied = commands.apply(ticket.command, self._newest)
+                    applied = commands.apply(ticket.command, before)
             except StreamTrackError as error:
                 ticket.answer(error)
                 continue
@@ -305,7 +324,21 @@ class Pipeline:
                 )
                 raise
             self._after_command(ticket.command, applied)
+            if self._autoprompt is not None:
+                self._autoprompt.heed(ticket.command, before)
             ticket.answer(applied.answer.model_copy(update={"paused": self._paused}))
+
+    def _run_autoprompt(self, session: Session, commands: SessionCommands, turns: Turns) -> None:
+        if self._autoprompt is None or self._newest is None:
+            return
+        for planned in self._autoprompt.plan(session, self._newest):
+            try:
+                with turns:
+                    applied = commands.apply(planned.command, self._newest)
+            except StreamTrackError as error:
+                self._autoprompt.refused(error)
+                continue
+            self._after_command(planned.command, self._autoprompt.done(planned, applied))
 
     def _may_run(self, command: AnyCommand) -> bool:
         """Before the first frame only what needs none."""

@@ -12,7 +12,8 @@ import torch
 from pydantic import ValidationError
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
-from streamtrack.config import ModelConfig, SourceConfig, TrackingConfig, describe_validation_error
+from streamtrack.config import ModelConfig, SourceConfig, TrackingConfig
+from streamtrack.config_faults import describe_validation_error
 from streamtrack.errors import ConfigError
 from streamtrack.frame import FrameResult
 from streamtrack.model.build import LoadedModel, load_model, name_of_checkpoint
@@ -67,7 +68,7 @@ class Tracker:
                 threads=threads,
             )
         except ValidationError as error:
-            raise ConfigError(f"model: {describe_validation_error(error)}") from error
+            raise ConfigError(f"model: {describe_validation_error(error, ModelConfig)}") from error
         return cls.from_config(config)
 
     @classmethod

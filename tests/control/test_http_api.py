@@ -30,7 +30,7 @@ JSON = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    config = server_config(stream_config(name="cam", prompt_from_scene=False))
+    config = server_config(stream_config(name="cam", autoprompt=None))
     with serving(config) as running:
         wait_until(lambda: running.status("cam").newest_frame_idx == LAST, "the last frame")
         wait_until(lambda: running.status("cam").state == "ended", "the end of the recording")

@@ -1,0 +1,207 @@
+"""Which of a detector's finds become objects, and when those objects end. Pure: time, finds and masks are
+arguments."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamtrack.clock import NS_PER_MS
+from streamtrack.config import DetectorAutoprompt
+from streamtrack.detect import Box, Detection, box_iou
+from streamtrack.frame import ObjectMask, ObjectState
+
+SAME_THING_IOU = 0.5
+"""Finds of several classes that overlap more are one thing: a van is a car and a truck."""
+COVERED_SHARE = 0.35
+"""A mask that fills this share of a box is the box's object; people fill about half of theirs."""
+HELD_SHARE, WORTH_SHARE = 0.5, 0.1
+"""So is one that lies by half in the box, unless it is tiny there, such as the bag of a person."""
+SAME_MASK_IOU = 0.7
+"""Two masks that overlap more follow one thing."""
+SAME_PLACE_IOU = 0.3
+MAX_PLACES = 32
+"""Places kept of what was removed by hand; beyond that the oldest is forgotten."""
+MAX_STARTS = 2
+"""Objects started by one detection: each costs a fast-forward to the newest frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one detection leads to."""
+
+    starts: tuple[Detection, ...] = ()
+    ends: tuple[tuple[int, str], ...] = ()
+    """Object ids, and why: lost, unconfirmed, duplicate."""
+    held_at_cap: int = 0
+    """Finds that would have started, were there room."""
+
+
+@dataclass(slots=True)
+class _Own:
+    """An object that was started here."""
+
+    confirmed_ns: int
+    lost_since_ns: int | None = None
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where someone removed an object."""
+
+    box: Box
+    seen_ns: int
+
+
+class Autoprompter:
+    """Decides for one stream. Everything it remembers is bounded."""
+
+    def __init__(self, config: DetectorAutoprompt) -> None:
+        self._config = config
+        self._own: dict[int, _Own] = {}
+        self._candidates: list[tuple[Detection, int]] = []
+        """Finds of the last detection that nothing covers, and how many in a row they are."""
+        self._places: list[_Place] = []
+
+    def plan(self, found: Sequence[Detection], objects: Mapping[int, ObjectMask], now_ns: int) -> Plan:
+        """Take up one detection.
+
+        Args:
+            found: every find however weak, surest first.
+            objects: every object of the stream, with its mask on the frame that the detector saw.
+        """
+        ends = self._ends(found, objects, now_ns)
+        finds = self._wanted(found)
+        finds = [find for find in finds if not any(covers(mask, find.box) for mask in objects.values())]
+        finds = self._not_removed_by_hand(finds, now_ns)
+        self._candidates = self._count(finds)
+        ready = [find for find, times in self._candidates if times >= self._config.confirmations]
+        room = max(0, self._config.max_objects - len(self._own))
+        return Plan(tuple(ready[: min(room, MAX_STARTS)]), tuple(ends), len(ready[room:]))
+
+    def started(self, object_id: int, now_ns: int) -> None:
+        """A planned start was carried out under this id."""
+        self._own[object_id] = _Own(now_ns)
+
+    def ended(self, object_id: int) -> None:
+        """A planned end was carried out."""
+        self._own.pop(object_id, None)
+
+    def corrected_by_hand(self, object_id: int) -> None:
+        """Someone takes care of an object: it is not ended from here any more."""
+        self._own.pop(object_id, None)
+
+    def removed_by_hand(self, object_id: int, box: Box, now_ns: int) -> None:
+        """Someone does not want what is in a box: it is left alone."""
+        self._own.pop(object_id, None)
+        self._places = [*self._places, _Place(box, now_ns)][-MAX_PLACES:]
+
+    def _wanted(self, found: Sequence[Detection]) -> list[Detection]:
+        """Of the right class, sure and large enough, each thing once."""
+        config = self._config
+        finds: list[Detection] = []
+        for find in found:
+            x0, y0, x1, y1 = find.box
+            fits = find.class_name in config.classes and find.score >= config.min_score
+            large = min(x1 - x0, y1 - y0) >= config.min_box_px
+            if fits and large and not any(box_iou(find.box, one.box) > SAME_THING_IOU for one in finds):
+                finds.append(find)
+        return finds
+
+    def _ends(
+        self, found: Sequence[Detection], objects: Mapping[int, ObjectMask], now_ns: int
+    ) -> list[tuple[int, str]]:
+        # A weak find is enough to keep an object: to start one on it would be rash.
+        finds = [find for find in found if find.class_name in self._config.classes]
+        self._own = {object_id: own for object_id, own in self._own.items() if object_id in objects}
+        ends = []
+        for object_id, own in self._own.items():
+            mask = objects[object_id]
+            if any(covers(mask, find.box) for find in finds):
+                own.confirmed_ns = now_ns
+            if mask.state is not ObjectState.LOST:
+                own.lost_since_ns = None
+            elif own.lost_since_ns is None:
+                own.lost_since_ns = now_ns
+            reason = self._why_it_ends(own, now_ns)
+            if reason is None and any(
+                overlap(mask, elder) > SAME_MASK_IOU
+                for elder in objects.values()
+                if elder.object_id < object_id
+            ):
+                reason = "duplicate"
+            if reason is not None:
+                ends.append((object_id, reason))
+        return ends
+
+    def _why_it_ends(self, own: _Own, now_ns: int) -> str | None:
+        limits = (
+            ("lost", self._config.remove_lost_after_ms, own.lost_since_ns),
+            ("unconfirmed", self._config.remove_unconfirmed_after_ms, own.confirmed_ns),
+        )
+        for reason, limit_ms, since_ns in limits:
+            if limit_ms is not None and since_ns is not None and now_ns - since_ns >= limit_ms * NS_PER_MS:
+                return reason
+        return None
+
+    def _not_removed_by_hand(self, finds: list[Detection], now_ns: int) -> list[Detection]:
+        rest = list(finds)
+        for place in self._places:
+            there = next((find for find in rest if box_iou(find.box, place.box) > SAME_PLACE_IOU), None)
+            if there is not None:  # it is still there, perhaps a little farther on
+                place.box, place.seen_ns = there.box, now_ns
+                rest.remove(there)
+        cooldown_ns = self._config.cooldown_ms * NS_PER_MS
+        self._places = [place for place in self._places if now_ns - place.seen_ns < cooldown_ns]
+        return rest
+
+    def _count(self, finds: list[Detection]) -> list[tuple[Detection, int]]:
+        """Each find with how many detections in a row have seen it."""
+        before = list(self._candidates)
+        counted = []
+        for find in finds:
+            same = next((one for one in before if _moved_to(one[0], find)), None)
+            if same is not None:
+                before.remove(same)
+            counted.append((find, 1 + (same[1] if same is not None else 0)))
+        return counted
+
+
+def covers(mask: ObjectMask, box: Box) -> bool:
+    """Whether a mask is what a box was drawn around."""
+    if mask.area_px == 0:
+        return False
+    left, top = mask.box[:2]
+    x0, y0 = (max(0, round(value - origin)) for value, origin in zip(box[:2], (left, top), strict=True))
+    x1, y1 = (max(0, round(value - origin)) for value, origin in zip(box[2:], (left, top), strict=True))
+    inside = int(np.count_nonzero(mask.crop[y0:y1, x0:x1]))
+    of_box = inside / max(1.0, (box[2] - box[0]) * (box[3] - box[1]))
+    return of_box >= COVERED_SHARE or (of_box >= WORTH_SHARE and inside >= HELD_SHARE * mask.area_px)
+
+
+def overlap(first: ObjectMask, second: ObjectMask) -> float:
+    """Intersection over union of two masks, 0 to 1; 0 where both are empty."""
+    x0, y0 = max(first.box[0], second.box[0]), max(first.box[1], second.box[1])
+    x1, y1 = min(first.box[2], second.box[2]), min(first.box[3], second.box[3])
+    if x0 >= x1 or y0 >= y1:
+        return 0.0
+    parts = [
+        one.crop[y0 - one.box[1] : y1 - one.box[1], x0 - one.box[0] : x1 - one.box[0]]
+        for one in (first, second)
+    ]
+    both = int(np.count_nonzero(parts[0] & parts[1]))
+    return both / (first.area_px + second.area_px - both)
+
+
+def _moved_to(before: Detection, after: Detection) -> bool:
+    """Whether two finds may be one thing that moved by less than its own size."""
+    (ax, ay, size), (bx, by, _) = (_centre_and_size(find.box) for find in (before, after))
+    return before.class_name == after.class_name and math.hypot(ax - bx, ay - by) < size
+
+
+def _centre_and_size(box: Box) -> tuple[float, float, float]:
+    x0, y0, x1, y1 = box
+    return (x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0)
