@@ -1,0 +1,106 @@
+"""The shipped nano does what SAM 2's interface promises, on scenes with truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pytest
+
+from streamtrack.config import TrackingConfig
+from streamtrack.frame import BoolMask
+from streamtrack.ingest.synthetic import make_scene
+from streamtrack.pipeline.scene_score import mask_iou
+from tests.pipeline_support import nano
+from training.measures import roc_auc
+from training.prompts import corrections
+
+SCENES = ("demo", "occlusion", "many")
+FRAME = 20
+CLICKS = 3
+MIN_AREA_PX = 400
+
+
+@dataclass
+class Tries:
+    """IoU and the model's estimate of it, of every mask that came about."""
+
+    first: list[float]
+    """From a box over the object's left half: a drag that ended too soon."""
+    mended: list[float]
+    """The same objects after CLICKS corrective clicks."""
+    whole: list[float]
+    """The same objects from a whole box."""
+    estimates: list[tuple[float, float]]
+    """Estimated and true IoU from a whole box and from a click near the right side. Half a box asks for half
+    an object: its masks tell nothing here."""
+
+
+@pytest.fixture(scope="module")
+def tries() -> Tries:
+    """Two dozen objects; 3 seconds."""
+    result = Tries([], [], [], [])
+    for name in SCENES:
+        image, masks = make_scene(name).render(FRAME)
+        objects = {key: mask for key, mask in masks.items() if np.count_nonzero(mask) > MIN_AREA_PX}
+        session = nano().new_session(TrackingConfig(max_objects=3 * len(objects)))
+        for key, mask in objects.items():
+            x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+            session.add(key, box=(x, y, x + width / 2, y + height))
+            session.add(100 + key, box=(x, y, x + width, y + height))
+            session.add(200 + key, points=[_near_the_right_side(mask)])
+        found = session.step(image).objects
+        for key, truth in objects.items():
+            result.first.append(mask_iou(found[key], truth))
+            result.whole.append(mask_iou(found[100 + key], truth))
+            for other in (found[100 + key], found[200 + key]):
+                result.estimates.append((other.iou_score, mask_iou(other, truth)))
+            newest = found[key]
+            for _ in range(CLICKS):
+                click = corrections(newest.mask[None], truth[None])
+                points, labels = click.coords[0].tolist(), click.labels[0].tolist()
+                newest = session.correct(key, points=points, labels=labels).objects[key]
+            result.mended.append(mask_iou(newest, truth))
+    return result
+
+
+def _near_the_right_side(mask: BoolMask) -> tuple[float, float]:
+    """A pixel of the object with 85 % of it to the left: a click as people make it in a hurry."""
+    rows, columns = np.nonzero(mask)
+    place = int(np.argsort(columns, kind="stable")[int(0.85 * len(columns))])
+    return float(columns[place]) + 0.5, float(rows[place]) + 0.5
+
+
+def test_corrective_clicks_mend_a_mask_that_a_sloppy_box_began(tries: Tries) -> None:
+    gains = np.array(tries.mended) - np.array(tries.first)
+    assert len(gains) >= 15
+    assert gains.mean() > 0.015
+    assert (gains > -0.01).mean() > 0.8
+
+
+def test_whole_box_gives_a_better_mask_than_half_a_box(tries: Tries) -> None:
+    assert np.mean(tries.whole) > np.mean(tries.first) + 0.1
+
+
+def test_quality_estimate_ranks_good_masks_above_bad_ones(tries: Tries) -> None:
+    good = [estimate for estimate, iou in tries.estimates if iou > 0.75]
+    bad = [estimate for estimate, iou in tries.estimates if iou < 0.5]
+    assert roc_auc(good, bad) > 0.75  # 0.5 is chance
+
+
+def test_object_score_falls_when_the_object_has_left() -> None:
+    scene = make_scene("leave")
+    ball = 1
+    session = nano().new_session()
+    seen, gone = [], []
+    for index in range(60, 92, 2):
+        image, masks = scene.render(index)
+        if index == 60:
+            x, y, width, height = cv2.boundingRect(masks[ball].astype(np.uint8))
+            session.add(ball, box=(x, y, x + width, y + height))
+        score = session.step(image).objects[ball].object_score
+        (seen if np.count_nonzero(masks[ball]) > MIN_AREA_PX else gone).append(score)
+    assert len(gone) >= 4
+    assert np.mean(gone) < np.mean(seen) - 0.2
+    assert roc_auc(seen, gone) > 0.9
