@@ -31,7 +31,7 @@ from streamtrack.tracking.preprocess import to_square
 
 SETTLED_FRAME = 300
 """From here on nothing may grow: rings are full, allocators have seen every size."""
-QUICK_FRAMES = 20
+QUICK_FRAMES = 8
 
 
 def settled_frame(num_frames: int) -> int:

@@ -50,10 +50,20 @@ def run_in_own_process(case: LiveCase) -> dict[str, Any]:
     return result
 
 
+def cpu_ms(case: dict[str, Any]) -> dict[str, float]:
+    """CPU milliseconds of each thread for each frame: of ingest for each that it decoded, whether or not a
+    newer one took its place, of the others for each that was tracked."""
+    tracked = len(case["step_cpu_ns"])
+    decoded = tracked + case["dropped"].get("superseded", 0)
+    return {
+        name: 1000 * seconds / (decoded if name == "ingest" else tracked)
+        for name, seconds in case["cpu_s"].items()
+    }
+
+
 def around_ms(case: dict[str, Any]) -> float:
-    """CPU milliseconds of the whole process for each tracked frame, less those of the step itself."""
-    frames = len(case["step_cpu_ns"])
-    return 1000 * sum(case["cpu_s"].values()) / frames - float(np.mean(case["step_cpu_ns"])) / 1e6
+    """CPU milliseconds that a frame costs the whole process, less those of the step itself."""
+    return sum(cpu_ms(case).values()) - float(np.mean(case["step_cpu_ns"])) / 1e6
 
 
 def slow_down(case: dict[str, Any]) -> float:
@@ -72,7 +82,8 @@ def render(result: dict[str, Any]) -> str:
         f"{first['seconds']:g} s a case. Latencies run from the decoder to the socket, to the subscriber's "
         f"process, and to the last packet of the annotated picture in the viewer's process.",
         _latency_table(result["cases"]),
-        "CPU milliseconds for each tracked frame, by thread; `around` is all of it but the step:",
+        "CPU milliseconds by thread, of ingest for each decoded frame, of the others for each tracked one; "
+        "`around` is all of it but the step:",
         _cpu_table(result["cases"]),
     ])  # fmt: skip
 
@@ -99,8 +110,7 @@ def _cpu_table(cases: Sequence[dict[str, Any]]) -> str:
     header = ["streams", "viewers", *THREADS.values(), "other", "step", "around", "live step / alone"]
     lines = []
     for case in cases:
-        frames = len(case["step_wall_ns"])
-        each = {name: 1000 * seconds / frames for name, seconds in case["cpu_s"].items()}
+        each = cpu_ms(case)
         other = sum(value for name, value in each.items() if name not in THREADS)
         lines.append([
             case["streams"], case["viewers"], *(f"{each.get(name, 0):.1f}" for name in THREADS),
@@ -145,7 +155,7 @@ def main() -> None:
     options = parser.parse_args()
     alone_frames = 40
     if options.quick:
-        options.cases, options.seconds, alone_frames = "1:1", 2, 3
+        options.cases, options.seconds, options.fps, alone_frames = "1:1", 2, 15, 3
     cases = []
     for text in options.cases.split(","):
         try:

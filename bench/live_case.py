@@ -41,7 +41,7 @@ from streamtrack.ingest.synthetic import prompts_from_masks
 from streamtrack.server import Server
 from streamtrack.tracking import Session
 
-CLIP_FRAMES = 120
+CLIP_FRAMES = 60
 SCENE = "demo"
 WARM_UP_FRAMES = 18
 
