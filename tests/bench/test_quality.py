@@ -15,6 +15,7 @@ from PIL import Image as Picture
 from bench import bench_quality
 from bench.davis_folder import Sequence, open_sequences
 from bench.quality import (
+    Follower,
     Masks,
     PromptKind,
     Prompts,
@@ -63,7 +64,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def truth_teller(sequence: Sequence, *, wrong_at: int | None = None) -> bench_quality.Follower:
+def truth_teller(sequence: Sequence, *, wrong_at: int | None = None) -> Follower:
     """Knows every mask; fills the void too, and at one frame shows nothing."""
 
     def follow(frames: list[Image], prompts: Prompts) -> Iterator[Masks]:

@@ -93,7 +93,8 @@ def test_object_score_falls_when_the_object_has_left() -> None:
     scene = make_scene("leave")
     ball = 1
     session = nano().new_session()
-    seen, gone = [], []
+    seen: list[float] = []
+    gone: list[float] = []
     for index in range(60, 92, 2):
         image, masks = scene.render(index)
         if index == 60:
