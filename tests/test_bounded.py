@@ -16,7 +16,7 @@ def test_session_does_not_grow_over_its_first_frames() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_2000_frames_leave_resident_memory_within_two_percent() -> None:
-    results = measure(2000)
+    results = measure(2000, threads=1)
     session, reference = results["session"], results["reference"]
     assert session["own_bytes"][0] == session["own_bytes"][1]
     assert session["resident_last"] <= 1.02 * session["resident_settled"]
