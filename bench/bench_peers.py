@@ -124,7 +124,7 @@ def measure(
                 progress(f"{case.name}: {name} takes no part: {refusal}")
         playing = {name: player for name, player in players.items() if "refused" not in found[name]}
         for name, player in playing.items():
-            filled = player.ask("run", count=FILL_FRAMES)
+            filled = player.ask("run", count=player.entry.fill_frames)
             found[name] = {"weights": player.weights, "fill_seconds": filled["step_seconds"]}
             found[name] |= {"turns": [], "memory_full": player.ask("memory")}
             progress(f"{case.name}: {name} is full after {sum(filled['step_seconds']):.1f} s")
@@ -294,7 +294,8 @@ def _parse(text: str, options: argparse.Namespace) -> Case:
         refuse(str(error))
     except ValueError:
         refuse(f"case is {text!r}, expected MODEL:PIXELS:OBJECTS such as nano:256:1")
-    frames = FILL_FRAMES + options.turns * _per_turn(options, case) + _growth(options, case)
+    fill = max(entry.fill_frames for entry in CONTENDERS.values())
+    frames = fill + options.turns * _per_turn(options, case) + _growth(options, case)
     return Case(**{**asdict(case), "frames": frames})
 
 

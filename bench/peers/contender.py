@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.scenario import FILL_FRAMES
+
 BoolMasks = NDArray[np.bool_]
 """(N, H, W) bool, one mask an object, in host memory."""
 
@@ -72,6 +74,8 @@ class Entry:
     module: str
     same_network: bool = True
     """It computes what we compute, so its masks must be ours."""
+    fill_frames: int = FILL_FRAMES
+    """Frames after which its memory is full."""
     own_environment: bool = False
     """It needs packages that clash with ours, and runs on .venv-peers."""
 
@@ -82,7 +86,10 @@ CONTENDERS: Mapping[str, Entry] = {
     "sam2-vos": Entry("the same, vos_optimized", "bench.peers.sam2_vos"),
     "transformers": Entry("transformers Sam2VideoModel, streaming", "bench.peers.transformers_video"),
     "sam2-image": Entry("sam2 image predictor, frame by frame", "bench.peers.sam2_image", same_network=False),
-    "cutie": Entry("Cutie", "bench.peers.cutie_core", same_network=False, own_environment=True),
+    # It remembers every 5th frame, 5 of them.
+    "cutie": Entry(
+        "Cutie", "bench.peers.cutie_core", same_network=False, own_environment=True, fill_frames=30
+    ),
     "yolo": Entry(
         "YOLO11n-seg + BoT-SORT", "bench.peers.yolo_botsort", same_network=False, own_environment=True
     ),
