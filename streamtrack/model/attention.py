@@ -1,9 +1,8 @@
 """Memory attention: the current frame's features read an object's memory. Exact, and batched over objects.
 
-The weights are those of sam2's `MemoryAttention`; the way through them is ours. The first layer's
-self-attention sees only the image, so all objects share it. Rotary encodings are constants and stay
-real-valued (complex tensors do not compile). A memory's positional terms are added to its keys once. And on
-a CPU values are projected after they were summed.
+The weights are those of sam2's `MemoryAttention`; the way through them is ours. Rotary encodings are
+constants and stay real-valued (complex tensors do not compile). A memory's positional terms are added to its
+keys once. And on a CPU values are projected after they were summed.
 
 Source: SAM 2, arXiv:2408.00714, section 4; memory_attention.py and sam/transformer.py of sam2.modeling.
 """
@@ -40,6 +39,8 @@ class MemoryTokens:
     """Same shape: `values` plus their spatial and temporal encodings."""
     num_pointer_tokens: int
     """P * K, the tokens at the end that carry no position in the image."""
+    absent: Tensor | None = None
+    """(B, T * HW + P * K) bool, True for tokens that nobody may read; None: all are real."""
 
 
 class MemoryReader:
@@ -64,21 +65,31 @@ class MemoryReader:
             for layer in module.layers
         ]
 
-    def read(self, features: Tensor, memory: MemoryTokens) -> Tensor:
+    def attend_to_image(self, features: Tensor) -> Tensor:
+        """The first layer's self-attention. It sees only the image, so all objects share it.
+
+        Args:
+            features: (1, HW, C), the current frame.
+        Returns:
+            (1, HW, C), what `read` starts from.
+        """
+        x = features if self._input_position is None else features + self._input_position
+        layer, own, _ = self._layers[0]
+        return self._attend_to_self(layer, own, x)
+
+    def read(self, attended: Tensor, memory: MemoryTokens) -> Tensor:
         """Condition the frame's features on each object's memory.
 
         Args:
-            features: (1, HW, C), the current frame, shared by all objects.
+            attended: (1, HW, C), from `attend_to_image`.
             memory: of B objects.
         Returns:
             (B, HW, C).
         """
-        x = features if self._input_position is None else features + self._input_position
+        x = attended.expand(memory.values.shape[0], -1, -1)
         for index, (layer, own, cross) in enumerate(self._layers):
-            x = self._attend_to_self(layer, own, x)
-            if index == 0:
-                # Until here nothing depended on the object: one pass served all of them.
-                x = x.expand(memory.values.shape[0], -1, -1)
+            if index > 0:
+                x = self._attend_to_self(layer, own, x)
             x = self._attend_to_memory(layer, cross, x, memory)
             x = x + layer.linear2(layer.activation(layer.linear1(layer.norm3(x))))
         normed: Tensor = self._module.norm(x)
@@ -108,28 +119,35 @@ class MemoryReader:
         if x.device.type == "cpu":
             # The weights of a softmax add up to 1, so the value projection may come after the sum: the sum
             # then runs over the memory's 64 channels and not over its 256 projected ones.
-            attended = attention.v_proj(weighted_sum(queries, keys, memory.values))
+            attended = attention.v_proj(weighted_sum(queries, keys, memory.values, memory.absent))
         else:
             values = attention.v_proj(memory.values)
-            attended = F.scaled_dot_product_attention(queries[:, None], keys[:, None], values[:, None])[:, 0]
+            present = None if memory.absent is None else ~memory.absent[:, None, None]
+            attended = F.scaled_dot_product_attention(
+                queries[:, None], keys[:, None], values[:, None], attn_mask=present
+            )[:, 0]
         attended_to_memory: Tensor = x + attention.out_proj(attended)
         return attended_to_memory
 
 
-def weighted_sum(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+def weighted_sum(queries: Tensor, keys: Tensor, values: Tensor, absent: Tensor | None = None) -> Tensor:
     """Attention whose values are narrower than its keys; exact, in pieces that fit a CPU's cache.
 
     Args:
         queries: (B, HW, D).
         keys: (B, L, D).
         values: (B, L, M).
+        absent: (B, L) bool, True for keys that weigh nothing.
     Returns:
         (B, HW, M).
     """
-    pieces = [
-        torch.softmax(piece @ keys.transpose(1, 2), dim=-1) @ values
-        for piece in (queries * queries.shape[-1] ** -0.5).split(QUERIES_AT_ONCE, dim=1)
-    ]
+    transposed = keys.transpose(1, 2)
+    pieces = []
+    for piece in (queries * queries.shape[-1] ** -0.5).split(QUERIES_AT_ONCE, dim=1):
+        scores = piece @ transposed
+        if absent is not None:
+            scores = scores.masked_fill(absent[:, None], -torch.inf)
+        pieces.append(torch.softmax(scores, dim=-1) @ values)
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
 
 

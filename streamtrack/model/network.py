@@ -4,14 +4,13 @@ Wraps a `SAM2Base` of the sam2 package. Upstream's own methods repeat image-only
 three masks to keep one; the calls here give the same numbers with objects batched and shared work done
 once.
 
-Letters: B objects, C hidden_dim, g grid (feature map side at stride 16), S image_size, M memory_dim.
+Letters: as in `values.py`.
 Source: SAM 2, arXiv:2408.00714; `sam2/modeling/sam2_base.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -21,67 +20,17 @@ from torch import Tensor, nn
 
 from streamtrack.errors import CheckpointError
 from streamtrack.model.attention import MemoryReader, MemoryTokens
+from streamtrack.model.values import MEMORY_DTYPE, FrameFeatures, Geometry, MaskPrediction, MemoryRead
 
 MASK_PROMPT_LOGIT = 10.0
 """A mask prompt becomes logits of plus and minus this (upstream: out_scale 20, out_bias -10)."""
 CORRECTION_LOGIT_LIMIT = 32.0
 """Previous logits are clamped to this before they prompt a correction (upstream: rare numerical issues)."""
-MEMORY_DTYPE = torch.bfloat16
-"""Memory features are kept in bfloat16, as upstream keeps them: exactness asks for the same rounding."""
 POINTER_PERIOD = 15
 """Pointer ages are divided by this. Upstream: min(num_frames, 16) - 1, but a stream has no num_frames."""
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """The sizes that the memory and the session need to know of a network."""
-
-    image_size: int
-    """S: side of the square input in pixels."""
-    grid: int
-    """g: side of the feature map at stride 16."""
-    low_res: int
-    """Side of the low-res mask logits, stride 4."""
-    hidden_dim: int
-    """C: width of features and object pointers."""
-    memory_dim: int
-    """M: width of memory features."""
-    recent_frames: int
-    """Unprompted frames whose memory features are read."""
-    recent_pointers: int
-    """Unprompted frames whose object pointers are read."""
-
-    @property
-    def memory_tokens(self) -> int:
-        """Tokens of one memory frame."""
-        return self.grid * self.grid
-
-
-@dataclass(frozen=True, slots=True)
-class FrameFeatures:
-    """One encoded frame."""
-
-    tokens: Tensor
-    """(1, g * g, C), stride 16."""
-    high_res: tuple[Tensor, Tensor]
-    """(1, C / 8, 4g, 4g) and (1, C / 4, 2g, 2g), strides 4 and 8, already projected for the mask decoder."""
-
-
-@dataclass(frozen=True, slots=True)
-class MaskPrediction:
-    """B objects on one frame."""
-
-    low_res_mask_logits: Tensor
-    """(B, 4g, 4g) float32, unbounded; NO_OBJ_SCORE (-1024) throughout where the object is hidden."""
-    object_score_logits: Tensor
-    """(B, 1) float32, above 0 means visible."""
-    iou_scores: Tensor
-    """(B,) float32, the network's estimate of the mask's IoU, 0 to 1."""
-    object_pointers: Tensor
-    """(B, C), the summary that later frames read."""
 
 
 class Network:
@@ -137,8 +86,16 @@ class Network:
         """(1, 3, S, S) RGB 0 to 255, any dtype, to the network's input range."""
         return (image.to(torch.float32) - self._mean) * self._scale
 
-    def encode_image(self, image: Tensor) -> FrameFeatures:
+    def encode(self, image: Tensor) -> FrameFeatures:
         """Encode one frame.
+
+        Args:
+            image: (1, 3, S, S) RGB 0 to 255, any dtype.
+        """
+        return self.share(*self.encode_image(self.normalise(image)))
+
+    def encode_image(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The maps that are worth keeping: `tokens` and `high_res` of `FrameFeatures`.
 
         Args:
             image: (1, 3, S, S) float32, normalised.
@@ -147,34 +104,46 @@ class Network:
         maps: Sequence[Tensor] = module.image_encoder(image)["backbone_fpn"]
         stride_4, stride_8, stride_16 = maps[-3:]
         decoder = module.sam_mask_decoder
-        return FrameFeatures(_to_tokens(stride_16), (decoder.conv_s0(stride_4), decoder.conv_s1(stride_8)))
+        return _to_tokens(stride_16), (decoder.conv_s0(stride_4), decoder.conv_s1(stride_8))
+
+    def share(self, tokens: Tensor, high_res: tuple[Tensor, Tensor]) -> FrameFeatures:
+        """Do once what every object's step would do again: a twentieth of an encoder pass."""
+        pixels = self.module.memory_encoder.pix_feat_proj(_to_map(tokens, self.geometry.grid))
+        return FrameFeatures(tokens, high_res, self._reader.attend_to_image(tokens), pixels)
 
     # -- memory ------------------------------------------------------------------------------------
 
-    def assemble_memory(
-        self, features: Tensor, slots: Tensor, pointers: Tensor, pointer_ages: Tensor
-    ) -> MemoryTokens:
-        """Lay an object's memory out for reading.
+    def follow(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
+        """Find B objects on a frame by their memory: what a frame costs beside its encoding.
 
-        Args:
-            features: (B, T, g * g, M) memory features.
-            slots: (B, T) long, row of the temporal encoding: `recent_frames` for a conditioning frame,
-                the age in frames minus 1 for a recent one.
-            pointers: (B, P, C) object pointers.
-            pointer_ages: (B, P) float32, frames between the pointer's frame and now.
+        Returns:
+            The masks, and the memory features that they leave, (B, g * g, M).
         """
-        features = features.to(self.dtype)
-        encoding = self._memory_position[:, None] + self._slot_encoding[slots]
+        conditioned = self.condition_on_memory(features, self.assemble_memory(memory))
+        prediction = self.decode_unprompted(features, conditioned)
+        return prediction, self.encode_memory(features, prediction, from_prompt=False)
+
+    def assemble_memory(self, memory: MemoryRead) -> MemoryTokens:
+        """Lay B objects' memory out for reading."""
+        features = memory.features.to(self.dtype)
+        encoding = self._memory_position[:, None] + self._slot_encoding[memory.slots]
         spatial_keys = (features + encoding).flatten(1, 2)
-        batch, num_pointers, _ = pointers.shape
-        tokens = pointers.reshape(batch, num_pointers * self._pointer_parts, self.geometry.memory_dim)
-        pointer_keys = tokens + self._pointer_positions(pointer_ages).repeat_interleave(
-            self._pointer_parts, dim=1
-        )
+        batch, num_pointers, _ = memory.pointers.shape
+        parts = self._pointer_parts
+        tokens = memory.pointers.reshape(batch, num_pointers * parts, self.geometry.memory_dim)
+        pointer_keys = tokens + self._pointer_positions(memory.pointer_ages).repeat_interleave(parts, dim=1)
+        absent = None
+        if memory.absent is not None:
+            repeats = self.geometry.memory_tokens, parts
+            absent = torch.cat(
+                [part.repeat_interleave(n, dim=1) for part, n in zip(memory.absent, repeats, strict=True)],
+                dim=1,
+            )
         return MemoryTokens(
             values=torch.cat((features.flatten(1, 2), tokens), dim=1),
             keys=torch.cat((spatial_keys, pointer_keys), dim=1),
             num_pointer_tokens=tokens.shape[1],
+            absent=absent,
         )
 
     def _pointer_positions(self, ages: Tensor) -> Tensor:
@@ -188,7 +157,7 @@ class Network:
 
     def condition_on_memory(self, features: FrameFeatures, memory: MemoryTokens) -> Tensor:
         """(B, g * g, C): the frame as seen with each object's memory."""
-        return self._reader.read(features.tokens, memory)
+        return self._reader.read(features.attended, memory)
 
     def condition_on_nothing(self, features: FrameFeatures) -> Tensor:
         """(1, g * g, C): the frame as seen by an object without a past (an initial conditioning frame)."""
@@ -214,8 +183,7 @@ class Network:
             mask = torch.sigmoid(mask_logits)
         mask = mask * module.sigmoid_scale_for_mem_enc + module.sigmoid_bias_for_mem_enc
         encoder = module.memory_encoder
-        image = encoder.pix_feat_proj(_to_map(features.tokens, g.grid))
-        memory = encoder.out_proj(encoder.fuser(image + encoder.mask_downsampler(mask)))
+        memory = encoder.out_proj(encoder.fuser(features.memory_pixels + encoder.mask_downsampler(mask)))
         if module.no_obj_embed_spatial is not None:
             hidden = (prediction.object_score_logits <= 0).to(memory.dtype)
             memory = memory + hidden[..., None, None] * module.no_obj_embed_spatial[..., None, None]

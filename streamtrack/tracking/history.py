@@ -9,18 +9,20 @@ import torch
 from torch import Tensor
 
 from streamtrack.frame import Frame
-from streamtrack.model.network import FrameFeatures, Geometry
+from streamtrack.model.network import Network
+from streamtrack.model.values import FrameFeatures
 
 
 class FrameHistory:
     """A ring of encoded frames, allocated at the first one and written in place.
 
     Args:
+        network: made the features, and shares out what is not kept.
         capacity: H, frames kept.
     """
 
-    def __init__(self, geometry: Geometry, capacity: int) -> None:
-        self._geometry = geometry
+    def __init__(self, network: Network, capacity: int) -> None:
+        self._network = network
         self._capacity = capacity
         self._rings: tuple[Tensor, Tensor, Tensor] | None = None
         self._frames: list[Frame | None] = [None] * capacity
@@ -60,11 +62,11 @@ class FrameHistory:
         return self._newest
 
     def features(self, frame_idx: int) -> FrameFeatures:
-        """The features of a kept frame, as views of the ring."""
+        """The features of a kept frame, made from views of the ring."""
         assert self._rings is not None
         assert self.oldest_frame_idx <= frame_idx <= self._newest
         tokens, fine, coarse = (ring[frame_idx % self._capacity][None] for ring in self._rings)
-        return FrameFeatures(tokens, (fine, coarse))
+        return self._network.share(tokens, (fine, coarse))
 
     def frame(self, frame_idx: int) -> Frame:
         """A kept frame itself."""

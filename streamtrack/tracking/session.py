@@ -15,7 +15,7 @@ from streamtrack.errors import CapacityError, FrameExpiredError, PromptError
 from streamtrack.frame import BoolMask, Event, EventKind, Frame, FrameResult, Image, ObjectMask, StageTimes
 from streamtrack.model.network import Network
 from streamtrack.tracking.history import FrameHistory
-from streamtrack.tracking.memory_bank import MemoryBank
+from streamtrack.tracking.memory_bank import Batching, MemoryBank
 from streamtrack.tracking.preprocess import check_image, to_square
 from streamtrack.tracking.prompts import Prompt, check_prompt
 from streamtrack.tracking.results import build_objects
@@ -43,13 +43,13 @@ class Session:
         config: TrackingConfig,
         clock: Clock = SYSTEM_CLOCK,
         *,
-        max_batch: int,
+        batching: Batching,
         autocast: Callable[[], Any],
     ) -> None:
         self._network = network
         self._config = config
         self._clock = clock
-        self._max_batch = max_batch
+        self._batching = batching
         self._autocast = autocast
         self._bank = MemoryBank(
             network.geometry,
@@ -57,7 +57,7 @@ class Session:
             history_frames=config.history_frames,
             device=network.device,
         )
-        self._history = FrameHistory(network.geometry, config.history_frames)
+        self._history = FrameHistory(network, config.history_frames)
         self._objects: dict[int, TrackedObject] = {}
         self._pending: dict[int, Prompt] = {}
         self._events: list[Event] = []
@@ -127,10 +127,10 @@ class Session:
         network = self._network
         with self._autocast():
             square = to_square(frame.image, network.geometry.image_size, network.device)
-            features = network.encode_image(network.normalise(square))
+            features = network.encode(square)
             frame_idx = self._history.append(frame, features)
             memories = [tracked.memory for tracked in self._objects.values()]
-            propagate_no_sync(network, self._bank, features, frame_idx, memories, self._max_batch)
+            propagate_no_sync(network, self._bank, features, frame_idx, memories, self._batching)
         self._stream_time.advance(frame)
         if frame.gap_before:
             self.note_gap()
@@ -324,7 +324,7 @@ class Session:
                         self._history.features(frame_idx),
                         frame_idx,
                         [tracked.memory],
-                        self._max_batch,
+                        self._batching,
                     )
                 if frame_idx in tracked.prompts:
                     self._condition(tracked, frame_idx, corrects=True)

@@ -5,12 +5,14 @@ No `.item()`, `.cpu()`, `.tolist()` or `.nonzero()`: a test traps them.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
-from streamtrack.model.network import FrameFeatures, Network
-from streamtrack.tracking.memory_bank import MemoryBank, ObjectMemory, ReadPlan
+from streamtrack.model.network import Network
+from streamtrack.model.values import FrameFeatures
+from streamtrack.tracking.memory_bank import Batching, MemoryBank, ObjectMemory, Places
 from streamtrack.tracking.prompts import CheckedPrompt, scale_mask, scale_points
+
+ONE_OBJECT = Batching(max_batch=1)
 
 
 def propagate_no_sync(
@@ -19,25 +21,17 @@ def propagate_no_sync(
     features: FrameFeatures,
     frame_idx: int,
     memories: Sequence[ObjectMemory],
-    max_batch: int,
+    batching: Batching,
 ) -> None:
-    """Find every object on a frame by its memory and remember what was found.
+    """Find every object on a frame by its memory and remember what was found."""
+    for places in bank.locate(memories, frame_idx, batching):
+        follow_no_sync(network, bank, features, places)
 
-    Objects that remember equally much go through the network together, at most `max_batch` of them: a
-    larger batch can be slower where its keys and values no longer fit the cache.
-    """
-    groups: dict[tuple[int, int], list[tuple[ObjectMemory, ReadPlan]]] = defaultdict(list)
-    for memory in memories:
-        plan = bank.plan_read(memory, frame_idx)
-        groups[plan.counts].append((memory, plan))
-    for group in groups.values():
-        for start in range(0, len(group), max_batch):
-            batch = group[start : start + max_batch]
-            tokens = network.assemble_memory(*bank.gather([plan for _, plan in batch]))
-            conditioned = network.condition_on_memory(features, tokens)
-            prediction = network.decode_unprompted(features, conditioned)
-            memory_features = network.encode_memory(features, prediction, from_prompt=False)
-            bank.write([memory for memory, _ in batch], frame_idx, prediction, memory_features)
+
+def follow_no_sync(network: Network, bank: MemoryBank, features: FrameFeatures, places: Places) -> None:
+    """One batch of objects: read, look, write. Tensors alone, so it compiles and captures whole."""
+    prediction, memory_features = network.follow(features, bank.read(places))
+    bank.write(places, prediction, memory_features)
 
 
 def condition_no_sync(
@@ -62,7 +56,8 @@ def condition_no_sync(
         prediction = network.adopt_mask(features, scale_mask(prompt.mask, size, device))
     else:
         if frame_idx > memory.first_frame:
-            tokens = network.assemble_memory(*bank.gather([bank.plan_read(memory, frame_idx)]))
+            [places] = bank.locate([memory], frame_idx, ONE_OBJECT)
+            tokens = network.assemble_memory(bank.read(places))
             conditioned = network.condition_on_memory(features, tokens)
         else:
             conditioned = network.condition_on_nothing(features)

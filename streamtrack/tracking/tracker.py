@@ -18,6 +18,7 @@ from streamtrack.errors import ConfigError
 from streamtrack.frame import FrameResult
 from streamtrack.model.build import LoadedModel, load_model, name_of_checkpoint
 from streamtrack.model.catalog import CATALOG
+from streamtrack.tracking.memory_bank import Batching
 from streamtrack.tracking.prompts import Prompt
 from streamtrack.tracking.session import Session
 
@@ -107,7 +108,7 @@ class Tracker:
             network,
             config,
             clock,
-            max_batch=1 if one_by_one else config.max_objects,
+            batching=Batching(max_batch=1 if one_by_one else config.max_objects),
             autocast=self._autocast,
         )
 

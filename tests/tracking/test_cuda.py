@@ -9,6 +9,7 @@ import torch
 
 from streamtrack.frame import Image
 from streamtrack.tracking import Session, Tracker
+from streamtrack.tracking.memory_bank import Batching
 
 pytestmark = pytest.mark.needs_cuda
 
@@ -51,7 +52,12 @@ def test_step_does_not_wait_for_the_gpu(images: Sequence[Image]) -> None:
     try:
         with torch.inference_mode():
             propagate_no_sync(
-                session._network, session._bank, features, session.newest_frame_idx, memories, max_batch=16
+                session._network,
+                session._bank,
+                features,
+                session.newest_frame_idx,
+                memories,
+                batching=Batching(max_batch=16),
             )
     finally:
         torch.cuda.set_sync_debug_mode("default")

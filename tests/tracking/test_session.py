@@ -122,7 +122,7 @@ def test_correction_changes_the_mask_and_stays_for_ever(nano: Tracker, images: S
     run(plain, images[5:25])
     memory = mended._objects[1].memory
     assert 4 in memory.conditioning
-    assert mended._bank.plan_read(memory, 25).pointer_ages[:2] == (25, 21)
+    assert mended._bank._plan_read(memory, 25).pointer_ages[:2] == [25, 21]
     logits = [snapshot(session, 24)[24, 1].low_res_mask_logits for session in (mended, plain)]
     assert torch.dist(*logits, p=torch.inf) > 0.1
 
