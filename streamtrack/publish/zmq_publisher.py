@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 
@@ -19,6 +20,9 @@ from streamtrack.telemetry import StreamTelemetry, Telemetry
 
 MAX_SUBSCRIPTION_BYTES = 4096
 """What a subscriber may send; topics are short. A longer message ends its connection."""
+EVENT_PAUSE_S, EVENT_PAUSES = 0.0005, 10
+"""Patience with subscribers for an event. Masks come again with the next frame, an event is said once; and
+many come at a time, as when eight objects are added to one frame, which is more than may wait."""
 _KEEPALIVE_IDLE_S, _KEEPALIVE_INTERVAL_S, _KEEPALIVE_PROBES = 10, 5, 3
 """A subscriber whose machine vanished is given up after 25 s."""
 
@@ -110,13 +114,15 @@ class ZmqPublisher:
     def publish_events(self, stream: str, events: Sequence[Event]) -> None:
         """Send events, one message each. One that cannot be sent is logged and left out.
 
+        A subscriber that has no room is waited for, once and EVENT_PAUSES times EVENT_PAUSE_S at most.
+
         Raises:
             PublishError: the publisher is closed.
         """
         if not events:
             return
         with self._lock:
-            telemetry = self._stream(stream)
+            telemetry, pauses = self._stream(stream), EVENT_PAUSES
             for event in events:
                 try:
                     message = encode_event(
@@ -132,7 +138,8 @@ class ZmqPublisher:
                     telemetry.dropped("unsendable_event")
                     continue
                 self._events_seq[stream] += 1
-                self._send(message, telemetry)
+                if not self._send(message, telemetry, pauses):
+                    pauses = 0
 
     def close(self) -> None:
         """Close at once; what still waits for a subscriber is dropped. May be called again."""
@@ -157,12 +164,21 @@ class ZmqPublisher:
             self._streams[name] = self._telemetry.stream(name)
         return self._streams[name]
 
-    def _send(self, message: bytes, telemetry: StreamTelemetry) -> None:
-        """Give a message to every subscriber that has room; the lock is held."""
-        try:
-            self._socket.send(message, zmq.DONTWAIT)
-        except zmq.Again:
-            telemetry.dropped("slow_subscriber")
-            self._socket.setsockopt(zmq.XPUB_NODROP, 0)
-            self._socket.send(message, zmq.DONTWAIT)
-            self._socket.setsockopt(zmq.XPUB_NODROP, 1)
+    def _send(self, message: bytes, telemetry: StreamTelemetry, pauses: int = 0) -> bool:
+        """Give a message to every subscriber that has room, or makes some within `pauses`; the lock is held.
+
+        False where it left one out."""
+        for attempt in range(2 + pauses):
+            if attempt > 1:
+                time.sleep(EVENT_PAUSE_S)
+            try:
+                self._socket.send(message, zmq.DONTWAIT)
+                return True
+            except zmq.Again:
+                # libzmq learns of room that was made only once a millisecond, unless it is asked.
+                self._socket.getsockopt(zmq.EVENTS)
+        telemetry.dropped("slow_subscriber")
+        self._socket.setsockopt(zmq.XPUB_NODROP, 0)
+        self._socket.send(message, zmq.DONTWAIT)
+        self._socket.setsockopt(zmq.XPUB_NODROP, 1)
+        return False

@@ -292,9 +292,11 @@ async def test_max_fps_paces_a_faster_source(monkeypatch: pytest.MonkeyPatch) ->
         viewer = stream.open_viewer(H264, nothing)
         with pushing(stream, fps=80):
             await take(viewer, 1)
-            before = counted.drawn
+            clock = asyncio.get_running_loop().time
+            started_at, before = clock(), counted.drawn
             await asyncio.sleep(1.5)
-            assert 8 <= counted.drawn - before <= 17  # 15, less what a busy machine misses
+            fps = (counted.drawn - before) / (clock() - started_at)
+            assert 5 < fps < 11.5  # 10 and the one at the seam, less what a busy machine misses
 
 
 async def test_snapshot_shows_the_newest_and_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,29 +91,23 @@ def test_stalled_subscriber_holds_few_stale_messages_and_publishing_never_waits(
 
 
 def test_stalled_subscriber_costs_the_others_nothing() -> None:
-    received: list[int] = []
+    telemetry = Telemetry()
     with (
-        make_publisher() as publisher,
+        make_publisher(telemetry=telemetry) as publisher,
         MaskSubscriber(publisher.address, "cam1") as stalled,
-        MaskSubscriber(publisher.address, "cam1", timeout_ms=500) as reading,
+        MaskSubscriber(publisher.address, "cam1") as reading,
     ):
         join(publisher, stalled)
         first = join(publisher, reading).seq
-
-        def read() -> None:
-            while message := reading.receive():
-                received.append(message.seq)
-
-        reader = threading.Thread(target=read)
-        reader.start()
         result = make_result(0, three_discs(0))
-        for _ in range(150):
+        # Three times what the stalled one can hold; each is read before the next is sent, so that none is
+        # missed for another reason.
+        for number in range(1, 3 * MAX_STALE):
             publisher.publish("cam1", result, "nano")
-            time.sleep(0.004)
-        reader.join(10)
-    # 250 messages a second; a busy machine may make the reader miss a few, the stalled one holds up none.
-    assert received[-1] == first + 150
-    assert len(received) >= 120
+            message = reading.receive(TIMEOUT_MS)
+            assert message is not None
+            assert message.seq == first + number
+    assert telemetry.stream("cam1").report().dropped["slow_subscriber"] >= 1
 
 
 def test_conflating_subscriber_gets_only_the_newest_message() -> None:
@@ -122,13 +116,17 @@ def test_conflating_subscriber_gets_only_the_newest_message() -> None:
         for index in range(50):
             publisher.publish("cam1", make_result(index), "nano")
             time.sleep(0.001)
-        time.sleep(0.2)
-        message = masks.receive(TIMEOUT_MS)
-        assert message is not None
-        assert message.frame_idx == 49
-        np.testing.assert_array_equal(message.objects[1].mask, disc(49))
+        time.sleep(0.2)  # most often all have arrived now; on a busy machine the last ones may be under way
+        received = []
+        while not received or received[-1].frame_idx < 49:
+            message = masks.receive(TIMEOUT_MS)
+            assert message is not None
+            received.append(message)
+        np.testing.assert_array_equal(received[-1].objects[1].mask, disc(49))
+        assert len(received) <= 5
         assert masks.receive(100) is None
-        assert masks.missed == message.seq - joined.seq - 1 == 49
+        assert received[-1].seq == joined.seq + 50
+        assert masks.missed == 50 - len(received)
 
 
 def test_late_joiner_decodes_the_next_message_and_misses_none() -> None:
@@ -193,6 +191,16 @@ def test_events_of_a_result_and_of_the_stream_are_sent() -> None:
     assert second is not None
     assert (first.kind, first.frame_idx, first.object_id, first.detail) == ("added", 3, 1, {"label": "dog"})
     assert (second.kind, second.object_id, second.seq) == ("gap", None, first.seq + 1)
+
+
+def test_many_events_at_once_all_arrive() -> None:
+    # More than the socket's high-water mark: an event is said once, as of sixteen objects added to one frame.
+    with make_publisher() as publisher, EventSubscriber(publisher.address, "cam1") as events:
+        join_events(publisher, events, Event(EventKind.GAP, 0))
+        publisher.publish_events("cam1", [Event(EventKind.ADDED, 1, object_id) for object_id in range(16)])
+        told = [events.receive(TIMEOUT_MS) for _ in range(16)]
+    assert [event.object_id for event in told if event is not None] == list(range(16))
+    assert events.missed == 0
 
 
 def test_event_that_cannot_be_sent_is_counted_and_the_next_is_sent() -> None:
