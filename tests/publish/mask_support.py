@@ -24,7 +24,7 @@ TIMEOUT_MS = 20_000
 """Far above what loopback takes on a busy machine; only a failure waits this long."""
 QUIET_MS = 20
 """How long a message that was published may be under way before another one is tried."""
-FIRST_MARKER = 1_000_000
+MARKERS = itertools.count(1_000_000)
 
 
 def make_result(
@@ -104,13 +104,13 @@ def join_events(
 
 
 def _markers(publisher: ZmqPublisher) -> Iterator[int]:
-    """Numbers that no frame has, each to be published once until one of them is heard.
+    """Numbers that no frame and no other call has, each to be published once until one of them is heard.
 
     A message that was heard tells that everything before it was heard or lost: however slow the machine is,
     none can come later. Silence for a while tells no such thing.
     """
     deadline = time.monotonic() + TIMEOUT_MS / 1e3
-    for marker in itertools.count(FIRST_MARKER):
+    for marker in MARKERS:
         assert time.monotonic() < deadline, f"nothing came from {publisher.address} within {TIMEOUT_MS} ms"
         yield marker
 
