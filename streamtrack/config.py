@@ -102,6 +102,9 @@ class ModelConfig(Section):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     image_size: int | None = Field(None, ge=128, le=2048)
     """Side of the square that the network sees, a multiple of 32; None: the model's own."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """on: compile for this machine at the start unless that was done before; off: never; auto: use what
+    `streamtrack compile` left, and compile nothing."""
     threads: int | None = Field(None, ge=1)
     """CPU threads of one step; None: live, all cores but one, which decodes, draws and encodes."""
 

@@ -4,6 +4,7 @@
     ├── ConfigError       a config file or option that cannot be used as written
     ├── SourceError       a video source that cannot be opened or read
     ├── CheckpointError   weights that are missing, damaged or of another model
+    │   └── CompileError        a network that could not be compiled; it runs uncompiled
     ├── PromptError       a prompt or object id that does not fit the stream
     │   └── FrameExpiredError   `at_frame` names a frame that is no longer kept
     ├── ShapeError        an array whose shape or dtype is not the documented one
@@ -30,6 +31,10 @@ class SourceError(StreamTrackError):
 
 class CheckpointError(StreamTrackError):
     """Weights that are missing, damaged, or belong to another model."""
+
+
+class CompileError(CheckpointError):
+    """A network that could not be compiled."""
 
 
 class PromptError(StreamTrackError):

@@ -6,9 +6,11 @@ Weights are read without running code: `weights_only=True` for .pt files, or saf
 from __future__ import annotations
 
 import difflib
+import logging
 import pickle
 import zipfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +24,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from streamtrack.config import ModelConfig
-from streamtrack.errors import CheckpointError, ConfigError
+from streamtrack.errors import CheckpointError, CompileError, ConfigError
 from streamtrack.model.catalog import CATALOG, CatalogEntry, get_entry, require_checkpoint
+from streamtrack.model.compiled import compile_network, load_compiled
 from streamtrack.model.nano import POST_PROCESSING, build_nano, trunk_of
 from streamtrack.model.network import Network
+
+logger = logging.getLogger(__name__)
 
 IMAGE_SIZE_STEP = 32
 """The stride of the coarsest feature map: image sizes are multiples of it."""
@@ -42,6 +47,22 @@ class LoadedModel:
     network: Network
     precision: str
     """fp32 or bf16."""
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """In which the network's calls run at its precision."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.network.device.type, torch.bfloat16)
+
+    def use_compiled(self, *, compile_missing: bool) -> None:
+        """Let compiled calls take over where there are some on disk, or make them; uncompiled otherwise."""
+        self.network.compiled = load_compiled(self.network, self.precision)
+        if self.network.compiled is None and compile_missing:
+            logger.warning("compiling %s for this processor: a minute or two, once", self.name)
+            try:
+                self.network.compiled = compile_network(self.network, self.precision, self.autocast)
+            except CompileError as error:
+                logger.warning("%s; running uncompiled", error)
 
 
 def load_model(config: ModelConfig) -> LoadedModel:
@@ -62,7 +83,10 @@ def load_model(config: ModelConfig) -> LoadedModel:
     overrides = {"trunk": trunk_of(weights)} if entry.sam2_config is None else {}
     module = build_module(entry, config.image_size or entry.image_size, **overrides)
     load_strict(module, weights, path, entry.name)
-    return LoadedModel(entry.name, Network(module.to(device)), resolve_precision(config.precision, device))
+    loaded = LoadedModel(entry.name, Network(module.to(device)), resolve_precision(config.precision, device))
+    if device.type == "cpu" and config.compile != "off":
+        loaded.use_compiled(compile_missing=config.compile == "on")
+    return loaded
 
 
 def name_of_checkpoint(path: Path) -> str:

@@ -11,6 +11,7 @@ Source: SAM 2, arXiv:2408.00714; `sam2/modeling/sam2_base.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +32,19 @@ POINTER_PERIOD = 15
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
+
+
+class Compiled(Protocol):
+    """The calls of every frame in a faster form, with the same results."""
+
+    def encode(self, image: Tensor) -> FrameFeatures:
+        """As `Network.encode`."""
+
+    def fits(self, memory: MemoryRead) -> bool:
+        """Whether `follow` takes a memory of this shape."""
+
+    def follow(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
+        """As `Network.follow`."""
 
 
 class Network:
@@ -56,6 +70,8 @@ class Network:
             recent_frames=module.num_maskmem - 1,
             recent_pointers=module.max_obj_ptrs_in_encoder - 1,
         )
+        self.compiled: Compiled | None = None
+        """Takes `encode` and `follow` over where it is set."""
         self._pointer_parts = module.hidden_dim // module.mem_dim
         with torch.inference_mode():
             self._cache_constants()
@@ -90,8 +106,12 @@ class Network:
         """Encode one frame.
 
         Args:
-            image: (1, 3, S, S) RGB 0 to 255, any dtype.
+            image: (1, 3, S, S) RGB 0 to 255, any dtype; uint8 where the network is compiled.
         """
+        return self.encode_eagerly(image) if self.compiled is None else self.compiled.encode(image)
+
+    def encode_eagerly(self, image: Tensor) -> FrameFeatures:
+        """`encode`, uncompiled."""
         return self.share(*self.encode_image(self.normalise(image)))
 
     def encode_image(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
@@ -119,6 +139,12 @@ class Network:
         Returns:
             The masks, and the memory features that they leave, (B, g * g, M).
         """
+        if self.compiled is not None and self.compiled.fits(memory):
+            return self.compiled.follow(features, memory)
+        return self.follow_eagerly(features, memory)
+
+    def follow_eagerly(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
+        """`follow`, uncompiled."""
         conditioned = self.condition_on_memory(features, self.assemble_memory(memory))
         prediction = self.decode_unprompted(features, conditioned)
         return prediction, self.encode_memory(features, prediction, from_prompt=False)

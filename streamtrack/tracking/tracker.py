@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import ValidationError
@@ -102,14 +101,16 @@ class Tracker:
     def new_session(self, config: TrackingConfig | None = None, clock: Clock = SYSTEM_CLOCK) -> Session:
         """A session without objects for one stream."""
         network = self._model.network
-        one_by_one = self.device == "cpu" and network.geometry.grid >= LARGE_GRID
+        one_by_one = network.compiled is not None or (
+            self.device == "cpu" and network.geometry.grid >= LARGE_GRID
+        )
         config = config if config is not None else TrackingConfig()
         return Session(
             network,
             config,
             clock,
             batching=Batching(max_batch=1 if one_by_one else config.max_objects),
-            autocast=self._autocast,
+            autocast=self._model.autocast,
         )
 
     def track(
@@ -138,8 +139,3 @@ class Tracker:
             )
         for frame in iter_frames(SourceConfig(url=os.fspath(source), pace="every_frame")):
             yield session.step(frame)
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        if self._model.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device, torch.bfloat16)
