@@ -17,6 +17,7 @@ import typer
 from streamtrack import __version__
 from streamtrack.bench_cli import bench_app
 from streamtrack.checkpoints_cli import checkpoints_app
+from streamtrack.compile_cli import compile_model
 from streamtrack.doctor import doctor
 from streamtrack.errors import StreamTrackError
 from streamtrack.serve_cli import demo, serve
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(serve)
 app.command()(track)
+app.command("compile")(compile_model)
 app.add_typer(checkpoints_app, name="checkpoints")
 app.add_typer(bench_app, name="bench")
 app.command()(doctor)

@@ -24,7 +24,7 @@ LAYERS = (
     *("errors", "clock", "frame", "coco", "config_faults", "config", "mailbox", "telemetry"),
     *("ingest", "model", "detect", "tracking", "publish", "control", "client"),
     *("pipeline", "web_server", "server", "offline"),
-    *("bench_cli", "checkpoints_cli", "doctor", "serve_cli", "track_cli", "cli"),
+    *("bench_cli", "checkpoints_cli", "compile_cli", "doctor", "serve_cli", "track_cli", "cli"),
 )
 """Imports run towards the front: a module or package may import those before it, and itself."""
 

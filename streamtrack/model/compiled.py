@@ -167,7 +167,9 @@ def _compile_into(folder: Path, network: Network) -> None:
 def _compile(call: nn.Module, example: tuple[Tensor, ...], varies: Any, path: Path) -> None:
     exported = torch.export.export(call, example, dynamic_shapes=varies, strict=False)
     torch._inductor.aoti_compile_and_package(
-        exported, package_path=str(path), inductor_configs=dict(INDUCTOR_OPTIONS)  # torch adds to it
+        exported,
+        package_path=str(path),
+        inductor_configs=dict(INDUCTOR_OPTIONS),  # torch adds to it
     )
 
 
