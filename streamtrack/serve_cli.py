@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -145,7 +144,7 @@ def free_zmq(config: ZmqConfig) -> ZmqConfig:
     return config.model_copy(update=changes)
 
 
-def _run(config: Config, duration_s: float | None) -> None:
+def _run(config: Config, duration_s: float | None) -> NoReturn:
     from streamtrack.server import Server, stop_on_signals  # imports torch, which takes seconds
 
     async def run() -> None:
@@ -156,10 +155,9 @@ def _run(config: Config, duration_s: float | None) -> None:
     asyncio.run(run())
     for totals in server.totals:
         typer.echo(f"summary {totals.line()}")
-    if any(thread.daemon for thread in threading.enumerate()):
-        # One sits in a call that cannot be interrupted (a camera that does not answer, a step of a large
-        # model); tearing the interpreter down around it may crash.
-        _exit_now(0)
+    # Everything is closed. To tear the interpreter down takes seconds with torch in it, and may crash around
+    # a thread that sits in a call that cannot be interrupted (a camera that hangs, a step of a large model).
+    _exit_now(0)
 
 
 def _announce(server: Server) -> None:

@@ -146,15 +146,20 @@ async def test_click_in_the_browser_is_followed_and_drawn(clip: Clip, tmp_path: 
             server.wait(
                 lambda status: status["newest_frame_idx"] > added["added_at_frame"] + 5, "five frames"
             )
-            await check_overlay(tab, server, clip, {FOLLOWED: followed, CLICKED: clicked})
+            shown = [
+                await overlay_shares(tab, server, clip, {FOLLOWED: followed, CLICKED: clicked})
+                for _ in range(5)
+            ]
+            # Most of each object's pixels look tinted, not plain; codec, outline and label take the rest. Of
+            # several pictures, because masks of single ones may be poor.
+            assert min(np.median(shown, axis=0)) > 0.7, shown
             await tab.page.screenshot(path=tmp_path / "page.png")
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(START_S) == 0
 
 
-async def check_overlay(tab: Tab, server: Served, clip: Clip, ids: dict[int, int]) -> None:
-    """The picture on the screen is the clip's, with each object tinted in its own colour where it truly
-    is."""
+async def overlay_shares(tab: Tab, server: Served, clip: Clip, ids: dict[int, int]) -> list[float]:
+    """The picture on the screen is the clip's; the share of each object's true pixels that have its colour."""
     image, rtp_timestamp = await tab.grab()
     index = read_code(image)
     session = tab.sessions[-1].rpartition("/")[2]
@@ -163,12 +168,13 @@ async def check_overlay(tab: Tab, server: Served, clip: Clip, ids: dict[int, int
     ).json()
     assert mapped["frame_idx"] >= 0
     source = clip.images[index].astype(float)
+    nothing = ~np.logical_or.reduce([clip.truths[index][scene_id] for scene_id in ids])
+    assert np.median(np.abs(image - source).mean(axis=2)[nothing]) < 10
+    shares = []
     for scene_id, object_id in ids.items():
         truth = clip.truths[index][scene_id]
         expected = 0.55 * source + 0.45 * np.array(object_colour(object_id))
         tinted = np.abs(image - expected).mean(axis=2)[truth]
         plain = np.abs(image - source).mean(axis=2)[truth]
-        # Most of the object's pixels look tinted, not plain; codec, outline and label take the rest.
-        assert np.mean(tinted < plain) > 0.7, f"object {object_id} on picture {index}"
-    nothing = ~np.logical_or.reduce([clip.truths[index][scene_id] for scene_id in ids])
-    assert np.median(np.abs(image - source).mean(axis=2)[nothing]) < 10
+        shares.append(float(np.mean(tinted < plain)))
+    return shares
