@@ -159,7 +159,7 @@ async def test_click_in_the_browser_is_followed_and_drawn(clip: Clip, tmp_path: 
 
 
 async def overlay_shares(tab: Tab, server: Served, clip: Clip, ids: dict[int, int]) -> list[float]:
-    """The picture on the screen is the clip's; the share of each object's true pixels that have its colour."""
+    """Which share of each object's true pixels has its colour, on a picture that is the clip's."""
     image, rtp_timestamp = await tab.grab()
     index = read_code(image)
     session = tab.sessions[-1].rpartition("/")[2]
