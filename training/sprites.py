@@ -18,7 +18,7 @@ KIND_WEIGHTS = {"stamps": 5.0, "objects": 5.0, "regions": 1.0, "clipart": 4.0, "
 """How often a cut-out of each kind is drawn: photographic ones first."""
 BLOB_WEIGHT = 1.0
 """Weight of random outlines filled with a piece of photo."""
-CREATURE_WEIGHT = 4.0
+CREATURE_WEIGHT = 6.0
 """Weight of bodies with limbs: without them the network learns to fill its box."""
 TRACK_WEIGHT = 5.0
 """Weight of real objects cut from consecutive frames, which deform by themselves."""

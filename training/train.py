@@ -103,7 +103,7 @@ def random_plan(rng: np.random.Generator, num_frames: int, box_share: float) -> 
     if rng.random() >= box_share:
         kind = PromptKind.MASK if num_frames > 1 and rng.random() < 0.25 else PromptKind.CLICK
     clicks = {}
-    if kind is not PromptKind.MASK and rng.random() < 0.3:
+    if kind is not PromptKind.MASK and rng.random() < (0.6 if num_frames == 1 else 0.3):
         clicks[0] = int(rng.integers(1, 3))
     if num_frames > 3 and rng.random() < 0.2:
         clicks[int(rng.integers(1, num_frames))] = 1

@@ -76,8 +76,8 @@ _ENTRIES = (
     CatalogEntry(
         name="nano",
         file_name="nano.safetensors",
-        num_bytes=8_915_436,
-        sha256="eae74ac5fbb25003b0b3623879065347186e69b3a1f6a590b44a82dee6f60aea",
+        num_bytes=11_464_444,
+        sha256="7ad35f51b61964990c7fdf401fe3568c10eca723816a1088346424408aefe1be",
         urls=(),
         sam2_config=None,
         image_size=256,

@@ -1,7 +1,7 @@
 """The network of `nano`: SAM 2.1's parts in a size that runs live on two CPU cores.
 
 Everything but the trunk and the box prompt (`box_prompt.py`) is `sam2`'s own module in smaller dimensions,
-so whatever runs a SAM 2.1 network runs this one: 4.43 M parameters, 128 wide, two layers of memory attention,
+so whatever runs a SAM 2.1 network runs this one: 5.71 M parameters, 128 wide, two layers of memory attention,
 7 memory slots of width 64.
 """
 
@@ -24,7 +24,7 @@ from streamtrack.model.box_prompt import BoxPromptEncoder
 from streamtrack.model.efficientnet_trunk import EfficientNetLiteTrunk
 from streamtrack.model.mobilenet_trunk import MobileNetTrunk
 
-ARCHITECTURE = "nano-2"
+ARCHITECTURE = "nano-3"
 """Stored with the weights; changes whenever older weights no longer load strictly."""
 IMAGE_SIZE_PX = 256
 """Side of the square input that the weights were trained at."""
@@ -54,7 +54,7 @@ A trunk takes the normalised image, returns four maps at strides 4, 8, 16, 32 (f
 widths, coarsest first, in `channel_list`.
 """
 
-DEFAULT_TRUNK = MobileNetTrunk.name
+DEFAULT_TRUNK = EfficientNetLiteTrunk.name
 """Trunk of the shipped weights."""
 
 SAM21_FLAGS: Mapping[str, Any] = MappingProxyType(

@@ -10,8 +10,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from streamtrack.errors import ConfigError
-from streamtrack.model.mobilenet_trunk import MobileNetTrunk, SameConv2d
-from streamtrack.model.nano import ARCHITECTURE, IMAGE_SIZE_PX, build_nano
+from streamtrack.model.mobilenet_trunk import SameConv2d
+from streamtrack.model.nano import ARCHITECTURE, DEFAULT_TRUNK, IMAGE_SIZE_PX, TRUNKS, build_nano, trunk_of
 
 WEIGHTS = Path(__file__).parents[2] / "checkpoints" / "nano.safetensors"
 
@@ -31,12 +31,12 @@ def test_shipped_metadata_names_size_architecture_and_trunk() -> None:
 
     assert metadata["image_size"] == str(IMAGE_SIZE_PX)
     assert metadata["architecture"] == ARCHITECTURE
-    assert metadata["trunk"] == MobileNetTrunk.name
+    assert metadata["trunk"] == DEFAULT_TRUNK == trunk_of(load_file(WEIGHTS))
 
 
-@pytest.mark.parametrize("size", [96, 256])
-def test_image_features_have_strides_4_8_and_16_at_any_multiple_of_32(size: int) -> None:
-    network = build_nano(size).eval()
+@pytest.mark.parametrize(("size", "trunk"), [(96, name) for name in sorted(TRUNKS)] + [(256, DEFAULT_TRUNK)])
+def test_image_features_have_strides_4_8_and_16_at_any_multiple_of_32(size: int, trunk: str) -> None:
+    network = build_nano(size, trunk=trunk).eval()
 
     with torch.inference_mode():
         maps = network.forward_image(torch.zeros(1, 3, size, size))["backbone_fpn"]
@@ -80,6 +80,11 @@ def test_keyword_arguments_override_the_post_processing_defaults() -> None:
 def test_size_that_is_no_multiple_of_32_is_refused(size: int) -> None:
     with pytest.raises(ConfigError, match=f"nano: image_size is {size}, expected a positive multiple of 32"):
         build_nano(size)
+
+
+@pytest.mark.parametrize("name", sorted(TRUNKS))
+def test_weights_tell_which_trunk_they_have(name: str) -> None:
+    assert trunk_of(build_nano(trunk=name).state_dict()) == name
 
 
 def test_unknown_trunk_is_refused() -> None:
