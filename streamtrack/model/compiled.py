@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
@@ -26,11 +28,11 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-import sam2
 import torch
 from torch import Tensor, nn
 
 from streamtrack.errors import CompileError
+from streamtrack.model import attention
 from streamtrack.model.network import Network
 from streamtrack.model.values import MEMORY_DTYPE, FrameFeatures, MaskPrediction, MemoryRead
 
@@ -91,9 +93,11 @@ def fingerprint(network: Network, precision: str) -> str:
         network.module.training,
     )
     digest.update(repr(facts).encode())
-    sources = (*Path(__file__).parent.glob("*.py"), *(Path(sam2.__file__).parent / "modeling").rglob("*.py"))
-    for source in sorted(sources):
-        digest.update(source.read_bytes())
+    code = {type(part).__module__ for part in network.module.modules()}
+    for name in sorted(code | {__name__, *(type(part).__module__ for part in (network, network.geometry))}):
+        if not name.startswith("torch."):
+            digest.update(inspect.getsource(sys.modules[name]).encode())
+    digest.update(inspect.getsource(attention).encode())
     for name, weight in sorted(network.module.state_dict().items()):
         digest.update(name.encode())
         digest.update(weight.detach().cpu().reshape(-1).view(torch.uint8).numpy())
