@@ -128,6 +128,12 @@ class TrackingConfig(Section):
     """Below this estimate a visible object is `uncertain`."""
     lost_after_ms: int = Field(2_000, ge=0)
     """Not visible for longer than this: `lost`."""
+    keyframe_interval: int = Field(1, ge=1, le=16)
+    """Every n-th frame goes through the network; between them optical flow carries the masks. 1: exact."""
+    memory_frames: int = Field(6, ge=1, le=6)
+    """Unprompted frames whose memory features are read. 6: as the checkpoint was trained."""
+    memory_stride: int = Field(1, ge=1, le=16)
+    """Of those, all but the newest lie this many tracked frames apart. 1: exact."""
 
 
 class AnnotateConfig(Section):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from streamtrack.frame import ObjectMask, ObjectState, measure_crop
 from streamtrack.tracking.memory_bank import MemoryBank
@@ -13,9 +15,18 @@ from streamtrack.tracking.tracked_object import TrackedObject
 
 
 def build_objects(
-    bank: MemoryBank, objects: Sequence[TrackedObject], frame_idx: int, frame_size: tuple[int, int]
+    bank: MemoryBank,
+    objects: Sequence[TrackedObject],
+    frame_idx: int,
+    frame_size: tuple[int, int],
+    *,
+    move: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
 ) -> dict[int, ObjectMask]:
-    """Masks and scores of a kept frame by object id, at the frame's size; states are not filled in yet."""
+    """Masks and scores of a kept frame by object id, at the frame's size; states are not filled in yet.
+
+    Args:
+        move: turns low-res mask logits into those of a later frame, which has the same size.
+    """
     if not objects:
         return {}
     logits, scores = bank.predictions([tracked.memory for tracked in objects], frame_idx)
@@ -25,7 +36,7 @@ def build_objects(
     for tracked, low_res, object_score, iou_score in zip(
         objects, logits.cpu().numpy(), visible_scores, iou_scores, strict=True
     ):
-        crop, box = crop_mask(low_res, frame_size)
+        crop, box = crop_mask(low_res if move is None else move(low_res), frame_size)
         area_px, centroid = measure_crop(crop, box)
         found[tracked.object_id] = ObjectMask(
             object_id=tracked.object_id,

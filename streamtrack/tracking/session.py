@@ -56,6 +56,8 @@ class Session:
             max_conditioning_frames=config.max_conditioning_frames,
             history_frames=config.history_frames,
             device=network.device,
+            recent_frames=min(config.memory_frames, network.geometry.recent_frames),
+            stride=config.memory_stride,
         )
         self._history = FrameHistory(network, config.history_frames)
         self._objects: dict[int, TrackedObject] = {}
@@ -318,13 +320,9 @@ class Session:
         for frame_idx in range(from_frame, self.newest_frame_idx + 1):
             if frame_idx > from_frame:
                 with self._autocast():
+                    features, memories = self._history.features(frame_idx), [tracked.memory]
                     propagate_no_sync(
-                        self._network,
-                        self._bank,
-                        self._history.features(frame_idx),
-                        frame_idx,
-                        [tracked.memory],
-                        self._batching,
+                        self._network, self._bank, features, frame_idx, memories, self._batching
                     )
                 if frame_idx in tracked.prompts:
                     self._condition(tracked, frame_idx, corrects=True)

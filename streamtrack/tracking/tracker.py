@@ -17,6 +17,7 @@ from streamtrack.errors import ConfigError
 from streamtrack.frame import FrameResult
 from streamtrack.model.build import LoadedModel, load_model, name_of_checkpoint
 from streamtrack.model.catalog import CATALOG
+from streamtrack.tracking.carrying_session import CarryingSession
 from streamtrack.tracking.memory_bank import Batching
 from streamtrack.tracking.prompts import Prompt
 from streamtrack.tracking.session import Session
@@ -105,13 +106,14 @@ class Tracker:
             self.device == "cpu" and network.geometry.grid >= LARGE_GRID
         )
         config = config if config is not None else TrackingConfig()
-        return Session(
+        session = Session(
             network,
             config,
             clock,
             batching=Batching(max_batch=1 if one_by_one else config.max_objects),
             autocast=self._model.autocast,
         )
+        return session if config.keyframe_interval == 1 else CarryingSession(session, config, clock)
 
     def track(
         self,

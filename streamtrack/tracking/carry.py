@@ -1,0 +1,107 @@
+"""Masks carried between key frames by dense optical flow. Pure functions of small grey pictures.
+
+A track map says of every pixel of a later picture where it lay in an earlier one, so that pictures and
+logits of the earlier one are looked up once, however many frames lie between, and never blurred twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streamtrack.frame import BoolMask, Image
+
+SIDE_PX = 256
+"""Side of the grey square on which flow is computed; DIS then takes a few milliseconds."""
+
+Grey = NDArray[np.uint8]
+"""(256, 256) uint8."""
+TrackMap = NDArray[np.float32]
+"""(256, 256, 2) float32 x, y in pixels of the earlier grey square."""
+
+
+def to_grey(image: Image) -> Grey:
+    """The picture as a grey square, aspect ratio given up."""
+    small = cv2.resize(image, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def identity_map() -> TrackMap:
+    """A picture's map onto itself."""
+    x, y = np.meshgrid(np.arange(SIDE_PX, dtype=np.float32), np.arange(SIDE_PX, dtype=np.float32))
+    return np.stack((x, y), axis=-1)
+
+
+def extend(to_first: TrackMap, before: Grey, after: Grey) -> TrackMap:
+    """The map from `after` to the first picture, given that from `before`, the picture next to it."""
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(after, before, None)
+    return np.asarray(cv2.remap(to_first, identity_map() + flow, None, cv2.INTER_LINEAR,
+                                borderMode=cv2.BORDER_REPLICATE), np.float32)  # fmt: skip
+
+
+def trace(greys: Sequence[Grey]) -> TrackMap:
+    """The map from the last picture of a row to its first."""
+    to_first = identity_map()
+    for before, after in pairwise(greys):
+        to_first = extend(to_first, before, after)
+    return to_first
+
+
+def look_up(values: NDArray[np.float32], to_first: TrackMap) -> NDArray[np.float32]:
+    """What the last picture holds where the first holds (h, w) `values`; both of the same size."""
+    height, width = values.shape
+    scaled = cv2.resize(to_first, (width, height), interpolation=cv2.INTER_LINEAR)
+    # Pixel centres of the square to those of `values`.
+    centres = (scaled + 0.5) * np.array([width, height], np.float32) / SIDE_PX - 0.5
+    looked_up = cv2.remap(
+        values, centres.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(looked_up, np.float32)
+
+
+def move_points(
+    points: Sequence[tuple[float, float]], to_first: TrackMap, frame_size: tuple[int, int]
+) -> list[tuple[float, float]]:
+    """Where points of the last picture lay in the first, x, y in pixels of the frame, inside it."""
+    height, width = frame_size
+    moved = []
+    for x, y in points:
+        column, row = (min(int(at / size * SIDE_PX), SIDE_PX - 1) for at, size in ((x, width), (y, height)))
+        dx, dy = (to_first[row, column] - (column, row)) / SIDE_PX
+        moved.append((_inside(x + dx * width, width), _inside(y + dy * height, height)))
+    return moved
+
+
+def move_box(
+    box: Sequence[float], to_first: TrackMap, frame_size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """A box of the last picture in the first: shifted by the median of what moved inside it."""
+    height, width = frame_size
+    x0, y0, x1, y1 = box
+    left, right = _span(x0, x1, width)
+    top, bottom = _span(y0, y1, height)
+    inside = (to_first - identity_map())[top:bottom, left:right].reshape(-1, 2)
+    dx, dy = np.median(inside, axis=0) / SIDE_PX * (width, height)
+    # At least a pixel stays in the frame: an empty box says nothing.
+    return (
+        min(float(x0 + dx), width - 1.0), min(float(y0 + dy), height - 1.0),
+        max(float(x1 + dx), 1.0), max(float(y1 + dy), 1.0),
+    )  # fmt: skip
+
+
+def move_mask(mask: BoolMask, to_last: TrackMap) -> BoolMask:
+    """A mask of the last picture in the first; `to_last` maps the first picture to the last."""
+    return np.asarray(look_up(mask.astype(np.float32), to_last) > 0.5, np.bool_)
+
+
+def _inside(at: float, size: int) -> float:
+    return float(min(max(at, 0.0), np.nextafter(np.float32(size), np.float32(0))))
+
+
+def _span(low: float, high: float, size: int) -> tuple[int, int]:
+    first = min(max(int(low / size * SIDE_PX), 0), SIDE_PX - 1)
+    return first, min(max(int(np.ceil(high / size * SIDE_PX)), first + 1), SIDE_PX)
