@@ -14,6 +14,10 @@ EVENT_OF_STATE = {
     ObjectState.LOST: EventKind.LOST,
 }
 
+SURE_AGAIN = 0.1
+"""How far above the bound the estimate must come before an `uncertain` object is `tracking` again: estimates
+waver from frame to frame, and around one bound every frame would be news (six events a second were seen)."""
+
 
 @dataclass(slots=True)
 class ObjectStateMachine:
@@ -31,7 +35,9 @@ class ObjectStateMachine:
         """The state after a frame; `now_ns` is stream time and only ever rises."""
         if visible:
             self.last_seen_ns = now_ns
-            sure = iou_score >= self.uncertain_iou_score
+            was_unsure = self.state is ObjectState.UNCERTAIN
+            bound = min(1.0, self.uncertain_iou_score + SURE_AGAIN * was_unsure)
+            sure = iou_score >= bound
             self.state = ObjectState.TRACKING if sure else ObjectState.UNCERTAIN
         else:
             if self.last_seen_ns is None:

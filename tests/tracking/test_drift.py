@@ -32,6 +32,15 @@ def test_low_mask_quality_is_uncertain(iou_score: float, state: ObjectState) -> 
     assert machine.update(visible=True, iou_score=iou_score, now_ns=0) is state
 
 
+def test_wavering_estimate_is_not_news_at_every_frame() -> None:
+    machine = ObjectStateMachine(uncertain_iou_score=0.5, lost_after_ms=1000)
+    states = [
+        machine.update(visible=True, iou_score=score, now_ns=0) for score in (0.55, 0.49, 0.55, 0.6, 0.5)
+    ]
+    tracking, uncertain = ObjectState.TRACKING, ObjectState.UNCERTAIN
+    assert states == [tracking, uncertain, uncertain, tracking, tracking]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "event"),
     [
