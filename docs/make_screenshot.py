@@ -1,4 +1,4 @@
-"""Take the README's picture: the page of `streamtrack demo` in a real browser, one object clicked on the way.
+"""Take the README's picture: the page of `streamtrack demo` in a real browser.
 
     python docs/make_screenshot.py http://127.0.0.1:8080/ docs/page.png
 
