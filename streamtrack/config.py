@@ -105,6 +105,10 @@ class ModelConfig(Section):
     compile: Literal["auto", "on", "off"] = "auto"
     """on: compile for this machine at the start unless that was done before; off: never; auto: use what
     `streamtrack compile` left, and compile nothing."""
+    preset: Literal["quality", "balanced", "fast"] = "quality"
+    """quality is exact; the others turn approximations on, where their keys are not set."""
+    memory_pool: Literal[1, 2] = 1
+    """2: memory is read in squares of 2 x 2 averaged tokens. 1: exact."""
     threads: int | None = Field(None, ge=1)
     """CPU threads of one step; None: live, all cores but one, which decodes, draws and encodes."""
 

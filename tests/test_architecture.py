@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "streamtrack"
 
 LAYERS = (
-    *("errors", "clock", "frame", "coco", "config_faults", "config", "mailbox", "telemetry"),
+    *("errors", "clock", "frame", "coco", "config_faults", "config", "presets", "mailbox", "telemetry"),
     *("ingest", "model", "detect", "tracking", "publish", "control", "client"),
     *("pipeline", "web_server", "server", "offline"),
     *("bench_cli", "checkpoints_cli", "compile_cli", "doctor", "serve_cli", "track_cli", "cli"),

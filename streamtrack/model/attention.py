@@ -9,6 +9,7 @@ Source: SAM 2, arXiv:2408.00714, section 4; memory_attention.py and sam/transfor
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -50,10 +51,13 @@ class MemoryReader:
         module: the checkpoint's memory attention, in eval mode.
         grid: side of the feature map at stride 16; HW is `grid` squared.
         position: (1, HW, C), the image's sine encoding.
+        pool: memory tokens are read in squares of this side, keys (rotated) and values averaged; 1: exact.
     """
 
-    def __init__(self, module: MemoryAttention, grid: int, position: Tensor) -> None:
+    def __init__(self, module: MemoryAttention, grid: int, position: Tensor, *, pool: int = 1) -> None:
         self._module = module
+        self._grid = grid
+        self._pool = pool
         self._input_position = INPUT_POSITION_WEIGHT * position if module.pos_enc_at_input else None
         self._position = position
         self._layers = [
@@ -116,21 +120,55 @@ class MemoryReader:
         attention = layer.cross_attn_image
         keys_in = memory.keys if layer.pos_enc_at_cross_attn_keys else memory.values
         queries, keys = rotary.queries(normed), rotary.keys(keys_in, num_unrotated=memory.num_pointer_tokens)
+        memory_values, absent, bias = memory.values, memory.absent, None
+        if self._pool > 1:
+            keys, memory_values, absent, bias = self._pooled(keys, memory)
         if x.device.type == "cpu":
             # The weights of a softmax add up to 1, so the value projection may come after the sum: the sum
             # then runs over the memory's 64 channels and not over its 256 projected ones.
-            attended = attention.v_proj(weighted_sum(queries, keys, memory.values, memory.absent))
+            attended = attention.v_proj(weighted_sum(queries, keys, memory_values, absent, bias))
         else:
-            values = attention.v_proj(memory.values)
-            present = None if memory.absent is None else ~memory.absent[:, None, None]
+            values = attention.v_proj(memory_values)
+            mask = None if absent is None else ~absent[:, None, None]
+            if bias is not None:
+                mask = bias if mask is None else bias.masked_fill(~mask, -torch.inf)
+                mask = mask.to(queries.dtype)
             attended = F.scaled_dot_product_attention(
-                queries[:, None], keys[:, None], values[:, None], attn_mask=present
+                queries[:, None], keys[:, None], values[:, None], attn_mask=mask
             )[:, 0]
         attended_to_memory: Tensor = x + attention.out_proj(attended)
         return attended_to_memory
 
+    def _pooled(self, keys: Tensor, memory: MemoryTokens) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
+        """Keys, values, absent and score bias (L,) with each square of spatial tokens in one.
 
-def weighted_sum(queries: Tensor, keys: Tensor, values: Tensor, absent: Tensor | None = None) -> Tensor:
+        A square must weigh as much as its n tokens did, log n more: the few pointers get log n less instead.
+
+        Source: EfficientTAM, arXiv:2411.18933, which averages the same squares.
+        """
+        pointers, tokens = memory.num_pointer_tokens, self._pool * self._pool
+        spatial = keys.shape[1] - pointers
+        keys, values = self._average(keys, spatial), self._average(memory.values, spatial)
+        absent = memory.absent
+        if absent is not None:  # alike within a memory frame
+            absent = torch.cat((absent[:, :spatial:tokens], absent[:, spatial:]), dim=1)
+        bias = keys.new_zeros(spatial // tokens + pointers)
+        bias[spatial // tokens :] = -math.log(tokens)
+        return keys, values, absent, bias
+
+    def _average(self, x: Tensor, spatial: int) -> Tensor:
+        """(B, L, D) with its first `spatial` tokens averaged in squares, frame by frame."""
+        batch, _, width = x.shape
+        side = self._grid // self._pool
+        squares = (
+            x[:, :spatial].reshape(batch, -1, side, self._pool, side, self._pool, width).mean(dim=(3, 5))
+        )
+        return torch.cat((squares.reshape(batch, -1, width), x[:, spatial:]), dim=1)
+
+
+def weighted_sum(
+    queries: Tensor, keys: Tensor, values: Tensor, absent: Tensor | None = None, bias: Tensor | None = None
+) -> Tensor:
     """Attention whose values are narrower than its keys; exact, in pieces that fit a CPU's cache.
 
     Args:
@@ -138,6 +176,7 @@ def weighted_sum(queries: Tensor, keys: Tensor, values: Tensor, absent: Tensor |
         keys: (B, L, D).
         values: (B, L, M).
         absent: (B, L) bool, True for keys that weigh nothing.
+        bias: (L,), added to the scores of all queries.
     Returns:
         (B, HW, M).
     """
@@ -145,6 +184,8 @@ def weighted_sum(queries: Tensor, keys: Tensor, values: Tensor, absent: Tensor |
     pieces = []
     for piece in (queries * queries.shape[-1] ** -0.5).split(QUERIES_AT_ONCE, dim=1):
         scores = piece @ transposed
+        if bias is not None:
+            scores = scores + bias
         if absent is not None:
             scores = scores.masked_fill(absent[:, None], -torch.inf)
         pieces.append(torch.softmax(scores, dim=-1) @ values)

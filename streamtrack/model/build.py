@@ -83,7 +83,8 @@ def load_model(config: ModelConfig) -> LoadedModel:
     overrides = {"trunk": trunk_of(weights)} if entry.sam2_config is None else {}
     module = build_module(entry, config.image_size or entry.image_size, **overrides)
     load_strict(module, weights, path, entry.name)
-    loaded = LoadedModel(entry.name, Network(module.to(device)), resolve_precision(config.precision, device))
+    network = Network(module.to(device), memory_pool=config.memory_pool)
+    loaded = LoadedModel(entry.name, network, resolve_precision(config.precision, device))
     if device.type == "cpu" and config.compile != "off":
         loaded.use_compiled(compile_missing=config.compile == "on")
     return loaded

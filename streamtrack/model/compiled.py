@@ -88,6 +88,7 @@ def fingerprint(network: Network, precision: str) -> str:
         torch.__version__,
         torch.backends.cpu.get_cpu_capability(),
         network.geometry,
+        network.memory_pool,
         precision,
         INDUCTOR_OPTIONS,
         network.module.training,

@@ -19,7 +19,7 @@ from sam2.modeling.sam2_base import NO_OBJ_SCORE, SAM2Base
 from sam2.modeling.sam2_utils import get_1d_sine_pe
 from torch import Tensor, nn
 
-from streamtrack.errors import CheckpointError
+from streamtrack.errors import CheckpointError, ConfigError
 from streamtrack.model.attention import MemoryReader, MemoryTokens
 from streamtrack.model.values import MEMORY_DTYPE, FrameFeatures, Geometry, MaskPrediction, MemoryRead
 
@@ -51,9 +51,12 @@ class Network:
     """A SAM 2 network on one device at one image size. Calls are pure; use under `torch.inference_mode`.
 
     It takes the module over: what it has cached itself is no longer computed there.
+
+    Args:
+        memory_pool: 2 reads memory in squares of 2 x 2 averaged tokens, an approximation; 1 is exact.
     """
 
-    def __init__(self, module: SAM2Base) -> None:
+    def __init__(self, module: SAM2Base, *, memory_pool: int = 1) -> None:
         _refuse_unknown_flags(module)
         # Channels last: convolutions need no re-layout, and a feature map is a row of tokens as it lies.
         self.module = module.eval().to(memory_format=torch.channels_last)
@@ -61,6 +64,12 @@ class Network:
         self.device = parameter.device
         self.dtype = parameter.dtype
         grid = module.image_size // module.backbone_stride
+        if grid % memory_pool:
+            raise ConfigError(
+                f"model.memory_pool is {memory_pool}, expected 1: an image_size of {module.image_size} "
+                f"makes a feature map of {grid} x {grid}"
+            )
+        self.memory_pool = memory_pool
         self.geometry = Geometry(
             image_size=module.image_size,
             grid=grid,
@@ -92,7 +101,7 @@ class Network:
         self._no_prompt: tuple[Tensor, Tensor] = module.sam_prompt_encoder(
             points=(no_point, no_label), boxes=None, masks=None
         )
-        self._reader = MemoryReader(module.memory_attention, g.grid, position)
+        self._reader = MemoryReader(module.memory_attention, g.grid, position, pool=self.memory_pool)
         self._mean = torch.tensor(IMAGE_MEAN, device=self.device).view(1, 3, 1, 1) * 255
         self._scale = 1 / (torch.tensor(IMAGE_STD, device=self.device).view(1, 3, 1, 1) * 255)
 

@@ -17,6 +17,7 @@ from streamtrack.errors import ConfigError
 from streamtrack.frame import FrameResult
 from streamtrack.model.build import LoadedModel, load_model, name_of_checkpoint
 from streamtrack.model.catalog import CATALOG
+from streamtrack.presets import model_with_preset, tracking_with_preset
 from streamtrack.tracking.carrying_session import CarryingSession
 from streamtrack.tracking.memory_bank import Batching
 from streamtrack.tracking.prompts import Prompt
@@ -32,8 +33,9 @@ LARGE_GRID = 32
 class Tracker:
     """A network on a device. Sessions made from it share its weights and nothing else."""
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LoadedModel, *, preset: str = "quality") -> None:
         self._model = model
+        self._preset = preset
         self.name = model.name
         """The architecture's name, such as `nano`."""
 
@@ -82,7 +84,7 @@ class Tracker:
         """
         if config.threads is not None:
             torch.set_num_threads(config.threads)
-        return cls(load_model(config))
+        return cls(load_model(model_with_preset(config)), preset=config.preset)
 
     @property
     def device(self) -> str:
@@ -105,7 +107,7 @@ class Tracker:
         one_by_one = network.compiled is not None or (
             self.device == "cpu" and network.geometry.grid >= LARGE_GRID
         )
-        config = config if config is not None else TrackingConfig()
+        config = tracking_with_preset(config if config is not None else TrackingConfig(), self._preset)
         session = Session(
             network,
             config,

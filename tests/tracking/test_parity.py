@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import pytest
 import torch
 
+from streamtrack.config import TrackingConfig
 from streamtrack.frame import Image
 from streamtrack.model.build import read_weights
 from streamtrack.model.catalog import get_entry, require_checkpoint
+from streamtrack.tracking.memory_bank import Batching, MemoryBank
 from tests.tracking.pictures import drifting_ellipses, ellipse
 from tests.tracking.reference import (
     Action,
@@ -135,6 +137,31 @@ def test_random_weights_at_full_size_equal_the_reference(size: int, images: Sequ
     print(f"sam2.1-tiny at {size}: logits within {logits:.1e}, pointers within {pointers:.1e}")
     assert logits <= LOGIT_TOLERANCE
     assert pointers <= POINTER_TOLERANCE
+
+
+def test_memory_frames_and_stride_read_what_the_reference_reads(images: Sequence[Image]) -> None:
+    """Upstream's own switches; 3 seconds."""
+    entry, size, stride, memory_frames = get_entry("sam2.1-tiny"), 128, 3, 4
+    weights = random_weights(entry, size, seed=11, object_score_bias=1.0)
+    network = make_network(entry, size, weights)
+    predictor = make_reference(entry, size, weights)
+    predictor.memory_temporal_stride_for_eval = stride
+    frames = images[:22]
+    config = TrackingConfig(memory_stride=stride)
+    logits, _ = compare(
+        run_session(network, frames, one_object(), config),
+        run_reference(predictor, network, frames, one_object()),
+    )
+    assert logits <= LOGIT_TOLERANCE
+    # Fewer frames: those that upstream would read of its last `memory_frames`, by their own encodings.
+    bank = MemoryBank(
+        network.geometry, max_conditioning_frames=2, history_frames=4, device=network.device,
+        recent_frames=memory_frames, stride=stride,
+    )  # fmt: skip
+    memory = bank.open(0)
+    [places] = bank.locate([memory], 20, Batching(max_batch=1))
+    assert places.split()[2].tolist() == [[0, 1, 2, 3]]
+    assert bank._recent(20) == [19, 18, 15, 12]
 
 
 def test_a_wrong_pointer_age_is_noticed(images: Sequence[Image], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,47 @@
+"""Presets of `model.preset`: which approximations it turns on. A key that was set explicitly wins.
+
+What each costs in masks and gains in speed, `streamtrack bench pareto` measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from streamtrack.config import ModelConfig, Section, TrackingConfig
+
+Kind = TypeVar("Kind", bound=Section)
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Config keys and their values."""
+
+    model: Mapping[str, Any] = field(default_factory=dict)
+    """Of the `model` section."""
+    tracking: Mapping[str, Any] = field(default_factory=dict)
+    """Of every stream's `tracking` section."""
+
+
+PRESETS: Mapping[str, Preset] = {
+    "quality": Preset(),
+    "balanced": Preset(tracking={"keyframe_interval": 2}),
+    "fast": Preset(tracking={"keyframe_interval": 4}),
+}
+
+
+def model_with_preset(config: ModelConfig) -> ModelConfig:
+    """The config with what its preset adds."""
+    return _filled(config, PRESETS[config.preset].model)
+
+
+def tracking_with_preset(config: TrackingConfig, preset: str) -> TrackingConfig:
+    """The config with what the model's preset adds."""
+    return _filled(config, PRESETS[preset].tracking)
+
+
+def _filled(config: Kind, values: Mapping[str, Any]) -> Kind:
+    return config.model_copy(
+        update={key: value for key, value in values.items() if key not in config.model_fields_set}
+    )
