@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
-from bench.davis_folder import Sequence
 from bench.davis_metric import Statistics, boundary_measure, statistics
 from streamtrack.frame import BoolMask, Image
 from streamtrack.ingest.synthetic import innermost_point
@@ -29,6 +28,20 @@ Prompts = Mapping[int, Mapping[str, Any]]
 """By object id, the keywords of `Session.add`."""
 Follower = Callable[[list[Image], Prompts], Iterator[Masks]]
 """Given all frames and the first one's prompts, the masks of each frame, in order, as soon as it has them."""
+
+
+class Annotated(Protocol):
+    """A sequence whose every frame has its truth, such as `davis_folder.Sequence`."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    def frames(self) -> list[Image]:
+        """Every frame, (H, W, 3) RGB."""
+
+    def truth(self, frame_idx: int) -> tuple[Mapping[int, BoolMask], BoolMask]:
+        """Each object's mask on a frame, and the pixels that are scored."""
 
 
 class PromptKind(StrEnum):
@@ -85,7 +98,7 @@ class ScoredFrame:
 
 def measure_quality(
     follow: Follower,
-    sequences: Iterable[Sequence],
+    sequences: Iterable[Annotated],
     prompt: PromptKind,
     on_frame: Callable[[ScoredFrame], None] | None = None,
 ) -> Iterator[SequenceResult]:
