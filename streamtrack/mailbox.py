@@ -107,6 +107,11 @@ class Mailbox(Generic[T]):
                 self._waiter = (loop, event)
             await event.wait()
 
+    def peek(self) -> T | None:
+        """The item that `get` would take now, left where it is; a newer one may yet push it out."""
+        with self._changed:
+            return self._items[0] if self._items else None
+
     def wake(self) -> None:
         """Let a thread that waits in `get` return None now: it has something else to do."""
         with self._changed:

@@ -23,6 +23,15 @@ def test_newest_wins_and_the_producer_is_handed_what_was_pushed_out() -> None:
     assert (statistics.put_total, statistics.superseded_total) == (3, 1)
 
 
+def test_peek_leaves_the_item_where_a_newer_one_can_still_push_it_out() -> None:
+    mailbox: Mailbox[int] = Mailbox(1)
+    assert mailbox.peek() is None
+    mailbox.put(1)
+    assert mailbox.peek() == 1
+    assert mailbox.put(2) == 1
+    assert mailbox.peek() == mailbox.get(0) == 2
+
+
 def test_capacity_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="mailbox capacity is 0, expected 1 or more"):
         Mailbox(0)

@@ -2,7 +2,7 @@
 
 from streamtrack.ingest.decoder import SourceLostError, StreamInfo
 from streamtrack.ingest.ingest import Ingest, SourceState
-from streamtrack.ingest.reader import FrameReader, iter_frames
+from streamtrack.ingest.reader import FrameReader, iter_frames, with_next
 from streamtrack.ingest.redact import redact_url
 from streamtrack.ingest.source import SourceKind, SourceSpec, resolve_source
 from streamtrack.ingest.synthetic import Scene, make_scene, prompts_from_masks
@@ -21,4 +21,5 @@ __all__ = [
     "prompts_from_masks",
     "redact_url",
     "resolve_source",
+    "with_next",
 ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from types import TracebackType
 from typing import Self
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import SourceConfig
+from streamtrack.errors import StreamTrackError
 from streamtrack.frame import Frame
 from streamtrack.ingest.decoder import EndOfStream, Skipped, StreamInfo
 from streamtrack.ingest.open_decoder import prepare_source
@@ -78,3 +79,23 @@ def iter_frames(config: SourceConfig, clock: Clock = SYSTEM_CLOCK) -> Iterator[F
     """
     with closing(FrameReader(config, clock)) as reader:
         yield from reader
+
+
+def with_next(frames: Iterable[Frame]) -> Iterator[tuple[Frame, Frame | None]]:
+    """Each frame with the one after it; None after the last, and where the source breaks off.
+
+    Raises:
+        StreamTrackError: as `frames` does, after its last frame was given.
+    """
+    iterator = iter(frames)
+    frame = next(iterator, None)
+    while frame is not None:
+        broken: StreamTrackError | None = None
+        try:
+            upcoming = next(iterator, None)
+        except StreamTrackError as error:
+            upcoming, broken = None, error
+        yield frame, upcoming
+        if broken is not None:
+            raise broken
+        frame = upcoming

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,8 @@ import pytest
 from streamtrack.clock import NS_PER_MS, FakeClock
 from streamtrack.config import SourceConfig
 from streamtrack.errors import SourceError
-from streamtrack.ingest import FrameReader, SourceLostError, iter_frames
+from streamtrack.frame import Frame
+from streamtrack.ingest import FrameReader, SourceLostError, iter_frames, with_next
 from tests.ingest.conftest import CLIP_FRAMES
 from tests.ingest.support import folder_server
 
@@ -71,3 +74,24 @@ def test_http_recording_that_is_not_there_is_one_clear_line(tmp_path: Path) -> N
 def test_missing_file_is_told_at_the_first_frame() -> None:
     with pytest.raises(SourceError, match="no such file"):
         next(iter_frames(SourceConfig(url="nowhere.mp4")))
+
+
+def test_each_frame_comes_with_the_next_and_the_last_with_none(clip: Path) -> None:
+    pairs = list(with_next(iter_frames(SourceConfig(url=str(clip)))))
+
+    assert [frame.seq for frame, _ in pairs] == list(range(CLIP_FRAMES))
+    assert [upcoming.seq for _, upcoming in pairs if upcoming] == list(range(1, CLIP_FRAMES))
+    assert pairs[-1][1] is None
+    assert all(upcoming is frame for (_, upcoming), (frame, _) in pairwise(pairs))
+
+
+def test_frame_before_a_break_is_given_before_the_error(clip: Path) -> None:
+    def broken() -> Iterator[Frame]:
+        yield next(iter_frames(SourceConfig(url=str(clip))))
+        raise SourceLostError("gone")
+
+    frames = with_next(broken())
+    first, upcoming = next(frames)
+    assert (first.seq, upcoming) == (0, None)
+    with pytest.raises(SourceLostError, match="gone"):
+        next(frames)
