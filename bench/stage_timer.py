@@ -12,10 +12,10 @@ from unittest import mock
 import torch
 
 from streamtrack.model.network import Network
-from streamtrack.tracking import results, session
+from streamtrack.tracking import results, runner, session
 
 CALLS: tuple[tuple[object, str, str], ...] = (
-    (session, "to_square", "upload"),
+    (runner, "to_square", "upload"),
     (Network, "normalise", "upload"),
     (Network, "encode_image", "encode"),
     (Network, "assemble_memory", "memory attention"),

@@ -27,6 +27,7 @@ from streamtrack.config import ModelConfig
 from streamtrack.errors import CheckpointError, CompileError, ConfigError
 from streamtrack.model.catalog import CATALOG, CatalogEntry, get_entry, require_checkpoint
 from streamtrack.model.compiled import compile_network, load_compiled
+from streamtrack.model.inductor import JustInTimeCalls, can_compile_for_gpu
 from streamtrack.model.nano import POST_PROCESSING, build_nano, trunk_of
 from streamtrack.model.network import Network
 
@@ -87,6 +88,8 @@ def load_model(config: ModelConfig) -> LoadedModel:
     loaded = LoadedModel(entry.name, network, resolve_precision(config.precision, device))
     if device.type == "cpu" and config.compile != "off":
         loaded.use_compiled(compile_missing=config.compile == "on")
+    elif device.type == "cuda" and config.compile != "off" and can_compile_for_gpu():
+        loaded.network.compiled = JustInTimeCalls(loaded.network)
     return loaded
 
 

@@ -53,6 +53,10 @@ class FrameFeatures:
     memory_pixels: Tensor
     """(1, C, g, g): the picture's share of a memory feature."""
 
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """All of them, in the order of the fields."""
+        return self.tokens, *self.high_res, self.attended, self.memory_pixels
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryRead:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from streamtrack.config import SourceConfig
 from streamtrack.errors import PromptError, SourceError
 from streamtrack.frame import FrameResult
-from streamtrack.ingest import FrameReader, resolve_source
+from streamtrack.ingest import FrameReader, resolve_source, with_next
 from streamtrack.offline.prompts import FramePrompt
 from streamtrack.tracking import Session
 
@@ -61,7 +61,9 @@ def follow(
     waiting = sorted(prompts, key=lambda prompt: prompt.frame_idx)
     _check_frames(waiting, reader.info.num_frames)
     num_frames = 0
-    for frame in reader:
+    for frame, upcoming in with_next(reader):
+        if upcoming is not None:
+            session.encode_ahead(upcoming)
         now = [prompt for prompt in waiting if prompt.frame_idx == num_frames]
         waiting = waiting[len(now) :]
         corrections = [prompt for prompt in now if prompt.object_id in session.object_ids]

@@ -270,6 +270,9 @@ class Pipeline:
         with turns:
             if self._stopping.is_set():
                 return
+            upcoming = self._frames.peek() if self._ingest.spec.pace == "every_frame" else None
+            if upcoming is not None:  # not on a live source: a newer one would come before its turn
+                session.encode_ahead(upcoming)
             result = self._step(frame, session)
         if first:
             commands.refresh()

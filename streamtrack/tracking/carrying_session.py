@@ -26,6 +26,7 @@ from streamtrack.frame import (
     StageTimes,
 )
 from streamtrack.tracking import carry
+from streamtrack.tracking.preprocess import as_frame
 from streamtrack.tracking.prompts import Prompt, check_prompt
 from streamtrack.tracking.results import build_objects
 from streamtrack.tracking.session import Session
@@ -102,8 +103,15 @@ class CarryingSession(Session):
     # -- frames ------------------------------------------------------------------------------------
 
     def step(self, frame: Frame | Image) -> FrameResult:
-        frame = self._as_frame(frame)
+        frame = as_frame(frame, self._number + 1, self._clock)
         return self._step_key(frame) if self._wants_network(frame) else self._step_carried(frame)
+
+    def encode_ahead(self, frame: Frame | Image) -> None:
+        # It is the frame after the next.
+        if self._number >= 0:
+            distance = self._number + 2 - self._at(self._number).key_frame_idx
+            if distance == self._config.keyframe_interval:
+                self._inner.encode_ahead(frame)
 
     def result(self, frame_idx: int | None = None) -> FrameResult:
         frame_idx = self._number if frame_idx is None else frame_idx
@@ -225,7 +233,12 @@ class CarryingSession(Session):
         present = [one for one in inner._objects.values() if one.memory.first_frame <= kept.key]
         size = (kept.frame.height_px, kept.frame.width_px)
         found = build_objects(
-            inner._bank, present, kept.key, size, move=lambda logits: carry.look_up(logits, to_key)
+            inner._bank,
+            present,
+            kept.key,
+            size,
+            inner._runner.download,
+            move=lambda logits: carry.look_up(logits, to_key),
         )
         objects = inner._with_states(found, kept.key)
         return {

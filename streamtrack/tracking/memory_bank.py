@@ -121,6 +121,8 @@ class MemoryBank:
         self._pointer_ring = geometry.recent_pointers + history_frames
         self._capacity = 0
         self._free: list[int] = []
+        self.allocation = 0
+        """Rises whenever the tensors are allocated anew: what was captured with the old ones is void."""
         self._allocate(0)
 
     # -- slots -------------------------------------------------------------------------------------
@@ -151,6 +153,7 @@ class MemoryBank:
     def _allocate(self, capacity: int) -> None:
         g = self._geometry
         self._capacity = capacity
+        self.allocation += 1
         positions = self._max_conditioning + self._feature_ring
         self._features = self._zeros(capacity, positions, g.memory_tokens, g.memory_dim, dtype=MEMORY_DTYPE)
         self._pointers = self._zeros(capacity, self._max_conditioning + self._pointer_ring, g.hidden_dim)

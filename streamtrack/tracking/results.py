@@ -19,22 +19,24 @@ def build_objects(
     objects: Sequence[TrackedObject],
     frame_idx: int,
     frame_size: tuple[int, int],
+    download: Callable[..., tuple[NDArray[np.float32], ...]],
     *,
     move: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
 ) -> dict[int, ObjectMask]:
     """Masks and scores of a kept frame by object id, at the frame's size; states are not filled in yet.
 
     Args:
+        download: brings tensors to the host; the one wait for the device.
         move: turns low-res mask logits into those of a later frame, which has the same size.
     """
     if not objects:
         return {}
-    logits, scores = bank.predictions([tracked.memory for tracked in objects], frame_idx)
-    visible_scores = torch.sigmoid(scores[:, 0]).tolist()
+    logits, scores = download(*bank.predictions([tracked.memory for tracked in objects], frame_idx))
+    visible_scores = torch.sigmoid(torch.from_numpy(scores[:, 0])).tolist()
     iou_scores = scores[:, 1].tolist()
     found = {}
     for tracked, low_res, object_score, iou_score in zip(
-        objects, logits.cpu().numpy(), visible_scores, iou_scores, strict=True
+        objects, logits, visible_scores, iou_scores, strict=True
     ):
         crop, box = crop_mask(low_res if move is None else move(low_res), frame_size)
         area_px, centroid = measure_crop(crop, box)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 import torch
@@ -14,16 +13,16 @@ from streamtrack.config import TrackingConfig
 from streamtrack.errors import CapacityError, FrameExpiredError, PromptError
 from streamtrack.frame import BoolMask, Event, EventKind, Frame, FrameResult, Image, ObjectMask, StageTimes
 from streamtrack.model.network import Network
+from streamtrack.model.values import FrameFeatures
 from streamtrack.tracking.history import FrameHistory
 from streamtrack.tracking.memory_bank import Batching, MemoryBank
-from streamtrack.tracking.preprocess import check_image, to_square
+from streamtrack.tracking.preprocess import as_frame, check_image
 from streamtrack.tracking.prompts import Prompt, check_prompt
 from streamtrack.tracking.results import build_objects
+from streamtrack.tracking.runner import StepRunner
 from streamtrack.tracking.step import condition_no_sync, propagate_no_sync
 from streamtrack.tracking.stream_time import StreamTime
 from streamtrack.tracking.tracked_object import TrackedObject
-
-NANOSECONDS = Fraction(1, 1_000_000_000)
 
 
 class Session:
@@ -44,12 +43,14 @@ class Session:
         clock: Clock = SYSTEM_CLOCK,
         *,
         batching: Batching,
+        runner: StepRunner,
         autocast: Callable[[], Any],
     ) -> None:
         self._network = network
         self._config = config
         self._clock = clock
         self._batching = batching
+        self._runner = runner
         self._autocast = autocast
         self._bank = MemoryBank(
             network.geometry,
@@ -123,16 +124,13 @@ class Session:
             PromptError: a waiting prompt does not fit this frame. It is dropped, the frame is not counted,
                 and the same frame can be given again.
         """
-        frame = self._as_frame(frame)
+        frame = as_frame(frame, self.newest_frame_idx + 1, self._clock)
         track_start_ns = self._clock.monotonic_ns()
         self._check_pending(frame)
-        network = self._network
         with self._autocast():
-            square = to_square(frame.image, network.geometry.image_size, network.device)
-            features = network.encode(square)
+            features = self._runner.encode(frame.image)
             frame_idx = self._history.append(frame, features)
-            memories = [tracked.memory for tracked in self._objects.values()]
-            propagate_no_sync(network, self._bank, features, frame_idx, memories, self._batching)
+            self._propagate(frame_idx, features, tuple(self._objects.values()))
         self._stream_time.advance(frame)
         if frame.gap_before:
             self.note_gap()
@@ -148,6 +146,18 @@ class Session:
             frame_idx, frame, self._with_states(objects, frame_idx), times, self.take_events()
         )
         return self._newest
+
+    @torch.inference_mode()
+    def encode_ahead(self, frame: Frame | Image) -> None:
+        """Start to encode a frame that `step` will soon be given; call it before the `step` of the frame
+        ahead of it, which then runs at the same time. Does nothing without CUDA.
+
+        Raises:
+            ShapeError: not an (H, W, 3) uint8 RGB array.
+        """
+        image = check_image(frame.image if isinstance(frame, Frame) else frame)
+        with self._autocast():
+            self._runner.encode_ahead(image)
 
     def result(self, frame_idx: int | None = None) -> FrameResult:
         """What is known of a kept frame (None: the newest), prompts that came later included.
@@ -314,16 +324,19 @@ class Session:
                 EventKind.CONDITIONING_EVICTED, frame_idx, tracked.object_id, evicted_frame_idx=evicted
             )
 
+    def _propagate(self, frame_idx: int, features: FrameFeatures, objects: Sequence[TrackedObject]) -> None:
+        memories = [tracked.memory for tracked in objects]
+        propagate_no_sync(
+            self._network, self._bank, features, frame_idx, memories, self._batching, self._runner.follow
+        )
+
     def _fast_forward(self, tracked: TrackedObject, from_frame: int) -> None:
         """Follow one object again from a mended frame to the newest, its later prompts included."""
         tracked.restart_states(from_frame)
         for frame_idx in range(from_frame, self.newest_frame_idx + 1):
             if frame_idx > from_frame:
                 with self._autocast():
-                    features, memories = self._history.features(frame_idx), [tracked.memory]
-                    propagate_no_sync(
-                        self._network, self._bank, features, frame_idx, memories, self._batching
-                    )
+                    self._propagate(frame_idx, self._history.features(frame_idx), (tracked,))
                 if frame_idx in tracked.prompts:
                     self._condition(tracked, frame_idx, corrects=True)
             found = self._describe(frame_idx, [tracked])[tracked.object_id]
@@ -343,7 +356,8 @@ class Session:
             for tracked in (self._objects.values() if among is None else among)
             if tracked.memory.first_frame <= frame_idx
         ]
-        return build_objects(self._bank, present, frame_idx, self._frame_size(frame_idx))
+        size = self._frame_size(frame_idx)
+        return build_objects(self._bank, present, frame_idx, size, self._runner.download)
 
     def _with_states(self, objects: dict[int, ObjectMask], frame_idx: int) -> dict[int, ObjectMask]:
         return {
@@ -382,16 +396,3 @@ class Session:
 
     def _tell(self, kind: EventKind, frame_idx: int, object_id: int | None = None, **detail: Any) -> None:
         self._events.append(Event(kind, frame_idx, object_id, detail))
-
-    def _as_frame(self, frame: Frame | Image) -> Frame:
-        if isinstance(frame, Frame):
-            check_image(frame.image)
-            return frame
-        return Frame(
-            image=check_image(frame),
-            seq=self.newest_frame_idx + 1,
-            pts=None,
-            time_base=NANOSECONDS,
-            capture_monotonic_ns=self._clock.monotonic_ns(),
-            capture_wall_ns=self._clock.wall_ns(),
-        )

@@ -5,7 +5,7 @@ No `.item()`, `.cpu()`, `.tolist()` or `.nonzero()`: a test traps them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from streamtrack.model.network import Network
 from streamtrack.model.values import FrameFeatures
@@ -13,6 +13,14 @@ from streamtrack.tracking.memory_bank import Batching, MemoryBank, ObjectMemory,
 from streamtrack.tracking.prompts import CheckedPrompt, scale_mask, scale_points
 
 ONE_OBJECT = Batching(max_batch=1)
+Follow = Callable[[Network, MemoryBank, FrameFeatures, Places], None]
+"""`follow_no_sync`, or a faster form of it."""
+
+
+def follow_no_sync(network: Network, bank: MemoryBank, features: FrameFeatures, places: Places) -> None:
+    """One batch of objects: read, look, write. Tensors alone, so it compiles and captures whole."""
+    prediction, memory_features = network.follow(features, bank.read(places))
+    bank.write(places, prediction, memory_features)
 
 
 def propagate_no_sync(
@@ -22,16 +30,11 @@ def propagate_no_sync(
     frame_idx: int,
     memories: Sequence[ObjectMemory],
     batching: Batching,
+    follow: Follow = follow_no_sync,
 ) -> None:
     """Find every object on a frame by its memory and remember what was found."""
     for places in bank.locate(memories, frame_idx, batching):
-        follow_no_sync(network, bank, features, places)
-
-
-def follow_no_sync(network: Network, bank: MemoryBank, features: FrameFeatures, places: Places) -> None:
-    """One batch of objects: read, look, write. Tensors alone, so it compiles and captures whole."""
-    prediction, memory_features = network.follow(features, bank.read(places))
-    bank.write(places, prediction, memory_features)
+        follow(network, bank, features, places)
 
 
 def condition_no_sync(

@@ -21,6 +21,7 @@ from streamtrack.presets import model_with_preset, tracking_with_preset
 from streamtrack.tracking.carrying_session import CarryingSession
 from streamtrack.tracking.memory_bank import Batching
 from streamtrack.tracking.prompts import Prompt
+from streamtrack.tracking.runner import make_runner
 from streamtrack.tracking.session import Session
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -33,9 +34,11 @@ LARGE_GRID = 32
 class Tracker:
     """A network on a device. Sessions made from it share its weights and nothing else."""
 
-    def __init__(self, model: LoadedModel, *, preset: str = "quality") -> None:
+    def __init__(self, model: LoadedModel, *, preset: str = "quality", graphs: bool = False) -> None:
+        """`graphs`: replay the step as CUDA graphs, where the device is one."""
         self._model = model
         self._preset = preset
+        self._graphs = graphs
         self.name = model.name
         """The architecture's name, such as `nano`."""
 
@@ -84,7 +87,8 @@ class Tracker:
         """
         if config.threads is not None:
             torch.set_num_threads(config.threads)
-        return cls(load_model(model_with_preset(config)), preset=config.preset)
+        model = load_model(model_with_preset(config))
+        return cls(model, preset=config.preset, graphs=config.compile != "off")
 
     @property
     def device(self) -> str:
@@ -104,15 +108,17 @@ class Tracker:
     def new_session(self, config: TrackingConfig | None = None, clock: Clock = SYSTEM_CLOCK) -> Session:
         """A session without objects for one stream."""
         network = self._model.network
-        one_by_one = network.compiled is not None or (
-            self.device == "cpu" and network.geometry.grid >= LARGE_GRID
+        one_by_one = self.device == "cpu" and (
+            network.compiled is not None or network.geometry.grid >= LARGE_GRID
         )
         config = tracking_with_preset(config if config is not None else TrackingConfig(), self._preset)
+        runner = make_runner(network, graphs=self._graphs)
         session = Session(
             network,
             config,
             clock,
-            batching=Batching(max_batch=1 if one_by_one else config.max_objects),
+            batching=Batching(1 if one_by_one else config.max_objects, fixed_shapes=runner.fixed_shapes),
+            runner=runner,
             autocast=self._model.autocast,
         )
         return session if config.keyframe_interval == 1 else CarryingSession(session, config, clock)
@@ -129,7 +135,7 @@ class Tracker:
             SourceError: the source cannot be read.
             PromptError, ShapeError, CapacityError: a prompt does not fit the first frame.
         """
-        from streamtrack.ingest import iter_frames  # PyAV loads only for those who read video
+        from streamtrack.ingest import iter_frames, with_next  # PyAV loads only for those who read video
 
         session = self.new_session(config)
         for prompt in prompts:
@@ -141,5 +147,8 @@ class Tracker:
                 mask=prompt.mask,
                 label=prompt.label,
             )
-        for frame in iter_frames(SourceConfig(url=os.fspath(source), pace="every_frame")):
+        frames = iter_frames(SourceConfig(url=os.fspath(source), pace="every_frame"))
+        for frame, upcoming in with_next(frames):
+            if upcoming is not None:
+                session.encode_ahead(upcoming)
             yield session.step(frame)
