@@ -289,7 +289,8 @@ def _parse(text: str, options: argparse.Namespace) -> Case:
         model, size, objects = text.split(":")
         get_entry(model)
         case = Case(model, int(size), int(objects), 0, options.precision,
-                    str(resolve_device(options.device).type), options.threads)  # fmt: skip
+                    str(resolve_device(options.device).type), options.threads,
+                    "off" if options.quick else "on")  # fmt: skip
     except CheckpointError as error:
         refuse(str(error))
     except ValueError:

@@ -31,6 +31,7 @@ from bench.variants import VARIANTS
 from streamtrack.errors import CheckpointError
 from streamtrack.model.build import resolve_device
 from streamtrack.model.catalog import get_entry
+from streamtrack.model.compiled import COMPILED_ENV
 
 DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 IMPORTS_SHOWN = 8
@@ -120,7 +121,7 @@ def measure(
         progress(f"{model} {variant}, {cache}: {np.median(to_first_mask(found)):.2f} s to the first mask")
 
     with tempfile.TemporaryDirectory() as folder:
-        environment = {"TORCHINDUCTOR_CACHE_DIR": folder} if "compile" in options else {}
+        environment = {COMPILED_ENV: folder} if options["compile"] == "on" else {}
         if environment:
             add("empty compiler cache", 1, environment)
         else:

@@ -8,8 +8,6 @@ from typing import Any
 
 import torch
 
-from streamtrack.config import ModelConfig
-
 
 @dataclass(frozen=True)
 class Variant:
@@ -31,16 +29,16 @@ def _bf16(device: str) -> str | None:
 
 
 def _compiled(device: str) -> str | None:
-    return None if "compile" in ModelConfig.model_fields else "no `model.compile` in this version"
+    return None if device in ("cpu", "cuda") else f"not compiled on {device}"
 
 
 def _graph(device: str) -> str | None:
-    return "CUDA only" if device != "cuda" else _compiled(device)
+    return "CUDA only" if device != "cuda" else None
 
 
 VARIANTS: Mapping[str, Variant] = {
-    "fp32": Variant({"precision": "fp32"}, _never),
-    "bf16": Variant({"precision": "bf16"}, _bf16),
-    "compiled": Variant({"precision": "auto", "compile": "default"}, _compiled),
-    "graph": Variant({"precision": "auto", "compile": "graph"}, _graph),
+    "fp32": Variant({"precision": "fp32", "compile": "off"}, _never),
+    "bf16": Variant({"precision": "bf16", "compile": "off"}, _bf16),
+    "compiled": Variant({"precision": "auto", "compile": "on"}, _compiled),
+    "graph": Variant({"precision": "auto", "compile": "on"}, _graph),
 }

@@ -28,6 +28,8 @@ class Case:
     precision: str
     device: str
     threads: int
+    compile: str = "on"
+    """`model.compile` of ours, at whose start the others wait."""
 
     @property
     def name(self) -> str:

@@ -22,7 +22,7 @@ class Ours:
         """Load, and prompt with the masks."""
         tracker, self.weights = make_tracker(
             case.model, image_size=case.image_size, device=case.device, precision=case.precision,
-            threads=case.threads,
+            threads=case.threads, compile=case.compile,
         )  # fmt: skip
         self._pictures = pictures
         self._session = tracker.new_session(TrackingConfig(max_objects=max(1, case.objects)))
