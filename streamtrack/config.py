@@ -104,8 +104,8 @@ class ModelConfig(Section):
     """Side of the square that the network sees, a multiple of 32; None: the model's own."""
     compile: Literal["auto", "on", "off"] = "auto"
     """On a CPU, on: compile for this machine at the start unless that was done before; auto: use what
-    `streamtrack compile` left, and compile nothing. On CUDA, on and auto: compile at the first frame of each
-    number of objects, and replay CUDA graphs. off: neither."""
+    `streamtrack compile` left, and compile nothing. On CUDA, auto: replay CUDA graphs; on: compile,
+    too, at the first frame of each number of objects. off: neither."""
     preset: Literal["quality", "balanced", "fast"] = "quality"
     """quality is exact; the others turn approximations on, where their keys are not set."""
     memory_pool: Literal[1, 2] = 1

@@ -88,7 +88,7 @@ def load_model(config: ModelConfig) -> LoadedModel:
     loaded = LoadedModel(entry.name, network, resolve_precision(config.precision, device))
     if device.type == "cpu" and config.compile != "off":
         loaded.use_compiled(compile_missing=config.compile == "on")
-    elif device.type == "cuda" and config.compile != "off" and can_compile_for_gpu():
+    elif device.type == "cuda" and config.compile == "on" and can_compile_for_gpu():
         loaded.network.compiled = JustInTimeCalls(loaded.network)
     return loaded
 
