@@ -56,7 +56,8 @@ class CommandInbox:
         self._wake = wake
         self._tickets: deque[Ticket] = deque()
         self._came = threading.Condition()
-        self._closed: StreamOfflineError | None = None
+        self._closed: str | None = None
+        """Why nothing is taken any more."""
 
     async def submit(self, command: AnyCommand, timeout_s: float) -> Answer:
         """The answer to a command, once the tracker thread has carried it out.
@@ -69,7 +70,7 @@ class CommandInbox:
         ticket = Ticket(command, asyncio.get_running_loop())
         with self._came:
             if self._closed is not None:
-                raise self._closed
+                raise StreamOfflineError(self._closed)
             if len(self._tickets) >= self._capacity:
                 raise CapacityError(
                     f"{self._stream}: {len(self._tickets)} commands wait already, expected fewer than "
@@ -113,7 +114,7 @@ class CommandInbox:
         """Answer everything that waits, and everything that will come, with a StreamOfflineError."""
         with self._came:
             if self._closed is None:
-                self._closed = StreamOfflineError(f"{self._stream}: {reason}")
+                self._closed = f"{self._stream}: {reason}"
             tickets, self._tickets = self._tickets, deque()
             self._came.notify_all()
         for ticket in tickets:

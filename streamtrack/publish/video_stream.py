@@ -301,10 +301,9 @@ class VideoStream:
         return joined or any(self._gates[codec].requested(now_ns) for codec in codecs)
 
     def _nudge(self) -> None:
-        """Wake a thread that sleeps because nobody watched."""
-        newest = self._newest
-        if newest is not None and self._last_shown is not newest:
-            self._mailbox.put(newest)
+        """Wake a thread that sleeps because nobody watched; it looks itself what is the newest."""
+        if self._last_shown is not self._newest:
+            self._mailbox.wake()
 
     def _check_room(self) -> None:
         """Called with the lock held."""
