@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,6 +14,8 @@ from typer.testing import CliRunner
 from streamtrack.cli import app
 from streamtrack.config import parse_config
 from streamtrack.ingest.synthetic import make_scene
+from tests.pipeline_support import stream_config
+from tests.server_support import server_config, serving
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -53,3 +56,26 @@ def test_library_example_runs() -> None:
     names: dict[str, object] = {"frames": [scene.render(index)[0] for index in range(8)]}
     exec(compile(text, "README.md", "exec"), names)  # the README's own lines
     assert names["session"].object_ids == (1, 2)  # type: ignore[attr-defined]
+
+
+class Enough(Exception):
+    """A robot's loop has no end of its own."""
+
+
+def test_robot_example_runs() -> None:
+    (text,) = [block for block in blocks("python") if "from streamtrack.client import" in block]
+    heard: list[tuple[int, int, str, tuple[float, float], int]] = []
+
+    def note(*line: Any) -> None:
+        heard.append(line)
+        if len(heard) == 9:
+            raise Enough
+
+    stream = stream_config("synthetic:leave?fps=10", "demo", pace="newest")
+    with serving(server_config(stream)) as server:
+        for written, real in (("5556", server.control_address), ("5555", server.masks_address)):
+            text = text.replace(f"tcp://127.0.0.1:{written}", str(real))
+        with pytest.raises(Enough):
+            exec(compile(text, "README.md", "exec"), {"print": note})
+    assert {object_id for _, object_id, *_ in heard} == {1, 2, 3}, "the scene's two, and the target"
+    assert all(pixels >= 0 for *_, pixels in heard)
