@@ -39,7 +39,7 @@ def measure(model: str, image_size: int, objects: int, options: Any) -> dict[str
     torch.set_num_threads(options.threads)
     tracker, weights = make_tracker(
         model, image_size=image_size, device=options.device, precision=options.precision,
-        threads=options.threads,
+        threads=options.threads, compile="off",  # stages are calls, and compiled ones cannot be told apart
     )  # fmt: skip
     dtype = torch.float32 if tracker.precision == "fp32" else torch.bfloat16
     session = tracker.new_session(TrackingConfig(max_objects=objects))

@@ -185,7 +185,11 @@ def main() -> None:
 
     def make(image_size: int = size) -> Tracker:
         found, _ = make_tracker(
-            options.model, image_size=image_size, device=options.device, threads=options.threads
+            options.model,
+            image_size=image_size,
+            device=options.device,
+            threads=options.threads,
+            compile="off",
         )
         return found
 

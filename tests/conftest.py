@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 
 import hypothesis
 import pytest
@@ -16,7 +17,9 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # No compiled network of the developer's own: what a test measures is the same on every machine.
-os.environ["STREAMTRACK_COMPILED"] = os.path.join(os.path.dirname(__file__), "no-compiled-networks")
+os.environ["STREAMTRACK_COMPILED"] = os.path.join(
+    tempfile.gettempdir(), f"streamtrack-compiled-{os.getpid()}"
+)
 os.environ.setdefault("TQDM_DISABLE", "1")  # sam2's predictor would draw a bar for every frame
 
 # A shell starts what it runs in the background deaf to Ctrl-C, and so would be every process that a test

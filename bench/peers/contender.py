@@ -28,8 +28,8 @@ class Case:
     precision: str
     device: str
     threads: int
-    compile: str = "on"
-    """`model.compile` of ours, at whose start the others wait."""
+    compile: str = "off"
+    """`model.compile` of ours; the others wait while it starts."""
 
     @property
     def name(self) -> str:

@@ -87,10 +87,13 @@ class Worker:
 
 
 def held_tensor_bytes() -> int:
-    """Bytes of every tensor that anything in this process holds on to, shared storage counted once."""
+    """Bytes of every tensor that anything in this process holds on to, shared storage counted once.
+
+    Weights in a compiled network's own layout are opaque and left out: they do not grow.
+    """
     storages = {}
     for one in gc.get_objects():
-        if type(one) in (torch.Tensor, torch.nn.Parameter):
+        if type(one) in (torch.Tensor, torch.nn.Parameter) and one.layout == torch.strided:
             storage = one.untyped_storage()
             storages[storage.data_ptr()] = storage.nbytes()
     return sum(storages.values())
