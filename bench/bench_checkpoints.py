@@ -24,7 +24,7 @@ import psutil
 import torch
 
 from bench.environment import MEBIBYTE, describe_measurement
-from bench.models import SEED, make_tracker
+from bench.models import SEED, is_compiled, make_tracker
 from bench.report import make_parser, percentiles_ms, progress, refuse, table, write_result
 from bench.scenario import FILL_FRAMES, MASK_SEED, add_objects, make_pictures, time_steps
 from bench.stage_timer import STAGES, StageTimer
@@ -71,6 +71,8 @@ def measure(row: Row) -> dict[str, Any]:
         **VARIANTS[row.variant].model,
     )  # fmt: skip
     load_seconds = time.perf_counter() - started
+    if VARIANTS[row.variant].model["compile"] == "on" and not is_compiled(tracker):
+        return {**asdict(row), "weights": weights, "refused": "did not compile"}
     session = tracker.new_session(TrackingConfig(max_objects=row.objects))
     add_objects(session, row.objects)
     pictures = make_pictures(FILL_FRAMES + row.frames + STAGE_FRAMES)
@@ -165,7 +167,7 @@ def _stage_table(rows: list[dict[str, Any]]) -> str:
         ["model", "pixels", "objects", "variant", *stages],
         [
             [row["model"], row["image_size"], row["objects"], row["variant"],
-             *(f"{row['stages_ms'][stage]:.1f}" for stage in stages)]
+             *(f"{row['stages_ms'].get(stage, 0):.1f}" for stage in stages)]
             for row in rows
         ],
     )  # fmt: skip

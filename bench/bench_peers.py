@@ -33,7 +33,8 @@ from streamtrack.errors import CheckpointError
 from streamtrack.model.build import resolve_device
 from streamtrack.model.catalog import get_entry
 
-OURS = "streamtrack"
+OURS = ("streamtrack", "streamtrack-eager")
+"""The first that takes part is what the others are compared with."""
 SAME_MASKS_IOU = 0.99
 """Below this a contender of the same network computes something else. Ours and sam2's agree above 0.999;
 with random weights masks have ragged edges, where one pixel counts for more."""
@@ -131,7 +132,7 @@ def measure(
         for _ in range(turns):
             for name, player in playing.items():
                 found[name]["turns"].append(player.ask("run", count=frames))
-        expected = playing[OURS].masks() if OURS in playing else None
+        expected = next((playing[name].masks() for name in OURS if name in playing), None)
         for name, player in playing.items():
             found[name]["mask_ious"] = _agreement(player.masks(), expected)
             found[name]["memory_timed"] = player.ask("memory")
@@ -169,7 +170,7 @@ def seconds_per_frame(contender: dict[str, Any], *, prepared: bool) -> list[floa
 def verdict(name: str, contender: dict[str, Any]) -> str:
     """Whether its masks are ours, in a word."""
     ious = contender["mask_ious"]
-    if name == OURS:
+    if name == OURS[0]:
         return ""
     if not CONTENDERS[name].same_network:
         comparable = ious is not None and contender["weights"] == "checkpoint"
@@ -195,7 +196,7 @@ def render(result: dict[str, Any]) -> str:
 def _case_table(case: dict[str, Any]) -> str:
     header = ["", "weights", "ms a frame, median (min to max)", "ours is faster by, median (min to max)",
               "mask IoU with ours", "tensors grow per 1,000 frames"]  # fmt: skip
-    ours = case["contenders"].get(OURS, {})
+    ours = _ours(case)
     lines = []
     for name, contender in case["contenders"].items():
         title = CONTENDERS[name].title
@@ -208,12 +209,18 @@ def _case_table(case: dict[str, Any]) -> str:
             seconds = seconds_per_frame(contender, prepared=prepared)
             named = title + (", with its preprocessing" if prepared else "")
             ratio = ""
-            if name != OURS and "turns" in ours:
+            if contender is not ours and "turns" in ours:
                 ratio = _spread(np.divide(seconds, seconds_per_frame(ours, prepared=False)), "{:.2f}")
             growth = f"{growth_bytes(contender, 'tensor_bytes') / MEBIBYTE:+.1f} MiB"
             lines.append([named, contender["weights"], _spread(1000 * np.array(seconds), "{:.1f}"), ratio,
                           verdict(name, contender), growth])  # fmt: skip
     return table(header, lines)
+
+
+def _ours(case: dict[str, Any]) -> dict[str, Any]:
+    """Of ours, the one that the others are compared with; empty where none took part."""
+    found = (case["contenders"].get(name, {}) for name in OURS)
+    return next((one for one in found if "turns" in one), {})
 
 
 def _was_prepared(name: str) -> bool:
@@ -229,9 +236,11 @@ def headline(result: dict[str, Any]) -> str:
     """One line a case, for the README."""
     lines = []
     for case in result["cases"]:
-        ours = case["contenders"][OURS]
+        ours = _ours(case)
+        if not ours:
+            continue
         cells = [case["model"], case["image_size"], case["objects"], ours["weights"],
-                 ms(1000 * float(np.median(seconds_per_frame(ours, prepared=False))))]  # fmt: skip
+                 *(_frame_ms(case["contenders"].get(name, {})) for name in OURS)]  # fmt: skip
         for name in ("sam2", "transformers"):
             contender = case["contenders"].get(name, {})
             if "turns" not in contender:
@@ -242,9 +251,15 @@ def headline(result: dict[str, Any]) -> str:
             )
             cells.append(f"{_spread(ratios, '{:.2f}')}, IoU {verdict(name, contender)}")
         lines.append(cells)
-    header = ["model", "pixels", "objects", "weights", "streamtrack, a frame",
+    header = ["model", "pixels", "objects", "weights", "streamtrack, a frame", "not compiled",
               "faster than SAM2VideoPredictor by", "faster than transformers by"]  # fmt: skip
     return describe_measurement(result) + "\n\n" + table(header, lines)
+
+
+def _frame_ms(contender: dict[str, Any]) -> str:
+    if "turns" not in contender:
+        return "not run"
+    return ms(1000 * float(np.median(seconds_per_frame(contender, prepared=False))))
 
 
 def main() -> None:
@@ -260,7 +275,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.cases, options.turns, options.frames, options.growth_frames = "nano:128:2", 1, 2, 0
-        options.contenders = "streamtrack,sam2,sam2-vos"
+        options.contenders = "streamtrack-eager,sam2,sam2-vos"
     names = options.contenders.split(",")
     unknown = [name for name in names if name not in CONTENDERS]
     if unknown:
@@ -289,8 +304,7 @@ def _parse(text: str, options: argparse.Namespace) -> Case:
         model, size, objects = text.split(":")
         get_entry(model)
         case = Case(model, int(size), int(objects), 0, options.precision,
-                    str(resolve_device(options.device).type), options.threads,
-                    "off" if options.quick else "on")  # fmt: skip
+                    str(resolve_device(options.device).type), options.threads)  # fmt: skip
     except CheckpointError as error:
         refuse(str(error))
     except ValueError:

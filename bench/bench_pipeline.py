@@ -75,10 +75,12 @@ def slow_down(case: dict[str, Any]) -> float:
 def render(result: dict[str, Any]) -> str:
     """Latency and drops of each case, then CPU by thread."""
     first = result["cases"][0]
+    compiled = ", compiled" if first.get("compile") == "on" else ""
     return "\n\n".join([
         describe_measurement(result),
-        f"{first['model']}, {first['objects']} objects, {first['width_px']}x{first['height_px']} H.264 at "
-        f"{first['fps']:g} fps a camera, a step on {first['threads']} thread(s), "
+        f"{first['model']}{compiled}, {first['objects']} objects, "
+        f"{first['width_px']}x{first['height_px']} H.264 at {first['fps']:g} fps a camera, "
+        f"a step on {first['threads']} thread(s), "
         f"{first['seconds']:g} s a case. Latencies run from the decoder to the socket, to the subscriber's "
         f"process, and to the last packet of the annotated picture in the viewer's process.",
         _latency_table(result["cases"]),
@@ -151,11 +153,13 @@ def main() -> None:
     parser.add_argument("--fps", type=float, default=8, help="of each camera")
     parser.add_argument("--size", default="640x360", help="of each camera")
     parser.add_argument("--model", default="nano")
+    parser.add_argument("--compile", choices=("on", "off"), default="on", help="as model.compile")
     parser.add_argument("--seconds", type=float, default=15, help="that count, of each case")
     options = parser.parse_args()
     alone_frames = 40
     if options.quick:
         options.cases, options.seconds, options.fps, alone_frames = "1:1", 2, 15, 3
+        options.compile = "off"
     cases = []
     for text in options.cases.split(","):
         try:
@@ -165,7 +169,7 @@ def main() -> None:
             refuse(f"case is {text!r} at {options.size!r}, expected STREAMS:VIEWERS at WIDTHxHEIGHT")
         case = LiveCase(
             streams, viewers, width_px, height_px, options.fps, options.model, options.seconds, alone_frames,
-            options.threads,
+            options.threads, options.compile,
         )  # fmt: skip
         cases.append(run_in_own_process(case))
         progress(f"{text}: around {around_ms(cases[-1]):.1f} ms, live / alone {slow_down(cases[-1]):.2f}")

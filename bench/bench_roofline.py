@@ -10,6 +10,7 @@ floor says what is left to gain.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -18,11 +19,12 @@ import torch
 
 from bench.devices import DEVICES
 from bench.environment import MEBIBYTE, describe_measurement
-from bench.models import SEED, make_tracker
+from bench.models import SEED, is_compiled, make_tracker
 from bench.op_counter import OpCounter, measure_peaks
 from bench.report import make_parser, ms, progress, refuse, table, write_result
 from bench.scenario import FILL_FRAMES, MASK_SEED, add_objects, make_pictures, time_steps
 from bench.stage_timer import STAGES, StageTimer
+from bench.variants import VARIANTS
 from streamtrack.config import TrackingConfig
 from streamtrack.errors import CheckpointError
 from streamtrack.model.build import resolve_device
@@ -32,15 +34,18 @@ CASES = "sam2.1-tiny:1024:1,sam2.1-tiny:512:8,nano:256:1"
 BF16_BYTES_SHARE = 0.5
 """Other devices run in bf16: half the bytes of fp32."""
 GIGA = 1e9
+COMPILED_FOLLOW = "compiled follow"
+FOLLOWED = ("memory attention", "decode", "memory encode")
+"""What a compiled follow does in one."""
 
 
-def measure(model: str, image_size: int, objects: int, options: Any) -> dict[str, Any]:
+def measure(model: str, image_size: int, objects: int, variant: str, options: Any) -> dict[str, Any]:
     """Work and time of each stage, and this device's peaks around them."""
     torch.set_num_threads(options.threads)
+    keys = VARIANTS[variant].model
     tracker, weights = make_tracker(
-        model, image_size=image_size, device=options.device, precision=options.precision,
-        threads=options.threads, compile="off",  # stages are calls, and compiled ones cannot be told apart
-    )  # fmt: skip
+        model, image_size=image_size, device=options.device, threads=options.threads, **keys
+    )
     dtype = torch.float32 if tracker.precision == "fp32" else torch.bfloat16
     session = tracker.new_session(TrackingConfig(max_objects=objects))
     add_objects(session, objects)
@@ -54,21 +59,36 @@ def measure(model: str, image_size: int, objects: int, options: Any) -> dict[str
         with timer.watching():
             time_steps(session, pictures[index + 1 : index + 2], tracker.device)
     peaks.append(measure_peaks(tracker.device, dtype))
-    counter = OpCounter()
-    with counter.watching():
-        session.step(pictures[-1])
     return {
         "model": model,
         "image_size": image_size,
         "objects": objects,
         "precision": tracker.precision,
         "weights": weights,
-        "work": {stage: asdict(counter.work[stage]) for stage in STAGES},
+        "variant": variant,
+        "compiled": is_compiled(tracker),
+        "work": count_work(model, image_size, objects, {**keys, "compile": "off"}, options),
         "stage_seconds": {stage: timer.seconds[stage] / options.frames for stage in STAGES},
         "step_seconds": steps,
         "peaks": {key: max(one[key] for one in peaks) for key in peaks[0]},
         "peaks_measured": peaks,
     }
+
+
+def count_work(
+    model: str, image_size: int, objects: int, keys: dict[str, Any], options: Any
+) -> dict[str, dict[str, int]]:
+    """The work of each stage of a step, operation by operation: a compiled library tells nothing of itself,
+    and does the same work."""
+    tracker, _ = make_tracker(model, image_size=image_size, device=options.device, **keys)
+    session = tracker.new_session(TrackingConfig(max_objects=objects))
+    add_objects(session, objects)
+    pictures = make_pictures(FILL_FRAMES + 1)
+    time_steps(session, pictures[:FILL_FRAMES], tracker.device)
+    counter = OpCounter()
+    with counter.watching():
+        session.step(pictures[-1])
+    return {stage: asdict(counter.work[stage]) for stage in STAGES}
 
 
 def floor_seconds(
@@ -92,7 +112,7 @@ def render(result: dict[str, Any]) -> str:
         peak, step = case["peaks"], float(np.median(case["step_seconds"]))
         parts += [
             f"**{case['model']}, {case['image_size']} pixels, {case['objects']} object(s)**, "
-            f"{case['precision']}: a step of {1000 * step:.0f} ms is {flops / step / GIGA:.0f} GFLOP/s, "
+            f"{_variant(case)}: a step of {1000 * step:.0f} ms is {flops / step / GIGA:.0f} GFLOP/s, "
             f"{100 * share_of_peak(case):.0f} % of this device's matmul peak "
             f"({peak['matmul_flops_per_s'] / GIGA:.0f} GFLOP/s; copy peak "
             f"{peak['copy_bytes_per_s'] / GIGA:.0f} GB/s).",
@@ -107,13 +127,15 @@ def render(result: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def _variant(case: dict[str, Any]) -> str:
+    return str(case.get("variant", case["precision"]))
+
+
 def _stage_table(case: dict[str, Any]) -> str:
     header = ["stage", "GFLOP", "least MiB", "MiB operation by operation", "floor", "measured", "over floor"]
     lines, peaks = [], case["peaks"]
     total_floor = total_measured = 0.0
-    for stage, work in case["work"].items():
-        floor = floor_seconds(work, peaks["matmul_flops_per_s"], peaks["copy_bytes_per_s"])
-        measured = case["stage_seconds"][stage]
+    for stage, work, floor, measured in _stages(case, peaks["matmul_flops_per_s"], peaks["copy_bytes_per_s"]):
         total_floor, total_measured = total_floor + floor, total_measured + measured
         lines.append([stage, f"{work['flops'] / GIGA:.2f}", *_mebibytes(work), *_beside(floor, measured)])
     works = case["work"].values()
@@ -121,6 +143,23 @@ def _stage_table(case: dict[str, Any]) -> str:
     lines.append(["**all**", f"{whole['flops'] / GIGA:.2f}", *_mebibytes(whole),
                   *_beside(total_floor, total_measured)])  # fmt: skip
     return table(header, lines)
+
+
+def _stages(
+    case: dict[str, Any], flops_per_s: float, bytes_per_s: float
+) -> Iterator[tuple[str, dict[str, int], float, float]]:
+    """Name, work, floor and time of each stage that ran; those that run as one compiled library are one."""
+    followed: dict[str, int] = dict.fromkeys(("flops", "least_bytes", "eager_bytes"), 0)
+    followed_floor = 0.0
+    for stage, work in case["work"].items():
+        floor = floor_seconds(work, flops_per_s, bytes_per_s)
+        if case.get("compiled") and stage in FOLLOWED:
+            followed_floor += floor
+            followed = {key: followed[key] + work[key] for key in followed}
+        elif stage != COMPILED_FOLLOW:
+            yield stage, work, floor, case["stage_seconds"][stage]
+    if case.get("compiled"):
+        yield COMPILED_FOLLOW, followed, followed_floor, case["stage_seconds"][COMPILED_FOLLOW]
 
 
 def _mebibytes(work: dict[str, int]) -> tuple[str, str]:
@@ -156,11 +195,21 @@ def headline(result: dict[str, Any]) -> str:
         step = float(np.median(case["step_seconds"]))
         peak = case["peaks"]["matmul_flops_per_s"]
         lines.append([
-            case["model"], case["image_size"], case["objects"], f"{flops / GIGA:.1f}", ms(1000 * step),
-            f"{flops / step / GIGA:.0f} GFLOP/s", f"{peak / GIGA:.0f} GFLOP/s",
+            case["model"], case["image_size"], case["objects"], _variant(case), f"{flops / GIGA:.1f}",
+            ms(1000 * step), f"{flops / step / GIGA:.0f} GFLOP/s", f"{peak / GIGA:.0f} GFLOP/s",
             f"{100 * share_of_peak(case):.0f} %",
         ])  # fmt: skip
-    header = ["model", "pixels", "objects", "GFLOP a step", "step", "reached", "matmul peak here", "share"]
+    header = [
+        "model",
+        "pixels",
+        "objects",
+        "variant",
+        "GFLOP a step",
+        "step",
+        "reached",
+        "matmul peak here",
+        "share",
+    ]
     return describe_measurement(result) + "\n\n" + table(header, lines)
 
 
@@ -169,23 +218,31 @@ def main() -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--cases", default=CASES, help="MODEL:PIXELS:OBJECTS, comma-separated")
     parser.add_argument("--frames", type=int, default=5, help="that are timed")
-    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
+    parser.add_argument("--variants", default="fp32,compiled", help="of each case")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     options.device = str(resolve_device(options.device).type)
     if options.quick:
-        options.cases, options.frames = "nano:128:1", 1
+        options.cases, options.variants, options.frames = "nano:128:1", "fp32", 1
     cases = []
     for text in options.cases.split(","):
         try:
             model, size, objects = text.split(":")
             get_entry(model)
-            cases.append(measure(model, int(size), int(objects), options))
+            found = [
+                measure(model, int(size), int(objects), variant, options)
+                for variant in options.variants.split(",")
+                if VARIANTS[variant].refusal(options.device) is None
+            ]
         except CheckpointError as error:
             refuse(str(error))
         except ValueError:
             refuse(f"case is {text!r}, expected MODEL:PIXELS:OBJECTS such as nano:256:1")
-        progress(f"{text}: {100 * share_of_peak(cases[-1]):.0f} % of the matmul peak")
+        except KeyError as error:
+            refuse(f"unknown variant {error.args[0]}, expected of: {', '.join(VARIANTS)}")
+        cases += found
+        for case in found:
+            progress(f"{text} {case['variant']}: {100 * share_of_peak(case):.0f} % of the matmul peak")
     seeds = {"weights": SEED, "masks": MASK_SEED}
     write_result(
         "roofline", {"fill_frames": FILL_FRAMES, "seeds": seeds, "cases": cases}, render, options.out

@@ -170,6 +170,7 @@ def main() -> None:
     parser.add_argument("--axes", default=",".join((*AXES, "frames")))
     parser.add_argument("--rounds", type=int, default=15, help="turns of each point")
     parser.add_argument("--frames", type=int, default=2000, help="of the session that runs on")
+    parser.add_argument("--compile", choices=("on", "off"), default="off", help="as model.compile")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     unknown = set(options.axes.split(",")) - {*AXES, "frames"}
@@ -185,12 +186,9 @@ def main() -> None:
 
     def make(image_size: int = size) -> Tracker:
         found, _ = make_tracker(
-            options.model,
-            image_size=image_size,
-            device=options.device,
-            threads=options.threads,
-            compile="off",
-        )
+            options.model, image_size=image_size, device=options.device, threads=options.threads,
+            compile=options.compile,
+        )  # fmt: skip
         return found
 
     pictures = make_pictures(FILL_FRAMES + options.rounds + FRAME_BLOCKS)
@@ -207,7 +205,12 @@ def main() -> None:
             ]
         progress(f"{axis}: " + ", ".join(f"{1000 * np.median(one['seconds']):.0f} ms" for one in axes[axis]))
     torch.set_num_threads(options.threads)
-    result = {"model": options.model, "seeds": {"weights": SEED, "masks": MASK_SEED}, "axes": axes}
+    result = {
+        "model": options.model,
+        "compile": options.compile,
+        "seeds": {"weights": SEED, "masks": MASK_SEED},
+        "axes": axes,
+    }
     draw(write_result("scaling", result, render, options.out), options.out / "scaling.png")
 
 

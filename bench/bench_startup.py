@@ -5,8 +5,8 @@
 Each run starts Python anew: interpreter, imports, weights, the first step with a prompt, the second step.
 OpenMP waits passively, as `streamtrack` sets it.
 `warm` runs find their files in memory. `--cold` also drops the system's file cache before some runs (needs
-root, and slows the whole machine down for a moment). Compiled models start with an empty and with a filled
-compiler cache.
+root, and slows the whole machine down for a moment). Compiled models start once with nothing compiled
+yet, then with what that start left.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def measure(
     with tempfile.TemporaryDirectory() as folder:
         environment = {COMPILED_ENV: folder} if options["compile"] == "on" else {}
         if environment:
-            add("empty compiler cache", 1, environment)
+            add("nothing compiled yet", 1, environment)
         else:
             run_once(options, environment)  # fills the file cache, and writes Python's own
         if cold:

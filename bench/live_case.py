@@ -63,6 +63,8 @@ class LiveCase:
     alone_frames: int
     threads: int
     """Of a step."""
+    compile: str
+    """As `model.compile`: on or off."""
 
 
 class ThereAndBack:
@@ -113,7 +115,7 @@ def measure(case: LiveCase) -> dict[str, Any]:
 
 def time_alone(case: LiveCase, clip: Path, prompts: tuple[PromptConfig, ...]) -> dict[str, list[int]]:
     """Steps of one session at the camera's pace, and as fast as they go."""
-    tracker, _ = make_tracker(case.model, threads=case.threads, device="auto")
+    tracker, _ = make_tracker(case.model, threads=case.threads, compile=case.compile)
     session = tracker.new_session()
     for prompt in prompts:
         session.add(prompt.object_id, points=prompt.points, box=prompt.box)
@@ -150,7 +152,9 @@ def live_config(case: LiveCase, clip: Path, prompts: tuple[PromptConfig, ...]) -
             )
             for number in range(case.streams)
         ),
-        model=ModelConfig(name=case.model, threads=case.threads),
+        model=ModelConfig.model_validate(
+            {"name": case.model, "threads": case.threads, "compile": case.compile}
+        ),
         zmq=ZmqConfig(masks_address="tcp://127.0.0.1:*", control_address=None),
         http=HttpConfig(port=0),
     )

@@ -51,6 +51,11 @@ def make_tracker(name: str, *, threads: int | None = None, **model: Any) -> tupl
     return Tracker.from_config(config), weights.origin
 
 
+def is_compiled(tracker: Tracker) -> bool:
+    """Whether it runs compiled: where compiling fails it goes on without."""
+    return tracker._model.network.compiled is not None
+
+
 def make_module(name: str, image_size: int, **options: Any) -> tuple[Any, str]:
     """The same weights in a network of the sam2 package; `options` go to its constructor."""
     weights = find_weights(name)

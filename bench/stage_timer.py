@@ -18,6 +18,7 @@ CALLS: tuple[tuple[object, str, str], ...] = (
     (runner, "to_square", "upload"),
     (Network, "normalise", "upload"),
     (Network, "encode_image", "encode"),
+    (Network, "share", "encode"),
     (Network, "assemble_memory", "memory attention"),
     (Network, "condition_on_memory", "memory attention"),
     (Network, "decode_unprompted", "decode"),
@@ -27,7 +28,12 @@ CALLS: tuple[tuple[object, str, str], ...] = (
     (session, "build_objects", "download"),
 )
 """Where each stage is called. A stage's time is its own: a call inside another one is taken out of it."""
-STAGES = tuple(dict.fromkeys(stage for _, _, stage in CALLS))
+WHOLE_CALLS: tuple[tuple[object, str, str], ...] = (
+    (Network, "encode", "encode"),
+    (Network, "follow", "compiled follow"),
+)
+"""Around several of those. Compiled, they are one library each, and nothing inside them is called."""
+STAGES = tuple(dict.fromkeys(stage for _, _, stage in (*CALLS, *WHOLE_CALLS)))
 """In the order of a step. What remains of a step (bookkeeping, history) is `rest`."""
 
 
@@ -43,7 +49,7 @@ class StageTimer:
     def watching(self) -> Iterator[None]:
         """Count every call made inside."""
         with ExitStack() as patches:
-            for owner, name, stage in CALLS:
+            for owner, name, stage in (*CALLS, *WHOLE_CALLS):
                 patches.enter_context(
                     mock.patch.object(owner, name, self._timed(getattr(owner, name), stage))
                 )

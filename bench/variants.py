@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,16 +31,20 @@ def _bf16(device: str) -> str | None:
 
 
 def _compiled(device: str) -> str | None:
-    return None if device in ("cpu", "cuda") else f"not compiled on {device}"
+    if device == "cpu":
+        return None if shutil.which(os.environ.get("CXX", "g++")) else "no C++ compiler"
+    return "with CUDA graphs only: see graph" if device == "cuda" else f"not on {device}"
 
 
 def _graph(device: str) -> str | None:
-    return "CUDA only" if device != "cuda" else None
+    return None if device == "cuda" else "CUDA only"
 
 
 VARIANTS: Mapping[str, Variant] = {
     "fp32": Variant({"precision": "fp32", "compile": "off"}, _never),
     "bf16": Variant({"precision": "bf16", "compile": "off"}, _bf16),
-    "compiled": Variant({"precision": "auto", "compile": "on"}, _compiled),
+    "compiled": Variant({"precision": "fp32", "compile": "on"}, _compiled),
+    "compiled-bf16": Variant({"precision": "bf16", "compile": "on"}, _compiled),
     "graph": Variant({"precision": "auto", "compile": "on"}, _graph),
 }
+"""A variant that compiles does so once, in a minute or two, and finds it again at the next start."""

@@ -28,8 +28,6 @@ class Case:
     precision: str
     device: str
     threads: int
-    compile: str = "off"
-    """`model.compile` of ours; the others wait while it starts."""
 
     @property
     def name(self) -> str:
@@ -83,7 +81,8 @@ class Entry:
 
 
 CONTENDERS: Mapping[str, Entry] = {
-    "streamtrack": Entry("streamtrack", "bench.peers.ours"),
+    "streamtrack": Entry("streamtrack, compiled", "bench.peers.ours"),
+    "streamtrack-eager": Entry("streamtrack, not compiled", "bench.peers.ours_eager"),
     "sam2": Entry("sam2 SAM2VideoPredictor", "bench.peers.sam2_video"),
     "sam2-vos": Entry("the same, vos_optimized", "bench.peers.sam2_vos"),
     "transformers": Entry("transformers Sam2VideoModel, streaming", "bench.peers.transformers_video"),

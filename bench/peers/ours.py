@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.models import make_tracker
-from bench.peers.contender import BoolMasks, Case
+from bench.models import is_compiled, make_tracker
+from bench.peers.contender import BoolMasks, Case, Refused
 from streamtrack.config import TrackingConfig
 from streamtrack.frame import FrameResult
 
@@ -17,13 +17,16 @@ class Ours:
     """A session of the tracker that anyone gets from the same words."""
 
     weights = ""
+    compile = "on"
 
     def start(self, case: Case, pictures: Sequence[NDArray[np.uint8]], masks: BoolMasks) -> None:
         """Load, and prompt with the masks."""
         tracker, self.weights = make_tracker(
             case.model, image_size=case.image_size, device=case.device, precision=case.precision,
-            threads=case.threads, compile=case.compile,
+            threads=case.threads, compile=self.compile,
         )  # fmt: skip
+        if self.compile == "on" and not is_compiled(tracker):
+            raise Refused("did not compile")
         self._pictures = pictures
         self._session = tracker.new_session(TrackingConfig(max_objects=max(1, case.objects)))
         for object_id, mask in enumerate(masks):

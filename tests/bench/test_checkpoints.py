@@ -20,6 +20,7 @@ def test_quick_run_writes_samples_stages_and_refusals(
     measured, refused = result["rows"]
     assert (len(measured["warm_up_seconds"]), len(measured["step_seconds"])) == (FILL_FRAMES, 3)
     assert set(measured["stages_ms"]) == {*STAGES, "rest"}
+    assert measured["stages_ms"]["compiled follow"] < measured["stages_ms"]["memory attention"]
     assert all(milliseconds > 0 for milliseconds in measured["stages_ms"].values())
     assert measured["peak_resident_bytes"] >= measured["session_bytes"] > 0
     assert measured["weights"] == "checkpoint"

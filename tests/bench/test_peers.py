@@ -20,7 +20,7 @@ from tests.bench.bench_support import run
 def test_quick_run_takes_turns_and_compares_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result, table = run(bench_peers, tmp_path, monkeypatch, "--device", "cpu")
     (case,) = result["cases"]
-    ours, theirs, optimised = (case["contenders"][name] for name in ("streamtrack", "sam2", "sam2-vos"))
+    ours, theirs, optimised = (case["contenders"][name] for name in ("streamtrack-eager", "sam2", "sam2-vos"))
     for contender in (ours, theirs):
         assert [len(turn["step_seconds"]) for turn in contender["turns"]] == [2]
         assert min(contender["mask_ious"]) > 0.999
@@ -35,7 +35,7 @@ def test_transformers_gives_our_masks() -> None:
     pytest.importorskip("transformers", reason="pip install -e '.[bench]'")
     case = vars(Case("nano", 128, 1, frames=3, precision="fp32", device="cpu", threads=1))
     masks = []
-    for name in ("streamtrack", "transformers"):
+    for name in ("streamtrack-eager", "transformers"):
         worker = Worker(name)
         assert worker.start(case)["weights"] == "checkpoint"
         assert len(worker.run(3)["step_seconds"]) == 3
@@ -76,7 +76,7 @@ def test_contender_without_its_environment_says_how_to_get_it(
     [
         (["--cases", "nano:256"], "case is 'nano:256', expected MODEL:PIXELS:OBJECTS"),
         (["--cases", "nan:256:1"], "unknown model 'nan', did you mean 'nano'?"),
-        (["--contenders", "sam"], "unknown contender sam, expected of: streamtrack, sam2"),
+        (["--contenders", "sam"], "unknown contender sam, expected of: streamtrack, streamtrack-eager, sam2"),
     ],
 )
 def test_what_cannot_be_is_one_clear_line(
@@ -107,10 +107,10 @@ def test_every_contender_is_a_module_with_one() -> None:
 
 
 def test_masks_survive_the_pipe() -> None:
-    worker = Worker("streamtrack")
+    worker = Worker("streamtrack-eager")
     worker.start(vars(Case("nano", 128, 2, frames=1, precision="fp32", device="cpu", threads=1)))
     worker.run(1)
-    player = bench_peers.Player("streamtrack")
+    player = bench_peers.Player("streamtrack-eager")
     answer = worker.masks()
     player.ask = lambda what: answer  # type: ignore[assignment, misc]
     assert np.array_equal(player.masks(), worker._require().masks(worker._outcome))
