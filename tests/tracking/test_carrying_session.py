@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from streamtrack.config import TrackingConfig
 from streamtrack.errors import FrameExpiredError, PromptError
 from streamtrack.frame import BoolMask, EventKind, Image, ObjectState
 from streamtrack.ingest.synthetic import make_scene
+from streamtrack.model.network import Network
 from streamtrack.tracking import Session, Tracker
 from streamtrack.tracking.carrying_session import CarryingSession
 
@@ -170,3 +172,15 @@ def test_memory_stays_what_it_was(nano: Tracker, images: Sequence[Image]) -> Non
     assert session.first_frame_of(1) == 0
     # Kept key frames, the first frame, and one that is remembered.
     assert len(session._frame_idx_of_key) <= 4 + 2
+
+
+@pytest.mark.parametrize(("interval", "encoded"), [(2, 4), (4, 2)])
+def test_frames_between_key_frames_skip_the_network(
+    interval: int, encoded: int, nano: Tracker, images: Sequence[Image]
+) -> None:
+    session = nano.new_session(TrackingConfig(keyframe_interval=interval))
+    session.add(1, points=[(100, 80)])
+    with mock.patch.object(Network, "encode", autospec=True, side_effect=Network.encode) as encode:
+        for image in images[:8]:
+            session.step(image)
+    assert encode.call_count == encoded
