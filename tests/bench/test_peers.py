@@ -94,7 +94,7 @@ def test_held_bytes_count_shared_storage_once() -> None:
 
     before = held_tensor_bytes()
     whole = torch.zeros(1000)
-    views: list[Any] = [whole[:10], whole[10:]]
+    views: list[Any] = [whole[:10], whole[10:], torch.zeros(4, 4).to_mkldnn()]
     assert held_tensor_bytes() - before == whole.nbytes
     del views, whole
     assert held_tensor_bytes() == before
