@@ -93,7 +93,6 @@ def held_tensor_bytes() -> int:
     """
     storages = {}
     for one in gc.get_objects():
-        # Compiled libraries keep weights in layouts without a storage of their own; those never grow.
         if type(one) in (torch.Tensor, torch.nn.Parameter) and one.layout is torch.strided:
             storage = one.untyped_storage()
             storages[storage.data_ptr()] = storage.nbytes()
