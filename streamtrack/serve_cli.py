@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -52,13 +54,13 @@ def demo(
     device: Device = None,
 ) -> None:
     """A live synthetic camera with nano, the page and ZeroMQ: nothing to download, nothing to plug in."""
-    _end_quietly_until_serving()
     config = demo_config(scene)
     changes: dict[str, Any] = {"zmq": free_zmq(config.zmq)}
     if port is None and (free := free_port(config.http.host, config.http.port)) != config.http.port:
         typer.echo(f"port {config.http.port} is in use, taking {free}")
         port = free
-    _run(override(config.model_copy(update=changes), port=port, model=model, device=device), duration)
+    with _ending_quietly():
+        _run(override(config.model_copy(update=changes), port=port, model=model, device=device), duration)
 
 
 def serve(
@@ -70,8 +72,8 @@ def serve(
     device: Device = None,
 ) -> None:
     """Track live streams: masks on ZeroMQ, annotated video in the browser."""
-    _end_quietly_until_serving()
-    _run(override(load_config(config), url=url, port=port, model=model, device=device), duration)
+    with _ending_quietly():
+        _run(override(load_config(config), url=url, port=port, model=model, device=device), duration)
 
 
 def demo_config(scene: str = "demo") -> Config:
@@ -168,15 +170,20 @@ def _announce(server: Server) -> None:
         typer.echo(f"control  {server.control_address}")
 
 
-def _end_quietly_until_serving() -> None:
+@contextmanager
+def _ending_quietly() -> Iterator[None]:
     """Until the server takes the signals over, they end the process as they will end the server: with code
     0."""
 
     def end(number: int, frame: object) -> NoReturn:
         _exit_now(0)
 
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _exit_now(code: int) -> NoReturn:

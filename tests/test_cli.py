@@ -134,11 +134,8 @@ def test_bad_input_is_one_line_and_exit_code_2(
     arguments = command.replace("USED", str(used_port)).replace("MULTI", str(multi)).split()
     monkeypatch.chdir(folder)
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    try:
-        assert cli.run(arguments) == cli.EXIT_ERROR
-    finally:
-        signal.signal(signal.SIGINT, handlers[0])
-        signal.signal(signal.SIGTERM, handlers[1])
+    assert cli.run(arguments) == cli.EXIT_ERROR
+    assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
     assert expected in one_line(without_progress(capfd.readouterr().err))
 
 

@@ -94,7 +94,7 @@ def test_cameras_that_hang_are_not_waited_for_one_after_the_other() -> None:
         url = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live"
         streams = [stream_config(url, f"cam{i}", "auto", autoprompt=None) for i in range(12)]
         with serving(server_config(*streams), ready=False) as server:
-            wait_until(lambda: "ingest-cam11" in {t.name for t in threading.enumerate()}, "the start")
+            wait_until(lambda: server._reporter is not None, "the start")
             stop(server)
             started = time.monotonic()
             wait_until(lambda: "server" not in {t.name for t in threading.enumerate()}, "the end")
