@@ -95,7 +95,7 @@ $(PEERS_READY): $(BENCH_READY)
 	.venv-peers/bin/python -m pip --disable-pip-version-check install -q --no-deps $(PEERS)
 	@touch $@
 
-# Twice as fast on a processor; without a C++ compiler the demo runs all the same.
+# A faster step on a processor; without a C++ compiler the demo runs all the same.
 $(COMPILED): $(READY) checkpoints/nano.safetensors
 	@$(BIN)/streamtrack compile nano || echo "not compiled: nano will run slower"
 	@touch $@

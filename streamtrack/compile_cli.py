@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 from pydantic import ValidationError
 
-from streamtrack.config import ModelConfig
+from streamtrack.config import ModelConfig, live_threads
 from streamtrack.config_faults import describe_validation_error
 from streamtrack.errors import ConfigError
 
@@ -20,6 +20,9 @@ def compile_model(
     precision: Annotated[
         Literal["auto", "fp32", "bf16"], typer.Option(help="As `model.precision`.")
     ] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of one step; left out: as many as live streams use.")
+    ] = None,
 ) -> None:
     """Compile a network for this processor; it needs a C++ compiler and a minute or two, once."""
     from streamtrack.model.build import load_model, name_of_checkpoint  # imports torch
@@ -35,11 +38,13 @@ def compile_model(
             image_size=image_size,
             precision=precision,
             compile="off",
+            threads=threads if threads is not None else live_threads(),
         )
     except ValidationError as error:
         raise ConfigError(f"compile: {describe_validation_error(error)}") from error
     loaded = load_model(config)
-    what = f"{loaded.name} at {loaded.network.geometry.image_size} px, {loaded.precision}"
+    size = loaded.network.geometry.image_size
+    what = f"{loaded.name} at {size} px, {loaded.precision}, threads {config.threads}"
     if load_compiled(loaded.network, loaded.precision) is not None:
         typer.echo(f"{what}: compiled before, in {compiled_folder()}")
         return

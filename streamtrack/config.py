@@ -7,6 +7,7 @@ their file, so that a typo never runs as a default.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -89,6 +90,15 @@ class SourceConfig(Section):
     loop: bool = False
     """A file or folder starts again at its end."""
     reconnect: ReconnectConfig = ReconnectConfig()
+
+
+def live_threads() -> int:
+    """CPU threads of one step on a live stream, where the config does not say: all cores but one.
+
+    That one decodes, draws and encodes. With every core at the model, its threads wait for each other
+    whenever one of those runs, and a step takes many times as long.
+    """
+    return max(1, (os.cpu_count() or 2) - 1)
 
 
 class ModelConfig(Section):

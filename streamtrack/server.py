@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
-from streamtrack.config import Config, ModelConfig
+from streamtrack.config import Config, ModelConfig, live_threads
 from streamtrack.control.commands import Answer, AnyCommand, UnknownStreamError
 from streamtrack.control.http_api import create_app
 from streamtrack.control.status import StreamStatus
@@ -239,9 +239,7 @@ def _load(config: ModelConfig, loop: asyncio.AbstractEventLoop, loaded: asyncio.
             loaded.set_result(tracker)
 
     if config.threads is None:
-        # A core for decoding, drawing and encoding. With every core at the model, its threads wait for each
-        # other whenever one of those runs, and a step takes many times as long.
-        config = config.model_copy(update={"threads": max(1, (os.cpu_count() or 2) - 1)})
+        config = config.model_copy(update={"threads": live_threads()})
     try:
         outcome: tuple[Tracker | None, Exception | None] = (Tracker.from_config(config), None)
     except Exception as error:  # re-raised where it is awaited

@@ -73,6 +73,9 @@ def load_model(config: ModelConfig) -> LoadedModel:
         CheckpointError: unknown model, or weights that are missing, damaged or of another model.
         ConfigError: the device is not there, or the image size does not fit.
     """
+    if config.threads is not None:
+        # Before anything is compiled or loaded: that depends on it.
+        torch.set_num_threads(config.threads)
     entry = get_entry(config.name)
     device = resolve_device(config.device)
     path = config.checkpoint if config.checkpoint is not None else require_checkpoint(entry)

@@ -4,10 +4,13 @@
 fails the export) and compiled by AOTInductor, weights frozen into the layout that the CPU's kernels want.
 A later start loads the finished library in milliseconds and traces nothing.
 
-An artefact fits one set of weights at one size and precision, one version of torch, one instruction set and
-one version of this code: `fingerprint` says all of it, and a file of another name is never loaded. `follow`
-is compiled for one object and any amount of memory, so filling a memory and corrections compile nothing;
-what was not compiled (several objects in one pass, a memory of a single frame) runs eagerly.
+An artefact fits one set of weights at one size and precision, one number of threads, one version of torch,
+one instruction set and one version of this code: `fingerprint` says all of it, and a file of another name is
+never loaded. Threads count because the layout of the weights depends on them: run with another number, they
+are laid out anew at every call, and nano's step takes two to three times as long.
+
+`follow` is compiled for one object and any amount of memory, so filling a memory and corrections compile
+nothing; what was not compiled (several objects in one pass, a memory of a single frame) runs eagerly.
 """
 
 from __future__ import annotations
@@ -40,8 +43,8 @@ COMPILED_ENV = "STREAMTRACK_COMPILED"
 """Environment variable that names the folder of compiled networks."""
 MOST_MEMORY_FRAMES = 64
 """T and P that a compiled `follow` takes; more than a session can be configured to read."""
-INDUCTOR_OPTIONS = {"freezing": True, "cpp.dynamic_threads": True}
-"""Weights are constants; the number of threads is the caller's, at every call."""
+INDUCTOR_OPTIONS = {"freezing": True}
+"""Weights are constants, kept in the layout that the kernels want."""
 
 Autocast = Callable[[], AbstractContextManager[Any]]
 logger = logging.getLogger(__name__)
@@ -87,6 +90,7 @@ def fingerprint(network: Network, precision: str) -> str:
     facts = (
         torch.__version__,
         torch.backends.cpu.get_cpu_capability(),
+        torch.get_num_threads(),
         network.geometry,
         network.memory_pool,
         precision,
@@ -106,7 +110,8 @@ def fingerprint(network: Network, precision: str) -> str:
 
 
 def load_compiled(network: Network, precision: str) -> CompiledCalls | None:
-    """The compiled calls of a network on a CPU; None where they were never compiled, or no longer load."""
+    """The compiled calls of a network on a CPU, for as many threads as torch has now; None where they were
+    never compiled, or no longer load."""
     folder = compiled_folder() / fingerprint(network, precision)
     if not folder.is_dir():
         return None
@@ -119,7 +124,9 @@ def load_compiled(network: Network, precision: str) -> CompiledCalls | None:
 
 
 def compile_network(network: Network, precision: str, autocast: Autocast) -> CompiledCalls:
-    """Compile the calls of a network on a CPU, keep them, and load them; a minute, with a C++ compiler.
+    """Compile the calls of a network on a CPU, for as many threads as torch has now; keep and load them.
+
+    It takes a minute, and a C++ compiler.
 
     Raises:
         CompileError: no C++ compiler, or the compilation failed.

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-import torch
 from pydantic import ValidationError
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
@@ -85,8 +84,6 @@ class Tracker:
             CheckpointError: unknown model, or weights that are missing, damaged or of another model.
             ConfigError: the device is not there.
         """
-        if config.threads is not None:
-            torch.set_num_threads(config.threads)
         model = load_model(model_with_preset(config))
         return cls(model, preset=config.preset, graphs=config.compile != "off")
 

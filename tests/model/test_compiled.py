@@ -37,12 +37,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_fingerprint_tells_weights_sizes_and_precisions_apart() -> None:
+def test_fingerprint_tells_weights_sizes_precisions_and_threads_apart() -> None:
     model, same, larger = nano(), nano(), nano(image_size=160)
     named = fingerprint(model.network, "fp32")
     assert named == fingerprint(same.network, "fp32")
     assert named != fingerprint(model.network, "bf16")
     assert named != fingerprint(larger.network, "fp32")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        assert named != fingerprint(same.network, "fp32"), "weights are laid out for a number of threads"
+    finally:
+        torch.set_num_threads(threads)
     with torch.no_grad():
         same.network.module.no_mem_embed[0, 0, 0] += 1e-6
     assert named != fingerprint(same.network, "fp32")
