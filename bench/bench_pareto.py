@@ -3,14 +3,16 @@
     streamtrack bench pareto
     streamtrack bench pareto --davis DAVIS --speed-model nano
 
-The cost is the loss of J&F that nano suffers, on synthetic scenes or on a folder in DAVIS layout, from box
-prompts. The gain is the time of a frame relative to exact, all contenders in turns on one machine, for a
-model whose weights may be random: they cost the same time. At interval n a turn is n frames, the key frame
-and those that follow.
+The cost is the loss of J&F that nano suffers, on synthetic scenes or on a folder in DAVIS layout, the mean
+over starts from a box, a click and the true mask. The gain is the time of a frame, relative to exact and to
+sam2's SAM2VideoPredictor, all in turns in one process, for a model whose weights may be random: they cost the
+same time. At interval n a turn is n frames, the key frame and those that follow.
 """
 
 from __future__ import annotations
 
+import argparse
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +25,18 @@ import torch
 from bench.davis_folder import open_sequences
 from bench.environment import describe_measurement
 from bench.models import SEED, make_tracker
+from bench.peers.contender import Case
+from bench.peers.sam2_video import Sam2Video
 from bench.quality import Annotated, PromptKind, measure_quality, tracker_follower
 from bench.report import make_parser, progress, refuse, table, write_result
-from bench.scenario import MASK_SEED, add_objects, make_pictures, time_steps
+from bench.scenario import MASK_SEED, add_objects, make_masks, make_pictures, time_steps
 from bench.scene_sequence import SceneSequence
 from streamtrack.config import TrackingConfig
 from streamtrack.errors import StreamTrackError
+from streamtrack.frame import Image
+from streamtrack.model.build import resolve_precision
+from streamtrack.model.catalog import get_entry
+from streamtrack.model.hardware import cpu_has_bf16
 from streamtrack.presets import PRESETS
 from streamtrack.tracking import Session, Tracker
 
@@ -37,115 +45,203 @@ SCENE_FRAMES = 90
 FILL_KEY_FRAMES = 7
 """Until all 6 memory frames are read; the pointers that come after weigh little."""
 QUALITY_MODEL = "nano"
+PROMPTS = tuple(PromptKind)
+REFERENCE = "SAM2VideoPredictor"
 
 
 @dataclass(frozen=True)
 class Switch:
-    """Config keys that a point turns on."""
+    """What a point turns on."""
 
     model: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the config's `model` section."""
     tracking: Mapping[str, Any] = field(default_factory=dict)
+    """Of its `tracking` section."""
+    scale: float = 1.0
+    """Of the model's own image size."""
 
-    def tracker(self, name: str, threads: int, **model: Any) -> Tracker:
-        """A model with the switch on."""
-        return make_tracker(name, threads=threads, **model, **self.model)[0]
+    def tracker(self, name: str, threads: int, *, image_size: int | None = None, compile: str) -> Tracker:
+        """A model on the CPU with the switch on."""
+        side = image_size if image_size is not None else get_entry(name).image_size
+        options = {"image_size": int(side * self.scale), "device": "cpu", "compile": compile}
+        return make_tracker(name, threads=threads, **options, **self.model)[0]
 
     def session(self, tracker: Tracker, **tracking: Any) -> Session:
         """A session with the switch on."""
         return tracker.new_session(TrackingConfig(**tracking, **self.tracking))
 
 
-SWITCHES: dict[str, Switch] = {
-    "exact": Switch(),
-    "memory_pool 2": Switch(model={"memory_pool": 2}),
-    "memory_frames 3": Switch(tracking={"memory_frames": 3}),
-    "memory_frames 1": Switch(tracking={"memory_frames": 1}),
-    "keyframe_interval 2": Switch(tracking={"keyframe_interval": 2}),
-    "keyframe_interval 4": Switch(tracking={"keyframe_interval": 4}),
-    **{
-        f"preset {name}": Switch(preset.model, preset.tracking)
-        for name, preset in PRESETS.items()
-        if name != "quality"
-    },
-}
+def preset_switch(name: str) -> Switch:
+    """A preset as the single keys that it comes to on this machine."""
+    precision = resolve_precision("auto", torch.device("cpu"), exact=name == "quality")
+    bf16 = {"precision": precision} if precision != "fp32" else {}
+    return Switch(PRESETS[name].model | bf16, PRESETS[name].tracking)
 
 
-def measure_cost(switch: Switch, sequences: Iterable[Annotated], threads: int) -> list[dict[str, Any]]:
-    """J and F, 0 to 100, of each sequence."""
-    tracker = switch.tracker(QUALITY_MODEL, threads)
+def all_switches() -> dict[str, Switch]:
+    """By name; exact is the first. bf16 is there if this machine has it in hardware."""
+    singles = {
+        "exact": Switch(),
+        "bf16": Switch(model={"precision": "bf16"}),
+        "image_size x 0.75": Switch(scale=0.75),
+        "memory_pool 2": Switch(model={"memory_pool": 2}),
+        "memory_frames 3": Switch(tracking={"memory_frames": 3}),
+        "memory_frames 1": Switch(tracking={"memory_frames": 1}),
+        "keyframe_interval 2": Switch(tracking={"keyframe_interval": 2}),
+        "keyframe_interval 3": Switch(tracking={"keyframe_interval": 3}),
+        "keyframe_interval 4": Switch(tracking={"keyframe_interval": 4}),
+    }
+    if not cpu_has_bf16():
+        del singles["bf16"]
+    return singles | {f"preset {name}": preset_switch(name) for name in PRESETS if name != "quality"}
+
+
+def measure_cost(
+    switch: Switch, sequences: Iterable[Annotated], threads: int
+) -> dict[str, list[dict[str, Any]]]:
+    """By prompt, J and F, 0 to 100, of each sequence."""
+    tracker = switch.tracker(QUALITY_MODEL, threads, compile="off")
     follow = tracker_follower(lambda: switch.session(tracker))
-    return [
-        {"sequence": one.name, "region": 100 * one.region().mean, "boundary": 100 * one.boundary().mean}
-        for one in measure_quality(follow, sequences, PromptKind.BOX)
-    ]
+    return {
+        str(prompt): [
+            {"sequence": one.name, "region": 100 * one.region().mean, "boundary": 100 * one.boundary().mean}
+            for one in measure_quality(follow, sequences, prompt)
+        ]
+        for prompt in PROMPTS
+    }
+
+
+class Reference:
+    """sam2's own predictor, one object."""
+
+    interval = 1
+
+    def __init__(self, model: str, pictures: list[Image], image_size: int, threads: int) -> None:
+        """It wants every frame first."""
+        case = Case(model, image_size, 1, len(pictures), "fp32", "cpu", threads)
+        self._predictor = Sam2Video()
+        self._predictor.start(case, pictures, np.stack(make_masks(1)))
+        self._position = 0
+
+    def run(self, frames: int) -> float:
+        """Seconds of the next frames."""
+        started = time.perf_counter()
+        for _ in range(frames):
+            self._predictor.step(self._position)
+            self._position += 1
+        return time.perf_counter() - started
+
+
+class Ours:
+    """A session with a switch on, one object."""
+
+    def __init__(self, session: Session, pictures: list[Image]) -> None:
+        """The session must be new."""
+        add_objects(session, 1)
+        self._session, self._pictures, self._position = session, pictures, 0
+        self.interval = session._config.keyframe_interval
+
+    def run(self, frames: int) -> float:
+        """Seconds of the next frames."""
+        turn = self._pictures[self._position : self._position + frames]
+        self._position += frames
+        return sum(time_steps(self._session, turn, "cpu"))
 
 
 def measure_gain(
-    switches: Mapping[str, Switch], model: str, threads: int, rounds: int, image_size: int | None
+    switches: Mapping[str, Switch], model: str, image_size: int, options: argparse.Namespace
 ) -> dict[str, list[float]]:
-    """Seconds of a frame by switch, one sample for each turn."""
-    pictures = make_pictures(4 * (FILL_KEY_FRAMES + rounds))
-    sessions, positions = {}, {}
+    """Seconds of a frame, one sample for each turn: by switch, and of the reference."""
+    turns, threads = options.rounds, options.threads
+    compile = "off" if options.quick else "on"
+    longest = max(switch.tracking.get("keyframe_interval", 1) for switch in switches.values())
+    pictures = make_pictures(longest * (FILL_KEY_FRAMES + turns))
+    contenders: dict[str, Ours | Reference] = {}
     for name, switch in switches.items():
-        tracker = switch.tracker(model, threads, image_size=image_size, device="cpu", compile="off")
-        sessions[name] = switch.session(tracker, max_objects=1, history_frames=4)
-        add_objects(sessions[name], 1)
-        positions[name] = FILL_KEY_FRAMES * interval_of(sessions[name])
-        time_steps(sessions[name], pictures[: positions[name]], "cpu")
+        tracker = switch.tracker(model, threads, image_size=image_size, compile=compile)
+        contenders[name] = Ours(switch.session(tracker, max_objects=1, history_frames=4), pictures)
+    contenders[REFERENCE] = Reference(model, pictures[: FILL_KEY_FRAMES + turns], image_size, threads)
+    for name, contender in contenders.items():
+        contender.run(FILL_KEY_FRAMES * contender.interval)
         progress(f"{name}: memory is full")
-    seconds: dict[str, list[float]] = {name: [] for name in switches}
-    for _ in range(rounds):
-        for name, session in sessions.items():
-            frames = interval_of(session)
-            turn = pictures[positions[name] : positions[name] + frames]
-            seconds[name].append(sum(time_steps(session, turn, "cpu")) / frames)
-            positions[name] += frames
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(turns):
+        for name, contender in contenders.items():
+            seconds[name].append(contender.run(contender.interval) / contender.interval)
     return seconds
 
 
-def interval_of(session: Session) -> int:
-    """Frames from one key frame to the next."""
-    return session._config.keyframe_interval
+@dataclass(frozen=True)
+class Point:
+    """What a switch costs and gains."""
+
+    costs: Mapping[str, float]
+    """J&F lost, 0 to 100, by prompt."""
+    seconds: float
+    """Of a frame, median."""
+    gain: float
+    """Times as fast as exact: the median over the turns."""
+    lead: float
+    """Times as fast as the reference, likewise."""
+
+    @property
+    def cost(self) -> float:
+        """The mean over the prompts."""
+        return float(np.mean(list(self.costs.values())))
 
 
-def points_of(result: dict[str, Any]) -> dict[str, tuple[float, float, float]]:
-    """By switch: J&F, its loss and the gain in speed."""
+def points_of(result: dict[str, Any]) -> dict[str, Point]:
+    """By switch."""
     rows = result["points"]
     exact = rows["exact"]
-    baseline, base_seconds = _score(exact), float(np.median(exact["seconds"]))
     return {
-        name: (_score(row), baseline - _score(row), base_seconds / float(np.median(row["seconds"])))
+        name: Point(
+            {
+                prompt: score(exact["quality"][prompt]) - score(rows_)
+                for prompt, rows_ in row["quality"].items()
+            },
+            float(np.median(row["seconds"])),
+            float(np.median(np.divide(exact["seconds"], row["seconds"]))),
+            float(np.median(np.divide(result["reference_seconds"], row["seconds"]))),
+        )
         for name, row in rows.items()
     }
 
 
-def _score(row: dict[str, Any]) -> float:
-    return float(np.mean([(one["region"] + one["boundary"]) / 2 for one in row["quality"]]))
+def score(rows: list[dict[str, Any]]) -> float:
+    """Mean J&F of sequences, 0 to 100."""
+    return float(np.mean([(one["region"] + one["boundary"]) / 2 for one in rows]))
 
 
 def render(result: dict[str, Any]) -> str:
     """One row for each switch."""
     lines = [
-        [name, f"{score:.1f}", f"{cost:+.1f}", f"{gain:.2f}", f"{_milliseconds(result, name):.0f} ms"]
-        for name, (score, cost, gain) in points_of(result).items()
-    ]
-    speed = f"{result['speed_model']} at {result['image_size']} px"
-    header = ["switch", f"J&F, {QUALITY_MODEL}", "cost in J&F", f"times as fast, {speed}", "a frame"]
-    told = f"J&F on {result['truth']}; speed on a full memory of one object."
-    return f"{describe_measurement(result)}\n{told}\n\n{table(header, lines)}"
+        [name, f"{point.cost:+.1f}", *(f"{cost:+.1f}" for cost in point.costs.values()),
+         f"{point.gain:.2f}", f"{point.lead:.2f}", f"{1000 * point.seconds:.0f} ms"]
+        for name, point in points_of(result).items()
+    ]  # fmt: skip
+    exact = ", ".join(
+        f"{score(rows):.1f} from a {prompt}" for prompt, rows in result["points"]["exact"]["quality"].items()
+    )
+    header = ["switch", "cost in J&F", *(f"from a {prompt}" for prompt in PROMPTS),
+              "times as fast as exact", f"as {REFERENCE}", "a frame"]  # fmt: skip
+    told = (
+        f"Cost: {QUALITY_MODEL} on {result['truth']}; exact has a J&F of {exact}. "
+        f"Gain: {result['speed_model']} at {result['image_size']} px, {result['compiled']}, "
+        f"a full memory of one object, {REFERENCE} in fp32; medians over {result['rounds']} turns."
+    )
+    return f"{describe_measurement(result)}\n\n{told}\n\n{table(header, lines)}"
 
 
 def headline(result: dict[str, Any]) -> str:
     """The presets alone."""
+    points = points_of(result)
     shown = [
-        [name.removeprefix("preset "), f"{cost:+.1f}", f"{gain:.2f}"]
-        for name, (_, cost, gain) in points_of(result).items() if name.startswith("preset")
-    ]  # fmt: skip
-    return table(["preset", "cost in J&F", "times as fast"], [["quality", "exact", "1"], *shown])
-
-
-def _milliseconds(result: dict[str, Any], name: str) -> float:
-    return 1000 * float(np.median(result["points"][name]["seconds"]))
+        [name.removeprefix("preset "), f"{point.cost:+.1f}", f"{point.gain:.2f}", f"{point.lead:.2f}"]
+        for name, point in ({"quality": points["exact"]} | points).items()
+        if name == "quality" or name.startswith("preset")
+    ]
+    return table(["preset", "cost in J&F", "times as fast as exact", f"as {REFERENCE}"], shown)
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
@@ -155,20 +251,25 @@ def draw(result: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    points = {name: (gain, cost) for name, (_, cost, gain) in points_of(result).items()}
+    points = {name: (point.lead, point.cost) for name, point in points_of(result).items()}
     best = sorted(
-        (gain, cost)
-        for gain, cost in points.values()
-        if not any(g >= gain and c <= cost and (g, c) != (gain, cost) for g, c in points.values())
+        (lead, cost)
+        for lead, cost in points.values()
+        if not any(g >= lead and c <= cost and (g, c) != (lead, cost) for g, c in points.values())
     )
-    figure, panel = plt.subplots(figsize=(7, 4.5))
+    figure, panel = plt.subplots(figsize=(8, 5))
     panel.plot(*zip(*best, strict=True), color="#d29922", linewidth=1, zorder=1)
-    for name, (gain, cost) in points.items():
+    # Slanted names keep clear of each other where points lie side by side.
+    beside = {"xytext": (5, 5), "textcoords": "offset points", "fontsize": 8, "rotation": 30}
+    panel.scatter(1, 0, color="#57606a", marker="x", zorder=2)
+    panel.annotate(REFERENCE, (1, 0), **beside)
+    for name, (lead, cost) in points.items():
         preset = name.startswith("preset")
-        panel.scatter(gain, cost, color="#d29922" if preset else "#1f6feb", s=50 if preset else 25, zorder=2)
-        panel.annotate(name, (gain, cost), (5, -10 if preset else 5), textcoords="offset points", fontsize=8)
-    panel.set_xlabel(f"times as fast as exact, {result['speed_model']} at {result['image_size']} px")
-    panel.set_ylabel(f"cost in J&F, {QUALITY_MODEL}")
+        panel.scatter(lead, cost, color="#d29922" if preset else "#1f6feb", s=50 if preset else 25, zorder=2)
+        panel.annotate(name, (lead, cost), **beside)
+    panel.set_xlabel(f"times as fast as {REFERENCE}, {result['speed_model']} at {result['image_size']} px")
+    panel.set_ylabel(f"cost in J&F, {QUALITY_MODEL}, mean of three prompts")
+    panel.margins(x=0.15, y=0.2)
     panel.grid(alpha=0.3)
     figure.tight_layout()
     figure.savefig(path, dpi=110, metadata={"Software": None})
@@ -179,45 +280,48 @@ def main() -> None:
     """Measure every switch, write pareto.{json,md,png}, print the table."""
     parser = make_parser(__doc__)
     parser.add_argument("--speed-model", default="sam2.1-tiny")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each switch")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each switch")
     parser.add_argument("--davis", type=Path, help="folder in DAVIS layout; default: synthetic scenes")
     options = parser.parse_args()
-    switches, scenes, frames, image_size = SWITCHES, SCENES, SCENE_FRAMES, None
+    switches, scenes, frames = all_switches(), SCENES, SCENE_FRAMES
     if options.quick:
-        options.speed_model, options.rounds, image_size = "nano", 1, 128
+        options.speed_model, options.rounds = "nano", 1
         scenes, frames = ("demo",), 8
-        switches = {name: SWITCHES[name] for name in ("exact", "memory_pool 2", "preset balanced")}
+        switches = {name: switches[name] for name in ("exact", "memory_pool 2", "preset balanced")}
     # A preset that is one switch is measured once.
     same_as = {
         name: next(other for other, known in switches.items() if known == switch)
         for name, switch in switches.items()
     }
+    distinct = {name: switch for name, switch in switches.items() if same_as[name] == name}
     cv2.setNumThreads(1)
     try:
+        image_size = 128 if options.quick else get_entry(options.speed_model).image_size
         if options.davis is None:
             sequences: list[Annotated] = [SceneSequence(name, frames) for name in scenes]
         else:
             sequences = list(open_sequences(options.davis))
-        names = ", ".join(one.name for one in sequences)
         points: dict[str, dict[str, Any]] = {}
-        for name, switch in switches.items():
-            if same_as[name] != name:
-                continue
+        for name, switch in distinct.items():
             points[name] = {"quality": measure_cost(switch, sequences, options.threads)}
-            progress(f"{name}: J&F {_score(points[name]):.1f}")
-        distinct = {name: switch for name, switch in switches.items() if same_as[name] == name}
-        gains = measure_gain(distinct, options.speed_model, options.threads, options.rounds, image_size)
-        size = make_tracker(options.speed_model, image_size=image_size, compile="off")[0].image_size
+            found = ", ".join(
+                f"{prompt} {score(rows):.1f}" for prompt, rows in points[name]["quality"].items()
+            )
+            progress(f"{name}: J&F {found}")
+        gains = measure_gain(distinct, options.speed_model, image_size, options)
     except StreamTrackError as error:
         refuse(str(error))
+    reference_seconds = gains.pop(REFERENCE)
     for name, seconds in gains.items():
         points[name]["seconds"] = seconds
-    points = {name: points[same] for name, same in same_as.items()}
     torch.set_num_threads(options.threads)
     kind = "synthetic scenes" if options.davis is None else "sequences in DAVIS layout"
+    names = ", ".join(one.name for one in sequences)
     result = {
-        "speed_model": options.speed_model, "image_size": size, "truth": f"{kind} ({names})",
-        "seeds": {"weights": SEED, "masks": MASK_SEED}, "points": points,
+        "speed_model": options.speed_model, "image_size": image_size, "truth": f"{kind} ({names})",
+        "compiled": "uncompiled" if options.quick else "compiled", "rounds": options.rounds,
+        "seeds": {"weights": SEED, "masks": MASK_SEED}, "reference_seconds": reference_seconds,
+        "points": {name: points[same] for name, same in same_as.items()},
     }  # fmt: skip
     draw(write_result("pareto", result, render, options.out), options.out / "pareto.png")
 

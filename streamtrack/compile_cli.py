@@ -20,6 +20,10 @@ def compile_model(
     precision: Annotated[
         Literal["auto", "fp32", "bf16"], typer.Option(help="As `model.precision`.")
     ] = "auto",
+    preset: Annotated[
+        Literal["quality", "balanced", "fast"],
+        typer.Option(help="As `model.preset`, which auto precision obeys."),
+    ] = "quality",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of one step; left out: as many as live streams use.")
     ] = None,
@@ -37,6 +41,7 @@ def compile_model(
             device="cpu",
             image_size=image_size,
             precision=precision,
+            preset=preset,
             compile="off",
             threads=threads if threads is not None else live_threads(),
         )

@@ -110,6 +110,7 @@ class ModelConfig(Section):
     """Your own weights for that architecture; None: the catalog's."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bf16 where CUDA has it; on a CPU fp32, or bf16 if it has that and the preset is not quality."""
     image_size: int | None = Field(None, ge=128, le=2048)
     """Side of the square that the network sees, a multiple of 32; None: the model's own."""
     compile: Literal["auto", "on", "off"] = "auto"

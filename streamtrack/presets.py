@@ -1,6 +1,7 @@
 """Presets of `model.preset`: which approximations it turns on. A key that was set explicitly wins.
 
-What each costs in masks and gains in speed, `streamtrack bench pareto` measures.
+With another preset than quality, `precision: auto` is bf16 on a CPU, too, if it has that in hardware
+(`build.resolve_precision`). What each costs in masks and gains in speed, `streamtrack bench pareto` measures.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from streamtrack.config import ModelConfig
 from streamtrack.errors import CheckpointError, CompileError, ConfigError
 from streamtrack.model.catalog import CATALOG, CatalogEntry, get_entry, require_checkpoint
 from streamtrack.model.compiled import compile_network, load_compiled
+from streamtrack.model.hardware import cpu_has_bf16
 from streamtrack.model.inductor import JustInTimeCalls, can_compile_for_gpu
 from streamtrack.model.nano import POST_PROCESSING, build_nano, trunk_of
 from streamtrack.model.network import Network
@@ -58,7 +59,9 @@ class LoadedModel:
     def use_compiled(self, *, compile_missing: bool) -> None:
         """Let compiled calls take over where there are some on disk, or make them; uncompiled otherwise."""
         self.network.compiled = load_compiled(self.network, self.precision)
-        if self.network.compiled is None and compile_missing:
+        if self.network.compiled is None and not compile_missing:
+            logger.info("%s runs uncompiled in %s: see streamtrack compile --help", self.name, self.precision)
+        elif self.network.compiled is None:
             logger.warning("compiling %s for this processor: a minute or two, once", self.name)
             try:
                 self.network.compiled = compile_network(self.network, self.precision, self.autocast)
@@ -88,7 +91,8 @@ def load_model(config: ModelConfig) -> LoadedModel:
     module = build_module(entry, config.image_size or entry.image_size, **overrides)
     load_strict(module, weights, path, entry.name)
     network = Network(module.to(device), memory_pool=config.memory_pool)
-    loaded = LoadedModel(entry.name, network, resolve_precision(config.precision, device))
+    precision = resolve_precision(config.precision, device, exact=config.preset == "quality")
+    loaded = LoadedModel(entry.name, network, precision)
     if device.type == "cpu" and config.compile != "off":
         loaded.use_compiled(compile_missing=config.compile == "on")
     elif device.type == "cuda" and config.compile == "on" and can_compile_for_gpu():
@@ -210,10 +214,15 @@ def resolve_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def resolve_precision(precision: str, device: torch.device) -> str:
-    """fp32 or bf16; auto is bf16 on CUDA devices that have it in hardware."""
+def resolve_precision(precision: str, device: torch.device, *, exact: bool = True) -> str:
+    """fp32 or bf16; auto is bf16 on CUDA devices that have it in hardware, and unless `exact` on such CPUs.
+
+    SAM 2 is made for bf16 on CUDA and for fp32 on CPUs: that is what its masks are compared with.
+    """
     if precision == "auto":
-        return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+        cuda = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        cpu = device.type == "cpu" and not exact and cpu_has_bf16()
+        return "bf16" if cuda or cpu else "fp32"
     if precision == "bf16" and device.type == "mps":
         raise ConfigError("model.precision is bf16, expected fp32 on mps")
     return precision

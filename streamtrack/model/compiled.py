@@ -112,6 +112,8 @@ def fingerprint(network: Network, precision: str) -> str:
 def load_compiled(network: Network, precision: str) -> CompiledCalls | None:
     """The compiled calls of a network on a CPU, for as many threads as torch has now; None where they were
     never compiled, or no longer load."""
+    if not compiled_folder().is_dir():
+        return None  # without reading every weight
     folder = compiled_folder() / fingerprint(network, precision)
     if not folder.is_dir():
         return None

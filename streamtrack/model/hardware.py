@@ -29,17 +29,32 @@ class TorchFacts:
 
 def probe_torch() -> TorchFacts:
     """Ask torch; costs a CUDA context where there is a device."""
-    # torch.cpu.get_capabilities came after the oldest torch that we accept
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return TorchFacts(
         version=torch.__version__,
         cuda_version=torch.version.cuda,
         cuda_devices=tuple(_describe_cuda(index) for index in range(torch.cuda.device_count())),
         has_mps=torch.backends.mps.is_available(),
         threads=torch.get_num_threads(),
-        cpu_name=str(capabilities.get("cpu_name", "")),
-        cpu_features=tuple(name for name in _CPU_FEATURES if capabilities.get(name)),
+        cpu_name=str(_capabilities().get("cpu_name", "")),
+        cpu_features=probe_cpu(),
     )
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the CPU multiplies bfloat16 in hardware; without, torch emulates it many times slower."""
+    return bool({"avx512_bf16", "amx_bf16"} & set(probe_cpu()))
+
+
+def probe_cpu() -> tuple[str, ...]:
+    """Of the CPU's features those that decide how fast a step is."""
+    capabilities = _capabilities()
+    return tuple(name for name in _CPU_FEATURES if capabilities.get(name))
+
+
+def _capabilities() -> dict[str, object]:
+    # torch.cpu.get_capabilities came after the oldest torch that we accept
+    found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return found
 
 
 def _describe_cuda(index: int) -> str:

@@ -66,7 +66,8 @@ class CarryingSession(Session):
         # One more than the frames: the key frame of the oldest may lie before it.
         ring = config.history_frames + config.keyframe_interval
         self._greys = np.zeros((ring, carry.SIDE_PX, carry.SIDE_PX), np.uint8)
-        self._to_key = carry.identity_map()
+        self._tracer = carry.Tracer()
+        self._to_key = carry.IDENTITY
         self._frame_idx_of_key: dict[int, int] = {}
         self._told_gap = False
         self._events: list[Event] = []
@@ -210,7 +211,7 @@ class CarryingSession(Session):
         self._told_gap = False
         self._number += 1
         self._frame_idx_of_key[result.frame_idx] = self._number
-        self._to_key = carry.identity_map()
+        self._to_key = carry.IDENTITY
         self._keep(_Kept(frame, result.frame_idx, self._number, result.times), carry.to_grey(frame.image))
         self._events += self._with_our_numbers(result.events)
         self._forget_old_keys()
@@ -219,7 +220,7 @@ class CarryingSession(Session):
     def _step_carried(self, frame: Frame) -> FrameResult:
         start_ns = self._clock.monotonic_ns()
         before, grey = self._at(self._number), carry.to_grey(frame.image)
-        self._to_key = carry.extend(self._to_key, self._grey(self._number), grey)
+        self._to_key = self._tracer.extend(self._to_key, self._grey(self._number), grey)
         self._number += 1
         objects = self._carry(replace(before, frame=frame), self._to_key)
         times = StageTimes(frame.capture_monotonic_ns, start_ns, self._clock.monotonic_ns())
@@ -256,7 +257,7 @@ class CarryingSession(Session):
         if kept.key_frame_idx == frame_idx:
             return prompt
         if prompt.mask is not None:
-            mask = carry.move_mask(prompt.mask, carry.trace(self._greys_to_key(frame_idx)[::-1]))
+            mask = carry.move_mask(prompt.mask, self._tracer.trace(self._greys_to_key(frame_idx)[::-1]))
             return replace(prompt, mask=mask)
         to_key = self._map_to_key(frame_idx)
         points, box = prompt.points, prompt.box
@@ -267,7 +268,9 @@ class CarryingSession(Session):
         )
 
     def _map_to_key(self, frame_idx: int) -> carry.TrackMap:
-        return self._to_key if frame_idx == self._number else carry.trace(self._greys_to_key(frame_idx))
+        return (
+            self._to_key if frame_idx == self._number else self._tracer.trace(self._greys_to_key(frame_idx))
+        )
 
     def _greys_to_key(self, frame_idx: int) -> list[carry.Grey]:
         """From the key frame of a kept frame to the frame itself."""

@@ -10,17 +10,20 @@ import pytest
 
 from bench import bench_pareto
 from bench.scene_sequence import SceneSequence
+from streamtrack.model.hardware import cpu_has_bf16
+from streamtrack.presets import PRESETS
 from tests.bench.bench_support import run
 
 
 def test_quick_run_has_cost_gain_and_a_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result, table = run(bench_pareto, tmp_path, monkeypatch)
     points = bench_pareto.points_of(result)
-    assert points["exact"][1:] == (0, 1)
-    assert points["exact"][0] > 60
+    assert set(points) == {"exact", "memory_pool 2", "preset balanced"}
+    assert (points["exact"].cost, points["exact"].gain) == (0, 1)
+    assert all(bench_pareto.score(rows) > 60 for rows in result["points"]["exact"]["quality"].values())
     # How much is gained, a busy machine cannot say; that it was measured, it can.
-    assert points["preset balanced"][2] > 0
-    assert points["preset balanced"][2] != points["exact"][2]
+    assert points["preset balanced"].gain != 1
+    assert all(point.lead > 0 for point in points.values())
     assert "| preset balanced |" in table
     assert "| balanced |" in bench_pareto.headline(result)
     height, width = cv2.imread(str(tmp_path / "pareto.png")).shape[:2]
@@ -28,9 +31,29 @@ def test_quick_run_has_cost_gain_and_a_plot(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_every_key_of_the_switches_is_known() -> None:
-    for name, switch in bench_pareto.SWITCHES.items():
+    for name, switch in bench_pareto.all_switches().items():
         config = bench_pareto.TrackingConfig(**switch.tracking)
         assert (config == bench_pareto.TrackingConfig()) == (not switch.tracking), name
+
+
+def test_cost_is_the_mean_over_prompts_and_gain_the_median_over_turns() -> None:
+    def row(score: float, seconds: list[float]) -> dict[str, object]:
+        rows = [{"sequence": "one", "region": score + 2, "boundary": score - 2}]
+        return {"quality": {"box": rows, "mask": rows}, "seconds": seconds}
+
+    points = bench_pareto.points_of(
+        {"reference_seconds": [4, 6, 8], "points": {"exact": row(70, [2, 3, 8]), "fast": row(68, [1, 1, 1])}}
+    )
+    assert points["fast"] == bench_pareto.Point({"box": 2, "mask": 2}, 1, 3, 6)
+    assert points["fast"].cost == 2
+    assert points["exact"].lead == 2
+
+
+def test_preset_is_measured_as_the_keys_that_it_comes_to() -> None:
+    switch = bench_pareto.preset_switch("fast")
+    assert switch.tracking == PRESETS["fast"].tracking
+    assert switch.model == (PRESETS["fast"].model | ({"precision": "bf16"} if cpu_has_bf16() else {}))
+    assert bench_pareto.preset_switch("quality") == bench_pareto.all_switches()["exact"]
 
 
 def test_scene_sequence_scores_the_same_objects_on_every_frame() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -9,7 +10,14 @@ from safetensors.torch import load_file, save_file
 
 from streamtrack.config import ModelConfig
 from streamtrack.errors import CheckpointError, ConfigError
-from streamtrack.model.build import build_module, identify, load_model, name_of_checkpoint, resolve_device
+from streamtrack.model.build import (
+    build_module,
+    identify,
+    load_model,
+    name_of_checkpoint,
+    resolve_device,
+    resolve_precision,
+)
 from streamtrack.model.catalog import CATALOG, get_entry, require_checkpoint
 from streamtrack.model.network import Network
 from streamtrack.tracking import Tracker
@@ -130,3 +138,19 @@ def test_device_that_is_not_there_is_refused() -> None:
 def test_auto_takes_the_gpu_in_bf16() -> None:
     model = load_model(ModelConfig(name="nano"))
     assert (model.network.device.type, model.precision) == ("cuda", "bf16")
+
+
+@pytest.mark.parametrize(
+    ("preset", "has_bf16", "expected"),
+    [("quality", True, "fp32"), ("balanced", True, "bf16"), ("fast", True, "bf16"), ("fast", False, "fp32")],
+)
+def test_only_an_approximate_preset_takes_bf16_on_a_cpu_and_only_where_it_is_fast(
+    monkeypatch: pytest.MonkeyPatch,
+    preset: Literal["quality", "balanced", "fast"],
+    has_bf16: bool,
+    expected: str,
+) -> None:
+    monkeypatch.setattr("streamtrack.model.build.cpu_has_bf16", lambda: has_bf16)
+    assert load_model(ModelConfig(device="cpu", image_size=128, preset=preset)).precision == expected
+    for named in ("fp32", "bf16"):
+        assert resolve_precision(named, torch.device("cpu"), exact=preset == "quality") == named
