@@ -28,6 +28,8 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 LARGE_GRID = 32
 """On a CPU, from this side of the feature map on, a batch outgrows the cache and objects go one by one."""
+CPU_BATCH = 4
+"""On a CPU, objects of smaller feature maps in one pass: of 1, 2, 4, 8 and 16 the fastest."""
 
 
 class Tracker:
@@ -105,20 +107,24 @@ class Tracker:
     def new_session(self, config: TrackingConfig | None = None, clock: Clock = SYSTEM_CLOCK) -> Session:
         """A session without objects for one stream."""
         network = self._model.network
-        one_by_one = self.device == "cpu" and (
-            network.compiled is not None or network.geometry.grid >= LARGE_GRID
-        )
         config = tracking_with_preset(config if config is not None else TrackingConfig(), self._preset)
         runner = make_runner(network, graphs=self._graphs)
         session = Session(
             network,
             config,
             clock,
-            batching=Batching(1 if one_by_one else config.max_objects, fixed_shapes=runner.fixed_shapes),
+            batching=Batching(self._objects_in_a_pass(config), fixed_shapes=runner.fixed_shapes),
             runner=runner,
             autocast=self._model.autocast,
         )
         return session if config.keyframe_interval == 1 else CarryingSession(session, config, clock)
+
+    def _objects_in_a_pass(self, config: TrackingConfig) -> int:
+        network = self._model.network
+        if self.device != "cpu":
+            return config.max_objects
+        one_by_one = network.compiled is not None or network.geometry.grid >= LARGE_GRID
+        return 1 if one_by_one else CPU_BATCH
 
     def track(
         self,
