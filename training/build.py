@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -19,12 +20,21 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from streamtrack.detect.coco_detector import load_detector
 from training.bank import Image, read_photo
 from training.cutouts import clipart, emoji, photos, stamps
-from training.labelled import Labelled, cut_out, read_coco, segment_photos
+from training.labelled import (
+    Labelled,
+    cut_out,
+    photo_names,
+    read_coco,
+    read_coco_instances,
+    segment_photos,
+)
 from training.mine import mine_clip
 
 logger = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv")
+OUTLINED_EVERY = 2
+"""Frames of an outlined clip that are kept."""
 FRAME_EVERY = 40
 """Frames of a clip that are also segmented into regions."""
 
@@ -67,36 +77,68 @@ def sample_frames(clips: Iterable[Path]) -> Iterator[Image]:
                     yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
-def build(work: Path, debs: Path, clips: Path | None, coco: Path | None) -> None:
-    """Run every stage whose folder does not exist yet; delete a folder to make it again.
+def write_outlined_track(frames: Path, masks: Path, folder: Path) -> None:
+    """Write every OUTLINED_EVERY-th frame of a clip with outlines as `training.bank` reads tracks."""
+    folder.mkdir(parents=True)
+    outlined = sorted(masks.glob("*.png"))[::OUTLINED_EVERY]
+    for index, path in enumerate(outlined):
+        frame, mask = cv2.imread(str(frames / path.name)), cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        if frame is None or mask is None:
+            raise FileNotFoundError(f"{frames / path.name} or {path} is no readable picture")
+        cv2.imwrite(str(folder / f"frame_{index:05d}.jpg"), frame, [cv2.IMWRITE_JPEG_QUALITY, 94])
+        cv2.imwrite(str(folder / f"track_00_{index:05d}.png"), mask)
 
-    Args:
-        work: where to write.
-        debs: root under which the Debian packages were unpacked; `/` if they are installed.
-        clips: folder of real clips.
-        coco: the COCO subset with panoptic masks.
-    """
+
+@dataclass(frozen=True)
+class Sources:
+    """Where `build` reads from."""
+
+    debs: Path
+    """Root under which the Debian packages were unpacked; `/` if they are installed."""
+    clips: Path | None = None
+    """Folder of real clips."""
+    coco: Path | None = None
+    """COCO subset with panoptic masks."""
+    instances: Sequence[Path] = ()
+    """COCO subsets with polygons."""
+    outlined: Path | None = None
+    """Folder of one clip with `rgb/` and `mask/01/`: frames, and the outline of an object on each."""
+
+
+def build(work: Path, sources: Sources) -> None:
+    """Run every stage whose folder does not exist yet; delete a folder to make it again."""
     for kind, make in (("clipart", clipart), ("emoji", emoji), ("stamps", stamps)):
         if not (work / "cutouts" / kind).exists():
-            write_cutouts(work / "cutouts" / kind, make(debs))
+            write_cutouts(work / "cutouts" / kind, make(sources.debs))
     if not (work / "photos").exists():
-        examples = debs / "usr/share/doc/opencv-doc/examples/data"
-        write_photos(
-            work / "photos",
-            photos([debs / "usr/share/backgrounds", debs / "usr/share/wallpapers", examples]),
-        )
-    videos = sorted(p for p in clips.iterdir() if p.suffix in VIDEO_SUFFIXES) if clips else []
-    if coco and not (work / "labelled" / "objects").exists():
-        write_labelled(work, "objects", read_coco(coco))
+        examples = sources.debs / "usr/share/doc/opencv-doc/examples/data"
+        folders = [sources.debs / "usr/share/backgrounds", sources.debs / "usr/share/wallpapers", examples]
+        write_photos(work / "photos", photos(folders))
+    _build_labelled(work, sources)
+    outlined = sources.outlined
+    if outlined and not (work / "tracks" / f"outlined_{outlined.name}").exists():
+        track = work / "tracks" / f"outlined_{outlined.name}"
+        write_outlined_track(outlined / "rgb", outlined / "mask" / "01", track)
+    detector = load_detector() if sources.clips else None
+    for video in tqdm(_videos(sources.clips), desc="tracks"):
+        if detector and not (work / "tracks" / video.stem).exists():
+            mine_clip(video, detector, work / "tracks" / video.stem)
+
+
+def _build_labelled(work: Path, sources: Sources) -> None:
+    if sources.coco and not (work / "labelled" / "objects").exists():
+        write_labelled(work, "objects", read_coco(sources.coco))
+    if sources.instances and not (work / "labelled" / "instances").exists():
+        known = photo_names(sources.coco) if sources.coco else set()
+        write_labelled(work, "instances", read_coco_instances(sources.instances, known))
     if not (work / "labelled" / "regions").exists():
         pictures = (read_photo(path) for path in sorted((work / "photos").glob("*.jpg")))
         write_labelled(work, "regions", segment_photos(pictures))
-        write_labelled(work, "clip_regions", segment_photos(sample_frames(videos)))
-    if videos:
-        detector = load_detector()
-        for video in tqdm(videos, desc="tracks"):
-            if not (work / "tracks" / video.stem).exists():
-                mine_clip(video, detector, work / "tracks" / video.stem)
+        write_labelled(work, "clip_regions", segment_photos(sample_frames(_videos(sources.clips))))
+
+
+def _videos(clips: Path | None) -> list[Path]:
+    return sorted(path for path in clips.iterdir() if path.suffix in VIDEO_SUFFIXES) if clips else []
 
 
 def main() -> None:
@@ -106,11 +148,15 @@ def main() -> None:
     parser.add_argument("--debs", type=Path, default=Path("/"), help="root of the unpacked Debian packages")
     parser.add_argument("--clips", type=Path, help="folder of real clips to mine")
     parser.add_argument("--coco", type=Path, help="COCO subset with panoptic masks")
-    arguments = parser.parse_args()
+    parser.add_argument("--instances", type=Path, nargs="*", default=(), help="COCO subsets with polygons")
+    parser.add_argument(
+        "--outlined", type=Path, help="clip with an outline on every frame: rgb/ and mask/01/"
+    )
+    arguments = vars(parser.parse_args())
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    build(arguments.work, arguments.debs, arguments.clips, arguments.coco)
+    build(arguments.pop("work"), Sources(**arguments))
 
 
 if __name__ == "__main__":

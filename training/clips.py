@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.bank import Bank, Image, read_labels, read_photo
+from training.layers import OwnMotion, draw_object, split
 from training.scenes import scene_clip
 from training.shapes import random_blob
 from training.sprites import Sprite, pick_from_track, random_sprite
@@ -28,6 +29,10 @@ BACKDROP_SHARE = 0.5
 """Share of clips with pasted objects on which one has other things close behind it, inside its box."""
 LEAVING_SHARE = 0.35
 """Share of clips with pasted objects on which one goes out of the picture."""
+LABELLED_WEIGHTS = {"objects": 6.0, "instances": 12.0}
+"""How often a labelled photo of each kind is drawn: outlines drawn by people first, other segments seldom."""
+LAYERED_SHARE = 0.6
+"""Share of labelled photos on which one object moves by itself, beside the camera."""
 CUT_SHARE = 0.12
 """Share of clips that change to another place: nothing of the target is left, whatever looks like it."""
 
@@ -183,9 +188,8 @@ class ClipSource:
     def _photo_base(self, side: int, num_frames: int, *, labelled: bool) -> tuple[Image, IdMap]:
         rng = self._rng
         if labelled:
-            # Masks drawn by people count for more than segments found by an algorithm.
             kinds = sorted(self._bank.labelled)
-            share = np.array([9.0 if kind == "objects" else 1.0 for kind in kinds])
+            share = np.array([LABELLED_WEIGHTS.get(kind, 1.0) for kind in kinds])
             paths = self._bank.labelled[kinds[int(rng.choice(len(kinds), p=share / share.sum()))]]
         else:
             groups = self._bank.backgrounds
@@ -196,13 +200,28 @@ class ClipSource:
         frames = np.empty((num_frames, side, side, 3), np.uint8)
         ids = np.zeros((num_frames, side, side), np.int32)
         flip = rng.random() < 0.5
+        own = None
+        if labelled and num_frames > 1 and rng.random() < LAYERED_SHARE:
+            own = self._own_mover(labels)
+        layers = split(path, own) if own else None
+        if layers:
+            photo, labels, motion = layers.background, np.where(labels == own, 0, labels), OwnMotion.draw(rng)
         for frame_idx, matrix in enumerate(self._camera(photo.shape, side, num_frames, wide=labelled)):
             frames[frame_idx] = cv2.warpAffine(
                 photo, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
             )
             if labelled:
                 ids[frame_idx] = cv2.warpAffine(labels, matrix, (side, side), flags=cv2.INTER_NEAREST)
+            if layers and own:
+                draw_object(frames[frame_idx], ids[frame_idx], layers, motion, matrix, frame_idx, own)
         return (frames[:, :, ::-1], ids[:, :, ::-1]) if flip else (frames, ids)
+
+    def _own_mover(self, labels: Image) -> int | None:
+        """A region that is to move by itself, the larger the likelier; None where there is none."""
+        values, counts = np.unique(labels[labels > 0], return_counts=True)
+        if not len(values):
+            return None
+        return int(self._rng.choice(values, p=np.sqrt(counts) / np.sqrt(counts).sum()))
 
     def _camera(
         self, shape: tuple[int, ...], side: int, num_frames: int, *, wide: bool

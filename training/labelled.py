@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -74,6 +75,54 @@ def _from_panoptic(
         labels[region] = len(is_object)
         is_object.append(segment["category_id"] in things)
     return Labelled(np.ascontiguousarray(photo), labels, np.array(is_object))
+
+
+def read_coco_instances(folders: Iterable[Path], skip: Collection[str] = ()) -> Iterator[Labelled]:
+    """Read COCO subsets with polygons: `instances_<split>.json` and `<split>/` or `images/<split>/` near it.
+
+    Every photo is read once, whatever number of subsets it is in; licences as in `read_coco`.
+
+    Args:
+        folders: each is searched for listings.
+        skip: file names of photos that were read elsewhere.
+    """
+    seen = set(skip)
+    for file in (found for folder in folders for found in sorted(folder.rglob("instances_*.json"))):
+        listing = json.loads(file.read_text())
+        split, root = file.stem.removeprefix("instances_"), file.parents[1]
+        outlines: dict[int, list[dict[str, Any]]] = {}
+        for annotation in listing["annotations"]:
+            outlines.setdefault(annotation["image_id"], []).append(annotation)
+        for entry in listing["images"]:
+            name = entry["file_name"]
+            if entry["license"] not in FREE_COCO_LICENCES or name in seen or entry["id"] not in outlines:
+                continue
+            places = (root / split / name, root / "images" / split / name)
+            path = next((place for place in places if place.exists()), None)
+            photo = None if path is None else cv2.imread(str(path))
+            if photo is None:
+                continue
+            seen.add(name)
+            yield _from_polygons(np.ascontiguousarray(photo[..., ::-1]), outlines[entry["id"]])
+
+
+def _from_polygons(photo: Image, annotations: list[dict[str, Any]]) -> Labelled:
+    labels = np.zeros(photo.shape[:2], np.uint8)
+    count = 0
+    # Large ones first: what lies in front of something is mostly smaller.
+    for annotation in sorted(annotations, key=lambda one: -one["area"])[:255]:
+        if annotation["iscrowd"] or not MIN_SHARE / 4 <= annotation["area"] / labels.size <= 0.7:
+            continue
+        count += 1
+        polygons = [np.round(np.reshape(p, (-1, 2))).astype(np.int32) for p in annotation["segmentation"]]
+        cv2.fillPoly(labels, polygons, count)
+    return Labelled(photo, labels, np.array([False] + [True] * count))
+
+
+def photo_names(coco: Path) -> set[str]:
+    """File names of all photos of a panoptic subset."""
+    listings = (coco / "panoptic_segmentation" / "annotations").glob("panoptic_*.json")
+    return {image["file_name"] for file in listings for image in json.loads(file.read_text())["images"]}
 
 
 def segment_photos(photos: Iterable[Image], seed: int = 1) -> Iterator[Labelled]:

@@ -10,6 +10,8 @@ from torch import Tensor
 
 CROSS_ENTROPY_WEIGHT = 4.0
 """Weight of the pixels' cross entropy beside dice: with SAM 2's focal loss it never left the empty mask."""
+BOUNDARY_WEIGHT, BOUNDARY_PX = 2.0, 7
+"""Additional weight of pixels near the true outline, and the width of that band at the loss's resolution."""
 OTHER_RULE_WEIGHT = 0.3
 """Weight of the masks that the prompt's rule does not choose from; the stability fallback may."""
 HIDDEN_WEIGHT = 5.0
@@ -56,7 +58,11 @@ def mask_losses(logits: Tensor, soft: Tensor) -> Tensor:
     """Cross entropy and dice of (N, M, S, S) logits against (N, 1, S, S) shares: (N, M)."""
     truth = soft.expand_as(logits)
     probability = logits.sigmoid()
-    entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean((2, 3))
+    reach = BOUNDARY_PX // 2
+    wide = F.max_pool2d(soft, BOUNDARY_PX, 1, reach)
+    narrow = -F.max_pool2d(-soft, BOUNDARY_PX, 1, reach)
+    weight = 1 + BOUNDARY_WEIGHT * (wide - narrow)
+    entropy = (weight * F.binary_cross_entropy_with_logits(logits, truth, reduction="none")).mean((2, 3))
     overlap = (probability * truth).sum((2, 3))
     dice = 1 - (2 * overlap + 1) / (probability.sum((2, 3)) + truth.sum((2, 3)) + 1)
     return CROSS_ENTROPY_WEIGHT * entropy + dice

@@ -13,8 +13,8 @@ from torch import Tensor
 
 BoolMask = npt.NDArray[np.bool_]
 
-BOX_JITTER = 0.08
-"""Sides of a box are off by up to this share of its width or height; a tenth of the boxes, by thrice that."""
+BOX_JITTERS, BOX_JITTER_SHARES = (0.0, 0.03, 0.08, 0.24), (0.2, 0.3, 0.4, 0.1)
+"""Sides of a box are off by up to this share of its width or height, and how often: tight to careless."""
 
 
 class PromptKind(StrEnum):
@@ -47,7 +47,7 @@ def boxes_on(masks: npt.NDArray[np.bool_], rng: np.random.Generator | None) -> P
         x, y, box_width, box_height = cv2.boundingRect(mask.astype(np.uint8))
         box = np.array([x, y, x + box_width, y + box_height], np.float32)
         if rng is not None:
-            reach = BOX_JITTER * (3 if rng.random() < 0.1 else 1)
+            reach = float(rng.choice(BOX_JITTERS, p=BOX_JITTER_SHARES))
             box += rng.uniform(-reach, reach, 4) * np.array([box_width, box_height] * 2)
         coords[k] = np.clip(box, 0, [width, height] * 2).reshape(2, 2)
     labels = np.tile(np.array([2, 3], np.int32), (len(masks), 1))

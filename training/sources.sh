@@ -26,6 +26,17 @@ for repository in facebookresearch/EdgeTAM intel-iot-devkit/sample-videos lightl
   [ -d "$folder" ] || git clone -q --depth 1 "https://github.com/$repository" "$folder"
 done
 
+# COCO subsets with polygons; photos are taken by their licences (training/labelled.py).
+mkdir -p subsets
+for repository in Obmutescence/COCO-MINI developer0hye/COCO128 enginbozaba/tiny_coco lizhogn/tiny_coco_dataset \
+  zzowenzz/COCO_Tiny; do
+  folder=subsets/$(basename "$repository")
+  [ -d "$folder" ] || git clone -q --depth 1 "https://github.com/$repository" "$folder"
+done
+
+# One sequence of DAVIS 2016's training set with an outline on every frame.
+[ -d omnimatte ] || git clone -q --depth 1 https://github.com/erikalu/omnimatte
+
 # Real clips, but those kept for looking (dog, cups) and those over 4 MB, which these weights have not seen.
 if [ ! -d clips ]; then
   mkdir -p clips.part

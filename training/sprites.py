@@ -14,7 +14,14 @@ from training.shapes import random_blob, random_creature
 
 FloatArray = npt.NDArray[np.float64]
 
-KIND_WEIGHTS = {"stamps": 5.0, "objects": 5.0, "regions": 1.0, "clipart": 4.0, "emoji": 1.0}
+KIND_WEIGHTS = {
+    "stamps": 5.0,
+    "objects": 4.0,
+    "instances": 10.0,
+    "regions": 1.0,
+    "clipart": 4.0,
+    "emoji": 1.0,
+}
 """How often a cut-out of each kind is drawn: photographic ones first."""
 BLOB_WEIGHT = 1.0
 """Weight of random outlines filled with a piece of photo."""

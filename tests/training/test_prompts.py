@@ -27,7 +27,7 @@ def test_jittered_box_stays_near_and_inside_the_picture(square: np.ndarray) -> N
     rng = np.random.default_rng(0)
     boxes = np.stack([boxes_on(square, rng).coords[0].flatten().numpy() for _ in range(200)])
 
-    # A quarter of the side at most: three times BOX_JITTER.
+    # A quarter of the side at most: the largest of BOX_JITTERS.
     assert np.abs(boxes - [20, 5, 30, 15]).max() <= 2.4
     assert boxes.std(0).min() > 0.2
 
