@@ -35,7 +35,7 @@ from training.unroll import Plan, normalise, unroll
 logger = logging.getLogger(__name__)
 
 TRUNK_PREFIX = "image_encoder.trunk."
-FRESH_PREFIX = "sam_prompt_encoder.box_embedding."
+FRESH_PREFIXES = ("sam_prompt_encoder.box_embedding.", "sam_prompt_encoder.click_embedding.")
 LOG_EVERY = 25
 
 
@@ -56,7 +56,7 @@ class Options:
     trunk_rate: float = 0.15
     """The trunk's share of the learning rate; 0 leaves it as it is and saves its backward pass."""
     fresh_rate: float = 1.0
-    """Rate of the box embedding as a multiple of the rest's: it starts from nothing."""
+    """Rate of the drawn prompts as a multiple of the rest's: they start from nothing."""
     still_share: float = 0.4
     """Share of steps on single pictures, which teach the first mask."""
     still_batch: tuple[int, int] = (6, 4)
@@ -129,8 +129,8 @@ class Trainer:
         self.network, self.options, self.step = network, options, 0
         named = list(network.named_parameters())
         self.trunk = [p for name, p in named if name.startswith(TRUNK_PREFIX)]
-        self.fresh = [p for name, p in named if name.startswith(FRESH_PREFIX)]
-        self.rest = [p for name, p in named if not name.startswith((TRUNK_PREFIX, FRESH_PREFIX))]
+        self.fresh = [p for name, p in named if name.startswith(FRESH_PREFIXES)]
+        self.rest = [p for name, p in named if not name.startswith((TRUNK_PREFIX, *FRESH_PREFIXES))]
         frozen = tuple(TRUNK_PREFIX + part for part in frozen_parts(options.frozen_blocks))
         for name, parameter in named:
             if name.startswith(TRUNK_PREFIX):

@@ -76,8 +76,8 @@ _ENTRIES = (
     CatalogEntry(
         name="nano",
         file_name="nano.safetensors",
-        num_bytes=11_464_444,
-        sha256="7ad35f51b61964990c7fdf401fe3568c10eca723816a1088346424408aefe1be",
+        num_bytes=11_473_668,
+        sha256="2f079bdf7e3de252907feb847734749a093b618bfd1a3a7165ca63cbcf0d5dc4",
         urls=(),
         sam2_config=None,
         image_size=256,

@@ -1,8 +1,8 @@
 """The network of `nano`: SAM 2.1's parts in a size that runs live on two CPU cores.
 
-Everything but the trunk and the box prompt (`box_prompt.py`) is `sam2`'s own module in smaller dimensions,
-so whatever runs a SAM 2.1 network runs this one: 5.71 M parameters, 128 wide, two layers of memory attention,
-7 memory slots of width 64.
+Everything but the trunk and the drawn prompts (`drawn_prompt.py`) is `sam2`'s own module in smaller
+dimensions, so whatever runs a SAM 2.1 network runs this one: 5.71 M parameters, 128 wide, two layers of
+memory attention, 7 memory slots of width 64.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
 
 from streamtrack.errors import ConfigError
-from streamtrack.model.box_prompt import BoxPromptEncoder
+from streamtrack.model.drawn_prompt import DrawnPromptEncoder
 from streamtrack.model.efficientnet_trunk import EfficientNetLiteTrunk
 from streamtrack.model.mobilenet_trunk import MobileNetTrunk
 
-ARCHITECTURE = "nano-3"
+ARCHITECTURE = "nano-4"
 """Stored with the weights; changes whenever older weights no longer load strictly."""
 IMAGE_SIZE_PX = 256
 """Side of the square input that the weights were trained at."""
@@ -131,7 +131,7 @@ def build_nano(
     )
     # sam2 builds its own prompt encoder inside; the replacement has the same parameters and some more.
     grid = (network.sam_image_embedding_size, network.sam_image_embedding_size)
-    network.sam_prompt_encoder = BoxPromptEncoder(
+    network.sam_prompt_encoder = DrawnPromptEncoder(
         embed_dim=WIDTH,
         image_embedding_size=grid,
         input_image_size=(image_size, image_size),
