@@ -33,6 +33,8 @@ LABELLED_WEIGHTS = {"objects": 6.0, "instances": 12.0}
 """How often a labelled photo of each kind is drawn: outlines drawn by people first, other segments seldom."""
 LAYERED_SHARE = 0.6
 """Share of labelled photos on which one object moves by itself, beside the camera."""
+JUMPING_SHARE = 0.3
+"""Share of the others on which all are elsewhere from some frame on, as after a gap in the video."""
 CUT_SHARE = 0.12
 """Share of clips that change to another place: nothing of the target is left, whatever looks like it."""
 
@@ -122,6 +124,8 @@ class ClipSource:
             sprites = [*self._backdrops(sprites[-1], side, num_frames), *sprites]
         if sprites and num_frames >= 4 and rng.random() < LEAVING_SHARE:
             sprites[-1] = leaving(sprites[-1], rng, side, num_frames)
+        elif sprites and num_frames >= 3 and rng.random() < JUMPING_SHARE:
+            sprites = [jumping(sprite, rng, side, num_frames) for sprite in sprites]
         if num_frames >= 4 and rng.random() < 0.45:
             sprites.append(self._occluder(side, num_frames, sprites, ids))
         for frame_idx in range(num_frames):
@@ -320,6 +324,13 @@ def leaving(sprite: Sprite, rng: np.random.Generator, side: int, num_frames: int
     distance = side + sprite.size
     velocity = np.array([math.cos(heading), math.sin(heading)]) * distance / gone_by
     return replace(sprite, position=start, velocity=velocity, sway=0.0, size=min(sprite.size, 0.5 * side))
+
+
+def jumping(sprite: Sprite, rng: np.random.Generator, side: int, num_frames: int) -> Sprite:
+    """The same object, from some later frame on anywhere else in the picture."""
+    when = int(rng.integers(1, num_frames))
+    target = rng.uniform(0.2 * side, 0.8 * side, 2)
+    return replace(sprite, jump_at=when, jump=target - sprite.centre(when))
 
 
 def box_fill(mask: npt.NDArray[np.bool_]) -> float:

@@ -17,7 +17,7 @@ CARD = ROOT / "checkpoints" / "README.md"
 CURVE = ROOT / "checkpoints" / "rounds.png"
 BLOCK = re.compile(r"(<!-- nano: (\w+) -->\n).*?(<!-- /nano -->)", re.DOTALL)
 
-WEIGHTS = {"nano": "nano", "before": "round 2d", "mobilenet": "former trunk"}
+WEIGHTS = {"nano": "nano", "mobilenet": "former trunk"}
 """Files of RESULTS whose figures stand side by side, and what the table calls them."""
 HELD_OUT_ROWS = {
     "box_first": "box: first mask",

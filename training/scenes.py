@@ -16,6 +16,8 @@ FIRST_SEED, NUM_SEEDS = 1000, 60
 """Seeds of training; the shown scenes use small ones."""
 MAX_START = 1800
 """Frames into a scene at which a clip may start: a minute."""
+GAP_SHARE, MAX_GAP = 0.4, 90
+"""Share of clips of which some frames were lost, as when a camera was away, and the most that were."""
 
 
 @lru_cache(maxsize=len(SCENES) * NUM_SEEDS)
@@ -31,10 +33,13 @@ def scene_clip(
     name = SCENES[int(rng.integers(len(SCENES)))]
     scene = _scene(name, FIRST_SEED + int(rng.integers(NUM_SEEDS)))
     start, stride = int(rng.integers(MAX_START)), int(rng.choice([1, 1, 2, 3, 5]))
+    times = start + stride * np.arange(num_frames)
+    if num_frames >= 3 and rng.random() < GAP_SHARE:
+        times[int(rng.integers(1, num_frames)) :] += int(rng.integers(10, MAX_GAP))
     frames = np.empty((num_frames, side_px, side_px, 3), np.uint8)
     ids = np.zeros((num_frames, side_px, side_px), np.int32)
     for k in range(num_frames):
-        image, masks = scene.render(start + k * stride)
+        image, masks = scene.render(int(times[k]))
         frames[k] = cv2.resize(image, (side_px, side_px), interpolation=cv2.INTER_AREA)
         for identity, mask in masks.items():
             small = cv2.resize(mask.astype(np.uint8) * 255, (side_px, side_px), interpolation=cv2.INTER_AREA)

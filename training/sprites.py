@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -96,11 +96,16 @@ class Sprite:
     """Share by which the colours are drawn to the background's, so that not every object stands out."""
     is_target: bool = True
     """May be tracked; occluders may not."""
+    jump_at: int = 10**6
+    """From this frame on it is elsewhere, as after a gap in the video."""
+    jump: FloatArray = field(default_factory=lambda: np.zeros(2))
+    """(2,) px, by how much."""
 
     def centre(self, frame_idx: int) -> FloatArray:
         """Where the centre is on a frame: (2,) px."""
         sway = np.array([math.sin(self.phase + frame_idx), math.cos(2 * self.phase + 0.7 * frame_idx)])
-        return self.position + self.velocity * frame_idx + self.sway * sway
+        at = self.position + self.velocity * frame_idx + self.sway * sway
+        return at + self.jump if frame_idx >= self.jump_at else at
 
     def picture(self, frame_idx: int) -> Image:
         """The RGBA picture of a frame."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from training.bank import HELD_OUT_CLIPS, Bank
-from training.clips import MIN_TARGET_SHARE, ClipSource, Mixture, leaving, paste
+from training.clips import MIN_TARGET_SHARE, ClipSource, Mixture, jumping, leaving, paste
 from training.sprites import Sprite
 
 NO_SCENES = Mixture(scenes=0)
@@ -86,3 +86,15 @@ def test_leaving_object_is_inside_first_and_outside_last() -> None:
 def make_sprite(picture: np.ndarray, size: float) -> Sprite:
     zero = np.zeros(2)
     return Sprite((picture,), None, size, zero, zero, 0.0, 0.0, 0.0, 1.0, (0.0, 0.0), 0.0)
+
+
+def test_jumping_object_is_elsewhere_from_one_frame_on_and_moves_alike() -> None:
+    sprite = make_sprite(np.zeros((40, 40, 4), np.uint8), size=30.0)
+    jumped = jumping(sprite, np.random.default_rng(3), 100, 6)
+
+    shifts = [jumped.centre(t) - sprite.centre(t) for t in range(6)]
+    assert not shifts[0].any()
+    assert all(
+        np.allclose(shift, jumped.jump if t >= jumped.jump_at else 0) for t, shift in enumerate(shifts)
+    )
+    assert (abs(jumped.centre(jumped.jump_at) - 50) <= 30).all()
