@@ -3,7 +3,8 @@
     streamtrack bench checkpoints --models nano,sam2.1-tiny --image-sizes 256,512 --objects 1,4
 
 Every row is measured in a process of its own, after the memory bank has filled; warm-up is told apart. A row
-that this machine cannot run, or not within --max-row-s, is told as such.
+that this machine cannot run, or not within --max-row-s, is told as such, and more objects are then not tried.
+The files are written after every row; --resume goes on with a run that was cut, or adds rows to it.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ import resource
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 import torch
 
-from bench.environment import MEBIBYTE, describe_measurement
+from bench.environment import MEBIBYTE, describe_machine, describe_measurement
 from bench.models import SEED, is_compiled, make_tracker
-from bench.report import make_parser, percentiles_ms, progress, refuse, table, write_result
+from bench.report import make_parser, percentiles_ms, progress, refuse, save_result, table, write_result
 from bench.scenario import FILL_FRAMES, MASK_SEED, add_objects, make_pictures, time_steps
 from bench.stage_timer import STAGES, StageTimer
 from bench.variants import VARIANTS
@@ -39,6 +41,7 @@ TRIAL_FRAMES = 2
 """Steps that tell whether a row fits its time. The first one carries the start's costs, the second counts."""
 FULL_BANK_FACTOR = 2.0
 """At most this much dearer than the second step is one with a full bank (measured 1.9 for tiny at 1024)."""
+TOO_LONG = "over --max-row-s"
 PUBLISHED = {
     "sam2.1-tiny": ("91.2 FPS", "~61 FPS, 2.8 GB"),
     "sam2.1-small": ("84.8 FPS", ""),
@@ -84,7 +87,7 @@ def measure(row: Row) -> dict[str, Any]:
     warm_up = time_steps(session, pictures[:TRIAL_FRAMES], row.device)
     needed_s = len(pictures) * warm_up[-1] * FULL_BANK_FACTOR
     if needed_s > row.max_row_s:
-        why = f"{warm_up[-1]:.1f} s a step while memory is empty: over --max-row-s {row.max_row_s:g}"
+        why = f"{warm_up[-1]:.1f} s a step while memory is empty: {TOO_LONG} {row.max_row_s:g}"
         return {**result, "refused": why, "warm_up_seconds": warm_up}
     warm_up += time_steps(session, pictures[TRIAL_FRAMES:FILL_FRAMES], row.device)
     steps = time_steps(session, pictures[FILL_FRAMES : FILL_FRAMES + row.frames], row.device)
@@ -122,6 +125,30 @@ def run_in_own_process(row: Row) -> dict[str, Any]:
         return {**asdict(row), "refused": last[:200]}
     result: dict[str, Any] = json.loads(done.stdout)
     return result
+
+
+def kept_rows(out: Path) -> list[dict[str, Any]]:
+    """The rows of <out>/checkpoints.json, where this commit measured them on this machine; else none."""
+    file = out / "checkpoints.json"
+    if not file.is_file():
+        return []
+    before, now = json.loads(file.read_text(encoding="utf-8")), describe_machine()
+    same = all(before["machine"].get(key) == now[key] for key in ("commit", "processor", "gpu", "packages"))
+    rows: list[dict[str, Any]] = before["rows"] if same else []
+    return rows
+
+
+def _of(row: dict[str, Any]) -> Row:
+    return Row(**{field.name: row[field.name] for field in fields(Row)})
+
+
+def _smaller_took_too_long(row: Row, rows: list[dict[str, Any]]) -> str | None:
+    """Why this row need not be tried: the same with fewer objects was over its time already."""
+    for other in rows:
+        measured = replace(_of(other), objects=row.objects)
+        if measured == row and other["objects"] < row.objects and TOO_LONG in other.get("refused", ""):
+            return f"{other['objects']} object(s) took too long: {TOO_LONG} {row.max_row_s:g}"
+    return None
 
 
 def render(result: dict[str, Any]) -> str:
@@ -183,6 +210,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--frames", type=int, default=10, help="steps that count")
     parser.add_argument("--max-row-s", type=float, default=180, help="skip a row, and say so, beyond this")
+    parser.add_argument("--resume", action="store_true", help="keep the rows that this commit measured here")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.row is not None:
@@ -191,17 +219,21 @@ def main() -> None:
     if options.quick:
         options.models, options.image_sizes, options.objects = "nano", "128", "1"
         options.variants, options.frames = "fp32,graph", 3
-    rows = []
-    for row in _plan(options):
-        rows.append(run_in_own_process(row))
+    planned = _plan(options)
+    torch.set_num_threads(options.threads)
+    rows = kept_rows(options.out) if options.resume else []
+    known = {_of(row) for row in rows}
+    result = {"fill_frames": FILL_FRAMES, "seeds": {"weights": SEED, "masks": MASK_SEED}, "rows": rows}
+    for row in planned:
+        if row in known:
+            continue
+        too_long = _smaller_took_too_long(row, rows)
+        rows.append({**asdict(row), "refused": too_long} if too_long else run_in_own_process(row))
         step = rows[-1].get("step_seconds")
         outcome = f"{1 / np.median(step):.1f} FPS" if step else rows[-1]["refused"]
         progress(f"{row.model} {row.image_size} {row.objects} {row.variant}: {outcome}")
-    torch.set_num_threads(options.threads)
-    seeds = {"weights": SEED, "masks": MASK_SEED}
-    write_result(
-        "checkpoints", {"fill_frames": FILL_FRAMES, "seeds": seeds, "rows": rows}, render, options.out
-    )
+        save_result("checkpoints", result, render, options.out)
+    write_result("checkpoints", result, render, options.out)
 
 
 def _plan(options: argparse.Namespace) -> list[Row]:
@@ -220,6 +252,9 @@ def _plan(options: argparse.Namespace) -> list[Row]:
     except CheckpointError as error:
         refuse(str(error))
     device = str(resolve_device(options.device).type)
+    for size in (options.image_sizes or "").split(","):
+        if size and not (size.isdecimal() and 128 <= int(size) <= 2048 and int(size) % 32 == 0):
+            refuse(f"--image-sizes: got {size}, expected a multiple of 32 from 128 to 2048")
     rows = []
     for name in models:
         default = [own_sizes[name]] if own_sizes[name] < 512 else [512, 1024]

@@ -40,13 +40,18 @@ def refuse(message: str) -> NoReturn:
 
 def write_result(name: str, result: dict[str, Any], render: Render, out: Path = RESULTS) -> dict[str, Any]:
     """Write <out>/<name>.json and <name>.md made from it, print the table, return what the JSON holds."""
+    full = save_result(name, result, render, out)
+    print(render(full))
+    return full
+
+
+def save_result(name: str, result: dict[str, Any], render: Render, out: Path = RESULTS) -> dict[str, Any]:
+    """As `write_result`, without a word: for what there is so far of a long run."""
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"machine": describe_machine(), **result}, indent=1)
     full: dict[str, Any] = json.loads(text)  # the table is made of what was written, and of nothing else
-    table = render(full)
     (out / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    (out / f"{name}.md").write_text(table + "\n", encoding="utf-8")
-    print(table)
+    (out / f"{name}.md").write_text(render(full) + "\n", encoding="utf-8")
     return full
 
 

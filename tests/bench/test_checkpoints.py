@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench import bench_checkpoints
 from bench.bench_checkpoints import Row
@@ -34,11 +37,50 @@ def test_row_that_takes_too_long_says_so() -> None:
     assert "over --max-row-s 0.001" in bench_checkpoints.measure(row)["refused"]
 
 
+def test_more_objects_are_not_tried_where_fewer_took_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["bench_checkpoints", "--out", str(tmp_path), "--models", "nano", "--image-sizes", "128"]
+    command += ["--objects", "1,4", "--variants", "fp32", "--device", "cpu", "--max-row-s", "1e-6"]
+    monkeypatch.setattr("sys.argv", [*command, "--threads", str(torch.get_num_threads())])
+    bench_checkpoints.main()
+    first, second = json.loads((tmp_path / "checkpoints.json").read_text())["rows"]
+    assert "s a step while memory is empty: over --max-row-s 1e-06" in first["refused"]
+    assert second["refused"] == "1 object(s) took too long: over --max-row-s 1e-06"
+
+
+def test_resume_goes_on_where_a_run_was_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Row] = []
+
+    def cut_after_one(row: Row) -> dict[str, object]:
+        asked.append(row)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return {**asdict(row), "refused": f"answer {len(asked)}"}
+
+    monkeypatch.setattr(bench_checkpoints, "run_in_own_process", cut_after_one)
+    with pytest.raises(KeyboardInterrupt):
+        run(bench_checkpoints, tmp_path, monkeypatch, "--device", "cpu")
+    result, _ = run(bench_checkpoints, tmp_path, monkeypatch, "--device", "cpu", "--resume")
+    assert [row["refused"] for row in result["rows"]] == ["answer 1", "answer 3"]
+    assert [row.variant for row in asked] == ["fp32", "graph", "graph"]
+
+
+def test_rows_of_another_commit_are_not_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(bench_checkpoints, tmp_path, monkeypatch, "--device", "cpu")
+    file = tmp_path / "checkpoints.json"
+    assert len(bench_checkpoints.kept_rows(tmp_path)) == 2
+    before = json.loads(file.read_text())
+    file.write_text(json.dumps({**before, "machine": {**before["machine"], "commit": "0000000"}}))
+    assert bench_checkpoints.kept_rows(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--models", "nanoo"], "unknown model 'nanoo', did you mean 'nano'?"),
         (["--models", "nano", "--variants", "fp8"], "unknown variant fp8, expected of: fp32, bf16"),
+        (["--models", "nano", "--image-sizes", "256,64"], "--image-sizes: got 64, expected a multiple"),
     ],
 )
 def test_what_cannot_be_is_one_clear_line(
