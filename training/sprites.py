@@ -29,6 +29,8 @@ CREATURE_WEIGHT = 6.0
 """Weight of bodies with limbs: without them the network learns to fill its box."""
 TRACK_WEIGHT = 5.0
 """Weight of real objects cut from consecutive frames, which deform by themselves."""
+GAP_SHARE = 0.15
+"""Share of runs through a real track that go on elsewhere in it, as after a gap in the video."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,16 @@ def _cut_from_track(track: Track, rng: np.random.Generator, num_frames: int) -> 
 
 
 def pick_from_track(track: Track, rng: np.random.Generator, num_frames: int) -> list[int]:
-    """Indices of `num_frames` samples of a track, one to three apart, either way; the last may repeat."""
+    """Indices of `num_frames` samples of a track, either way, sometimes with a gap: from elsewhere on."""
+    order = _run_of_track(track, rng, num_frames)
+    if num_frames >= 3 and rng.random() < GAP_SHARE:
+        when = int(rng.integers(1, num_frames))
+        order[when:] = _run_of_track(track, rng, num_frames - when)
+    return order
+
+
+def _run_of_track(track: Track, rng: np.random.Generator, num_frames: int) -> list[int]:
+    """Indices one to three apart, either way; the last may repeat."""
     available = len(track.frames)
     stride = int(rng.choice([1, 1, 2, 3]))
     while stride > 1 and (num_frames - 1) * stride >= available:
