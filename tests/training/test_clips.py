@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from training.bank import HELD_OUT_CLIPS, Bank
+from training.bank import HELD_OUT_CLIPS, Bank, Track
 from training.clips import MIN_TARGET_SHARE, ClipSource, Mixture, jumping, leaving, paste
-from training.sprites import Sprite
+from training.sprites import Sprite, pick_from_track
 
 NO_SCENES = Mixture(scenes=0)
 
@@ -98,3 +98,14 @@ def test_jumping_object_is_elsewhere_from_one_frame_on_and_moves_alike() -> None
         np.allclose(shift, jumped.jump if t >= jumped.jump_at else 0) for t, shift in enumerate(shifts)
     )
     assert (abs(jumped.centre(jumped.jump_at) - 50) <= 30).all()
+
+
+def test_runs_through_a_track_sometimes_have_a_gap_and_stay_inside_it() -> None:
+    track = Track(tuple(Path(f"{t}.jpg") for t in range(40)), tuple(Path(f"{t}.png") for t in range(40)))
+    rng = np.random.default_rng(0)
+
+    runs = [pick_from_track(track, rng, 6) for _ in range(200)]
+
+    steps = [np.abs(np.diff(run)).max() for run in runs]
+    assert all(len(run) == 6 and 0 <= min(run) and max(run) < 40 for run in runs)
+    assert 0.02 < np.mean([step > 3 for step in steps]) < 0.3
