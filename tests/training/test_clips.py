@@ -107,5 +107,5 @@ def test_runs_through_a_track_sometimes_have_a_gap_and_stay_inside_it() -> None:
     runs = [pick_from_track(track, rng, 6) for _ in range(200)]
 
     steps = [np.abs(np.diff(run)).max() for run in runs]
-    assert all(len(run) == 6 and 0 <= min(run) and max(run) < 40 for run in runs)
+    assert all(len(run) == 6 and min(run) >= 0 and max(run) < 40 for run in runs)
     assert 0.02 < np.mean([step > 3 for step in steps]) < 0.3
