@@ -1,6 +1,7 @@
-"""Weights that are the mean of several checkpoints of one run: `python -m training.average OUT A B C`.
+"""Weights that are the mean of several checkpoints: `python -m training.average OUT A B C`.
 
-Late in a run single sequences swing by much from one checkpoint to the next; the mean lies between them all.
+Late in a run single sequences swing by much from one checkpoint to the next, and from one run to another that
+started from the same weights; the mean lies between them all.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ def main() -> None:
     """Parse the command line and write the mean."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="checkpoint to write")
-    parser.add_argument("checkpoints", type=Path, nargs="+", help="of one run, with its running average")
+    parser.add_argument(
+        "checkpoints", type=Path, nargs="+", help="with their running averages, of runs from one start"
+    )
     arguments = parser.parse_args()
     states = [torch.load(path, weights_only=True) for path in arguments.checkpoints]
     average = mean_of([state["average"] for state in states])

@@ -39,6 +39,37 @@ ROUND2 = (
     *("--still-share", "0.5", "--still-batch", "5", "4", "--clip-batch", "2", "2", "--clip-frames", "4", "7"),
     *("--box-share", "0.6", "--tracks", "5", "--labelled", "4", "--scenes", "1.2"),
 )
+ROUND3A = (
+    *TRUNK,
+    *("--steps", "1430", "--fall", "1", "--learning-rate", "3e-4", "--trunk-rate", "0.4"),
+    *("--still-share", "0.5", "--still-batch", "6", "4", "--clip-batch", "2", "2", "--clip-frames", "4", "7"),
+    *("--box-share", "0.55", "--tracks", "5", "--labelled", "5", "--scenes", "1.2", "--seed", "77"),
+)
+ROUND3B = (
+    *TRUNK,
+    *("--steps", "1850", "--fall", "1300", "--learning-rate", "2.7e-4", "--trunk-rate", "0.4"),
+    *("--still-share", "0.5", "--still-batch", "6", "4", "--clip-batch", "2", "2", "--clip-frames", "4", "8"),
+    *("--box-share", "0.55", "--tracks", "4", "--labelled", "6", "--scenes", "1.2", "--seed", "302"),
+    *("--keep", "1147", "1468", "1850"),
+)
+ROUND4 = (
+    *TRUNK,
+    *("--steps", "3300", "--fall", "2300", "--learning-rate", "2.2e-4", "--trunk-rate", "0.4"),
+    *(
+        "--still-share",
+        "0.45",
+        "--still-batch",
+        "6",
+        "4",
+        "--clip-batch",
+        "2",
+        "2",
+        "--clip-frames",
+        "4",
+        "8",
+    ),
+    *("--box-share", "0.55", "--tracks", "7", "--labelled", "5", "--scenes", "1.2", "--threads", "1"),
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +88,7 @@ def stages(work: Path, sources: Path) -> list[Stage]:
     here, runs, clips = str(work), work / "runs", str(sources / "clips")
     coco = str(sources / "coco128_yolo")
     teacher, final = str(work / "teacher.safetensors"), str(work / "final.pt")
+    mean3, mean4 = str(work / "mean3.pt"), str(work / "mean4.pt")
     subsets = tuple(str(sources / "subsets" / name) for name in COCO_SUBSETS)
     raw = ("--debs", str(sources / "debs"), "--clips", clips, "--coco", coco, "--instances", *subsets)
     for name, (frames, masks) in OUTLINED.items():
@@ -67,7 +99,16 @@ def stages(work: Path, sources: Path) -> list[Stage]:
         Stage("self1", "selftrain", (here, "--clips", clips, "--weights", teacher)),
         Stage("distil", "distil", (here, "--run", "distil", *distilled)),
         Stage("round2", "train", (here, "--run", "round2", "--start", str(runs / "distil/last.pt"), *ROUND2)),
-        Stage("calibrate", "calibrate", (str(runs / "round2/last.pt"), "--work", here, "--out", final)),
+        Stage("round3a", "train", (here, "--run", "3a", "--start", str(runs / "round2/last.pt"), *ROUND3A)),
+        Stage("round3b", "train", (here, "--run", "3b", "--start", str(runs / "3a/last.pt"), *ROUND3B)),
+        Stage(
+            "mean3", "average", (mean3, *(str(runs / f"3b/step_{step}.pt") for step in (1147, 1468, 1850)))
+        ),
+        Stage("salient", "salient", (here, "--clips", clips, "--teacher", str(sources / U2NET))),
+        Stage("round4a", "train", (here, "--run", "4a", "--start", mean3, *ROUND4, "--seed", "401")),
+        Stage("round4b", "train", (here, "--run", "4b", "--start", mean3, *ROUND4, "--seed", "402")),
+        Stage("mean4", "average", (mean4, str(runs / "4a/last.pt"), str(runs / "4b/last.pt"))),
+        Stage("calibrate", "calibrate", (mean4, "--work", here, "--out", final, "--share", "0.3")),
         Stage("export", "export", (final, "checkpoints/nano.safetensors")),
     ]
 

@@ -17,8 +17,10 @@ CARD = ROOT / "checkpoints" / "README.md"
 CURVE = ROOT / "checkpoints" / "rounds.png"
 BLOCK = re.compile(r"(<!-- nano: (\w+) -->\n).*?(<!-- /nano -->)", re.DOTALL)
 
-WEIGHTS = {"nano": "nano", "mobilenet": "former trunk"}
+WEIGHTS = {"nano": "nano", "round2d": "round 2d", "mobilenet": "former trunk"}
 """Files of RESULTS whose figures stand side by side, and what the table calls them."""
+ON_THE_SAME_CLIPS = ("nano", "round2d")
+"""Those measured on today's held-out clips: real tracks in them have changed since the others were."""
 HELD_OUT_ROWS = {
     "box_first": "box: first mask",
     "box_tracked": "box: tracked",
@@ -72,7 +74,7 @@ def davis_table() -> str:
 
 def held_out_table() -> str:
     """Held-out clips and the product's scenes."""
-    results = {label: load(name) for name, label in WEIGHTS.items()}
+    results = {WEIGHTS[name]: load(name) for name in ON_THE_SAME_CLIPS}
     lines = ["| | " + " | ".join(results) + " |", "|---|" + "---|" * len(results)]
     for key, title in HELD_OUT_ROWS.items():
         cells = [

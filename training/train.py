@@ -69,6 +69,8 @@ class Options:
     """Shortest and longest clip."""
     box_share: float = 0.5
     """Share of first prompts that are boxes; of the rest three quarters are clicks, a quarter masks."""
+    keep: tuple[int, ...] = ()
+    """Steps after which a copy of the checkpoint stays, `step_N.pt`."""
     threads: int = 2
     """Threads of the arithmetic."""
     seed: int = 0
@@ -224,6 +226,8 @@ def train(
                     log.write(json.dumps(_summary(trainer.step, rows)) + "\n")
                     log.flush()
                     rows.clear()
+                if trainer.step in options.keep:
+                    trainer.save(run / f"step_{trainer.step}.pt")
                 if time.monotonic() - saved_at > save_s:
                     trainer.save(checkpoint)
                     saved_at = time.monotonic()
@@ -268,6 +272,7 @@ def main() -> None:
     parser.add_argument("--clip-batch", type=int, nargs=2, default=(2, 2), metavar=("CLIPS", "TARGETS"))
     parser.add_argument("--clip-frames", type=int, nargs=2, default=(4, 8), metavar=("SHORTEST", "LONGEST"))
     parser.add_argument("--box-share", type=float, default=0.5)
+    parser.add_argument("--keep", type=int, nargs="*", default=(), metavar="STEP")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-s", type=float, default=120.0, help="seconds between checkpoints")

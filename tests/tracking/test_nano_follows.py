@@ -19,6 +19,8 @@ from training.prompts import corrections
 SCENES = ("demo", "occlusion", "many")
 FRAME = 20
 CLICKS = 3
+CLICKED_AT = (0.01, 0.85, 0.99)
+"""Shares of an object that lie to the left of a click on it."""
 MIN_AREA_PX = 400
 
 
@@ -33,8 +35,8 @@ class Tries:
     whole: list[float]
     """The same objects from a whole box."""
     estimates: list[tuple[float, float]]
-    """Estimated and true IoU from a whole box and from a click near the right side. Half a box asks for half
-    an object: its masks tell nothing here."""
+    """Estimated and true IoU from a whole box and from clicks near the sides, which make bad masks, too.
+    Half a box asks for half an object: its masks tell nothing here."""
 
 
 @pytest.fixture(scope="module")
@@ -44,17 +46,19 @@ def tries() -> Tries:
     for name in SCENES:
         image, masks = make_scene(name).render(FRAME)
         objects = {key: mask for key, mask in masks.items() if np.count_nonzero(mask) > MIN_AREA_PX}
-        session = nano().new_session(TrackingConfig(max_objects=3 * len(objects)))
+        session = nano().new_session(TrackingConfig(max_objects=(2 + len(CLICKED_AT)) * len(objects)))
         for key, mask in objects.items():
             x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
             session.add(key, box=(x, y, x + width / 2, y + height))
             session.add(100 + key, box=(x, y, x + width, y + height))
-            session.add(200 + key, points=[_near_the_right_side(mask)])
+            for number, share in enumerate(CLICKED_AT, start=2):
+                session.add(100 * number + key, points=[_pixel_at(mask, share)])
         found = session.step(image).objects
         for key, truth in objects.items():
             result.first.append(mask_iou(found[key], truth))
             result.whole.append(mask_iou(found[100 + key], truth))
-            for other in (found[100 + key], found[200 + key]):
+            for number in range(1, 2 + len(CLICKED_AT)):
+                other = found[100 * number + key]
                 result.estimates.append((other.iou_score, mask_iou(other, truth)))
             newest = found[key]
             for _ in range(CLICKS):
@@ -65,10 +69,10 @@ def tries() -> Tries:
     return result
 
 
-def _near_the_right_side(mask: BoolMask) -> tuple[float, float]:
-    """A pixel of the object with 85 % of it to the left: a click as people make it in a hurry."""
+def _pixel_at(mask: BoolMask, share: float) -> tuple[float, float]:
+    """A pixel of the object with that share to the left: 0.85 is a click as people make it in a hurry."""
     rows, columns = np.nonzero(mask)
-    place = int(np.argsort(columns, kind="stable")[int(0.85 * len(columns))])
+    place = int(np.argsort(columns, kind="stable")[int(share * len(columns))])
     return float(columns[place]) + 0.5, float(rows[place]) + 0.5
 
 
@@ -86,6 +90,8 @@ def test_whole_box_gives_a_better_mask_than_half_a_box(tries: Tries) -> None:
 def test_quality_estimate_ranks_good_masks_above_bad_ones(tries: Tries) -> None:
     good = [estimate for estimate, iou in tries.estimates if iou > 0.75]
     bad = [estimate for estimate, iou in tries.estimates if iou < 0.5]
+    assert len(good) >= 10
+    assert len(bad) >= 5
     assert roc_auc(good, bad) > 0.75  # 0.5 is chance
 
 
