@@ -116,6 +116,7 @@ def _config(module: Any, case: Case) -> Any:
         prompt_encoder_config=Sam2VideoPromptEncoderConfig(hidden_size=width, image_size=size),
         mask_decoder_config=Sam2VideoMaskDecoderConfig(hidden_size=width),
         image_size=size,
+        multimask_max_pt_num=module.multimask_max_pt_num,
         memory_attention_hidden_size=width,
         memory_attention_num_layers=attention.num_layers,
         memory_attention_feed_forward_hidden_size=attention.layers[0].linear1.out_features,

@@ -84,6 +84,11 @@ SAM21_FLAGS: Mapping[str, Any] = MappingProxyType(
 )
 """Behaviour of the published SAM 2.1 configurations (sam2/configs/sam2.1/*.yaml)."""
 
+NANO_FLAGS: Mapping[str, Any] = MappingProxyType({"multimask_max_pt_num": 2})
+"""Where nano differs: a box (two points) also has three candidates, chosen by estimated quality.
+
+The single mask and its stability fallback hang on a threshold that rounding to bf16 can cross."""
+
 POST_PROCESSING: Mapping[str, Any] = MappingProxyType(
     {
         "sam_mask_decoder_extra_args": {
@@ -109,7 +114,7 @@ def build_nano(
         image_size: side of the square input, px, a multiple of 32; the weights fit any.
         cls: SAM2Base or a subclass of it, such as `sam2`'s own SAM2VideoPredictor.
         trunk: a key of TRUNKS.
-        predictor_kwargs: passed on to `cls`; they override SAM21_FLAGS and POST_PROCESSING.
+        predictor_kwargs: passed on to `cls`; they override the flags above.
     Returns:
         An instance of `cls`.
     Raises:
@@ -127,7 +132,7 @@ def build_nano(
         memory_encoder=_memory_encoder(),
         num_maskmem=MEMORY_SLOTS,
         image_size=image_size,
-        **{**SAM21_FLAGS, **POST_PROCESSING, **predictor_kwargs},
+        **{**SAM21_FLAGS, **NANO_FLAGS, **POST_PROCESSING, **predictor_kwargs},
     )
     # sam2 builds its own prompt encoder inside; the replacement has the same parameters and some more.
     grid = (network.sam_image_embedding_size, network.sam_image_embedding_size)

@@ -76,6 +76,19 @@ def test_keyword_arguments_override_the_post_processing_defaults() -> None:
     assert not build_nano(binarize_mask_from_pts_for_mem_enc=False).binarize_mask_from_pts_for_mem_enc
 
 
+@pytest.mark.parametrize(("num_points", "num_candidates"), [(1, 3), (2, 3), (3, 1)])
+def test_box_and_click_have_three_candidates_and_longer_prompts_one_mask(
+    num_points: int, num_candidates: int
+) -> None:
+    network = build_nano()
+    points = {
+        "point_coords": torch.rand(1, num_points, 2) * 256,
+        "point_labels": torch.ones(1, num_points, dtype=torch.int32),
+    }
+
+    assert network._use_multimask(True, points) == (num_candidates == 3)
+
+
 @pytest.mark.parametrize("size", [0, -32, 250])
 def test_size_that_is_no_multiple_of_32_is_refused(size: int) -> None:
     with pytest.raises(ConfigError, match=f"nano: image_size is {size}, expected a positive multiple of 32"):
