@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.bank import Bank, Image, read_labels, read_photo
+from training.bank import Bank, Image, Track, read_labels, read_photo
 from training.layers import OwnMotion, draw_object, split
 from training.scenes import scene_clip
 from training.shapes import random_blob
-from training.sprites import Sprite, pick_from_track, random_sprite
+from training.sprites import Sprite, pick_from_track, random_sprite, twin_of
 
 IdMap = npt.NDArray[np.int32]
 """(S, S): 0 background, 1 to 255 regions of the base, FIRST_SPRITE_ID and up pasted objects."""
@@ -25,8 +25,12 @@ MIN_TARGET_SHARE = 0.004
 """A target covers at least this share of the first frame."""
 MAX_TARGET_SHARE = 0.7
 MAX_TRIES = 50
-BACKDROP_SHARE = 0.5
+BACKDROP_SHARE = 0.65
 """Share of clips with pasted objects on which one has other things close behind it, inside its box."""
+LOOK_ALIKE_SHARE = 0.4
+"""Share of pasted objects, after the first, that look like the one before."""
+TWIN_SHARE = 0.3
+"""Share of real tracks into which a second of the same object is pasted, that is not the target."""
 LEAVING_SHARE = 0.35
 """Share of clips with pasted objects on which one goes out of the picture."""
 LABELLED_WEIGHTS = {"objects": 6.0, "instances": 12.0}
@@ -117,7 +121,7 @@ class ClipSource:
         sprites: list[Sprite] = []
         for _ in range(count):
             sprite = random_sprite(self._bank, rng, side, num_frames)
-            if sprites and rng.random() < 0.3:  # a look-alike
+            if sprites and rng.random() < LOOK_ALIKE_SHARE:
                 sprite = replace(sprite, pictures=sprites[-1].pictures, wave=sprites[-1].wave)
             sprites.append(sprite)
         if sprites and rng.random() < BACKDROP_SHARE:
@@ -257,7 +261,7 @@ class ClipSource:
         return maps
 
     def _track_base(self, side: int, num_frames: int) -> tuple[Image, IdMap]:
-        """Real frames cropped about a mined object, whose region is 1."""
+        """Real frames cropped about a mined object, whose region is 1, sometimes with its twin."""
         rng = self._rng
         track = self._bank.tracks[rng.integers(len(self._bank.tracks))]
         order = pick_from_track(track, rng, num_frames)
@@ -278,7 +282,21 @@ class ClipSource:
             )
             mask = cv2.resize(masks[frame_idx][window], (side, side), interpolation=cv2.INTER_LINEAR)
             ids[frame_idx] = mask > 127
+        if rng.random() < TWIN_SHARE:
+            self._paste_twin(frames, ids, track)
         return (frames[:, :, ::-1], ids[:, :, ::-1]) if rng.random() < 0.5 else (frames, ids)
+
+    def _paste_twin(self, frames: Image, ids: IdMap, track: Track) -> None:
+        """Another of the same kind beside the mined object, behind it or before it, in place."""
+        num_frames = len(ids)
+        twin = twin_of(track, ids[0] == 1, self._bank, self._rng, num_frames)
+        behind = self._rng.random() < 0.6
+        for frame_idx in range(num_frames):
+            before, target = frames[frame_idx].copy(), ids[frame_idx] == 1
+            paste(frames[frame_idx], ids[frame_idx], twin, frame_idx, OCCLUDER_ID)
+            if behind:
+                frames[frame_idx][target] = before[target]
+                ids[frame_idx][target] = 1
 
     def _photometric(self, frames: Image) -> Image:
         """Light, exposure drift, blur and sensor noise."""

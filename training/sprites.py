@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -153,6 +153,25 @@ def random_sprite(bank: Bank, rng: np.random.Generator, side_px: int, num_frames
         shear=(rng.normal(0, 0.1), rng.normal(0, 0.02)),
         phase=rng.uniform(0, 2 * math.pi),
         blend=rng.uniform(0.1, 0.6) if rng.random() < 0.3 else 0.0,
+    )
+
+
+def twin_of(
+    track: Track, mask: npt.NDArray[np.bool_], bank: Bank, rng: np.random.Generator, num_frames: int
+) -> Sprite:
+    """Another like a track's object, no target, beside where (S, S) `mask` says that object is on frame 0."""
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    size = max(width, height, 8) * math.exp(rng.normal(0, 0.25))
+    aside = rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 1.1) * (width + size) / 2
+    return replace(
+        random_sprite(bank, rng, mask.shape[0], num_frames),
+        pictures=_cut_from_track(track, rng, num_frames),
+        wave=None,
+        size=size,
+        position=np.array([x + width / 2 + aside, y + height / 2 + rng.normal(0, 0.15) * height]),
+        angle=math.radians(rng.normal(0, 5)),
+        spin=0.0,
+        is_target=False,
     )
 
 

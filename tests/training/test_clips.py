@@ -10,7 +10,7 @@ import pytest
 
 from training.bank import HELD_OUT_CLIPS, Bank, Track
 from training.clips import MIN_TARGET_SHARE, ClipSource, Mixture, jumping, leaving, paste
-from training.sprites import Sprite, pick_from_track
+from training.sprites import Sprite, pick_from_track, twin_of
 
 NO_SCENES = Mixture(scenes=0)
 
@@ -109,3 +109,28 @@ def test_runs_through_a_track_sometimes_have_a_gap_and_stay_inside_it() -> None:
     steps = [np.abs(np.diff(run)).max() for run in runs]
     assert all(len(run) == 6 and min(run) >= 0 and max(run) < 40 for run in runs)
     assert 0.02 < np.mean([step > 3 for step in steps]) < 0.3
+
+
+def test_twin_of_a_real_object_stands_beside_it_and_is_no_target(work: Path) -> None:
+    bank, rng = Bank.open(work, held_out=False), np.random.default_rng(5)
+    folder = work / "tracks" / "clip"
+    folder.mkdir(parents=True)
+    mask = np.zeros((80, 60), np.uint8)
+    cv2.circle(mask, (30, 40), 12, 255, -1)
+    picture = np.where(mask[..., None] > 0, (0, 0, 255), (0, 0, 0)).astype(np.uint8)
+    for t in range(4):
+        cv2.imwrite(str(folder / f"frame_{t:05d}.png"), picture)
+        cv2.imwrite(str(folder / f"track_00_{t:05d}.png"), mask)
+    frames, masks = (tuple(sorted(folder.glob(f"{kind}_*.png"))) for kind in ("frame", "track"))
+    target = cv2.resize(mask, (64, 64)) > 127
+
+    beside = 0
+    for _ in range(20):
+        twin = twin_of(Track(frames, masks), target, bank, rng, 4)
+        canvas, ids = np.zeros((64, 64, 3), np.uint8), target.astype(np.int32)
+        paste(canvas, ids, twin, 0, 7)
+        beside += (ids == 7).any()
+        assert not twin.is_target
+        assert (canvas[ids == 7].reshape(-1, 3)[:, 0] > 60).all()  # the object's own red, nothing around it
+        assert (ids == 1).sum() > 0.2 * target.sum()  # never covered whole on frame 0
+    assert beside >= 15
