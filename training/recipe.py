@@ -52,24 +52,20 @@ ROUND3B = (
     *("--box-share", "0.55", "--tracks", "4", "--labelled", "6", "--scenes", "1.2", "--seed", "302"),
     *("--keep", "1147", "1468", "1850"),
 )
-ROUND4 = (
+LONG = (
     *TRUNK,
-    *("--steps", "3300", "--fall", "2300", "--learning-rate", "2.2e-4", "--trunk-rate", "0.4"),
-    *(
-        "--still-share",
-        "0.45",
-        "--still-batch",
-        "6",
-        "4",
-        "--clip-batch",
-        "2",
-        "2",
-        "--clip-frames",
-        "4",
-        "8",
-    ),
-    *("--box-share", "0.55", "--tracks", "7", "--labelled", "5", "--scenes", "1.2", "--threads", "1"),
+    *("--fall", "2300", "--trunk-rate", "0.4", "--threads", "1"),
+    *("--still-share", "0.45", "--still-batch", "6", "4"),
+    *("--clip-batch", "2", "2", "--clip-frames", "4", "8"),
+    *("--tracks", "7", "--labelled", "5", "--scenes", "1.2"),
 )
+"""Two such runs share two cores for an hour and a quarter."""
+ROUND4 = (*LONG, *("--steps", "3300", "--learning-rate", "2.2e-4", "--box-share", "0.55"))
+ROUND5 = (
+    *LONG,
+    *("--steps", "3200", "--learning-rate", "2.0e-4", "--box-share", "0.6", "--keep", "1188", "1975"),
+)
+ROUND5_MEAN = ("step_1188.pt", "step_1975.pt", "last.pt")
 
 
 @dataclass(frozen=True)
@@ -88,7 +84,7 @@ def stages(work: Path, sources: Path) -> list[Stage]:
     here, runs, clips = str(work), work / "runs", str(sources / "clips")
     coco = str(sources / "coco128_yolo")
     teacher, final = str(work / "teacher.safetensors"), str(work / "final.pt")
-    mean3, mean4 = str(work / "mean3.pt"), str(work / "mean4.pt")
+    mean3, mean4, mean5 = (str(work / f"mean{number}.pt") for number in (3, 4, 5))
     subsets = tuple(str(sources / "subsets" / name) for name in COCO_SUBSETS)
     raw = ("--debs", str(sources / "debs"), "--clips", clips, "--coco", coco, "--instances", *subsets)
     for name, (frames, masks) in OUTLINED.items():
@@ -108,7 +104,14 @@ def stages(work: Path, sources: Path) -> list[Stage]:
         Stage("round4a", "train", (here, "--run", "4a", "--start", mean3, *ROUND4, "--seed", "401")),
         Stage("round4b", "train", (here, "--run", "4b", "--start", mean3, *ROUND4, "--seed", "402")),
         Stage("mean4", "average", (mean4, str(runs / "4a/last.pt"), str(runs / "4b/last.pt"))),
-        Stage("calibrate", "calibrate", (mean4, "--work", here, "--out", final, "--share", "0.3")),
+        Stage("round5a", "train", (here, "--run", "5a", "--start", mean4, *ROUND5, "--seed", "501")),
+        Stage("round5b", "train", (here, "--run", "5b", "--start", mean4, *ROUND5, "--seed", "502")),
+        Stage(
+            "mean5",
+            "average",
+            (mean5, *(str(runs / run / name) for run in ("5a", "5b") for name in ROUND5_MEAN)),
+        ),
+        Stage("calibrate", "calibrate", (mean5, "--work", here, "--out", final, "--share", "0.5")),
         Stage("export", "export", (final, "checkpoints/nano.safetensors")),
     ]
 
