@@ -27,8 +27,8 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {
     "quality": Preset(),
-    "balanced": Preset(tracking={"keyframe_interval": 2}),
-    "fast": Preset(tracking={"keyframe_interval": 4}),
+    "balanced": Preset(tracking={"keyframe_interval": 2, "memory_frames": 3}),
+    "fast": Preset(tracking={"keyframe_interval": 4, "memory_frames": 3}),
 }
 
 

@@ -14,7 +14,7 @@ def test_quality_changes_nothing() -> None:
 
 def test_preset_fills_what_was_not_set() -> None:
     assert tracking_with_preset(TrackingConfig(max_objects=3), "fast") == TrackingConfig(
-        max_objects=3, keyframe_interval=4
+        max_objects=3, keyframe_interval=4, memory_frames=3
     )
 
 
