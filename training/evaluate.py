@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--davis", type=Path, help="folder with JPEGImages/480p and Annotations/480p")
     parser.add_argument("--sequences", nargs="*", help="only these of the folder")
     parser.add_argument("--work", type=Path, help="folder that training.build filled: measure held-out clips")
-    parser.add_argument("--clips", type=int, default=40, help="number of held-out clips")
+    parser.add_argument("--clips", type=int, default=120, help="number of held-out clips")
     parser.add_argument("--scene-seconds", type=float, default=SCENE_SECONDS, help="0: no scenes")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path, help="where to write the figures")
