@@ -2,8 +2,8 @@
 
 Every stage is a command that can be run by itself; this file says which, and with what. A stage that is
 done is skipped and one that was interrupted goes on, so the same command resumes the whole. SOURCES is the
-folder that training/sources.sh fills. Every round draws its clips as clips.py does today; rounds 2 to 4 of the
-shipped weights had fewer look-alikes and backdrops in them, and no twins.
+folder that training/sources.sh fills. Every round draws its clips as clips.py does today; rounds 2 to 4 of
+the shipped weights had fewer look-alikes and backdrops in them, and no twins.
 """
 
 from __future__ import annotations
