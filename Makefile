@@ -34,7 +34,7 @@ demo: $(READY) $(COMPILED)  ## a live synthetic camera, tracked; prints the page
 	@$(BIN)/streamtrack demo $(ARGS)
 
 test: $(READY)  ## the suite; what this machine lacks is skipped with its reason, and required under CI=true
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow" $(ARGS)
 
 test-slow: $(READY)  ## what takes minutes: parity at 1024 pixels, endurance
 	$(BIN)/python -m pytest -m slow --timeout 1800 $(ARGS)

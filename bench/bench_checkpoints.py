@@ -34,7 +34,7 @@ from bench.variants import VARIANTS
 from streamtrack.config import TrackingConfig
 from streamtrack.errors import CheckpointError
 from streamtrack.model.build import resolve_device
-from streamtrack.model.catalog import CATALOG, get_entry
+from streamtrack.weights.catalog import CATALOG, get_entry
 
 STAGE_FRAMES = 5
 TRIAL_FRAMES = 2

@@ -22,12 +22,12 @@ from sam2.sam2_video_predictor import SAM2VideoPredictor
 
 from bench.environment import MEBIBYTE, describe_measurement
 from bench.report import make_parser, write_result
-from streamtrack.ingest.synthetic import Scene, make_scene
+from streamtrack.engine.preprocess import to_square
 from streamtrack.model.build import build_module, read_weights
-from streamtrack.model.catalog import get_entry, require_checkpoint
-from streamtrack.model.network import Network
+from streamtrack.model.sam2.network import Network
+from streamtrack.scenes.scene import Scene, make_scene
 from streamtrack.tracking import Tracker
-from streamtrack.tracking.preprocess import to_square
+from streamtrack.weights.catalog import get_entry, require_checkpoint
 
 SETTLED_FRAME = 300
 """From here on nothing may grow: rings are full, allocators have seen every size."""

@@ -32,13 +32,13 @@ from bench.report import make_parser, progress, refuse, table, write_result
 from bench.scenario import MASK_SEED, add_objects, make_masks, make_pictures, time_steps
 from bench.scene_sequence import SceneSequence
 from streamtrack.config import TrackingConfig
+from streamtrack.config.presets import PRESETS
 from streamtrack.errors import StreamTrackError
 from streamtrack.frame import Image
 from streamtrack.model.build import resolve_precision
-from streamtrack.model.catalog import get_entry
 from streamtrack.model.hardware import cpu_has_bf16
-from streamtrack.presets import PRESETS
 from streamtrack.tracking import Session, Tracker
+from streamtrack.weights.catalog import get_entry
 
 SCENES = ("demo", "occlusion", "many")
 SCENE_FRAMES = 90

@@ -31,7 +31,7 @@ from bench.report import make_parser, ms, progress, refuse, table, write_result
 from bench.scenario import FILL_FRAMES, MASK_SEED, mask_iou
 from streamtrack.errors import CheckpointError
 from streamtrack.model.build import resolve_device
-from streamtrack.model.catalog import get_entry
+from streamtrack.weights.catalog import get_entry
 
 OURS = ("streamtrack", "streamtrack-eager")
 """The first that takes part is what the others are compared with."""

@@ -38,8 +38,8 @@ from bench.report import RESULTS, write_result
 from bench.settings import HELP, read_settings
 from streamtrack.config import ModelConfig
 from streamtrack.errors import StreamTrackError
-from streamtrack.model.catalog import get_entry, require_checkpoint
 from streamtrack.tracking import Tracker
+from streamtrack.weights.catalog import get_entry, require_checkpoint
 
 BASELINES = {"left in place": leave_in_place, "optical flow": carry_by_flow}
 

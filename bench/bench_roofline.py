@@ -28,7 +28,7 @@ from bench.variants import VARIANTS
 from streamtrack.config import TrackingConfig
 from streamtrack.errors import CheckpointError
 from streamtrack.model.build import resolve_device
-from streamtrack.model.catalog import get_entry
+from streamtrack.weights.catalog import get_entry
 
 CASES = "sam2.1-tiny:1024:1,sam2.1-tiny:512:8,nano:256:1"
 BF16_BYTES_SHARE = 0.5

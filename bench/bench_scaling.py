@@ -24,8 +24,8 @@ from bench.scenario import FILL_FRAMES, MASK_SEED, add_objects, make_pictures, t
 from streamtrack.config import TrackingConfig
 from streamtrack.errors import CheckpointError
 from streamtrack.frame import Image
-from streamtrack.model.catalog import get_entry
 from streamtrack.tracking import Session, Tracker
+from streamtrack.weights.catalog import get_entry
 
 AXES = {
     "objects": (1, 2, 4, 8, 16),

@@ -37,7 +37,7 @@ from streamtrack.config import (
 from streamtrack.frame import Frame, Image
 from streamtrack.ingest import iter_frames, make_scene
 from streamtrack.ingest.scene_file import write_scene
-from streamtrack.ingest.synthetic import prompts_from_masks
+from streamtrack.scenes.scene import prompts_from_masks
 from streamtrack.server import Server
 from streamtrack.tracking import Session
 

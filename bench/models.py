@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 
 from streamtrack.config import ModelConfig
 from streamtrack.model.build import build_module, read_weights
-from streamtrack.model.catalog import CatalogEntry, find_checkpoint, get_entry
 from streamtrack.tracking import Tracker
+from streamtrack.weights.catalog import CatalogEntry, find_checkpoint, get_entry
 
 SEED = 20_240_801
 VISIBLE_BIAS = 4.0

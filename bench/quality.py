@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.davis_metric import Statistics, boundary_measure, statistics
 from streamtrack.frame import BoolMask, Image
-from streamtrack.ingest.synthetic import innermost_point
+from streamtrack.scenes.scene import innermost_point
 from streamtrack.tracking import Session
 from training.baselines import flow_masks, static_masks
 from training.measures import region_similarity

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.stage_timer import synchronise
 from streamtrack.frame import BoolMask, FrameResult, Image
-from streamtrack.ingest.synthetic import MIN_PROMPT_AREA_PX, make_scene
+from streamtrack.scenes.scene import MIN_PROMPT_AREA_PX, make_scene
 from streamtrack.tracking import Session
 
 SCENE = "demo"

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from streamtrack.frame import BoolMask, Image
-from streamtrack.ingest.synthetic import MIN_PROMPT_AREA_PX, make_scene
+from streamtrack.scenes.scene import MIN_PROMPT_AREA_PX, make_scene
 
 
 class SceneSequence:

@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from streamtrack.cli.serve import model_section
 from streamtrack.config import ModelConfig, TrackingConfig
-from streamtrack.config_faults import describe_validation_error
+from streamtrack.config.faults import describe_validation_error
 from streamtrack.errors import ConfigError
-from streamtrack.serve_cli import model_section
 
 SECTIONS = {"model": ModelConfig, "tracking": TrackingConfig}
 HELP = (

@@ -11,8 +11,9 @@ from unittest import mock
 
 import torch
 
-from streamtrack.model.network import Network
-from streamtrack.tracking import results, runner, session
+from streamtrack.engine import runner
+from streamtrack.model.sam2.network import Network
+from streamtrack.tracking import results, session
 
 CALLS: tuple[tuple[object, str, str], ...] = (
     (runner, "to_square", "upload"),

@@ -17,17 +17,17 @@ from contextlib import AbstractContextManager
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import Config, ModelConfig, live_threads
 from streamtrack.control.commands import Answer, AnyCommand, UnknownStreamError
-from streamtrack.control.http_api import create_app
 from streamtrack.control.status import StreamStatus
 from streamtrack.control.zmq_control import ZmqControl
 from streamtrack.frame import Event
+from streamtrack.http.api import create_app
+from streamtrack.http.video_routes import video_router
+from streamtrack.http.web_server import WebServer, bind_http
 from streamtrack.mailbox import Mailbox
 from streamtrack.pipeline import Pipeline, PipelineReport, RunTotals, Turns
-from streamtrack.publish.video_routes import video_router
 from streamtrack.publish.zmq_publisher import ZmqPublisher
 from streamtrack.telemetry import Telemetry
 from streamtrack.tracking import Tracker
-from streamtrack.web_server import WebServer, bind_http
 
 REPORT_PERIOD_S = 1.0
 STOP_TIMEOUT_S = 1.5

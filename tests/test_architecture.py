@@ -21,23 +21,22 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "streamtrack"
 
 LAYERS = (
-    *("errors", "clock", "frame", "coco", "config_faults", "config", "presets", "mailbox", "telemetry"),
-    *("ingest", "model", "detect", "tracking", "publish", "control", "client"),
-    *("pipeline", "web_server", "server", "offline"),
-    *("bench_cli", "checkpoints_cli", "compile_cli", "doctor", "serve_cli", "track_cli", "cli"),
+    *("errors", "clock", "frame", "coco", "mailbox", "telemetry"),
+    *("config", "weights", "scenes", "ingest", "model", "engine", "tracking", "detect"),
+    *("publish", "video", "webrtc", "control", "http", "pipeline", "offline", "client", "server", "cli"),
 )
 """Imports run towards the front: a module or package may import those before it, and itself."""
 
 HOMES = {
-    "av": ("ingest.*", "publish.encoder*", "publish.packet_queue", "offline", "offline.*"),
-    "torch": ("model.*", "detect.*", "tracking.*"),
+    "av": ("ingest.*", "video.*", "offline", "offline.*"),
+    "torch": ("model.*", "engine.*", "detect.*", "tracking.*"),
     "torchvision": ("model.*",),
     "sam2": ("model.*",),
     "zmq": ("publish.zmq_*", "control.zmq_control", "client"),
-    "aiortc": ("publish.whep", "publish.webrtc_*"),
-    "uvicorn": ("web_server",),
-    "typer": ("cli", "*_cli", "doctor"),
-    "rich": ("cli", "*_cli", "doctor"),
+    "aiortc": ("webrtc.*",),
+    "uvicorn": ("http.web_server",),
+    "typer": ("cli.*",),
+    "rich": ("cli.*",),
 }
 """Heavy or thread-bound libraries, and the only modules that may import them."""
 
@@ -53,7 +52,7 @@ LEAKS = re.compile(r"(?<![\w.-])/(?:work|root)/\w|\.\./share[d]\b|/tmp/[b]ash")
 
 
 def module_name(path: Path) -> str:
-    """`model.catalog` of streamtrack/model/catalog.py; a package's __init__ is the package."""
+    """`model.catalog` of streamtrack/weights/catalog.py; a package's __init__ is the package."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -136,7 +135,7 @@ def test_every_foreign_import_is_a_declared_dependency() -> None:
     assert not undeclared
 
 
-@pytest.mark.parametrize("module", ["streamtrack", "streamtrack.client", "streamtrack.model.catalog"])
+@pytest.mark.parametrize("module", ["streamtrack", "streamtrack.client", "streamtrack.weights.catalog"])
 def test_light_modules_do_not_load_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

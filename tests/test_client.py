@@ -9,8 +9,8 @@ import pytest
 
 from streamtrack.client import ClientKeys, Control, EventSubscriber, MaskSubscriber
 from streamtrack.errors import ConfigError, PublishError
-from tests.process import started
-from tests.publish.mask_support import TIMEOUT_MS, join, keypair, make_publisher, make_result
+from tests.support.masks import TIMEOUT_MS, join, keypair, make_publisher, make_result
+from tests.support.process import started
 
 HEAVY = (
     "torch",

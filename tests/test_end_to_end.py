@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from streamtrack.client import EventSubscriber
-from streamtrack.publish.palette import object_colour
-from tests.end_to_end_support import (
+from streamtrack.video.palette import object_colour
+from tests.support.browser_tab import Tab, browsers
+from tests.support.end_to_end import (
     CLIP_FRAMES,
     FPS,
     START_S,
@@ -26,11 +27,10 @@ from tests.end_to_end_support import (
     robot,
     served,
 )
-from tests.pipeline_support import iou, wait_until
-from tests.publish.browser_tab import Tab, browsers
-from tests.publish.page_server import PageServer
-from tests.publish.video_support import read_code
-from tests.rtsp import RtspServer
+from tests.support.page_server import PageServer
+from tests.support.pipelines import iou, wait_until
+from tests.support.rtsp import RtspServer
+from tests.support.video import read_code
 
 FOLLOWED, CLICKED = 2, 1
 """The scene's own ids: one ball is prompted through the API, the other by a click on the page."""

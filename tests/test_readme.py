@@ -11,11 +11,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from streamtrack.cli import app
+from streamtrack.cli.main import app
 from streamtrack.config import parse_config
-from streamtrack.ingest.synthetic import make_scene
-from tests.pipeline_support import stream_config
-from tests.server_support import server_config, serving
+from streamtrack.scenes.scene import make_scene
+from tests.support.pipelines import stream_config
+from tests.support.servers import server_config, serving
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

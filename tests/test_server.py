@@ -17,12 +17,12 @@ import pytest
 from streamtrack.client import Control, MaskSubscriber
 from streamtrack.config import HttpConfig, ModelConfig, StreamConfig, ZmqConfig
 from streamtrack.errors import CheckpointError, PublishError, SourceError
+from streamtrack.http.web_server import bind_http
 from streamtrack.pipeline import PipelineReport, Turns
 from streamtrack.server import Server
 from streamtrack.tracking import Tracker
-from streamtrack.web_server import bind_http
-from tests.pipeline_support import SCENE, SOON_S, stream_config, wait_until, zmq_config
-from tests.server_support import server_config, serving
+from tests.support.pipelines import SCENE, SOON_S, stream_config, wait_until, zmq_config
+from tests.support.servers import server_config, serving
 
 STOP_S = 3.0
 """The promise: stopped, with everything closed, in less than this."""

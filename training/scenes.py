@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from streamtrack.ingest.synthetic import Scene, make_scene
+from streamtrack.scenes.scene import Scene, make_scene
 
 SCENES = ("demo", "crossing", "occlusion", "many")
 """Names of the scenes to draw from."""

@@ -39,7 +39,7 @@ def read_tfjs(model_json: Path) -> dict[str, Tensor]:
 
 
 def trunk_weights(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The MobileNetV3 part under the names of `streamtrack.model.mobilenet_trunk.MobileNetTrunk`.
+    """The MobileNetV3 part under the names of `streamtrack.model.nano.mobilenet_trunk.MobileNetTrunk`.
 
     The graph's hard-swish multiplies by a sixth in half precision: 0.02 % that is left to training.
     """

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from streamtrack.model.nano import DEFAULT_TRUNK, IMAGE_SIZE_PX, TRUNKS, build_nano
+from streamtrack.model.nano.build import DEFAULT_TRUNK, IMAGE_SIZE_PX, TRUNKS, build_nano
 from training.clips import ClipSource, Mixture
 from training.prompts import PromptKind
 from training.starts import load_start
@@ -52,7 +52,7 @@ class Options:
     learning_rate: float = 2e-4
     """Of everything but the trunk."""
     trunk: str = DEFAULT_TRUNK
-    """A key of `streamtrack.model.nano.TRUNKS`."""
+    """A key of `streamtrack.model.nano.build.TRUNKS`."""
     frozen_blocks: int = 2
     """Stem and first blocks of the trunk that stay as they are: half its backward pass."""
     trunk_rate: float = 0.15

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from streamtrack.model.mobilenet_trunk import IMAGE_MEAN, IMAGE_STD
+from streamtrack.model.nano.mobilenet_trunk import IMAGE_MEAN, IMAGE_STD
 from training.losses import Heads, frame_loss
 from training.prompts import Points, PromptKind, boxes_on, clicks_on, corrections
 

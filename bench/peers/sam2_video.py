@@ -17,10 +17,10 @@ from PIL import Image
 
 from bench.models import make_module
 from bench.peers.contender import BoolMasks, Case
+from streamtrack.engine.preprocess import to_square
 from streamtrack.model.build import resolve_device
-from streamtrack.model.catalog import get_entry
-from streamtrack.model.network import IMAGE_MEAN, IMAGE_STD
-from streamtrack.tracking.preprocess import to_square
+from streamtrack.model.sam2.network import IMAGE_MEAN, IMAGE_STD
+from streamtrack.weights.catalog import get_entry
 
 PREDICTOR = "sam2.sam2_video_predictor.SAM2VideoPredictor"
 

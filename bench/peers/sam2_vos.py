@@ -8,7 +8,7 @@ import torch
 
 from bench.peers.contender import Case, Refused
 from bench.peers.sam2_video import Sam2Video
-from streamtrack.model.catalog import get_entry
+from streamtrack.weights.catalog import get_entry
 
 
 class Sam2Vos(Sam2Video):

@@ -18,7 +18,7 @@ from bench.models import make_module
 from bench.peers.contender import BoolMasks, Case, Refused
 from bench.peers.convert import to_transformers
 from streamtrack.model.build import resolve_device
-from streamtrack.model.catalog import get_entry
+from streamtrack.weights.catalog import get_entry
 
 ENCODER = "vision_encoder."
 

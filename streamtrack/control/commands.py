@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from streamtrack.config_faults import describe_validation_error
+from streamtrack.config.faults import describe_validation_error
 from streamtrack.errors import PromptError, StreamTrackError
 
 ObjectId = Annotated[int, Field(ge=0, le=2**31 - 1)]

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from streamtrack.coco import COCO_CLASSES
-from streamtrack.model.mobilenet_trunk import InvertedResidual, MobileNetTrunk, SameConv2d
+from streamtrack.model.nano.mobilenet_trunk import InvertedResidual, MobileNetTrunk, SameConv2d
 
 STRIDE = 4
 """Pixels of the picture for one cell of the heat maps."""

@@ -14,7 +14,7 @@ from streamtrack.detect.centernet import STRIDE, CenterNet
 from streamtrack.detect.detector import Detection
 from streamtrack.frame import Image
 from streamtrack.model.build import load_strict, read_weights
-from streamtrack.model.catalog import DETECTOR, require_checkpoint
+from streamtrack.weights.catalog import DETECTOR, require_checkpoint
 
 MAX_DETECTIONS = 50
 """Peaks looked at; a picture rarely shows more objects that are sure."""

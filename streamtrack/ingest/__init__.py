@@ -5,7 +5,7 @@ from streamtrack.ingest.ingest import Ingest, SourceState
 from streamtrack.ingest.reader import FrameReader, iter_frames, with_next
 from streamtrack.ingest.redact import redact_url
 from streamtrack.ingest.source import SourceKind, SourceSpec, resolve_source
-from streamtrack.ingest.synthetic import Scene, make_scene, prompts_from_masks
+from streamtrack.scenes.scene import Scene, make_scene, prompts_from_masks
 
 __all__ = [
     "FrameReader",

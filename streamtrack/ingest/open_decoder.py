@@ -7,7 +7,7 @@ from streamtrack.ingest.av_decoder import AvDecoder
 from streamtrack.ingest.decoder import Decoder
 from streamtrack.ingest.source import SourceKind, SourceSpec, resolve_source
 from streamtrack.ingest.still_decoders import FolderDecoder, SceneDecoder
-from streamtrack.ingest.synthetic import Scene, make_scene
+from streamtrack.scenes.scene import Scene, make_scene
 
 
 def scene_of(config: SourceConfig, spec: SourceSpec) -> Scene | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from streamtrack.errors import SourceError
 from streamtrack.frame import BoolMask
-from streamtrack.ingest.synthetic import Scene
+from streamtrack.scenes.scene import Scene
 
 TRUTH_SUFFIX = ".truth.npz"
 """Follows the video's own name: clip.mp4 has clip.mp4.truth.npz."""

@@ -164,7 +164,7 @@ def _webcam(config: SourceConfig, url: str, platform: str) -> SourceSpec:
 
 
 def _synthetic(config: SourceConfig, url: str, platform: str) -> SourceSpec:
-    from streamtrack.ingest.synthetic import parse_scene_name
+    from streamtrack.scenes.scene import parse_scene_name
 
     parse_scene_name(url.partition(":")[2].removeprefix("//"))
     return SourceSpec(SourceKind.SYNTHETIC, url, url, pace=_pace(config, "newest"))

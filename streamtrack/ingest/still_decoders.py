@@ -13,7 +13,7 @@ from streamtrack.errors import SourceError
 from streamtrack.frame import Image
 from streamtrack.ingest.decoder import EndOfStream, Picture, Skipped, StreamInfo
 from streamtrack.ingest.source import SourceSpec, list_images
-from streamtrack.ingest.synthetic import Scene
+from streamtrack.scenes.scene import Scene
 
 FOLDER_FPS = 30.0
 """Pace of a folder whose config names none."""

@@ -25,12 +25,12 @@ from torch import Tensor
 
 from streamtrack.config import ModelConfig
 from streamtrack.errors import CheckpointError, CompileError, ConfigError
-from streamtrack.model.catalog import CATALOG, CatalogEntry, get_entry, require_checkpoint
-from streamtrack.model.compiled import compile_network, load_compiled
+from streamtrack.model.ahead_of_time import compile_network, load_compiled
 from streamtrack.model.hardware import cpu_has_bf16
-from streamtrack.model.inductor import JustInTimeCalls, can_compile_for_gpu
-from streamtrack.model.nano import POST_PROCESSING, build_nano, trunk_of
-from streamtrack.model.network import Network
+from streamtrack.model.just_in_time import JustInTimeCalls, can_compile_for_gpu
+from streamtrack.model.nano.build import POST_PROCESSING, build_nano, trunk_of
+from streamtrack.model.sam2.network import Network
+from streamtrack.weights.catalog import CATALOG, CatalogEntry, get_entry, require_checkpoint
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from streamtrack.config import AnnotateConfig
 from streamtrack.errors import PublishError
 from streamtrack.frame import FrameResult, ObjectMask
 from streamtrack.offline.overlay_video import OverlayVideo
-from streamtrack.publish.annotate import annotate
 from streamtrack.publish.mask_codec import encode_rle
+from streamtrack.video.draw import annotate
 
 MaskFormat = Literal["png", "rle", "both", "none"]
 

@@ -1,7 +1,7 @@
 """One stream: a source, a session and the publishers, with the threads between them."""
 
+from streamtrack.pipeline.pipeline import Pipeline
 from streamtrack.pipeline.report import PipelineReport, RunTotals
-from streamtrack.pipeline.stream import Pipeline
 from streamtrack.pipeline.turns import Turns
 
 __all__ = ["Pipeline", "PipelineReport", "RunTotals", "Turns"]

@@ -11,14 +11,14 @@ from streamtrack.clock import Clock
 from streamtrack.config import DetectorAutoprompt
 from streamtrack.control.commands import AddCommand, AnyCommand, CorrectCommand, RemoveCommand
 from streamtrack.detect.coco_detector import load_detector
+from streamtrack.detect.start_policy import Autoprompter
 from streamtrack.errors import StreamTrackError
 from streamtrack.frame import EventKind, FrameResult
-from streamtrack.model.catalog import DETECTOR, require_checkpoint
 from streamtrack.pipeline.detector_thread import DetectorThread
 from streamtrack.pipeline.session_commands import Applied
 from streamtrack.telemetry import StreamTelemetry
 from streamtrack.tracking import Session
-from streamtrack.tracking.autoprompt import Autoprompter
+from streamtrack.weights.catalog import DETECTOR, require_checkpoint
 
 BY_DETECTOR = {"by": "detector"}
 """In the detail of each event that it caused."""

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from streamtrack.engine.memory_bank import MemoryBank
 from streamtrack.frame import ObjectMask, ObjectState, measure_crop
-from streamtrack.tracking.memory_bank import MemoryBank
 from streamtrack.tracking.postprocess import crop_mask
 from streamtrack.tracking.tracked_object import TrackedObject
 

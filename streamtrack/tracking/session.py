@@ -10,17 +10,17 @@ import torch
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import TrackingConfig
+from streamtrack.engine.history import FrameHistory
+from streamtrack.engine.memory_bank import Batching, MemoryBank
+from streamtrack.engine.preprocess import as_frame, check_image
+from streamtrack.engine.runner import StepRunner
+from streamtrack.engine.step import condition_no_sync, propagate_no_sync
 from streamtrack.errors import CapacityError, FrameExpiredError, PromptError
 from streamtrack.frame import BoolMask, Event, EventKind, Frame, FrameResult, Image, ObjectMask, StageTimes
-from streamtrack.model.network import Network
+from streamtrack.model.sam2.network import Network
 from streamtrack.model.values import FrameFeatures
-from streamtrack.tracking.history import FrameHistory
-from streamtrack.tracking.memory_bank import Batching, MemoryBank
-from streamtrack.tracking.preprocess import as_frame, check_image
 from streamtrack.tracking.prompts import Prompt, check_prompt
 from streamtrack.tracking.results import build_objects
-from streamtrack.tracking.runner import StepRunner
-from streamtrack.tracking.step import condition_no_sync, propagate_no_sync
 from streamtrack.tracking.stream_time import StreamTime
 from streamtrack.tracking.tracked_object import TrackedObject
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from streamtrack.config import TrackingConfig
+from streamtrack.engine.memory_bank import ObjectMemory
+from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.frame import EventKind, ObjectMask, ObjectState
-from streamtrack.tracking.drift import ObjectStateMachine, event_of_change
-from streamtrack.tracking.memory_bank import ObjectMemory
-from streamtrack.tracking.prompts import CheckedPrompt
+from streamtrack.tracking.object_state import ObjectStateMachine, event_of_change
 
 
 class TrackedObject:

@@ -11,17 +11,17 @@ from pydantic import ValidationError
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import ModelConfig, SourceConfig, TrackingConfig
-from streamtrack.config_faults import describe_validation_error
+from streamtrack.config.faults import describe_validation_error
+from streamtrack.config.presets import model_with_preset, tracking_with_preset
+from streamtrack.engine.memory_bank import Batching
+from streamtrack.engine.runner import make_runner
 from streamtrack.errors import ConfigError
 from streamtrack.frame import FrameResult
 from streamtrack.model.build import LoadedModel, load_model, name_of_checkpoint
-from streamtrack.model.catalog import CATALOG
-from streamtrack.presets import model_with_preset, tracking_with_preset
-from streamtrack.tracking.carrying_session import CarryingSession
-from streamtrack.tracking.memory_bank import Batching
+from streamtrack.tracking.keyframes import CarryingSession
 from streamtrack.tracking.prompts import Prompt
-from streamtrack.tracking.runner import make_runner
 from streamtrack.tracking.session import Session
+from streamtrack.weights.catalog import CATALOG
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]

@@ -9,9 +9,10 @@ import torch
 
 from bench import environment, fill_readme, models
 from bench.report import write_result
-from streamtrack import bench_cli, cli
+from streamtrack.cli import bench as bench_cli
+from streamtrack.cli import main as cli
 from streamtrack.tracking import Tracker
-from tests.bench.bench_support import run as run_quick
+from tests.support.bench import run as run_quick
 
 
 def test_help_is_the_benchs_own(capfd: pytest.CaptureFixture[str]) -> None:

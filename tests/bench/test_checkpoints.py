@@ -13,7 +13,7 @@ from bench import bench_checkpoints
 from bench.bench_checkpoints import Row
 from bench.scenario import FILL_FRAMES
 from bench.stage_timer import STAGES
-from tests.bench.bench_support import run
+from tests.support.bench import run
 
 
 def test_quick_run_writes_samples_stages_and_refusals(

@@ -10,9 +10,9 @@ import pytest
 
 from bench import bench_pareto
 from bench.scene_sequence import SceneSequence
+from streamtrack.config.presets import PRESETS
 from streamtrack.model.hardware import cpu_has_bf16
-from streamtrack.presets import PRESETS
-from tests.bench.bench_support import run
+from tests.support.bench import run
 
 
 def test_quick_run_has_cost_gain_and_a_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

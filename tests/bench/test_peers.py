@@ -14,7 +14,7 @@ from bench.peers.contender import CONTENDERS, Case
 from bench.peers.convert import to_transformers
 from bench.peers.worker import Worker, held_tensor_bytes
 from bench.scenario import mask_iou
-from tests.bench.bench_support import run
+from tests.support.bench import run
 
 
 def test_quick_run_takes_turns_and_compares_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

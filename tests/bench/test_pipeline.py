@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import bench_pipeline
-from tests.bench.bench_support import run
+from tests.support.bench import run
 
 
 def test_quick_run_measures_latency_and_cpu_by_thread(

@@ -28,7 +28,7 @@ from bench.quality import (
 from bench.settings import read_settings
 from streamtrack.errors import ConfigError
 from streamtrack.frame import Image
-from streamtrack.ingest.synthetic import make_scene
+from streamtrack.scenes.scene import make_scene
 
 FRAMES = 8
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from bench import bench_roofline, op_counter
 from bench.devices import DEVICES
 from bench.op_counter import OpCounter, Work
-from tests.bench.bench_support import run
+from tests.support.bench import run
 
 
 class Layer:

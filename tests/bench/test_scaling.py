@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from bench import bench_scaling
-from tests.bench.bench_support import run
+from tests.support.bench import run
 
 
 def test_quick_run_has_every_axis_and_a_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

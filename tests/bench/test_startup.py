@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import bench_startup
-from tests.bench.bench_support import run
+from tests.support.bench import run
 
 
 def test_quick_run_tells_the_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

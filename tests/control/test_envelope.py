@@ -25,7 +25,7 @@ from streamtrack.errors import (
     ShapeError,
     StreamTrackError,
 )
-from tests.publish.mask_support import nothing_but_publish_error
+from tests.support.masks import nothing_but_publish_error
 
 ANSWER = commands.Answer(stream="cam1", op="add", frame_idx=4, object_id=2).model_dump(mode="json")
 

@@ -40,7 +40,7 @@ from streamtrack.errors import (
 )
 from streamtrack.frame import BoolMask
 from streamtrack.publish.mask_codec import decode_rle
-from tests.publish.mask_support import TIMEOUT_MS, disc, keypair, make_curve
+from tests.support.masks import TIMEOUT_MS, disc, keypair, make_curve
 
 FRAME_IDX = 42
 

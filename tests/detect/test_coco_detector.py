@@ -16,7 +16,7 @@ from streamtrack.detect.centernet import double
 from streamtrack.detect.coco_detector import CocoDetector, load_detector
 from streamtrack.errors import CheckpointError
 from streamtrack.frame import Image
-from streamtrack.model import catalog
+from streamtrack.weights import catalog
 
 PHOTOS = Path(__file__).parent / "photos"
 BY_HAND: dict[str, list[tuple[str, Box]]] = {

@@ -15,7 +15,7 @@ import pytest
 
 from streamtrack.publish.message import MaskMessage
 from streamtrack.publish.wire import decode_message, encode_result
-from tests.publish.mask_support import disc, make_publisher, make_result
+from tests.support.masks import disc, make_publisher, make_result
 
 PATH = Path(__file__).resolve().parents[2] / "examples" / "ros2_bridge.py"
 

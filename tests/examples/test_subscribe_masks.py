@@ -5,8 +5,8 @@ import sys
 import threading
 from pathlib import Path
 
-from tests.process import started
-from tests.publish.mask_support import disc, make_publisher, make_result
+from tests.support.masks import disc, make_publisher, make_result
+from tests.support.process import started
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 

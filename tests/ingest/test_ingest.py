@@ -15,7 +15,7 @@ from streamtrack.ingest import Ingest, SourceState
 from streamtrack.mailbox import Mailbox, MailboxClosed
 from streamtrack.telemetry import Telemetry
 from tests.ingest.conftest import CLIP_FRAMES
-from tests.ingest.support import running, wait_until
+from tests.support.ingest import running, wait_until
 
 SCENE = "synthetic:leave?width=192&height=108"
 

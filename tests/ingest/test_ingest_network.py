@@ -17,7 +17,7 @@ import pytest
 from streamtrack.config import SourceConfig
 from streamtrack.ingest import SourceState
 from tests.ingest.conftest import CLIP_FRAMES
-from tests.ingest.support import QUICK_RECONNECT, folder_server, http_server, running, tcp_server, wait_until
+from tests.support.ingest import QUICK_RECONNECT, folder_server, http_server, running, tcp_server, wait_until
 
 QUICK = {"open_timeout_ms": 400, "read_timeout_ms": 400, "reconnect": QUICK_RECONNECT}
 

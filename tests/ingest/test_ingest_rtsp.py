@@ -8,8 +8,8 @@ import pytest
 
 from streamtrack.config import SourceConfig
 from streamtrack.ingest import SourceState
-from tests.ingest.support import QUICK_RECONNECT, running, wait_until
-from tests.rtsp import RtspServer
+from tests.support.ingest import QUICK_RECONNECT, running, wait_until
+from tests.support.rtsp import RtspServer
 
 pytestmark = pytest.mark.rtsp
 

@@ -13,7 +13,7 @@ from streamtrack.errors import SourceError
 from streamtrack.frame import Frame
 from streamtrack.ingest import FrameReader, SourceLostError, iter_frames, with_next
 from tests.ingest.conftest import CLIP_FRAMES
-from tests.ingest.support import folder_server
+from tests.support.ingest import folder_server
 
 
 def test_recording_gives_every_frame_once_with_seq_from_zero(clip: Path) -> None:

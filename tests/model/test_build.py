@@ -18,9 +18,9 @@ from streamtrack.model.build import (
     resolve_device,
     resolve_precision,
 )
-from streamtrack.model.catalog import CATALOG, get_entry, require_checkpoint
-from streamtrack.model.network import Network
+from streamtrack.model.sam2.network import Network
 from streamtrack.tracking import Tracker
+from streamtrack.weights.catalog import CATALOG, get_entry, require_checkpoint
 
 
 @pytest.fixture(scope="module")

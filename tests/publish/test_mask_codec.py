@@ -21,7 +21,7 @@ from streamtrack.publish.mask_codec import (
     encode_bits,
     encode_rle,
 )
-from tests.publish.mask_support import disc, nothing_but_publish_error
+from tests.support.masks import disc, nothing_but_publish_error
 
 
 @st.composite

@@ -14,7 +14,7 @@ from streamtrack.frame import BoolMask, Event, EventKind, ObjectState
 from streamtrack.publish.mask_codec import MaskEncoding
 from streamtrack.publish.message import EventMessage
 from streamtrack.publish.wire import decode_event, decode_message, encode_event, encode_result, masks_topic
-from tests.publish.mask_support import HEIGHT_PX, WIDTH_PX, disc, make_result, nothing_but_publish_error
+from tests.support.masks import HEIGHT_PX, WIDTH_PX, disc, make_result, nothing_but_publish_error
 
 EMPTY: BoolMask = np.zeros((HEIGHT_PX, WIDTH_PX), np.bool_)
 ENCODINGS: list[MaskEncoding] = ["coco_rle", "bits_zstd"]

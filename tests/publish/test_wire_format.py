@@ -12,8 +12,8 @@ import pytest
 
 from streamtrack.frame import EventKind, ObjectState
 from streamtrack.publish.wire import EventHeader, MasksHeader, ObjectHeader
-from tests.process import started
-from tests.publish.mask_support import disc, make_publisher, make_result
+from tests.support.masks import disc, make_publisher, make_result
+from tests.support.process import started
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "wire-format.md").read_text(encoding="utf-8")
 

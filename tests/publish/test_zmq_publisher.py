@@ -20,8 +20,8 @@ from streamtrack.frame import BoolMask, Event, EventKind
 from streamtrack.publish.wire import masks_topic
 from streamtrack.publish.zmq_publisher import MAX_SUBSCRIPTION_BYTES, ZmqPublisher
 from streamtrack.telemetry import Telemetry
-from tests.process import started
-from tests.publish.mask_support import TIMEOUT_MS, disc, join, join_events, make_publisher, make_result
+from tests.support.masks import TIMEOUT_MS, disc, join, join_events, make_publisher, make_result
+from tests.support.process import started
 
 MAX_STALE = 32
 """Messages that a stalled subscriber may hold. Measured here: 13 to 16 of 2 kB. Kernels differ in how they

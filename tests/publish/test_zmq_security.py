@@ -11,7 +11,7 @@ from streamtrack.config import CurveConfig
 from streamtrack.errors import ConfigError
 from streamtrack.publish.zmq_publisher import ZmqPublisher
 from streamtrack.publish.zmq_security import CurveGate, bind
-from tests.publish.mask_support import TIMEOUT_MS, join, keypair, make_curve, make_publisher, make_result
+from tests.support.masks import TIMEOUT_MS, join, keypair, make_curve, make_publisher, make_result
 
 
 def assert_gets_nothing(publisher: ZmqPublisher, refused: MaskSubscriber, admitted: MaskSubscriber) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from streamtrack.frame import Image
 from streamtrack.tracking import Tracker
-from tests.tracking.pictures import drifting_ellipses
+from tests.support.pictures import drifting_ellipses
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ import pytest
 
 from streamtrack.config import TrackingConfig
 from streamtrack.frame import BoolMask
-from streamtrack.ingest.synthetic import make_scene
 from streamtrack.pipeline.scene_score import mask_iou
-from tests.pipeline_support import nano
+from streamtrack.scenes.scene import make_scene
+from tests.support.pipelines import nano
 from training.measures import roc_auc
 from training.prompts import corrections
 

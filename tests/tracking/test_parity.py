@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from streamtrack.config import TrackingConfig
+from streamtrack.engine.memory_bank import Batching, MemoryBank
 from streamtrack.frame import Image
 from streamtrack.model.build import read_weights
-from streamtrack.model.catalog import get_entry, require_checkpoint
-from streamtrack.tracking.memory_bank import Batching, MemoryBank
-from tests.tracking.pictures import drifting_ellipses, ellipse
-from tests.tracking.reference import (
+from streamtrack.weights.catalog import get_entry, require_checkpoint
+from tests.support.pictures import drifting_ellipses, ellipse
+from tests.support.reference import (
     Action,
     Track,
     make_network,
@@ -170,7 +170,7 @@ def test_a_wrong_pointer_age_is_noticed(images: Sequence[Image], monkeypatch: py
     weights = read_weights(require_checkpoint(entry))
     network = make_network(entry, entry.image_size, weights)
     exact = run_session(network, images, one_object())
-    monkeypatch.setattr("streamtrack.model.network.POINTER_PERIOD", 16)
+    monkeypatch.setattr("streamtrack.model.sam2.network.POINTER_PERIOD", 16)
     wrong = run_session(network, images, one_object())
     difference = max(
         torch.dist(exact[key].low_res_mask_logits, wrong[key].low_res_mask_logits, p=torch.inf).item()

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from streamtrack.engine.prompt_input import scale_mask, scale_points
 from streamtrack.errors import PromptError, ShapeError
-from streamtrack.tracking.prompts import Prompt, check_prompt, scale_mask, scale_points
+from streamtrack.tracking.prompts import Prompt, check_prompt
 
 SIZE = (100, 200)
 CPU = torch.device("cpu")

@@ -9,10 +9,10 @@ import torch
 from streamtrack.config import TrackingConfig
 from streamtrack.errors import CapacityError, FrameExpiredError, PromptError, ShapeError
 from streamtrack.frame import EventKind, FrameResult, Image, ObjectState
-from streamtrack.ingest.synthetic import make_scene
+from streamtrack.scenes.scene import make_scene
 from streamtrack.tracking import Session, Tracker
-from tests.tracking.pictures import SIZE, ellipse
-from tests.tracking.reference import Found, snapshot
+from tests.support.pictures import SIZE, ellipse
+from tests.support.reference import Found, snapshot
 
 FIRST = {"points": [(100, 80)]}
 """A click on the ellipse that moves right."""

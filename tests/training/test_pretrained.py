@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from streamtrack.model.efficientnet_trunk import EfficientNetLiteTrunk
-from streamtrack.model.nano import TRUNKS, build_nano
+from streamtrack.model.nano.build import TRUNKS, build_nano
+from streamtrack.model.nano.efficientnet_trunk import EfficientNetLiteTrunk
 from training.distil import fit_laterals, map_losses
 from training.pretrained import BATCH_NORM_EPSILON, read_efficientnet
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from streamtrack.model.nano import build_nano
+from streamtrack.model.nano.build import build_nano
 from training.prompts import PromptKind, boxes_on
 from training.train import Options, Trainer, learning_rate_at
 from training.unroll import Plan, unroll

@@ -1,0 +1,1 @@
+"""The `streamtrack` command, a file a subcommand."""

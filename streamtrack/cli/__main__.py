@@ -1,0 +1,6 @@
+"""`python -m streamtrack.cli`."""
+
+from streamtrack.cli.main import main
+
+if __name__ == "__main__":
+    main()

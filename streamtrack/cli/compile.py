@@ -1,0 +1,59 @@
+"""`streamtrack compile`: a network compiled for this processor once, for every start that follows."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from pydantic import ValidationError
+
+from streamtrack.config import ModelConfig, live_threads
+from streamtrack.config.faults import describe_validation_error
+from streamtrack.errors import ConfigError
+
+
+def compile_model(
+    model: Annotated[str, typer.Argument(help="A name of the catalog, or a path to weights.")] = "nano",
+    image_size: Annotated[int | None, typer.Option(help="Pixels, as `model.image_size`.")] = None,
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"], typer.Option(help="As `model.precision`.")
+    ] = "auto",
+    preset: Annotated[
+        Literal["quality", "balanced", "fast"],
+        typer.Option(help="As `model.preset`, which auto precision obeys."),
+    ] = "quality",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of one step; left out: as many as live streams use.")
+    ] = None,
+) -> None:
+    """Compile a network for this processor; it needs a C++ compiler and a minute or two, once."""
+    from streamtrack.model.ahead_of_time import compile_network, compiled_folder, load_compiled
+    from streamtrack.model.build import load_model, name_of_checkpoint  # imports torch
+    from streamtrack.weights.catalog import CATALOG
+
+    path = None if model in CATALOG or not Path(model).is_file() else Path(model)
+    try:
+        config = ModelConfig(
+            name=model if path is None else name_of_checkpoint(path),
+            checkpoint=path,
+            device="cpu",
+            image_size=image_size,
+            precision=precision,
+            preset=preset,
+            compile="off",
+            threads=threads if threads is not None else live_threads(),
+        )
+    except ValidationError as error:
+        raise ConfigError(f"compile: {describe_validation_error(error)}") from error
+    loaded = load_model(config)
+    size = loaded.network.geometry.image_size
+    what = f"{loaded.name} at {size} px, {loaded.precision}, threads {config.threads}"
+    if load_compiled(loaded.network, loaded.precision) is not None:
+        typer.echo(f"{what}: compiled before, in {compiled_folder()}")
+        return
+    typer.echo(f"{what}: compiling for this processor, a minute or two")
+    started = time.monotonic()
+    compile_network(loaded.network, loaded.precision, loaded.autocast)
+    typer.echo(f"{what}: compiled in {time.monotonic() - started:.0f} s, kept in {compiled_folder()}")

@@ -1,0 +1,1 @@
+"""Numbers and tensors only: memory, step, runner."""

@@ -1,0 +1,1 @@
+"""nano: our own SAM 2 for processors."""

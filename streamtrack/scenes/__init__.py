@@ -1,0 +1,1 @@
+"""Procedural scenes with ground truth masks: a camera that needs no camera."""

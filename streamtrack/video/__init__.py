@@ -1,0 +1,1 @@
+"""The annotated picture: drawn once, encoded once, handed to every viewer."""

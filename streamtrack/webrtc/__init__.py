@@ -1,0 +1,1 @@
+"""WHEP: the annotated stream to browsers."""

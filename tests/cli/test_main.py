@@ -1,0 +1,281 @@
+"""The command line as users meet it: one clear line and exit code 2 for what is wrong, and a clean end."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from streamtrack.cli import main as cli
+from streamtrack.cli.serve import demo_config, free_port, override
+from streamtrack.config import ModelConfig
+from streamtrack.errors import CheckpointError, ConfigError
+from streamtrack.http.web_server import bind_http
+from streamtrack.weights.catalog import find_checkpoint, get_entry
+from tests.support.process import started
+
+START_S = 60.0
+"""Importing torch and loading nano on a busy machine."""
+STOP_S = 3.0
+"""The promise for Ctrl-C and SIGTERM."""
+SCENE_FILE = "synthetic:leave?width=320&height=180&frames=2"
+
+
+def streamtrack(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "streamtrack.cli.main", *arguments]
+
+
+@pytest.fixture
+def used_port() -> Iterator[int]:
+    with bind_http("127.0.0.1", 0) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, used_port: int) -> Path:
+    """Everything that a user can get wrong, as files."""
+    nano = find_checkpoint(get_entry("nano"))
+    assert nano is not None
+    (tmp_path / "truncated.safetensors").write_bytes(nano.read_bytes()[:100_000])
+    (tmp_path / "garbage.pt").write_bytes(b"no weights" * 1000)
+    save_file({"conv.weight": torch.zeros(3, 3)}, tmp_path / "other.safetensors")
+    shutil.copy(nano, tmp_path / "nano.safetensors")
+    (tmp_path / "text.mp4").write_text("not a video\n" * 100)
+    cv2.imwrite(str(tmp_path / "small.png"), np.full((10, 10), 255, np.uint8))
+
+    def config(name: str, source: dict[str, object] | None = None, **sections: object) -> None:
+        stream = {"name": "cam", "source": {"url": "synthetic:demo", **(source or {})}}
+        (tmp_path / name).write_text(yaml.safe_dump({"streams": [stream], **sections}))
+
+    config("unknown_key.yaml", colour="red")
+    config("wrong_unit.yaml", {"read_timeout_s": 5})
+    config("not_ms.yaml", {"read_timeout_ms": "5s"})
+    config("no_file.yaml", {"url": "nowhere.mp4"})
+    config("text.yaml", {"url": str(tmp_path / "text.mp4")})
+    config("port.yaml", http={"port": used_port})
+    zmq = {"masks_address": f"tcp://127.0.0.1:{used_port}", "control_address": None}
+    config("zmq_port.yaml", zmq=zmq, http={"port": 0})
+    config("open.yaml", http={"host": "0.0.0.0"})
+    config(
+        "other_model.yaml", model={"name": "sam2.1-tiny", "checkpoint": str(tmp_path / "nano.safetensors")}
+    )
+    return tmp_path
+
+
+BAD_INPUT = {
+    "unknown model": (f"track {SCENE_FILE} --point 9,9 --model nanoo", "nanoo"),
+    "truncated checkpoint": (f"track {SCENE_FILE} --point 9,9 --model truncated.safetensors", "truncated."),
+    "checkpoint of garbage": (f"track {SCENE_FILE} --point 9,9 --model garbage.pt", "garbage.pt"),
+    "another architecture": (f"track {SCENE_FILE} --point 9,9 --model other.safetensors", "other."),
+    "another model's checkpoint": ("serve other_model.yaml --port 0", "nano.safetensors"),
+    "unknown key": ("serve unknown_key.yaml", "unknown_key.yaml: unknown key colour"),
+    "wrong unit": ("serve wrong_unit.yaml", "read_timeout_s, expected read_timeout_ms?"),
+    "unit in the value": ("serve not_ms.yaml", "read_timeout_ms is '5s': input should be a valid integer"),
+    "missing config": ("serve nope.yaml", "nope.yaml: cannot be read: No such file"),
+    "missing source": ("serve no_file.yaml --port 0", "nowhere.mp4: no such file"),
+    "file that is no video": ("serve text.yaml --port 0", "text.mp4"),
+    "file that is no video, offline": ("track text.mp4 --point 9,9", "text.mp4"),
+    "unknown scene": ("track synthetic:nope --point 9,9", "unknown scene 'nope'"),
+    "point outside the frame": (
+        f"track {SCENE_FILE} --point 9000,10", "point 0 is (9000, 10), expected inside the frame of 320",
+    ),
+    "empty box": (f"track {SCENE_FILE} --box 9,9,9,20", "box is (9, 9, 9, 20), expected x0 < x1 and y0 < y1"),
+    "mask of another size": (
+        f"track {SCENE_FILE} --mask small.png", "mask has shape (10, 10), expected (180, 320) as the frame",
+    ),
+    "no prompt": (f"track {SCENE_FILE}", "no prompt is given"),
+    "prompt that cannot be read": (f"track {SCENE_FILE} --point a", "--point is 'a', expected"),
+    "port in use": ("serve port.yaml", "is in use, expected a free one"),
+    "port in use, explicit": ("demo --port USED", "is in use, expected a free one"),
+    "zmq port in use": ("serve zmq_port.yaml", "zmq.masks_address"),
+    "open door": ("serve open.yaml", "http.host 0.0.0.0 is open to the network and http.token is not set"),
+    "url for several streams": ("serve MULTI --url synthetic:demo", "expected one stream in the config"),
+    "unknown command": ("frobnicate", "No such command 'frobnicate'"),
+    "unknown option": ("demo --nope", "No such option: --nope"),
+    "duration that is none": ("demo --duration soon", "--duration"),
+    "unknown checkpoint": ("checkpoints get nope", "nope"),
+}  # fmt: skip
+IN_A_PROCESS_OF_ITS_OWN = ("port in use",)
+"""The same code as the others, and the interpreter's end with it; starting it takes seconds, so not for
+all."""
+
+
+def one_line(error: str) -> str:
+    lines = error.splitlines()
+    assert len(lines) == 1, f"expected one line and got:\n{error}"
+    assert lines[0].startswith("streamtrack: error: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_is_one_line_and_exit_code_2(
+    case: str,
+    folder: Path,
+    used_port: int,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    command, expected = BAD_INPUT[case]
+    multi = Path(__file__).parents[2] / "configs" / "multi-camera.yaml"
+    arguments = command.replace("USED", str(used_port)).replace("MULTI", str(multi)).split()
+    monkeypatch.chdir(folder)
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    assert cli.run(arguments) == cli.EXIT_ERROR
+    assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
+    assert expected in one_line(without_progress(capfd.readouterr().err))
+
+
+@pytest.mark.parametrize("case", IN_A_PROCESS_OF_ITS_OWN)
+def test_bad_input_ends_the_process_with_exit_code_2(case: str, folder: Path) -> None:
+    command, expected = BAD_INPUT[case]
+    ended = subprocess.run(
+        streamtrack(*command.split()),
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        cwd=folder,
+        check=False,
+    )
+    assert ended.returncode == cli.EXIT_ERROR
+    assert expected in one_line(without_progress(ended.stderr))
+    assert "Traceback" not in ended.stderr + ended.stdout
+
+
+def without_progress(error: str) -> str:
+    """Without the progress bar, which a terminal would draw over."""
+    return "\n".join(line for line in error.splitlines() if line.strip() and not line.startswith("tracking "))
+
+
+def test_debug_shows_where_an_error_came_from(folder: Path) -> None:
+    with pytest.raises(ConfigError):
+        cli.run(["--debug", "serve", str(folder / "nope.yaml")])
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--version"]) == 0
+    assert re.fullmatch(r"streamtrack \d+\.\d+\.\d+\n", capsys.readouterr().out)
+    assert cli.run(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(command in shown for command in ("demo", "serve", "track", "checkpoints", "doctor"))
+    assert cli.run([]) == cli.EXIT_ERROR
+    captured = capsys.readouterr()
+    assert "demo" in captured.out + captured.err, "without a command the help is shown"
+
+
+def test_options_stand_above_the_config() -> None:
+    config = override(demo_config(), url="synthetic:leave", port=0, model="sam2.1-tiny", device="cpu")
+    assert config.streams[0].source.url == "synthetic:leave"
+    assert config.http.port == 0
+    assert config.model == ModelConfig(name="sam2.1-tiny", device="cpu")
+    assert override(demo_config()) == demo_config()
+
+
+def test_weights_file_as_model_names_its_architecture(folder: Path) -> None:
+    config = override(demo_config(), model=str(folder / "nano.safetensors"))
+    assert config.model == ModelConfig(name="nano", checkpoint=folder / "nano.safetensors")
+    with pytest.raises(CheckpointError, match=r"other\.safetensors"):
+        override(demo_config(), model=str(folder / "other.safetensors"))
+
+
+def test_free_port_is_the_wished_one_unless_taken(used_port: int) -> None:
+    assert free_port("127.0.0.1", used_port) != used_port
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert free_port("127.0.0.1", port) == port
+
+
+def test_track_writes_its_files(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ["track", SCENE_FILE, "--point", "7:70,120", "--object", "7=ball", "--out", str(out)]
+    assert cli.run(arguments) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "masks",
+        "masks.jsonl",
+        "objects.csv",
+        "overlay.mp4",
+    ]
+    assert "ball" in (out / "objects.csv").read_text()
+    assert cli.run(arguments) == cli.EXIT_ERROR, "an earlier run is not overwritten"
+    assert cli.run([*arguments, "--overwrite", "--masks", "none", "--no-overlay"]) == 0
+    assert [path.name for path in out.iterdir()] == ["objects.csv"]
+
+
+def test_demo_ends_by_itself_with_a_report_each_second_and_a_summary() -> None:
+    ended = subprocess.run(
+        streamtrack("demo", "--duration", "3.5", "--port", "0"),
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    lines = ended.stdout.splitlines()
+    assert re.fullmatch(r"page +http://127\.0\.0\.1:\d+/", lines[0])
+    assert any(re.fullmatch(r"masks +tcp://127\.0\.0\.1:\d+", line) for line in lines)
+    reports = [line for line in lines if line.startswith("demo: ")]
+    assert 2 <= len(reports) <= 4
+    latency = r"capture-to-publish p50 \d+ ms p95 \d+ ms"
+    pattern = rf"demo: +\d+\.\d fps, {latency}, dropped .*, objects 3, mean IoU 0\.\d{{3}}"
+    assert re.fullmatch(pattern, reports[-1])
+    assert re.fullmatch(r"summary demo: \d+ frames in \d+\.\d s .* mean IoU 0\.\d{3}", lines[-1])
+
+
+@pytest.fixture
+def silent_camera(tmp_path: Path) -> Iterator[Path]:
+    """A config whose camera takes the connection and never says a word."""
+    with bind_http("127.0.0.1", 0) as listener:
+        url = f"rtsp://127.0.0.1:{listener.getsockname()[1]}/live"
+        zmq = {"masks_address": "tcp://127.0.0.1:*", "control_address": None}
+        streams = [{"name": "cam", "source": {"url": url}}]
+        path = tmp_path / "silent.yaml"
+        path.write_text(yaml.safe_dump({"streams": streams, "zmq": zmq, "http": {"port": 0}}))
+        yield path
+
+
+@contextmanager
+def reporting(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that runs and has printed its first report."""
+    with started(*streamtrack(*arguments)) as process:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith(("demo: ", "cam: ")):
+            assert process.poll() is None, process.stderr and process.stderr.read()
+        yield process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_in_time_with_exit_code_0(number: signal.Signals, silent_camera: Path) -> None:
+    arguments = ("demo", "--port", "0") if number == signal.SIGINT else ("serve", str(silent_camera))
+    with reporting(*arguments) as process:
+        asked = time.monotonic()
+        process.send_signal(number)
+        rest, error = process.communicate(timeout=START_S)
+        took = time.monotonic() - asked
+    assert process.returncode == 0
+    assert "Traceback" not in error
+    assert took < STOP_S
+    assert rest.splitlines()[-1].startswith("summary ")
+
+
+def test_second_ctrl_c_ends_at_once(silent_camera: Path) -> None:
+    with reporting("serve", str(silent_camera)) as process:
+        process.send_signal(signal.SIGINT)
+        while process.poll() is None:  # again and again, as people do: two at once would be one to the system
+            time.sleep(0.3)  # the silent camera holds the stop up for two seconds
+            process.send_signal(signal.SIGINT)
+    # An end in its own time would say 0.
+    assert process.returncode == cli.EXIT_INTERRUPTED

@@ -1,0 +1,88 @@
+"""The page's files, MJPEG and snapshots over a real HTTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import cv2
+import httpx
+import numpy as np
+
+from streamtrack.video.palette import palette
+from tests.support.page_server import FollowedObject, serving
+from tests.support.video import read_code, until
+from tests.support.whep import opened
+
+
+def jpeg_code(data: bytes) -> int:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return read_code(image)
+
+
+async def test_motion_jpeg_brings_pictures_in_order_and_the_viewer_is_forgotten() -> None:
+    async with serving(max_viewers=1) as server, httpx.AsyncClient(base_url=server.url) as http:
+        server.objects[1] = FollowedObject(100, 60)
+        async with http.stream("GET", "/streams/cam/mjpeg", timeout=10) as answer:
+            assert answer.headers["content-type"] == "multipart/x-mixed-replace; boundary=picture"
+            data = b""
+            async with asyncio.timeout(20):
+                async for chunk in answer.aiter_raw():
+                    data += chunk
+                    if data.count(b"--picture") > 6:
+                        break
+            assert server.stream.num_viewers == 1
+            full = await http.get("/streams/cam/mjpeg")
+            assert (full.status_code, full.headers["retry-after"]) == (503, "2")
+        await until(lambda: server.stream.num_viewers == 0)
+    parts = re.findall(rb"Content-Length: (\d+)\r\n\r\n(.*?)\r\n--picture", data, re.DOTALL)
+    assert all(int(length) == len(jpeg) for length, jpeg in parts)
+    codes = [jpeg_code(jpeg) for _, jpeg in parts]
+    assert len(codes) >= 5
+    assert codes == sorted(set(codes))
+
+
+async def test_snapshot_is_the_newest_picture() -> None:
+    async with serving() as server, httpx.AsyncClient(base_url=server.url) as http:
+        await until(lambda: server.frame_idx >= 3)
+        before = server.frame_idx
+        answer = await http.get("/streams/cam/snapshot.jpg")
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["cache-control"] == "no-store"
+    assert before <= jpeg_code(answer.content) <= server.frame_idx
+
+
+async def test_snapshot_before_the_first_picture_asks_to_come_back() -> None:
+    async with opened() as door:
+        answer = await door.http.get("/streams/cam/snapshot.jpg")
+    assert (answer.status_code, answer.headers["retry-after"]) == (409, "2")
+    assert answer.json() == {"error": "stream cam: there is no picture yet"}
+
+
+async def test_unknown_stream_is_404_at_every_door() -> None:
+    async with opened() as door:
+        for path in ("/streams/x/mjpeg", "/streams/x/snapshot.jpg"):
+            answer = await door.http.get(path)
+            assert (answer.status_code, answer.json()) == (
+                404,
+                {"error": "stream is 'x', expected one of: cam"},
+            )
+        assert (await door.http.get("/whep/sessions/x/frame", params={"rtp_timestamp": 1})).status_code == 404
+        assert (await door.http.delete("/whep/sessions/x")).status_code == 404
+
+
+async def test_page_files_come_with_their_types_and_a_strict_policy() -> None:
+    async with opened() as door:
+        page = await door.http.get("/")
+        assert page.headers["content-type"].startswith("text/html")
+        assert "unsafe-inline" not in page.headers["content-security-policy"]
+        for kind, name in re.findall(r'(src|href)="/web/([^"]+)"', page.text):
+            answer = await door.http.get(f"/web/{name}")
+            assert answer.status_code == 200, (kind, name)
+            assert answer.headers["x-content-type-options"] == "nosniff"
+        script = await door.http.get("/web/app.js")
+        assert "javascript" in script.headers["content-type"]
+        for name in re.findall(r'from "\./([^"]+)"', script.text):
+            assert (await door.http.get(f"/web/{name}")).status_code == 200
+        assert (await door.http.get("/web/palette.json")).json() == palette()
+        assert (await door.http.get("/web/..%2Fwhep.py")).status_code == 404

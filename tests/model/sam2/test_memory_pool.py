@@ -1,0 +1,63 @@
+"""Pooled memory against attention written out over every token."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from streamtrack.errors import ConfigError
+from streamtrack.model.build import build_module
+from streamtrack.model.sam2.attention import MemoryReader, MemoryTokens
+from streamtrack.model.sam2.network import Network
+from streamtrack.weights.catalog import get_entry
+
+
+@pytest.mark.parametrize("filled_up", [False, True])
+@torch.inference_mode()
+def test_pooled_read_equals_explicit_attention_over_squares(filled_up: bool) -> None:
+    torch.manual_seed(1)
+    grid, frames, pointers = 4, 3, 8
+    module = build_module(get_entry("nano"), 128).memory_attention
+    width = module.d_model
+    reader = MemoryReader(module, grid, torch.randn(1, grid * grid, width), pool=2)
+    layer, _, rotary = reader._layers[0]
+    length, memory_dim = frames * grid * grid + pointers, layer.cross_attn_image.kv_in_dim
+    memory = MemoryTokens(torch.randn(2, length, memory_dim), torch.randn(2, length, memory_dim), pointers)
+    if filled_up:
+        absent = torch.zeros(2, length, dtype=torch.bool)
+        absent[1, 2 * grid * grid : 3 * grid * grid] = True
+        absent[1, -2:] = True
+        memory = MemoryTokens(memory.values, memory.keys, pointers, absent)
+    x = torch.randn(2, grid * grid, width)
+    found = reader._attend_to_memory(layer, rotary, x, memory) - x
+
+    attention = layer.cross_attn_image
+    queries, keys = rotary.queries(layer.norm2(x)), rotary.keys(memory.keys, num_unrotated=pointers)
+    for b in range(2):
+        weights, values = [], []
+        for t in range(frames):
+            for row in range(0, grid, 2):
+                for column in range(0, grid, 2):
+                    square = [t * grid * grid + (row + i) * grid + column + j for i in (0, 1) for j in (0, 1)]
+                    score = queries[b] @ keys[b, square].mean(0) / math.sqrt(keys.shape[-1])
+                    there = not filled_up or not memory.absent[b, square[0]]
+                    weights.append(4 * score.exp() * there)  # as much as four tokens
+                    values.append(memory.values[b, square].mean(0))
+        for index in range(length - pointers, length):
+            score = queries[b] @ keys[b, index] / math.sqrt(keys.shape[-1])
+            there = not filled_up or not memory.absent[b, index]
+            weights.append(score.exp() * there)
+            values.append(memory.values[b, index])
+        weight = torch.stack(weights, dim=1)
+        summed = (weight / weight.sum(1, keepdim=True)) @ torch.stack(values)
+        expected = attention.out_proj(attention.v_proj(summed))
+        torch.testing.assert_close(found[b], expected, atol=1e-5, rtol=1e-4)  # float32 sums, another order
+
+
+def test_odd_grid_is_refused_in_one_line() -> None:
+    module = build_module(get_entry("nano"), 160)
+    module.image_size = 144  # a grid of 9; the product's own sizes give even ones at stride 16
+    with pytest.raises(ConfigError, match="memory_pool is 2, expected 1: an image_size of 144 makes"):
+        Network(module, memory_pool=2)

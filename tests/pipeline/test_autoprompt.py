@@ -1,0 +1,167 @@
+"""A stream whose objects start by class: a real detector, a real photo that moves, real sockets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from streamtrack.cli.main import run
+from streamtrack.config import DetectorAutoprompt, SourceConfig, StreamConfig
+from streamtrack.control.commands import RemoveCommand
+from streamtrack.detect import Detection, box_iou
+from streamtrack.errors import CheckpointError
+from streamtrack.frame import Event, EventKind
+from streamtrack.mailbox import Mailbox
+from streamtrack.pipeline import Pipeline
+from streamtrack.pipeline import autoprompt as autoprompt_module
+from streamtrack.publish.zmq_publisher import ZmqPublisher
+from streamtrack.telemetry import Telemetry
+from streamtrack.weights import catalog
+from tests.support.pipelines import SOON_S, ask, publishing, running, wait_until
+
+PHOTO = Path(__file__).parents[1] / "detect/photos/person.jpg"
+BOX = (358, 29, 523, 432)
+"""The person, measured by hand."""
+FRAMES = 6
+STEP_PX = 3
+"""The photo moves left by so much a frame, and back."""
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of frames, to be played in a loop."""
+    folder = tmp_path_factory.mktemp("person")
+    photo = cv2.imread(str(PHOTO))
+    for index, step in enumerate((*range(FRAMES), *range(FRAMES - 2, 0, -1))):
+        cv2.imwrite(str(folder / f"{index:03d}.jpg"), np.roll(photo, -STEP_PX * step, axis=1))
+    return folder
+
+
+@pytest.fixture
+def doors() -> Iterator[tuple[ZmqPublisher, Telemetry]]:
+    with publishing() as both:
+        yield both
+
+
+def detecting(clip: Path, **keys: Any) -> StreamConfig:
+    return StreamConfig(
+        name="cam",
+        source=SourceConfig(url=str(clip), pace="newest", fps=10, loop=True),
+        autoprompt=DetectorAutoprompt.model_validate({"classes": ["person"], "interval_ms": 50, **keys}),
+    )
+
+
+def next_event(events: Mailbox[Event], kind: EventKind) -> Event:
+    deadline = time.monotonic() + SOON_S
+    while time.monotonic() < deadline:
+        event = events.get(0.1)
+        if event is not None and event.kind is kind:
+            return event
+    raise AssertionError(f"no {kind} in {SOON_S} s")
+
+
+def outcome(telemetry: Telemetry, name: str) -> float:
+    labels = {"stream": "cam", "outcome": name}
+    return telemetry.registry.get_sample_value("streamtrack_autoprompt_total", labels) or 0.0
+
+
+def detections(telemetry: Telemetry) -> float:
+    labels = {"stream": "cam", "stage": "detect"}
+    return telemetry.registry.get_sample_value("streamtrack_stage_seconds_count", labels) or 0.0
+
+
+def test_person_starts_once_by_class_and_stays_away_once_removed(
+    clip: Path, doors: tuple[ZmqPublisher, Telemetry]
+) -> None:
+    publisher, telemetry = doors
+    with running(detecting(clip), publisher, telemetry) as pipeline, pipeline.watch_events() as events:
+        added = next_event(events, EventKind.ADDED)
+        assert added.detail["by"] == "detector"
+        assert added.detail["class"] == "person"
+        assert added.detail["score"] == pytest.approx(0.78, abs=0.05)
+        seen = detections(telemetry)
+        wait_until(lambda: detections(telemetry) >= seen + 4, "four more detections")
+        (person,) = pipeline.status().objects
+        assert person.label == "person"
+        where = (BOX[0] - STEP_PX * FRAMES / 2, BOX[1], BOX[2] - STEP_PX * FRAMES / 2, BOX[3])
+        assert box_iou(person.box, where) > 0.6  # where on its way the photo is, nobody knows
+        ask(pipeline, RemoveCommand(stream="cam", object_id=person.object_id))
+        assert next_event(events, EventKind.REMOVED).detail == {}
+        seen = detections(telemetry)
+        wait_until(lambda: detections(telemetry) >= seen + 4, "four more detections")
+        assert pipeline.status().objects == ()
+        assert outcome(telemetry, "started") == 1
+
+
+def test_object_that_no_detection_confirms_ends_and_tells_why(
+    clip: Path, doors: tuple[ZmqPublisher, Telemetry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class SeesTwice:
+        """Finds the person on two pictures, then nothing any more."""
+
+        def __init__(self) -> None:
+            self.left = 2
+
+        def detect(self, image: Any) -> list[Detection]:
+            self.left -= 1
+            return [Detection("person", 0.9, BOX)] if self.left >= 0 else []
+
+    publisher, telemetry = doors
+    monkeypatch.setattr(autoprompt_module, "load_detector", SeesTwice)
+    config = detecting(clip, label="visitor", remove_unconfirmed_after_ms=300)
+    with running(config, publisher, telemetry) as pipeline, pipeline.watch_events() as events:
+        added = next_event(events, EventKind.ADDED)
+        removed = next_event(events, EventKind.REMOVED)
+        assert removed.object_id == added.object_id
+        assert removed.detail == {"by": "detector", "reason": "unconfirmed"}
+        assert outcome(telemetry, "removed_unconfirmed") == 1
+
+
+def test_detector_that_fails_leaves_the_stream_alone(
+    clip: Path, doors: tuple[ZmqPublisher, Telemetry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> Any:
+        raise CheckpointError("detector.safetensors: damaged")
+
+    publisher, telemetry = doors
+    monkeypatch.setattr(autoprompt_module, "load_detector", broken)
+    with running(detecting(clip), publisher, telemetry) as pipeline:
+        labels = {"stream": "cam", "what": "autoprompt_off"}
+        name = "streamtrack_fallbacks_total"
+        wait_until(lambda: telemetry.registry.get_sample_value(name, labels) == 1, "the fallback's count")
+        frame_idx = pipeline.status().newest_frame_idx
+        wait_until(lambda: pipeline.status().newest_frame_idx > frame_idx + 1, "further frames")
+        assert pipeline.state == "online"
+
+
+def test_missing_detector_stops_the_start_before_a_camera_is_touched(
+    clip: Path, doors: tuple[ZmqPublisher, Telemetry], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(catalog, "search_folders", lambda: (tmp_path,))
+    with pytest.raises(CheckpointError, match="detector is not on this machine"):
+        Pipeline(detecting(clip), doors[1], doors[0])
+
+
+def test_unknown_class_is_one_line_with_what_was_meant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "live.yaml"
+    config.write_text(
+        "streams: [{name: cam, source: {url: 'synthetic:demo'},"
+        " autoprompt: {kind: detector, classes: [person, preson]}}]\n"
+    )
+    assert run(["serve", str(config)]) == 2
+    assert (
+        capsys.readouterr()
+        .err.strip()
+        .endswith(
+            "streams.0.autoprompt.classes is ['person', 'preson']: "
+            "'preson' is no class that the detector knows, did you mean person?"
+        )
+    )

@@ -1,0 +1,139 @@
+"""Commands on a stream that stands still: what each does at once, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from streamtrack.client import EventSubscriber, MaskSubscriber
+from streamtrack.control.commands import (
+    AddCommand,
+    CorrectCommand,
+    LabelCommand,
+    ListCommand,
+    RemoveCommand,
+    RleMask,
+    UnknownObjectError,
+)
+from streamtrack.errors import FrameExpiredError, PromptError, ShapeError
+from streamtrack.frame import Event, EventKind
+from streamtrack.pipeline import Pipeline
+from streamtrack.publish.mask_codec import encode_rle
+from streamtrack.publish.zmq_publisher import ZmqPublisher
+from tests.support.masks import join, join_events
+from tests.support.pipelines import (
+    BOX,
+    LAST,
+    PROMPT,
+    SOON_S,
+    TRUTH,
+    ask,
+    iou,
+    newest,
+    publishing,
+    refuse,
+    running,
+    stream_config,
+    wait_until,
+)
+
+
+@pytest.fixture(scope="module")
+def ended() -> Iterator[tuple[Pipeline, ZmqPublisher]]:
+    """A stream that tracked STILL without any object to its end. Tests leave no object behind."""
+    with publishing() as both, running(stream_config(autoprompt=None), *both) as pipeline:
+        wait_until(lambda: pipeline.state == "ended" and newest(pipeline) == LAST, "the end of the recording")
+        yield pipeline, both[0]
+
+
+@pytest.fixture(autouse=True)
+def without_objects(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test left behind on the shared stream is no business of the next."""
+    yield
+    if "ended" in request.fixturenames:
+        pipeline = request.getfixturevalue("ended")[0]
+        for found in pipeline.status().objects:
+            ask(pipeline, RemoveCommand(stream="cam", object_id=found.object_id))
+
+
+def test_click_on_a_stream_that_stands_still_shows_at_once(ended: tuple[Pipeline, ZmqPublisher]) -> None:
+    pipeline, publisher = ended
+    with (
+        MaskSubscriber(publisher.address, "cam") as subscriber,
+        EventSubscriber(publisher.address, "cam") as events,
+    ):
+        join(publisher, subscriber, "cam")
+        join_events(publisher, events, Event(EventKind.GAP, 0), "cam")
+        answer = ask(pipeline, AddCommand(stream="cam", box=BOX, label="ball"))
+        message = subscriber.receive(int(SOON_S * 1000))
+        # The frame is tracked before it is published: what it looked like before the click may come first.
+        while message is not None and not message.objects:
+            message = subscriber.receive(int(SOON_S * 1000))
+        event = events.receive(int(SOON_S * 1000))
+    assert event is not None
+    assert (event.kind, event.object_id, event.frame_idx) == ("added", answer.object_id, LAST)
+    assert answer.frame_idx == LAST
+    assert answer.object_id is not None
+    assert message is not None
+    assert message.frame_idx == LAST, "the frame that was published before, with its new masks"
+    assert iou(message.objects[answer.object_id].mask, TRUTH) > 0.6
+    listed = ask(pipeline, ListCommand(stream="cam")).objects
+    assert [(o.object_id, o.label, o.added_at_frame) for o in listed] == [(answer.object_id, "ball", LAST)]
+    ask(pipeline, LabelCommand(stream="cam", object_id=answer.object_id, label="red ball"))
+    assert pipeline.status().objects[0].label == "red ball"
+    ask(pipeline, RemoveCommand(stream="cam", object_id=answer.object_id))
+
+    assert pipeline.status().objects == ()
+    again = ask(pipeline, AddCommand(stream="cam", box=BOX))
+    assert again.object_id == answer.object_id + 1, "an id is not given twice"
+
+
+def test_prompt_on_a_past_frame_is_fast_forwarded(ended: tuple[Pipeline, ZmqPublisher]) -> None:
+    pipeline, _ = ended
+    answer = ask(pipeline, AddCommand(stream="cam", box=BOX, at_frame=0))
+    assert answer.frame_idx == 0
+    assert answer.object_id is not None
+    assert pipeline.status().objects[0].added_at_frame == 0
+    mended = ask(
+        pipeline, CorrectCommand(stream="cam", object_id=answer.object_id, points=PROMPT.points, at_frame=1)
+    )
+    assert (mended.frame_idx, mended.object_id) == (1, answer.object_id)
+
+
+def test_mask_as_run_lengths_starts_an_object(ended: tuple[Pipeline, ZmqPublisher]) -> None:
+    pipeline, _ = ended
+    height, width = TRUTH.shape
+    counts = encode_rle(TRUTH, (0, 0, width, height), (height, width)).decode()
+    answer = ask(pipeline, AddCommand(stream="cam", mask=RleMask(size=(height, width), counts=counts)))
+    assert answer.object_id is not None
+    found = pipeline.status().objects[0]
+    assert found.area_px == pytest.approx(TRUTH.sum(), rel=0.2)
+
+
+def test_prompt_that_does_not_fit_is_refused_and_the_stream_goes_on(
+    ended: tuple[Pipeline, ZmqPublisher],
+) -> None:
+    pipeline, _ = ended
+    outside = AddCommand(stream="cam", points=((5000.0, 10.0),))
+    assert "point 0 is (5000, 10), expected inside the frame of 640 x 360" in refuse(
+        pipeline, outside, PromptError
+    )
+    empty = AddCommand(stream="cam", box=(10, 10, 10, 20))
+    assert "expected x0 < x1 and y0 < y1" in refuse(pipeline, empty, PromptError)
+    nothing = AddCommand(stream="cam")
+    assert "the prompt is empty" in refuse(pipeline, nothing, PromptError)
+    other_size = AddCommand(stream="cam", mask=RleMask(size=(16_384, 16_384), counts="0"))
+    assert "size [16384, 16384], expected [360, 640]" in refuse(pipeline, other_size, ShapeError)
+    broken = AddCommand(stream="cam", mask=RleMask(size=(360, 640), counts="~~~~"))
+    assert "mask.counts" in refuse(pipeline, broken, ShapeError)
+    unknown = CorrectCommand(stream="cam", object_id=77, points=((1.0, 1.0),))
+    assert refuse(pipeline, unknown, UnknownObjectError) == (
+        "cam: object_id is 77, expected one that is followed: none"
+    )
+    refuse(pipeline, RemoveCommand(stream="cam", object_id=77), UnknownObjectError)
+    refuse(pipeline, LabelCommand(stream="cam", object_id=77, label="x"), UnknownObjectError)
+    future = AddCommand(stream="cam", box=BOX, at_frame=99)
+    assert "at_frame is 99, expected a kept frame from 0 to 2" in refuse(pipeline, future, FrameExpiredError)
+    assert ask(pipeline, ListCommand(stream="cam")).frame_idx == LAST
+    assert pipeline.status().state == "ended"

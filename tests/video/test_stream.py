@@ -1,0 +1,387 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from streamtrack.clock import NS_PER_MS, NS_PER_S
+from streamtrack.errors import CapacityError
+from streamtrack.mailbox import MailboxClosed
+from streamtrack.telemetry import Telemetry
+from streamtrack.video import stream as video_stream
+from streamtrack.video.encoder import EncodedPicture, Encoder, VideoCodec
+from streamtrack.video.keyframes import MIN_SPACING_NS, KeyframeGate
+from streamtrack.video.packet_queue import PacketQueue, ViewerGone
+from streamtrack.video.stream import VideoStream
+from streamtrack.video.timeline import Timeline
+from tests.support.video import dropped, pushing, read_code, result, until, video_config
+
+H264 = VideoCodec.H264
+
+
+# keyframes
+
+
+def test_many_requests_make_one_keyframe() -> None:
+    gate = KeyframeGate(interval_s=4)
+    assert gate.due(0)
+    gate.made(0)
+    for _ in range(5):
+        gate.request()
+    assert not gate.due(MIN_SPACING_NS - 1), "the last keyframe may still be on its way"
+    assert gate.due(MIN_SPACING_NS)
+    gate.made(MIN_SPACING_NS)
+    assert not gate.due(3 * MIN_SPACING_NS)
+
+
+def test_keyframe_is_due_after_its_interval() -> None:
+    gate = KeyframeGate(interval_s=4)
+    gate.made(0)
+    assert not gate.due(4 * NS_PER_S - 1)
+    assert gate.due(4 * NS_PER_S)
+
+
+# timeline
+
+
+def test_pts_follow_capture_time_in_90_khz_and_lead_back_to_frames() -> None:
+    timeline = Timeline()
+    base = 7 * NS_PER_S
+    stamps = [timeline.stamp(base + index * 40 * NS_PER_MS, 100 + index, 0) for index in range(3)]
+    assert stamps == [0, 3600, 7200]
+    assert [timeline.frame_idx_at(pts) for pts in (*stamps, 5)] == [100, 101, 102, None]
+
+
+def test_pts_rise_even_where_capture_times_do_not() -> None:
+    timeline = Timeline()
+    assert [timeline.stamp(NS_PER_S, 1, 0), timeline.stamp(NS_PER_S, 2, 0), timeline.stamp(0, 3, 0)] == [
+        0,
+        1,
+        2,
+    ]
+
+
+def test_picture_that_is_sent_again_moves_on_with_the_clock() -> None:
+    timeline = Timeline()
+    timeline.stamp(0, 8, now_ns=0)
+    assert timeline.repeat(8, now_ns=NS_PER_S) == 90_000
+    assert timeline.frame_idx_at(90_000) == 8
+
+
+def test_timeline_forgets_and_survives_the_wrap_of_32_bits() -> None:
+    timeline = Timeline(kept=2)
+    timeline.stamp(0, 0, 0)
+    late_ns = 2**32 * NS_PER_S // 90_000 + NS_PER_MS
+    pts = timeline.stamp(late_ns, 1, 0)
+    assert pts > 2**32
+    assert timeline.frame_idx_at(pts % 2**32) == 1
+    timeline.stamp(late_ns + NS_PER_S, 2, 0)
+    assert timeline.frame_idx_at(0) is None
+
+
+# packet queue
+
+
+def packet(number: int, *, keyframe: bool = False) -> EncodedPicture:
+    made = av.Packet(b"x")
+    made.pts = number
+    return EncodedPicture(made, keyframe)
+
+
+async def ready_queue(capacity: int) -> tuple[PacketQueue, list[str]]:
+    starved: list[str] = []
+    queue = PacketQueue(H264, capacity, asyncio.get_running_loop(), lambda: starved.append("keyframe"))
+    waiting = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    queue.offer(packet(0, keyframe=True))
+    assert (await waiting).pts == 0
+    return queue, starved
+
+
+async def test_viewer_that_connects_is_sent_nothing_and_counts_nothing() -> None:
+    queue = PacketQueue(H264, 2, asyncio.get_running_loop(), lambda: None)
+    assert [queue.offer(packet(number, keyframe=number == 0)) for number in range(9)] == [0] * 9
+    assert not queue.watching
+
+
+async def test_new_viewer_asks_for_a_keyframe_and_starts_with_it() -> None:
+    starved: list[str] = []
+    queue = PacketQueue(H264, 4, asyncio.get_running_loop(), lambda: starved.append("keyframe"))
+    waiting = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    assert starved == ["keyframe"]
+    assert [queue.offer(packet(1)), queue.offer(packet(2, keyframe=True)), queue.offer(packet(3))] == [
+        0,
+        0,
+        0,
+    ]
+    assert (await waiting).pts == 2
+    assert (await queue.get()).pts == 3
+
+
+async def test_overflow_drops_the_whole_run_and_resumes_at_a_keyframe() -> None:
+    queue, starved = await ready_queue(capacity=3)
+    assert [queue.offer(packet(number)) for number in (1, 2, 3)] == [0, 0, 0]
+    assert queue.offer(packet(4)) == 4
+    assert starved == ["keyframe"] * 2
+    assert queue.offer(packet(5)) == 0, "not a drop: the viewer waits for a keyframe"
+    assert starved == ["keyframe"] * 2
+    queue.offer(packet(6, keyframe=True))
+    queue.offer(packet(7))
+    assert [(await queue.get()).pts, (await queue.get()).pts] == [6, 7]
+
+
+async def test_keyframe_into_a_full_queue_replaces_what_waits() -> None:
+    queue, _ = await ready_queue(capacity=2)
+    queue.offer(packet(1))
+    queue.offer(packet(2))
+    assert queue.offer(packet(3, keyframe=True)) == 2
+    queue.offer(packet(4))
+    assert [(await queue.get()).pts, (await queue.get()).pts] == [3, 4]
+
+
+async def test_closed_queue_lets_its_reader_go() -> None:
+    queue, _ = await ready_queue(capacity=2)
+    waiting = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    threading.Thread(target=queue.close).start()
+    with pytest.raises(ViewerGone):
+        await asyncio.wait_for(waiting, 5)
+    assert queue.offer(packet(9, keyframe=True)) == 0
+
+
+# the stream
+
+
+@asynccontextmanager
+async def started(**config: object) -> AsyncIterator[tuple[VideoStream, Telemetry]]:
+    telemetry = Telemetry()
+    stream = VideoStream("cam", video_config(**config), telemetry.stream("cam"))
+    stream.start(asyncio.get_running_loop())
+    try:
+        yield stream, telemetry
+    finally:
+        await stream.stop()
+
+
+async def nothing() -> None:
+    pass
+
+
+class Counted:
+    """How often the real encoder and the real drawing ran."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.drawn = 0
+        self.encoded: list[tuple[VideoCodec, bool]] = []
+        draw, encode = video_stream.annotate, Encoder.encode
+
+        def counting_draw(*args: object) -> object:
+            self.drawn += 1
+            return draw(*args)  # type: ignore[arg-type]
+
+        def counting_encode(encoder: Encoder, *args: object, keyframe: bool) -> EncodedPicture:
+            encoded = encode(encoder, *args, keyframe=keyframe)  # type: ignore[arg-type]
+            self.encoded.append((encoder.codec, encoded.is_keyframe))
+            return encoded
+
+        monkeypatch.setattr(video_stream, "annotate", counting_draw)
+        monkeypatch.setattr(Encoder, "encode", counting_encode)
+
+
+async def take(queue: PacketQueue, count: int) -> list[av.Packet]:
+    async with asyncio.timeout(10):
+        return [await queue.get() for _ in range(count)]
+
+
+async def test_nothing_is_drawn_while_nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(monkeypatch)
+    async with started() as (stream, telemetry):
+        stream.open_viewer(H264, nothing)  # connects, and never takes a packet
+        for index in range(20):
+            stream.push(result(index))
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        assert counted.drawn == 0
+        assert counted.encoded == []
+        assert dropped(telemetry, "video_superseded") == 0, "not drops: nobody was there to miss them"
+
+
+async def test_two_viewers_share_one_encode_and_both_get_every_packet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted = Counted(monkeypatch)
+    async with started() as (stream, _):
+        first, second = stream.open_viewer(H264, nothing), stream.open_viewer(H264, nothing)
+        with pushing(stream, fps=40):
+            packets = await asyncio.gather(take(first, 20), take(second, 20))
+        common = {one.pts for one in packets[0]} & {one.pts for one in packets[1]}
+        assert len(common) >= 15
+        assert {id(one) for one in packets[0]} & {id(one) for one in packets[1]}, "the very same packets"
+        assert counted.drawn == len(counted.encoded)
+        assert len(counted.encoded) <= 20 + 8  # at most those that were on their way when the taking stopped
+
+
+async def test_codecs_are_drawn_once_and_encoded_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(monkeypatch)
+    async with started() as (stream, _):
+        queues = [stream.open_viewer(codec, nothing) for codec in VideoCodec]
+        with pushing(stream, fps=30):
+            await asyncio.gather(*(take(queue, 10) for queue in queues))
+            stream.close_viewer(queues[1])
+            await asyncio.sleep(0.2)
+            before = len(counted.encoded)
+            await take(queues[0], 25)  # more than can have waited
+        assert {codec for codec, _ in counted.encoded[:before]} == set(VideoCodec)
+        assert {codec for codec, _ in counted.encoded[before:]} == {H264}, (
+            "a codec nobody plays costs nothing"
+        )
+        assert counted.drawn < len(counted.encoded)
+
+
+async def test_late_joiner_gets_a_keyframe_soon() -> None:
+    async with started(keyframe_interval_s=60) as (stream, _):
+        first = stream.open_viewer(H264, nothing)
+        with pushing(stream, fps=30):
+            await take(first, 12)
+            late = stream.open_viewer(H264, nothing)
+            started_at = asyncio.get_running_loop().time()
+            packet = (await take(late, 1))[0]
+            waited_s = asyncio.get_running_loop().time() - started_at
+        assert packet.is_keyframe
+        assert waited_s < 2  # the spacing is 0.25 s, the interval 60 s; the rest is a slow machine
+
+
+async def test_joiner_of_a_standing_picture_gets_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with started() as (stream, _):
+        stream.push(result(5))
+        for _ in range(2):
+            viewer = stream.open_viewer(H264, nothing)
+            packet = (await take(viewer, 1))[0]
+            assert packet.is_keyframe
+            assert stream.frame_idx_at(packet.pts) == 5
+
+
+async def test_viewer_that_stops_taking_is_flushed_and_counted() -> None:
+    async with started(max_fps=60, keyframe_interval_s=60) as (stream, telemetry):
+        slow, quick = stream.open_viewer(H264, nothing), stream.open_viewer(H264, nothing)
+
+        async def play() -> list[av.Packet]:
+            return [await quick.get() for _ in range(70)]
+
+        with pushing(stream, fps=60):
+            await take(slow, 1)
+            async with asyncio.timeout(20):
+                taken = await play()
+            assert dropped(telemetry, "slow_viewer") >= 31  # the 30 of half a second, and the one too many
+            resumed = (await take(slow, 1))[0]
+        assert resumed.is_keyframe
+        pts = [one.pts for one in taken]
+        assert pts == sorted(pts), "the other viewer goes on"
+
+
+async def test_max_fps_paces_a_faster_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(monkeypatch)
+    async with started(max_fps=10) as (stream, _):
+        viewer = stream.open_viewer(H264, nothing)
+        with pushing(stream, fps=80):
+            await take(viewer, 1)
+            clock = asyncio.get_running_loop().time
+            started_at, before = clock(), counted.drawn
+            await asyncio.sleep(1.5)
+            fps = (counted.drawn - before) / (clock() - started_at)
+            assert 5 < fps < 11.5  # 10 and the one at the seam, less what a busy machine misses
+
+
+async def test_snapshot_shows_the_newest_and_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(monkeypatch)
+    async with started() as (stream, _):
+        for index in (3, 4):
+            stream.push(result(index))
+        several = await asyncio.gather(*(stream.snapshot(5) for _ in range(4)))
+        again = await stream.snapshot(5)
+        assert counted.drawn == 1
+        assert all(data is several[0] for data in (*several, again))
+        image = cv2.imdecode(np.frombuffer(several[0], np.uint8), cv2.IMREAD_COLOR)
+        assert read_code(image) == 4
+        stream.push(result(9))
+        image = cv2.imdecode(np.frombuffer(await stream.snapshot(5), np.uint8), cv2.IMREAD_COLOR)
+        assert read_code(image) == 9
+
+
+async def test_snapshot_without_a_picture_times_out() -> None:
+    async with started() as (stream, _):
+        with pytest.raises(TimeoutError):
+            await stream.snapshot(0.05)
+
+
+async def test_mjpeg_viewers_share_one_jpeg_a_frame() -> None:
+    async with started() as (stream, _):
+        with pushing(stream, fps=30), stream.mjpeg_viewer() as one, stream.mjpeg_viewer() as other:
+            async with asyncio.timeout(10):
+                first, second = await asyncio.gather(one.get_async(), other.get_async())
+            assert first is second
+            assert stream.num_viewers == 2
+        assert stream.num_viewers == 0
+
+
+async def test_viewers_beyond_the_limit_are_refused_by_name() -> None:
+    async with started(max_viewers=2) as (stream, _):
+        queue = stream.open_viewer(H264, nothing)
+        refusal = r"^stream cam: 2 viewers, expected at most max_viewers$"
+        with stream.mjpeg_viewer(), pytest.raises(CapacityError, match=refusal):
+            stream.open_viewer(H264, nothing)
+        stream.close_viewer(queue)
+        stream.close_viewer(queue)
+        stream.open_viewer(H264, nothing)
+
+
+async def test_picture_that_cannot_be_drawn_does_not_end_the_stream(caplog: pytest.LogCaptureFixture) -> None:
+    async with started() as (stream, telemetry):
+        viewer = stream.open_viewer(H264, nothing)
+        stream.push(result(0))
+        await take(viewer, 1)
+        broken = result(1, image=np.zeros((0, 0, 3), np.uint8))
+        stream.push(broken)
+        await until(lambda: dropped(telemetry, "video_failed") == 1)
+        stream.push(result(2))
+        packet = (await take(viewer, 1))[0]
+        assert stream.frame_idx_at(packet.pts) == 2
+        assert "frame 1 was not shown" in caplog.text
+
+
+async def test_stop_sends_everyone_away_and_ends_the_thread() -> None:
+    told = []
+
+    async def on_stop() -> None:
+        told.append(True)
+
+    telemetry = Telemetry()
+    stream = VideoStream("cam", video_config(), telemetry.stream("cam"))
+    stream.start(asyncio.get_running_loop())
+    queue = stream.open_viewer(H264, on_stop)
+    with stream.mjpeg_viewer() as mailbox:
+        await stream.stop()
+        with pytest.raises(MailboxClosed):
+            await asyncio.wait_for(mailbox.get_async(), 5)
+    with pytest.raises(ViewerGone):
+        await asyncio.wait_for(queue.get(), 5)
+    assert told == [True]
+    assert not any(thread.name == "video-cam" for thread in threading.enumerate())
+    stream.push(result(0))
+    await stream.stop()
+
+
+async def test_online_follows_what_the_pipeline_says() -> None:
+    async with started() as (stream, _):
+        assert not stream.online
+        stream.push(result(0))
+        assert stream.online, "a picture is there, and nobody has said otherwise"
+        stream.set_online(False)
+        assert not stream.online

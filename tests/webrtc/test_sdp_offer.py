@@ -1,0 +1,65 @@
+import pytest
+
+from streamtrack.errors import PublishError
+from streamtrack.video.encoder import VideoCodec
+from streamtrack.webrtc.sdp_offer import (
+    NoCommonCodecError,
+    check_offer,
+    choose_codec,
+    without_mdns_candidates,
+)
+
+H264 = "a=rtpmap:102 H264/90000\r\na=fmtp:102 packetization-mode=1;profile-level-id=42e01f\r\n"
+H264_HIGH = "a=rtpmap:102 H264/90000\r\na=fmtp:102 packetization-mode=1;profile-level-id=640c1f\r\n"
+H264_SINGLE_NAL = "a=rtpmap:102 H264/90000\r\na=fmtp:102 packetization-mode=0;profile-level-id=42e01f\r\n"
+VP8 = "a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n"
+VP9 = "a=rtpmap:98 VP9/90000\r\n"
+
+
+def offer(*codecs: str, direction: str = "recvonly", kind: str = "video") -> str:
+    return f"v=0\r\ns=-\r\nm={kind} 9 UDP/TLS/RTP/SAVPF 96\r\na={direction}\r\n" + "".join(codecs)
+
+
+@pytest.mark.parametrize(
+    ("codecs", "expected"),
+    [
+        ((VP8, H264), VideoCodec.H264),
+        ((H264.replace("42e01f", "42E01F"),), VideoCodec.H264),
+        ((VP9, VP8), VideoCodec.VP8),
+        ((H264_HIGH, VP8), VideoCodec.VP8),
+        ((H264_SINGLE_NAL, VP8), VideoCodec.VP8),
+    ],
+)
+def test_h264_baseline_is_preferred_to_vp8(codecs: tuple[str, ...], expected: VideoCodec) -> None:
+    assert choose_codec(offer(*codecs)) is expected
+
+
+def test_codecs_of_an_audio_section_do_not_count() -> None:
+    with pytest.raises(
+        NoCommonCodecError, match=r"^the offer's codecs are VP9, expected H264 baseline or VP8$"
+    ):
+        choose_codec(offer(VP9) + "m=audio 9 UDP/TLS/RTP/SAVPF 96\r\n" + VP8)
+
+
+@pytest.mark.parametrize(
+    ("sdp", "message"),
+    [
+        ("", "the offer is not SDP, expected a body that begins with v=0"),
+        ("{}", "the offer is not SDP, expected a body that begins with v=0"),
+        (offer(VP8, kind="audio"), "the offer has no video section, expected m=video"),
+        (offer(VP8, direction="sendonly"), "the offer's video does not receive, expected a=recvonly"),
+    ],
+)
+def test_offer_that_cannot_be_answered_is_refused_in_one_line(sdp: str, message: str) -> None:
+    with pytest.raises(PublishError) as caught:
+        check_offer(sdp)
+    assert str(caught.value) == message
+
+
+def test_mdns_candidates_are_dropped_and_nothing_else() -> None:
+    real = "a=candidate:1 1 udp 2113937151 192.0.2.7 50000 typ host\r\n"
+    hidden = "a=candidate:2 1 udp 2113937151 0d1e2f3a-aaaa-bbbb-cccc-000000000000.local 50001 typ host\r\n"
+    assert (
+        without_mdns_candidates(offer(VP8) + real + hidden + "a=mid:0\r\n")
+        == offer(VP8) + real + "a=mid:0\r\n"
+    )
