@@ -35,6 +35,8 @@ class Frame:
     """Wall clock at the same moment."""
     gap_before: bool = False
     """True on the first frame after a reconnect or a seek: time passed that nobody saw."""
+    damaged: bool = False
+    """True where the picture is known or suspected to be smeared: it is shown, and never remembered."""
     ground_truth: Mapping[int, BoolMask] | None = None
     """Masks by object id where the source knows them (synthetic scenes), else None."""
 
@@ -60,6 +62,8 @@ class ObjectState(StrEnum):
     """Not visible on this frame (object score logits below 0); the mask is empty."""
     LOST = "lost"
     """Not visible for longer than `lost_after_ms`."""
+    UNSEEN = "unseen"
+    """Nobody looks: the source is away or the stream stands; box and mask are those of the last frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,6 +153,24 @@ class EventKind(StrEnum):
     PAUSED = "paused"
     RESUMED = "resumed"
     FAILED = "failed"
+    """The stream's step failed; it is restarted after a while."""
+    RESTARTED = "restarted"
+    """A failed or stalled stream tracks again, its objects re-seeded."""
+    STALLED = "stalled"
+    """A step takes far longer than any before it."""
+    SOURCE_LOST = "source_lost"
+    """The camera is away."""
+    FROZEN = "frozen"
+    """The camera sends the same picture over and over."""
+    UNFROZEN = "unfrozen"
+    SIZE_CHANGED = "size_changed"
+    """The camera's pictures have another size than before."""
+    CLOCK_JUMPED = "clock_jumped"
+    """The camera's presentation times jumped."""
+    DAMAGED = "damaged"
+    """Pictures arrive damaged; the decoder waits for a keyframe."""
+    NOT_FINITE = "not_finite"
+    """The network gave NaN or infinity for an object; the frame was kept out of its memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,3 +213,26 @@ class FrameResult:
     times: StageTimes
     events: tuple[Event, ...] = ()
     """What happened on this frame."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Update:
+    """One thing that a stream tells its consumers. They come one way and in order."""
+
+    stream: str
+    """The stream's name."""
+    result: FrameResult | None
+    """The frame's masks; None where only events are told."""
+    revises: bool = False
+    """True where `result` is a frame that was told before, corrected since."""
+    events: tuple[Event, ...] = ()
+    """What happened, oldest first; those of `result` included."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNotice:
+    """Something that the ingest noticed of its source, for the stream to tell as an event."""
+
+    kind: EventKind
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """Plain values that msgpack and JSON can carry."""
