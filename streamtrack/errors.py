@@ -1,48 +1,94 @@
 """What can go wrong, as one tree.
 
     StreamTrackError
-    ├── ConfigError       a config file or option that cannot be used as written
-    ├── SourceError       a video source that cannot be opened or read
-    ├── CheckpointError   weights that are missing, damaged or of another model
-    │   └── CompileError        a network that could not be compiled; it runs uncompiled
-    ├── PromptError       a prompt or object id that does not fit the stream
-    │   └── FrameExpiredError   `at_frame` names a frame that is no longer kept
-    ├── ShapeError        an array whose shape or dtype is not the documented one
-    ├── CapacityError     a bound that was reached: objects, viewers
-    └── PublishError      an output that cannot be opened or a message that cannot be read
+    ├── ConfigError           a config file or option that cannot be used as written
+    ├── SourceError           a video source that cannot be opened or read
+    │   └── SourceLostError       a source that was open and is gone
+    ├── CheckpointError       weights that are missing, damaged or of another model
+    │   └── CompileError          a network that could not be compiled; it runs uncompiled
+    ├── PromptError           a prompt or object id that does not fit the stream
+    │   ├── FrameExpiredError     `at_frame` names a frame that is no longer kept
+    │   ├── UnknownStreamError    a command names a stream that does not exist
+    │   ├── UnknownObjectError    a command names an object that is not followed
+    │   └── BadRequestError       bytes that are no request
+    ├── ShapeError            an array whose shape or dtype is not the documented one
+    ├── CapacityError         a bound that was reached: objects, viewers
+    │   └── BusyError             too many requests at once; ask again
+    ├── StreamOfflineError    a stream that cannot carry out a command now
+    └── PublishError          an output that cannot be opened or a message that cannot be read
+        └── NoCommonCodecError    a viewer's offer without a codec that is spoken here
 
 A message says where, what, got and expected, in one line. Facts that a program may need are attributes.
+`kind` names an error on ZeroMQ and in HTTP's JSON alike; `http_status` is its HTTP status.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Self
 
 
 class StreamTrackError(Exception):
     """Root of every error that streamtrack raises on purpose."""
 
+    kind: ClassVar[str] = "failed"
+    """Names the error to machines; the same on every endpoint."""
+    http_status: ClassVar[int] = 400
+    """The HTTP status that an answer with this error has."""
+
+    @classmethod
+    def from_message(cls, message: str) -> Self:
+        """An error that another process raised, from the text that it sent."""
+        error = cls.__new__(cls)
+        error.args = (message,)
+        return error
+
 
 class ConfigError(StreamTrackError):
     """A config file or option that cannot be used as written."""
+
+    kind = "config"
+    http_status = 422
 
 
 class SourceError(StreamTrackError):
     """A video source that cannot be opened or read. The message never carries credentials."""
 
+    kind = "source"
+    http_status = 409
+
+
+class SourceLostError(SourceError):
+    """A source that was open and is gone: try again."""
+
+    kind = "source_lost"
+
 
 class CheckpointError(StreamTrackError):
     """Weights that are missing, damaged, or belong to another model."""
+
+    kind = "checkpoint"
+    http_status = 409
 
 
 class CompileError(CheckpointError):
     """A network that could not be compiled."""
 
+    kind = "compile"
+
 
 class PromptError(StreamTrackError):
     """A prompt, or an object id, that does not fit the stream."""
 
+    kind = "prompt"
+    http_status = 422
+
 
 class FrameExpiredError(PromptError):
     """The frame that `at_frame` names is no longer kept."""
+
+    kind = "frame_expired"
+    http_status = 409
 
     def __init__(self, at_frame: int, oldest_frame_idx: int, newest_frame_idx: int) -> None:
         super().__init__(
@@ -53,13 +99,85 @@ class FrameExpiredError(PromptError):
         self.newest_frame_idx = newest_frame_idx
 
 
+class UnknownStreamError(PromptError):
+    """A command named a stream that does not exist."""
+
+    kind = "unknown_stream"
+    http_status = 404
+
+    def __init__(self, stream: str, known: Sequence[str]) -> None:
+        super().__init__(f"stream is {stream!r}, expected one of: {', '.join(known) or 'none'}")
+        self.stream = stream
+
+
+class UnknownObjectError(PromptError):
+    """A command named an object that the stream does not follow."""
+
+    kind = "unknown_object"
+    http_status = 404
+
+    def __init__(self, stream: str, object_id: int, known: Sequence[int]) -> None:
+        ids = ", ".join(str(known_id) for known_id in known) or "none"
+        super().__init__(f"{stream}: object_id is {object_id}, expected one that is followed: {ids}")
+        self.object_id = object_id
+
+
+class BadRequestError(PromptError):
+    """Bytes that are no request."""
+
+    kind = "bad_request"
+    http_status = 400
+
+
 class ShapeError(StreamTrackError):
     """An array whose shape or dtype is not the documented one."""
+
+    kind = "shape"
+    http_status = 422
 
 
 class CapacityError(StreamTrackError):
     """A bound that was reached."""
 
+    kind = "capacity"
+    http_status = 503
+
+
+class BusyError(CapacityError):
+    """Too many requests at once; ask again."""
+
+    kind = "busy"
+
+
+class StreamOfflineError(StreamTrackError):
+    """A stream that cannot carry out a command now: no frame yet, its camera away, failed, or stopped."""
+
+    kind = "offline"
+    http_status = 409
+
 
 class PublishError(StreamTrackError):
     """An output that cannot be opened, or a message that cannot be read."""
+
+    kind = "publish"
+    http_status = 400
+
+
+class NoCommonCodecError(PublishError):
+    """A viewer's offer without a codec that is spoken here."""
+
+    kind = "no_common_codec"
+    http_status = 406
+
+
+def error_classes(root: type[StreamTrackError] = StreamTrackError) -> Iterator[type[StreamTrackError]]:
+    """The tree, each class before those derived from it; those without a kind of their own left out."""
+    yield root
+    for derived in root.__subclasses__():
+        if "kind" in vars(derived):
+            yield from error_classes(derived)
+
+
+def error_of_kind(kind: str) -> type[StreamTrackError]:
+    """The class that a machine's `kind` names; the root for one that a newer peer invented."""
+    return next((found for found in error_classes() if found.kind == kind), StreamTrackError)

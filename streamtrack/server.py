@@ -16,9 +16,10 @@ from contextlib import AbstractContextManager
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import Config, ModelConfig, live_threads
-from streamtrack.control.commands import Answer, AnyCommand, UnknownStreamError
+from streamtrack.control.commands import Answer, AnyCommand
 from streamtrack.control.status import StreamStatus
 from streamtrack.control.zmq_control import ZmqControl
+from streamtrack.errors import UnknownStreamError
 from streamtrack.frame import Event
 from streamtrack.http.api import create_app
 from streamtrack.http.video_routes import video_router

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from streamtrack.config.faults import describe_validation_error
-from streamtrack.errors import PromptError, StreamTrackError
+from streamtrack.errors import PromptError
 
 ObjectId = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Point = tuple[float, float]
@@ -156,27 +156,6 @@ class Executor(Protocol):
     def stream_names(self) -> Sequence[str]:
         """The streams there are."""
         ...
-
-
-class UnknownStreamError(PromptError):
-    """A command named a stream that does not exist."""
-
-    def __init__(self, stream: str, known: Sequence[str]) -> None:
-        super().__init__(f"stream is {stream!r}, expected one of: {', '.join(known) or 'none'}")
-        self.stream = stream
-
-
-class UnknownObjectError(PromptError):
-    """A command named an object that the stream does not follow."""
-
-    def __init__(self, stream: str, object_id: int, known: Sequence[int]) -> None:
-        ids = ", ".join(str(known_id) for known_id in known) or "none"
-        super().__init__(f"{stream}: object_id is {object_id}, expected one that is followed: {ids}")
-        self.object_id = object_id
-
-
-class StreamOfflineError(StreamTrackError):
-    """A command came for a stream that cannot carry it out now: no frame yet, failed, or stopped."""
 
 
 def parse_command(raw: Any) -> AnyCommand:

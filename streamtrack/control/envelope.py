@@ -16,12 +16,12 @@ from typing import Any, Literal
 import msgspec
 
 from streamtrack.errors import (
-    CapacityError,
+    BadRequestError,
     FrameExpiredError,
     PromptError,
     PublishError,
-    ShapeError,
     StreamTrackError,
+    error_of_kind,
 )
 
 MAX_REQUEST_BYTES = 1 << 20
@@ -85,7 +85,7 @@ class _Reply(msgspec.Struct, frozen=True):
     error: _Error | None = None
 
 
-class BadRequest(PromptError):
+class BadRequest(BadRequestError):
     """Bytes that are no request. Carries what is known of how to answer."""
 
     def __init__(self, message: str, encoding: Encoding, request_id: RequestId = None) -> None:
@@ -181,14 +181,7 @@ def _encode(encoding: Encoding, reply: dict[str, Any]) -> bytes:
 
 def _as_error(error: _Error) -> StreamTrackError:
     """The exception that stands for a refusal."""
-    match error.kind:
-        case "frame_expired":
-            return FrameExpiredError(error.at_frame, error.oldest_frame_idx, error.newest_frame_idx)
-        case "prompt" | "unknown_stream" | "bad_request":
-            return PromptError(error.message)
-        case "shape":
-            return ShapeError(error.message)
-        case "capacity" | "busy":
-            return CapacityError(error.message)
-        case _:
-            return StreamTrackError(error.message)
+    found = error_of_kind(error.kind)
+    if found is FrameExpiredError:
+        return FrameExpiredError(error.at_frame, error.oldest_frame_idx, error.newest_frame_idx)
+    return found.from_message(error.message)

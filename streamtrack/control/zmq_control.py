@@ -10,7 +10,7 @@ import zmq
 import zmq.asyncio
 
 from streamtrack.config import ZmqConfig
-from streamtrack.control.commands import Executor, UnknownStreamError, parse_command
+from streamtrack.control.commands import Executor, parse_command
 from streamtrack.control.envelope import (
     MAX_REQUEST_BYTES,
     BadRequest,
@@ -18,14 +18,7 @@ from streamtrack.control.envelope import (
     encode_answer,
     encode_refusal,
 )
-from streamtrack.errors import (
-    CapacityError,
-    ConfigError,
-    FrameExpiredError,
-    PromptError,
-    ShapeError,
-    StreamTrackError,
-)
+from streamtrack.errors import BusyError, ConfigError, StreamTrackError
 from streamtrack.publish.zmq_security import CurveGate, bind
 
 MAX_CONCURRENT_REQUESTS = 32
@@ -119,7 +112,7 @@ class ZmqControl:
         try:
             request = decode_request(body)
         except BadRequest as error:
-            return encode_refusal(error.encoding, error.request_id, "bad_request", error)
+            return encode_refusal(error.encoding, error.request_id, error.kind, error)
         encoding, request_id = request.encoding, request.request_id
         try:
             async with asyncio.timeout(EXECUTE_TIMEOUT_S):
@@ -129,7 +122,7 @@ class ZmqControl:
                 encoding, request_id, "timeout", f"command was not carried out in {EXECUTE_TIMEOUT_S:g} s"
             )
         except StreamTrackError as error:
-            return encode_refusal(encoding, request_id, _kind_of(error), error)
+            return encode_refusal(encoding, request_id, error.kind, error)
         except Exception:
             _log.exception("a command failed")
             return encode_refusal(
@@ -150,22 +143,5 @@ def _busy(body: bytes) -> bytes:
     try:
         request = decode_request(body)
     except BadRequest as error:
-        return encode_refusal(error.encoding, error.request_id, "bad_request", error)
-    return encode_refusal(request.encoding, request.request_id, "busy", reason)
-
-
-def _kind_of(error: StreamTrackError) -> str:
-    """The error's name on the wire; docs/wire-format.md lists them."""
-    match error:
-        case UnknownStreamError():
-            return "unknown_stream"
-        case FrameExpiredError():
-            return "frame_expired"
-        case PromptError():
-            return "prompt"
-        case ShapeError():
-            return "shape"
-        case CapacityError():
-            return "capacity"
-        case _:
-            return "failed"
+        return encode_refusal(error.encoding, error.request_id, error.kind, error)
+    return encode_refusal(request.encoding, request.request_id, BusyError.kind, reason)

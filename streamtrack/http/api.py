@@ -33,12 +33,15 @@ from streamtrack.control.commands import (
     PauseCommand,
     RemoveCommand,
     ResumeCommand,
-    StreamOfflineError,
-    UnknownObjectError,
-    UnknownStreamError,
 )
 from streamtrack.control.status import Readiness, StreamBoard, StreamStatus, readiness
-from streamtrack.errors import CapacityError, FrameExpiredError, PromptError, ShapeError, StreamTrackError
+from streamtrack.errors import (
+    BadRequestError,
+    CapacityError,
+    PromptError,
+    StreamOfflineError,
+    StreamTrackError,
+)
 from streamtrack.http.auth import AccessGuard
 from streamtrack.http.live import live_stream
 
@@ -47,17 +50,6 @@ if TYPE_CHECKING:
 
 MAX_WATCHERS = 64
 """Server-sent event streams at one time; each is a connection and ten small messages a second."""
-
-STATUS_OF_ERROR: tuple[tuple[type[StreamTrackError], HTTPStatus], ...] = (
-    # The first that fits counts: derived errors stand before their bases.
-    (UnknownStreamError, HTTPStatus.NOT_FOUND),
-    (UnknownObjectError, HTTPStatus.NOT_FOUND),
-    (FrameExpiredError, HTTPStatus.CONFLICT),
-    (StreamOfflineError, HTTPStatus.CONFLICT),
-    (CapacityError, HTTPStatus.SERVICE_UNAVAILABLE),
-    (PromptError, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (ShapeError, HTTPStatus.UNPROCESSABLE_ENTITY),
-)
 
 logger = logging.getLogger(__name__)
 
@@ -241,21 +233,14 @@ def _for_stream(
     return body.model_copy(update=named)
 
 
-def status_of(error: StreamTrackError) -> HTTPStatus:
-    """The HTTP status that tells an error."""
-    return next(
-        (status for kind, status in STATUS_OF_ERROR if isinstance(error, kind)), HTTPStatus.BAD_REQUEST
-    )
-
-
-def _error(status: int, message: str) -> JSONResponse:
-    return JSONResponse({"error": message}, status_code=status)
+def _error(status: int, message: str, kind: str = "") -> JSONResponse:
+    told = {"error": message, "kind": kind} if kind else {"error": message}
+    return JSONResponse(told, status_code=status)
 
 
 async def _answer_streamtrack_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StreamTrackError)
-    status = status_of(error)
-    answer = _error(status, str(error))
+    answer = _error(error.http_status, str(error), error.kind)
     if isinstance(error, StreamOfflineError | CapacityError):
         answer.headers["retry-after"] = "2"
     return answer
@@ -264,10 +249,11 @@ async def _answer_streamtrack_error(request: Request, error: Exception) -> JSONR
 async def _answer_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     if error.errors()[0]["type"] == "json_invalid":
-        return _error(HTTPStatus.UNPROCESSABLE_ENTITY, "the body is not JSON")
+        return _error(HTTPStatus.UNPROCESSABLE_ENTITY, "the body is not JSON", BadRequestError.kind)
     # The path's and the body's own names stand before each key: whoever called knows them.
     faults = [{**fault, "loc": fault["loc"][1:]} for fault in error.errors()]
-    return _error(HTTPStatus.UNPROCESSABLE_ENTITY, describe_faults(cast("list[ErrorDetails]", faults)))
+    told = describe_faults(cast("list[ErrorDetails]", faults))
+    return _error(HTTPStatus.UNPROCESSABLE_ENTITY, told, PromptError.kind)
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> JSONResponse:

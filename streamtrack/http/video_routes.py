@@ -10,11 +10,11 @@ from importlib.resources import files
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from streamtrack.errors import CapacityError, PublishError
+from streamtrack.errors import CapacityError, NoCommonCodecError, PublishError
 from streamtrack.mailbox import MailboxClosed
 from streamtrack.video.palette import palette
 from streamtrack.video.stream import VideoStream
-from streamtrack.webrtc.sdp_offer import MAX_SDP_BYTES, NoCommonCodecError
+from streamtrack.webrtc.sdp_offer import MAX_SDP_BYTES
 from streamtrack.webrtc.whep import WhepSessions
 
 logger = logging.getLogger(__name__)

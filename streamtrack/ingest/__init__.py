@@ -1,6 +1,7 @@
 """Where frames come from: cameras, recordings, folders, webcams, synthetic scenes."""
 
-from streamtrack.ingest.decoder import SourceLostError, StreamInfo
+from streamtrack.errors import SourceLostError
+from streamtrack.ingest.decoder import StreamInfo
 from streamtrack.ingest.ingest import Ingest, SourceState
 from streamtrack.ingest.reader import FrameReader, iter_frames, with_next
 from streamtrack.ingest.redact import redact_url

@@ -14,9 +14,9 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from streamtrack.config import SourceConfig
-from streamtrack.errors import SourceError
+from streamtrack.errors import SourceError, SourceLostError
 from streamtrack.frame import Image
-from streamtrack.ingest.decoder import EndOfStream, Picture, Skipped, SourceLostError, StreamInfo
+from streamtrack.ingest.decoder import EndOfStream, Picture, Skipped, StreamInfo
 from streamtrack.ingest.redact import redact_text
 from streamtrack.ingest.source import SourceKind, SourceSpec
 

@@ -14,12 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-from streamtrack.errors import SourceError
 from streamtrack.frame import BoolMask, Image
-
-
-class SourceLostError(SourceError):
-    """A source that was open, or could be, does not deliver: worth another try."""
 
 
 @dataclass(frozen=True, slots=True)

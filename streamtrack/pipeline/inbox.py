@@ -12,8 +12,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from streamtrack.control.commands import Answer, AnyCommand, StreamOfflineError
-from streamtrack.errors import CapacityError
+from streamtrack.control.commands import Answer, AnyCommand
+from streamtrack.errors import CapacityError, StreamOfflineError
 
 Outcome = Answer | Exception
 

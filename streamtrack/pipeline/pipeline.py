@@ -30,10 +30,9 @@ from streamtrack.control.commands import (
     PauseCommand,
     RemoveCommand,
     ResumeCommand,
-    StreamOfflineError,
 )
 from streamtrack.control.status import LatencyMs, StreamStatus
-from streamtrack.errors import PromptError, StreamTrackError
+from streamtrack.errors import PromptError, StreamOfflineError, StreamTrackError
 from streamtrack.frame import Event, EventKind, Frame, FrameResult
 from streamtrack.ingest import Ingest, SourceState
 from streamtrack.mailbox import Mailbox, MailboxClosed

@@ -20,10 +20,8 @@ from streamtrack.control.commands import (
     PromptCommand,
     RemoveCommand,
     ResumeCommand,
-    StreamOfflineError,
-    UnknownObjectError,
 )
-from streamtrack.errors import CapacityError, PublishError, ShapeError
+from streamtrack.errors import CapacityError, PublishError, ShapeError, StreamOfflineError, UnknownObjectError
 from streamtrack.frame import BoolMask, Frame, FrameResult
 from streamtrack.publish.mask_codec import decode_rle
 from streamtrack.tracking import Session

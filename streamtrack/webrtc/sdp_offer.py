@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from streamtrack.errors import PublishError
+from streamtrack.errors import NoCommonCodecError, PublishError
 from streamtrack.video.encoder import VideoCodec
 
 MAX_SDP_BYTES = 65_536
 """A browser's offer has about 6 kB."""
 BASELINE_PROFILE = re.compile(r"profile-level-id=42[0-9a-f]{4}")
-
-
-class NoCommonCodecError(PublishError):
-    """The viewer plays nothing that we send."""
 
 
 def check_offer(sdp: str) -> None:

@@ -19,11 +19,15 @@ from streamtrack.control.envelope import (
     encode_request,
 )
 from streamtrack.errors import (
+    BusyError,
     CapacityError,
     FrameExpiredError,
     PromptError,
     ShapeError,
+    StreamOfflineError,
     StreamTrackError,
+    UnknownObjectError,
+    UnknownStreamError,
 )
 from tests.support.masks import nothing_but_publish_error
 
@@ -97,10 +101,12 @@ def test_answer_to_another_request_is_passed_over() -> None:
     ("kind", "error"),
     [
         ("prompt", PromptError("a")),
-        ("unknown_stream", PromptError("b")),
+        ("unknown_stream", UnknownStreamError("b", ["c"])),
+        ("unknown_object", UnknownObjectError("b", 3, [1])),
+        ("offline", StreamOfflineError("c")),
         ("shape", ShapeError("c")),
         ("capacity", CapacityError("d")),
-        ("busy", CapacityError("e")),
+        ("busy", BusyError("e")),
         ("internal", StreamTrackError("f")),
         ("a kind of a later version", StreamTrackError("g")),
     ],

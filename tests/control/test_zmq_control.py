@@ -26,7 +26,6 @@ from streamtrack.control.commands import (
     ObjectInfo,
     PauseCommand,
     RemoveCommand,
-    UnknownStreamError,
 )
 from streamtrack.control.zmq_control import MAX_CONCURRENT_REQUESTS, ZmqControl
 from streamtrack.errors import (
@@ -37,6 +36,7 @@ from streamtrack.errors import (
     PublishError,
     ShapeError,
     StreamTrackError,
+    UnknownStreamError,
 )
 from streamtrack.frame import BoolMask
 from streamtrack.publish.mask_codec import decode_rle

@@ -48,7 +48,7 @@ def api(server: Server) -> Iterator[httpx.Client]:
 def refused(response: httpx.Response, status: int) -> str:
     assert response.status_code == status, response.text
     body = response.json()
-    assert list(body) == ["error"]
+    assert list(body) in (["error"], ["error", "kind"])
     assert "\n" not in body["error"]
     return str(body["error"])
 

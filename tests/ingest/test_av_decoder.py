@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from streamtrack.config import SourceConfig
-from streamtrack.errors import SourceError
+from streamtrack.errors import SourceError, SourceLostError
 from streamtrack.ingest import make_scene
 from streamtrack.ingest.av_decoder import AvDecoder
-from streamtrack.ingest.decoder import EndOfStream, Picture, Skipped, SourceLostError
+from streamtrack.ingest.decoder import EndOfStream, Picture, Skipped
 from streamtrack.ingest.source import resolve_source
 from tests.ingest.conftest import CLIP_FRAMES
 

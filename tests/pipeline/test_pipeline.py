@@ -17,9 +17,8 @@ from streamtrack.control.commands import (
     AddCommand,
     PauseCommand,
     ResumeCommand,
-    StreamOfflineError,
 )
-from streamtrack.errors import CapacityError
+from streamtrack.errors import CapacityError, StreamOfflineError
 from streamtrack.frame import FrameResult
 from streamtrack.ingest import make_scene
 from streamtrack.pipeline import Pipeline

@@ -14,9 +14,8 @@ from streamtrack.control.commands import (
     ListCommand,
     RemoveCommand,
     RleMask,
-    UnknownObjectError,
 )
-from streamtrack.errors import FrameExpiredError, PromptError, ShapeError
+from streamtrack.errors import FrameExpiredError, PromptError, ShapeError, UnknownObjectError
 from streamtrack.frame import Event, EventKind
 from streamtrack.pipeline import Pipeline
 from streamtrack.publish.mask_codec import encode_rle
