@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from streamtrack.config import ModelConfig, Section, TrackingConfig
+from streamtrack.config.model import ModelConfig
+from streamtrack.config.section import Section
+from streamtrack.config.tracking import TrackingConfig
 
 Kind = TypeVar("Kind", bound=Section)
 

@@ -1,0 +1,67 @@
+"""The whole configuration, and what holds between its sections."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from streamtrack.config.http import HttpConfig
+from streamtrack.config.model import ModelConfig
+from streamtrack.config.section import Section
+from streamtrack.config.stream import StreamConfig
+from streamtrack.config.zmq import ZmqConfig
+
+
+class Config(Section):
+    """The whole file."""
+
+    streams: tuple[StreamConfig, ...] = Field(min_length=1)
+    """The cameras. They share the model: its steps take turns in the order of asking, and the frame rate is
+    divided among those that deliver."""
+    model: ModelConfig = ModelConfig()
+    """Which network, where, how exact."""
+    zmq: ZmqConfig = ZmqConfig()
+    """Masks and control for machines."""
+    http: HttpConfig = HttpConfig()
+    """The page, the API, WHEP and metrics."""
+
+    @model_validator(mode="after")
+    def _closed_by_default(self) -> Self:
+        if not (is_loopback(self.http.host) or self.http.token or self.http.allow_open):
+            raise ValueError(
+                f"http.host {self.http.host} is open to the network and http.token is not set; "
+                "expected a token, or http.allow_open: true"
+            )
+        for key, address in (("masks", self.zmq.masks_address), ("control", self.zmq.control_address)):
+            if not (address is None or is_loopback(address) or self.zmq.curve or self.zmq.allow_open):
+                raise ValueError(
+                    f"zmq.{key}_address {address} is open to the network and zmq.curve is not set; "
+                    "expected keys, or zmq.allow_open: true"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _stream_names_differ(self) -> Self:
+        names = [stream.name for stream in self.streams]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"stream name {name!r} is used {names.count(name)} times, expected once")
+        return self
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a host name, or the host of a ZeroMQ address, is reached from this machine only."""
+    if address.startswith(("ipc://", "inproc://")):
+        return True
+    host = address.removeprefix("tcp://")
+    if host != address:  # tcp://host:port
+        host = host.rsplit(":", 1)[0]
+    host = host.strip("[]").lower()
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,50 @@
+"""`zmq`: masks and control for machines."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from streamtrack.config.section import Section
+
+
+class CurveConfig(Section):
+    """CURVE on the ZeroMQ sockets: keys in Z85, 40 characters each."""
+
+    server_secret_key: SecretStr
+    """The server's own; keep it out of the file with `${NAME}`, which the environment fills in."""
+    server_public_key: str = Field(min_length=40, max_length=40)
+    """What clients name to know the server."""
+    allowed_client_keys: tuple[str, ...] = Field(min_length=1)
+    """Public keys that may connect; anyone else is refused."""
+
+    @field_validator("server_secret_key")
+    @classmethod
+    def _secret_is_z85(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) != 40:
+            raise ValueError("server_secret_key is not 40 characters of Z85")
+        return value
+
+
+class ZmqConfig(Section):
+    """Masks and control for machines."""
+
+    masks_address: str = "tcp://127.0.0.1:5555"
+    """PUB socket of masks and events. 127.0.0.1 stays on this machine; another address needs `curve` (or
+    `allow_open`)."""
+    control_address: str | None = "tcp://127.0.0.1:5556"
+    """ROUTER socket of commands. null turns it off: then only HTTP commands."""
+    encoding: Literal["coco_rle", "bits_zstd"] = "coco_rle"
+    """coco_rle: read by pycocotools as it is. bits_zstd: packed bits of the crop, less work to encode and
+    decode."""
+    high_water_mark: int = Field(4, ge=1, le=1000)
+    """Messages kept for a subscriber that does not read; newer ones are dropped until it does. More survive a
+    hiccup, and are older when they are read."""
+    socket_buffer_bytes: int = Field(4_096, ge=4096)
+    """SNDBUF for each subscriber: small on purpose, stale masks would wait in it. Raise it for masks of
+    100 kB and more."""
+    curve: CurveConfig | None = None
+    """Keys that every socket then asks for. null: none."""
+    allow_open: bool = False
+    """Lets the sockets bind to the network without `curve`: whoever reaches them reads masks and commands."""
