@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from streamtrack.config import TrackingConfig
     from streamtrack.errors import StreamTrackError
     from streamtrack.frame import Event, Frame, FrameResult, ObjectMask, ObjectState
-    from streamtrack.tracking import Prompt, Session, Tracker
+    from streamtrack.prompt import Prompt
+    from streamtrack.tracking import Session, Tracker
 
 __version__ = "0.1.0"
 
@@ -43,7 +44,7 @@ _HOME = {
     "FrameResult": "streamtrack.frame",
     "ObjectMask": "streamtrack.frame",
     "ObjectState": "streamtrack.frame",
-    "Prompt": "streamtrack.tracking",
+    "Prompt": "streamtrack.prompt",
     "Session": "streamtrack.tracking",
     "StreamTrackError": "streamtrack.errors",
     "Tracker": "streamtrack.tracking",

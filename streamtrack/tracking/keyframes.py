@@ -5,18 +5,18 @@ Approximate, and for that many times cheaper: see `tracking.keyframe_interval`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.preprocess import as_frame
 from streamtrack.errors import PromptError
 from streamtrack.frame import (
-    BoolMask,
     Event,
     EventKind,
     Frame,
@@ -26,8 +26,9 @@ from streamtrack.frame import (
     ObjectState,
     StageTimes,
 )
+from streamtrack.prompt import Prompt, Values
 from streamtrack.tracking import optical_flow as carry
-from streamtrack.tracking.prompts import Prompt, check_prompt
+from streamtrack.tracking.prompts import check_prompt
 from streamtrack.tracking.results import build_objects
 from streamtrack.tracking.session import Session
 
@@ -134,10 +135,10 @@ class CarryingSession(Session):
         self,
         object_id: int,
         *,
-        points: Sequence[tuple[float, float]] | None = None,
-        labels: Sequence[int] | None = None,
-        box: Sequence[float] | None = None,
-        mask: BoolMask | None = None,
+        points: Values | None = None,
+        labels: Values | None = None,
+        box: Values | None = None,
+        mask: ArrayLike | None = None,
         label: str = "",
         at_frame: int | None = None,
     ) -> None:
@@ -161,10 +162,10 @@ class CarryingSession(Session):
         self,
         object_id: int,
         *,
-        points: Sequence[tuple[float, float]] | None = None,
-        labels: Sequence[int] | None = None,
-        box: Sequence[float] | None = None,
-        mask: BoolMask | None = None,
+        points: Values | None = None,
+        labels: Values | None = None,
+        box: Values | None = None,
+        mask: ArrayLike | None = None,
         at_frame: int | None = None,
     ) -> FrameResult:
         at_frame = self._number if at_frame is None else at_frame
@@ -258,13 +259,14 @@ class CarryingSession(Session):
             return prompt
         if prompt.mask is not None:
             mask = carry.move_mask(prompt.mask, self._tracer.trace(self._greys_to_key(frame_idx)[::-1]))
-            return replace(prompt, mask=mask)
+            return Prompt(prompt.object_id, mask=mask, label=prompt.label)
         to_key = self._map_to_key(frame_idx)
-        points, box = prompt.points, prompt.box
-        return replace(
-            prompt,
-            points=None if points is None else carry.move_points(points, to_key, size),
-            box=None if box is None else carry.move_box(box, to_key, size),
+        return Prompt(
+            prompt.object_id,
+            points=carry.move_points(prompt.points.tolist(), to_key, size),
+            labels=prompt.labels,
+            box=None if prompt.box is None else carry.move_box(prompt.box.tolist(), to_key, size),
+            label=prompt.label,
         )
 
     def _map_to_key(self, frame_idx: int) -> carry.TrackMap:

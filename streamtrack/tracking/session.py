@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from numpy.typing import ArrayLike
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import TrackingConfig
@@ -16,10 +17,11 @@ from streamtrack.engine.preprocess import as_frame, check_image
 from streamtrack.engine.runner import StepRunner
 from streamtrack.engine.step import condition_no_sync, propagate_no_sync
 from streamtrack.errors import CapacityError, FrameExpiredError, PromptError
-from streamtrack.frame import BoolMask, Event, EventKind, Frame, FrameResult, Image, ObjectMask, StageTimes
+from streamtrack.frame import Event, EventKind, Frame, FrameResult, Image, ObjectMask, StageTimes
 from streamtrack.model.sam2.network import Network
 from streamtrack.model.values import FrameFeatures
-from streamtrack.tracking.prompts import Prompt, check_prompt
+from streamtrack.prompt import Prompt, Values
+from streamtrack.tracking.prompts import check_prompt
 from streamtrack.tracking.results import build_objects
 from streamtrack.tracking.stream_time import StreamTime
 from streamtrack.tracking.tracked_object import TrackedObject
@@ -185,10 +187,10 @@ class Session:
         self,
         object_id: int,
         *,
-        points: Sequence[tuple[float, float]] | None = None,
-        labels: Sequence[int] | None = None,
-        box: Sequence[float] | None = None,
-        mask: BoolMask | None = None,
+        points: Values | None = None,
+        labels: Values | None = None,
+        box: Values | None = None,
+        mask: ArrayLike | None = None,
         label: str = "",
         at_frame: int | None = None,
     ) -> None:
@@ -227,10 +229,10 @@ class Session:
         self,
         object_id: int,
         *,
-        points: Sequence[tuple[float, float]] | None = None,
-        labels: Sequence[int] | None = None,
-        box: Sequence[float] | None = None,
-        mask: BoolMask | None = None,
+        points: Values | None = None,
+        labels: Values | None = None,
+        box: Values | None = None,
+        mask: ArrayLike | None = None,
         at_frame: int | None = None,
     ) -> FrameResult:
         """Mend an object's mask on the newest frame, or on the kept frame `at_frame`, and all that followed.

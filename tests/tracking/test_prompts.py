@@ -86,7 +86,7 @@ def test_correction_may_be_negative_only() -> None:
 def test_mask_is_scaled_and_cut_at_one_half() -> None:
     mask = np.zeros(SIZE, np.uint8)
     mask[:, 100:] = 255
-    checked = check_prompt(Prompt(1, mask=mask), SIZE, starts_object=True)  # type: ignore[arg-type]
+    checked = check_prompt(Prompt(1, mask=mask), SIZE, starts_object=True)
     assert checked.mask is not None
     scaled = scale_mask(checked.mask, 64, CPU)
     assert scaled.shape == (1, 1, 64, 64)
