@@ -22,9 +22,9 @@ from sam2.sam2_video_predictor import SAM2VideoPredictor
 
 from bench.environment import MEBIBYTE, describe_measurement
 from bench.report import make_parser, write_result
-from streamtrack.engine.preprocess import to_square
+from streamtrack.engine.preprocess import to_input
 from streamtrack.model.build import build_module, read_weights
-from streamtrack.model.sam2.network import Network
+from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.scenes.scene import Scene, make_scene
 from streamtrack.tracking import Tracker
 from streamtrack.weights.catalog import get_entry, require_checkpoint
@@ -62,7 +62,7 @@ def measure_reference(num_frames: int) -> dict[str, Any]:
     predictor = build_module(entry, entry.image_size, cls=SAM2VideoPredictor)
     predictor.load_state_dict(read_weights(require_checkpoint(entry)))
     # A network of its own: it takes its module over.
-    network = Network(build_module(entry, entry.image_size))
+    network = Sam2Network(build_module(entry, entry.image_size))
     images = _all_frames(scene, network, num_frames)
     loaded = (images, scene.height_px, scene.width_px)
     with mock.patch("sam2.sam2_video_predictor.load_video_frames", return_value=loaded):
@@ -74,11 +74,11 @@ def measure_reference(num_frames: int) -> dict[str, Any]:
     return {"objects": len(state["obj_ids"]), "video_bytes": images.nbytes, **resident}
 
 
-def _all_frames(scene: Scene, network: Network, num_frames: int) -> torch.Tensor:
-    size = network.geometry.image_size
-    images = torch.empty(num_frames, 3, size, size)
+def _all_frames(scene: Scene, network: Sam2Network, num_frames: int) -> torch.Tensor:
+    size = network.geometry.input_size
+    images = torch.empty(num_frames, 3, *size)
     for index in range(num_frames):
-        images[index] = network.normalise(to_square(scene.render(index)[0], size, network.device))[0]
+        images[index] = network.normalise(to_input(scene.render(index)[0], size, network.device))[0]
     return images
 
 

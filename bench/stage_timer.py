@@ -12,26 +12,26 @@ from unittest import mock
 import torch
 
 from streamtrack.engine import runner
-from streamtrack.model.sam2.network import Network
+from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.tracking import results, session
 
 CALLS: tuple[tuple[object, str, str], ...] = (
-    (runner, "to_square", "upload"),
-    (Network, "normalise", "upload"),
-    (Network, "encode_image", "encode"),
-    (Network, "share", "encode"),
-    (Network, "assemble_memory", "memory attention"),
-    (Network, "condition_on_memory", "memory attention"),
-    (Network, "decode_unprompted", "decode"),
-    (Network, "encode_memory", "memory encode"),
+    (runner, "to_input", "upload"),
+    (Sam2Network, "normalise", "upload"),
+    (Sam2Network, "encode_image", "encode"),
+    (Sam2Network, "derive", "encode"),
+    (Sam2Network, "assemble_memory", "memory attention"),
+    (Sam2Network, "condition_on_memory", "memory attention"),
+    (Sam2Network, "decode_unprompted", "decode"),
+    (Sam2Network, "encode_memory", "memory encode"),
     (results, "crop_mask", "post-process"),
     (results, "measure_crop", "post-process"),
     (session, "build_objects", "download"),
 )
 """Where each stage is called. A stage's time is its own: a call inside another one is taken out of it."""
 WHOLE_CALLS: tuple[tuple[object, str, str], ...] = (
-    (Network, "encode", "encode"),
-    (Network, "follow", "compiled follow"),
+    (Sam2Network, "encode", "encode"),
+    (Sam2Network, "follow", "compiled follow"),
 )
 """Around several of those. Compiled, they are one library each, and nothing inside them is called."""
 STAGES = tuple(dict.fromkeys(stage for _, _, stage in (*CALLS, *WHOLE_CALLS)))

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 
 from streamtrack.model.build import LoadedModel
 from streamtrack.model.nano.build import IMAGE_SIZE_PX, build_nano
-from streamtrack.model.sam2.network import Network
+from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.scenes.scene import make_scene
 from streamtrack.tracking import Tracker
 from training.bank import Image, read_labels, read_photo
@@ -53,7 +53,7 @@ def load_tracker(weights: Path) -> Tracker:
         state = load_file(weights)
     network = build_nano(trunk=trunk_of(weights)).eval()
     network.load_state_dict({name: value.float() for name, value in state.items()})
-    return Tracker(LoadedModel("nano", Network(network), "fp32"))
+    return Tracker(LoadedModel("nano", Sam2Network(network), "fp32"))
 
 
 def follow(

@@ -17,7 +17,7 @@ from PIL import Image
 
 from bench.models import make_module
 from bench.peers.contender import BoolMasks, Case
-from streamtrack.engine.preprocess import to_square
+from streamtrack.engine.preprocess import to_input
 from streamtrack.model.build import resolve_device
 from streamtrack.model.sam2.network import IMAGE_MEAN, IMAGE_STD
 from streamtrack.weights.catalog import get_entry
@@ -41,7 +41,7 @@ class Sam2Video:
         self._predictor = self._load(case).to(self._device)
         images = torch.empty(len(pictures), 3, case.image_size, case.image_size)
         for index, picture in enumerate(pictures):
-            square = to_square(picture, case.image_size, torch.device("cpu"))[0].float()
+            square = to_input(picture, (case.image_size, case.image_size), torch.device("cpu"))[0].float()
             images[index] = (square / 255 - self._mean) / self._std
         loaded = (images.to(self._device), *pictures[0].shape[:2])
         with mock.patch("sam2.sam2_video_predictor.load_video_frames", return_value=loaded):

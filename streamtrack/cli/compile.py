@@ -48,7 +48,7 @@ def compile_model(
     except ValidationError as error:
         raise ConfigError(f"compile: {describe_validation_error(error)}") from error
     loaded = load_model(config)
-    size = loaded.network.geometry.image_size
+    size = max(loaded.network.geometry.input_size)
     what = f"{loaded.name} at {size} px, {loaded.precision}, threads {config.threads}"
     if load_compiled(loaded.network, loaded.precision) is not None:
         typer.echo(f"{what}: compiled before, in {compiled_folder()}")

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from streamtrack.engine.memory_bank import MemoryBank, Places
 from streamtrack.engine.step import Follow, follow_no_sync
-from streamtrack.model.sam2.network import Network
-from streamtrack.model.values import FrameFeatures
+from streamtrack.model.interface import FrameFeatures, Network
+from streamtrack.model.tensor_layout import refill
 
 MAX_GRAPHS = 24
 """Graphs of one session; 1 to 16 objects with 1 to 4 conditioning frames are 20 shapes."""
@@ -90,7 +90,7 @@ class GraphedFollow:
             self._features = copy_features(features)
         else:
             for kept, new in zip(self._features.tensors(), features.tensors(), strict=True):
-                kept.copy_(new)
+                refill(kept, new, "features of a captured step")
         shape = places.index.shape[0], places.num_frames, places.num_pointers
         graph = self._graphs.get(shape)
         if graph is None:
@@ -126,7 +126,7 @@ class GraphedEncode:
             self._image = image.clone()
             self._replay = self._capture(self._encode)
         else:
-            self._image.copy_(image)
+            refill(self._image, image, "image of a captured encoder")
         self._replay()
         assert self._features is not None
         return copy_features(self._features)
@@ -147,8 +147,7 @@ class _Graph:
 
 def copy_features(features: FrameFeatures) -> FrameFeatures:
     """The same numbers in tensors of their own, laid out alike."""
-    tokens, fine, coarse, attended, pixels = (part.clone() for part in features.tensors())
-    return FrameFeatures(tokens, (fine, coarse), attended, pixels)
+    return features.like([part.clone() for part in features.tensors()])
 
 
 def _uncached_autocast() -> torch.autocast:

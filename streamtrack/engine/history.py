@@ -9,22 +9,21 @@ import torch
 from torch import Tensor
 
 from streamtrack.frame import Frame
-from streamtrack.model.sam2.network import Network
-from streamtrack.model.values import FrameFeatures
+from streamtrack.model.interface import FrameFeatures, Network
 
 
 class FrameHistory:
     """A ring of encoded frames, allocated at the first one and written in place.
 
     Args:
-        network: made the features, and shares out what is not kept.
+        network: made the features, and derives what is not kept.
         capacity: H, frames kept.
     """
 
     def __init__(self, network: Network, capacity: int) -> None:
         self._network = network
         self._capacity = capacity
-        self._rings: tuple[Tensor, Tensor, Tensor] | None = None
+        self._rings: tuple[Tensor, ...] | None = None
         self._frames: list[Frame | None] = [None] * capacity
         self._newest = -1
 
@@ -45,18 +44,16 @@ class FrameHistory:
 
     def append(self, frame: Frame, features: FrameFeatures) -> int:
         """Keep a frame as the newest; returns its frame_idx."""
-        parts = (features.tokens, *features.high_res)
         if self._rings is None:
             # Each ring slot is contiguous in the way the encoder wrote it, so that a view of it costs no
             # re-layout.
-            tokens, fine, coarse = (
+            self._rings = tuple(
                 torch.empty((self._capacity, *part.shape[1:]), dtype=part.dtype, device=part.device)
-                for part in parts
+                for part in features.kept
             )
-            self._rings = tokens, fine, coarse
         self._newest += 1
         place = self._newest % self._capacity
-        for ring, part in zip(self._rings, parts, strict=True):
+        for ring, part in zip(self._rings, features.kept, strict=True):
             ring[place] = part[0]
         self._frames[place] = frame
         return self._newest
@@ -65,8 +62,7 @@ class FrameHistory:
         """The features of a kept frame, made from views of the ring."""
         assert self._rings is not None
         assert self.oldest_frame_idx <= frame_idx <= self._newest
-        tokens, fine, coarse = (ring[frame_idx % self._capacity][None] for ring in self._rings)
-        return self._network.share(tokens, (fine, coarse))
+        return self._network.derive(tuple(ring[frame_idx % self._capacity][None] for ring in self._rings))
 
     def frame(self, frame_idx: int) -> Frame:
         """A kept frame itself."""

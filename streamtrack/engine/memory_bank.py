@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from streamtrack.model.values import MEMORY_DTYPE, Geometry, MaskPrediction, MemoryRead
+from streamtrack.model.interface import Geometry, MaskPrediction, MemoryRead
 
 FIRST_CAPACITY = 2
 """Object slots allocated at first; doubled whenever they are all taken."""
@@ -155,9 +155,9 @@ class MemoryBank:
         self._capacity = capacity
         self.allocation += 1
         positions = self._max_conditioning + self._feature_ring
-        self._features = self._zeros(capacity, positions, g.memory_tokens, g.memory_dim, dtype=MEMORY_DTYPE)
-        self._pointers = self._zeros(capacity, self._max_conditioning + self._pointer_ring, g.hidden_dim)
-        self._mask_logits = self._zeros(capacity, self._history, g.low_res, g.low_res)
+        self._features = self._zeros(capacity, positions, g.memory_tokens, g.memory_dim, dtype=g.memory_dtype)
+        self._pointers = self._zeros(capacity, self._max_conditioning + self._pointer_ring, g.pointer_dim)
+        self._mask_logits = self._zeros(capacity, self._history, *g.low_res_size)
         self._scores = self._zeros(capacity, self._history, 2)
 
     def _zeros(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -262,11 +262,11 @@ class MemoryBank:
         )
 
     def mask_logits(self, memory: ObjectMemory, frame_idx: int) -> Tensor:
-        """(1, 4g, 4g): the low-res mask logits of a kept frame."""
+        """(1, h, w): the low-res mask logits of a kept frame."""
         return self._mask_logits[memory.slot, frame_idx % self._history][None]
 
     def predictions(self, memories: Sequence[ObjectMemory], frame_idx: int) -> tuple[Tensor, Tensor]:
-        """Of a kept frame: low-res mask logits (B, 4g, 4g); object score logits and IoU scores (B, 2)."""
+        """Of a kept frame: low-res mask logits (B, h, w); object score logits and IoU scores (B, 2)."""
         slots = [memory.slot for memory in memories]
         place = frame_idx % self._history
         return self._mask_logits[slots, place], self._scores[slots, place]
@@ -274,7 +274,7 @@ class MemoryBank:
     # -- writing -----------------------------------------------------------------------------------
 
     def write(self, places: Places, prediction: MaskPrediction, features: Tensor) -> None:
-        """Store what B objects were found to be on a frame; `features` is (B, g * g, M)."""
+        """Store what B objects were found to be on a frame; `features` is (B, L, M)."""
         slots, feature_position, pointer_position, place = places.split()[0].unbind(1)
         self._features[slots, feature_position] = features
         self._pointers[slots, pointer_position] = prediction.object_pointers.float()

@@ -1,4 +1,4 @@
-"""From a decoded picture to the square that the network reads."""
+"""From a decoded picture to the input that the network reads."""
 
 from __future__ import annotations
 
@@ -12,39 +12,42 @@ from torch import Tensor
 from streamtrack.clock import Clock
 from streamtrack.errors import ShapeError
 from streamtrack.frame import Frame, Image
+from streamtrack.model.interface import Size
 
 NANOSECONDS = Fraction(1, 1_000_000_000)
 
 
-def to_square(image: Image, image_size: int, device: torch.device) -> Tensor:
-    """Bring a picture to the network's device and square.
+def to_input(image: Image, input_size: Size, device: torch.device) -> Tensor:
+    """Bring a picture to the network's device and input size.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
-        image_size: S in pixels.
+        image: (height, width, 3) uint8 RGB, of any strides.
+        input_size: H, W in pixels.
     Returns:
-        (1, 3, S, S), see `resize_pixels`.
+        (1, 3, H, W), see `resize_pixels`.
     """
-    # torch cannot share read-only memory without a warning, so such a picture is copied.
-    source = torch.from_numpy(image if image.flags.writeable else image.copy())
-    return resize_pixels(source.to(device, non_blocking=True), image_size)
+    # torch knows no negative strides, and cannot share read-only memory without a warning: such pictures are
+    # copied. Those of other strides are, too, so that one picture always gives the same numbers.
+    shared = image.flags.writeable and image.flags.c_contiguous
+    source = torch.from_numpy(image if shared else image.copy())
+    return resize_pixels(source.to(device, non_blocking=True), input_size)
 
 
-def resize_pixels(pixels: Tensor, image_size: int) -> Tensor:
-    """Resize to the network's square, antialiased, aspect ratio given up as SAM 2 does.
+def resize_pixels(pixels: Tensor, input_size: Size) -> Tensor:
+    """Resize to the network's input, antialiased, aspect ratio given up as SAM 2 does.
 
     Args:
-        pixels: (H, W, 3) uint8 RGB.
-        image_size: S in pixels.
+        pixels: (height, width, 3) uint8 RGB.
+        input_size: H, W in pixels.
     Returns:
-        (1, 3, S, S) uint8 on a CPU, float32 elsewhere (uint8 resampling exists on CPUs only); 0 to 255.
+        (1, 3, H, W) uint8 on a CPU, float32 elsewhere (uint8 resampling exists on CPUs only); 0 to 255.
     """
     planes = pixels.permute(2, 0, 1)[None]
     if pixels.device.type != "cpu":
         planes = planes.to(torch.float32)
-    if planes.shape[-2:] == (image_size, image_size):
+    if planes.shape[-2:] == input_size:
         return planes
-    return F.interpolate(planes, size=(image_size, image_size), mode="bilinear", antialias=True)
+    return F.interpolate(planes, size=input_size, mode="bilinear", antialias=True)
 
 
 def as_frame(frame: Frame | Image, seq: int, clock: Clock) -> Frame:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streamtrack.frame import BoolMask
+from streamtrack.model.interface import Size
 
 BOX_FIRST_CORNER, BOX_SECOND_CORNER = 2, 3
 """Labels under which SAM 2 reads a box as two points."""
@@ -42,17 +43,18 @@ class CheckedPrompt:
         )
 
 
-def scale_points(prompt: CheckedPrompt, image_size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """(1, P, 2) float32 coordinates in pixels of the square input, and (1, P) int32 labels."""
+def scale_points(prompt: CheckedPrompt, input_size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(1, P, 2) float32 coordinates in pixels of the network's input, and (1, P) int32 labels."""
     height, width = prompt.frame_size
-    coords = torch.from_numpy(prompt.coords) / torch.tensor([width, height]) * image_size
-    return coords[None].to(device), torch.from_numpy(prompt.labels)[None].to(device)
+    given = torch.from_numpy(np.ascontiguousarray(prompt.coords))
+    coords = given / torch.tensor([width, height]) * torch.tensor(input_size[::-1])
+    return coords[None].to(device), torch.from_numpy(np.ascontiguousarray(prompt.labels))[None].to(device)
 
 
-def scale_mask(mask: BoolMask, image_size: int, device: torch.device) -> Tensor:
-    """(1, 1, S, S) float32, 0 or 1: the mask resized with antialiasing and cut at one half."""
+def scale_mask(mask: BoolMask, input_size: Size, device: torch.device) -> Tensor:
+    """(1, 1, H, W) float32, 0 or 1: the mask resized with antialiasing and cut at one half."""
     full = torch.from_numpy(np.ascontiguousarray(mask)).to(device, torch.float32)[None, None]
-    if mask.shape == (image_size, image_size):
+    if mask.shape == input_size:
         return full
-    resized = F.interpolate(full, size=(image_size, image_size), mode="bilinear", antialias=True)
+    resized = F.interpolate(full, size=input_size, mode="bilinear", antialias=True)
     return (resized >= 0.5).to(torch.float32)

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streamtrack.engine.cuda_graph import GraphCapture, GraphedEncode, GraphedFollow
-from streamtrack.engine.preprocess import resize_pixels, to_square
+from streamtrack.engine.preprocess import resize_pixels, to_input
 from streamtrack.engine.staging import Download, FrameUpload
 from streamtrack.engine.step import Follow, follow_no_sync
 from streamtrack.frame import Image
-from streamtrack.model.sam2.network import Network
-from streamtrack.model.values import FrameFeatures
+from streamtrack.model.interface import FrameFeatures, Network
 
 FRAMES_AHEAD = 2
 """The frame that `step` takes next and the one after it."""
@@ -60,7 +59,7 @@ class EagerRunner:
 
     def encode(self, image: Image) -> FrameFeatures:
         network = self._network
-        return network.encode(to_square(image, network.geometry.image_size, network.device))
+        return network.encode(to_input(image, network.geometry.input_size, network.device))
 
     def encode_ahead(self, image: Image) -> None:
         """Nothing: there is nothing that would run beside the step."""
@@ -105,7 +104,7 @@ class CudaRunner:
 
     def _launch(self, image: Image) -> tuple[Image, FrameFeatures, torch.cuda.Event]:
         with torch.cuda.stream(self._stream):
-            pixels = resize_pixels(self._upload(image), self._network.geometry.image_size)
+            pixels = resize_pixels(self._upload(image), self._network.geometry.input_size)
             features = self._encode(pixels)
             encoded = torch.cuda.Event()  # type: ignore[no-untyped-call]
             encoded.record()

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 
 from streamtrack.engine.memory_bank import Batching, MemoryBank, ObjectMemory, Places
 from streamtrack.engine.prompt_input import CheckedPrompt, scale_mask, scale_points
-from streamtrack.model.sam2.network import Network
-from streamtrack.model.values import FrameFeatures
+from streamtrack.model.interface import FrameFeatures, Network
 
 ONE_OBJECT = Batching(max_batch=1)
 Follow = Callable[[Network, MemoryBank, FrameFeatures, Places], None]
@@ -54,18 +53,16 @@ def condition_no_sync(
     Returns:
         The conditioning frame that had to go, if one had.
     """
-    size, device = network.geometry.image_size, network.device
+    size, device = network.geometry.input_size, network.device
     if prompt.mask is not None:
         prediction = network.adopt_mask(features, scale_mask(prompt.mask, size, device))
     else:
+        past = None
         if frame_idx > memory.first_frame:
             [places] = bank.locate([memory], frame_idx, ONE_OBJECT)
-            tokens = network.assemble_memory(bank.read(places))
-            conditioned = network.condition_on_memory(features, tokens)
-        else:
-            conditioned = network.condition_on_nothing(features)
+            past = bank.read(places)
         coords, labels = scale_points(prompt, size, device)
         previous = bank.mask_logits(memory, frame_idx) if corrects else None
-        prediction = network.decode_points(features, conditioned, coords, labels, previous)
+        prediction = network.decode_points(features, past, coords, labels, previous)
     memory_features = network.encode_memory(features, prediction, from_prompt=True)
     return bank.write_conditioning(memory, frame_idx, prediction, memory_features)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import inspect
+import json
 import logging
 import os
 import shutil
@@ -35,14 +36,22 @@ import torch
 from torch import Tensor, nn
 
 from streamtrack.errors import CompileError
-from streamtrack.model.sam2 import attention
-from streamtrack.model.sam2.network import Network
-from streamtrack.model.values import MEMORY_DTYPE, FrameFeatures, MaskPrediction, MemoryRead
+from streamtrack.model import interface, tensor_layout
+from streamtrack.model.interface import (
+    FrameFeatures,
+    MaskPrediction,
+    MemoryRead,
+    Network,
+    split_features,
+)
+from streamtrack.model.tensor_layout import TensorLayout, apply_layouts
 
 COMPILED_ENV = "STREAMTRACK_COMPILED"
 """Environment variable that names the folder of compiled networks."""
 MOST_MEMORY_FRAMES = 64
 """T and P that a compiled `follow` takes; more than a session can be configured to read."""
+INPUTS_FILE = "inputs.json"
+"""Beside the libraries: how the tensors lay that they were compiled for."""
 INDUCTOR_OPTIONS = {"freezing": True}
 """Weights are constants, kept in the layout that the kernels want."""
 
@@ -51,15 +60,34 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledCalls:
+class CompiledCall:
+    """One compiled library, and how its inputs must lie."""
+
+    name: str
+    run: Callable[..., Sequence[Tensor]]
+    layouts: tuple[TensorLayout, ...]
+
+    def __call__(self, *tensors: Tensor) -> Sequence[Tensor]:
+        """Run it on tensors that lie anyhow.
+
+        Raises:
+            ShapeError: a tensor of another shape or type than it was compiled for.
+        """
+        return self.run(*apply_layouts(self.layouts, tensors, f"compiled {self.name}"))
+
+
+@dataclass(frozen=True, slots=True)
+class AheadOfTimeCalls:
     """`Network.encode` and `Network.follow` as compiled libraries."""
 
-    run_encode: Callable[..., Sequence[Tensor]]
-    run_follow: Callable[..., Sequence[Tensor]]
+    run_encode: CompiledCall
+    run_follow: CompiledCall
+    num_kept: int
+    """How many tensors of a frame are its `kept` ones."""
 
     def encode(self, image: Tensor) -> FrameFeatures:
-        """As `Network.encode`, of a (1, 3, S, S) uint8 image."""
-        return _features(*self.run_encode(image))
+        """As `Network.encode`, of a (1, 3, H, W) uint8 image."""
+        return split_features(self.run_encode(image), self.num_kept)
 
     def fits(self, memory: MemoryRead) -> bool:
         """Whether `follow` was compiled for a memory of this shape."""
@@ -69,11 +97,7 @@ class CompiledCalls:
     def follow(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
         """As `Network.follow`, of a memory that fits."""
         logits, object_scores, ious, pointers, memory_features = self.run_follow(
-            *_tensors(features),
-            memory.features.contiguous(),
-            memory.slots.contiguous(),
-            memory.pointers.contiguous(),
-            memory.pointer_ages.contiguous(),
+            *features.tensors(), memory.features, memory.slots, memory.pointers, memory.pointer_ages
         )
         return MaskPrediction(logits, object_scores, ious, pointers), memory_features
 
@@ -92,24 +116,26 @@ def fingerprint(network: Network, precision: str) -> str:
         torch.backends.cpu.get_cpu_capability(),
         torch.get_num_threads(),
         network.geometry,
-        network.memory_pool,
+        network.settings,
         precision,
         INDUCTOR_OPTIONS,
         network.module.training,
     )
     digest.update(repr(facts).encode())
     code = {type(part).__module__ for part in network.module.modules()}
-    for name in sorted(code | {__name__, *(type(part).__module__ for part in (network, network.geometry))}):
+    for name in sorted(code | {__name__, interface.__name__, tensor_layout.__name__}):
         if not name.startswith("torch."):
             digest.update(inspect.getsource(sys.modules[name]).encode())
-    digest.update(inspect.getsource(attention).encode())
+    # The network's own module imports others of its family, so all of them count.
+    for path in sorted(Path(inspect.getfile(type(network))).parent.glob("*.py")):
+        digest.update(path.read_bytes())
     for name, weight in sorted(network.module.state_dict().items()):
         digest.update(name.encode())
         digest.update(weight.detach().cpu().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()[:32]
 
 
-def load_compiled(network: Network, precision: str) -> CompiledCalls | None:
+def load_compiled(network: Network, precision: str) -> AheadOfTimeCalls | None:
     """The compiled calls of a network on a CPU, for as many threads as torch has now; None where they were
     never compiled, or no longer load."""
     if not compiled_folder().is_dir():
@@ -118,14 +144,23 @@ def load_compiled(network: Network, precision: str) -> CompiledCalls | None:
     if not folder.is_dir():
         return None
     try:
-        loaded = [torch._inductor.aoti_load_package(str(path)) for path in _artefacts(folder)]
-    except (RuntimeError, OSError) as error:
-        logger.warning("%s: does not load, running uncompiled: %s", folder, str(error).splitlines()[0])
+        inputs = json.loads((folder / INPUTS_FILE).read_text(encoding="utf-8"))
+        encode, follow = (
+            CompiledCall(
+                path.stem,
+                torch._inductor.aoti_load_package(str(path)),
+                tuple(TensorLayout.from_json(layout) for layout in inputs[path.stem]),
+            )
+            for path in _artefacts(folder)
+        )
+        return AheadOfTimeCalls(encode, follow, int(inputs["num_kept"]))
+    except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
+        reason = str(error).partition("\n")[0]
+        logger.warning("%s: does not load, running uncompiled: %s", folder, reason)
         return None
-    return CompiledCalls(*loaded)
 
 
-def compile_network(network: Network, precision: str, autocast: Autocast) -> CompiledCalls:
+def compile_network(network: Network, precision: str, autocast: Autocast) -> AheadOfTimeCalls:
     """Compile the calls of a network on a CPU, for as many threads as torch has now; keep and load them.
 
     It takes a minute, and a C++ compiler.
@@ -144,7 +179,8 @@ def compile_network(network: Network, precision: str, autocast: Autocast) -> Com
                 warnings.simplefilter("ignore")  # torch's own, about its own insides
                 _compile_into(Path(workshop) / "done", network)
         except Exception as error:
-            raise CompileError(f"{network.module.image_size} px: compiling failed: {error}") from error
+            height, width = network.geometry.input_size
+            raise CompileError(f"network of {width} x {height}: compiling failed: {error}") from error
         # A start at the same time finds all of it or none; whoever compiled the same meanwhile was first.
         with contextlib.suppress(OSError):
             os.rename(Path(workshop) / "done", target)
@@ -161,30 +197,43 @@ def _artefacts(folder: Path) -> tuple[Path, Path]:
 def _compile_into(folder: Path, network: Network) -> None:
     folder.mkdir()
     g = network.geometry
-    image = torch.zeros(1, 3, g.image_size, g.image_size, dtype=torch.uint8)
+    image = torch.zeros(1, 3, *g.input_size, dtype=torch.uint8)
+    num_kept = len(network.encode_eagerly(image).kept)
     features = _Encode(network)(image)
     frames, pointers = g.recent_frames + 1, g.recent_pointers + 1
     memory = (
-        torch.zeros(1, frames, g.memory_tokens, g.memory_dim, dtype=MEMORY_DTYPE),
+        torch.zeros(1, frames, g.memory_tokens, g.memory_dim, dtype=g.memory_dtype),
         torch.zeros(1, frames, dtype=torch.long),
-        torch.zeros(1, pointers, g.hidden_dim),
+        torch.zeros(1, pointers, g.pointer_dim),
         torch.zeros(1, pointers),
     )
     t = torch.export.Dim("T", min=2, max=MOST_MEMORY_FRAMES)
     p = torch.export.Dim("P", min=2, max=MOST_MEMORY_FRAMES)
     varies: list[dict[int, Any]] = [{} for _ in features] + [{1: t}, {1: t}, {1: p}, {1: p}]
     encode_path, follow_path = _artefacts(folder)
-    _compile(_Encode(network), (image,), None, encode_path)
-    _compile(_Follow(network), (*features, *memory), (tuple(varies),), follow_path)
+    inputs = {
+        "num_kept": num_kept,
+        encode_path.stem: _compile(_Encode(network), (image,), [{}], encode_path),
+        follow_path.stem: _compile(_Follow(network, num_kept), (*features, *memory), varies, follow_path),
+    }
+    (folder / INPUTS_FILE).write_text(json.dumps(inputs), encoding="utf-8")
 
 
-def _compile(call: nn.Module, example: tuple[Tensor, ...], varies: Any, path: Path) -> None:
-    exported = torch.export.export(call, example, dynamic_shapes=varies, strict=False)
+def _compile(
+    call: nn.Module, example: tuple[Tensor, ...], varies: Sequence[dict[int, Any]], path: Path
+) -> list[dict[str, Any]]:
+    """Compile a call; how its inputs must lie, as JSON values."""
+    # A module that takes any number of tensors has one argument to torch.export: all of them.
+    shapes = (tuple(varies),) if any(varies) else None
+    exported = torch.export.export(call, example, dynamic_shapes=shapes, strict=False)
     torch._inductor.aoti_compile_and_package(
         exported,
         package_path=str(path),
         inductor_configs=dict(INDUCTOR_OPTIONS),  # torch adds to it
     )
+    return [
+        TensorLayout.of(tensor, tuple(free)).as_json() for tensor, free in zip(example, varies, strict=True)
+    ]
 
 
 class _Encode(nn.Module):
@@ -196,21 +245,23 @@ class _Encode(nn.Module):
         self._network = network
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        return _tensors(self._network.encode_eagerly(image))
+        return _laid_out(self._network.encode_eagerly(image))
 
 
 class _Follow(nn.Module):
     """`Network.follow` over bare tensors."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, num_kept: int) -> None:
         super().__init__()
         self.module = network.module
         self._network = network
+        self._num_kept = num_kept
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         *of_frame, remembered, slots, pointers, ages = tensors
         memory = MemoryRead(remembered, slots, pointers, ages)
-        found, memory_features = self._network.follow_eagerly(_features(*of_frame), memory)
+        features = split_features(of_frame, self._num_kept)
+        found, memory_features = self._network.follow_eagerly(features, memory)
         return (
             found.low_res_mask_logits,
             found.object_score_logits,
@@ -220,17 +271,12 @@ class _Follow(nn.Module):
         )
 
 
-def _features(
-    tokens: Tensor, fine: Tensor, coarse: Tensor, attended: Tensor, pixels: Tensor
-) -> FrameFeatures:
-    return FrameFeatures(tokens, (fine, coarse), attended, pixels)
-
-
-def _tensors(features: FrameFeatures) -> tuple[Tensor, ...]:
-    """A frame's features in the one layout that is compiled for: a library does not look at strides."""
-    maps = (*features.high_res, features.memory_pixels)
-    fine, coarse, pixels = (level.contiguous(memory_format=torch.channels_last) for level in maps)
-    return features.tokens.contiguous(), fine, coarse, features.attended.contiguous(), pixels
+def _laid_out(features: FrameFeatures) -> tuple[Tensor, ...]:
+    """A frame's features as they are compiled for: maps with their channels last, rows of tokens as such."""
+    return tuple(
+        part.contiguous(memory_format=torch.channels_last if part.dim() == 4 else torch.contiguous_format)
+        for part in features.tensors()
+    )
 
 
 def _lengths(memory: MemoryRead) -> tuple[int, int]:

@@ -27,9 +27,10 @@ from streamtrack.config import ModelConfig
 from streamtrack.errors import CheckpointError, CompileError, ConfigError
 from streamtrack.model.ahead_of_time import compile_network, load_compiled
 from streamtrack.model.hardware import cpu_has_bf16
+from streamtrack.model.interface import Network
 from streamtrack.model.just_in_time import JustInTimeCalls, can_compile_for_gpu
 from streamtrack.model.nano.build import POST_PROCESSING, build_nano, trunk_of
-from streamtrack.model.sam2.network import Network
+from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.weights.catalog import CATALOG, CatalogEntry, get_entry, require_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ def load_model(config: ModelConfig) -> LoadedModel:
     overrides = {"trunk": trunk_of(weights)} if entry.sam2_config is None else {}
     module = build_module(entry, config.image_size or entry.image_size, **overrides)
     load_strict(module, weights, path, entry.name)
-    network = Network(module.to(device), memory_pool=config.memory_pool)
+    network = Sam2Network(module.to(device), memory_pool=config.memory_pool)
     precision = resolve_precision(config.precision, device, exact=config.preset == "quality")
     loaded = LoadedModel(entry.name, network, precision)
     if device.type == "cpu" and config.compile != "off":

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from streamtrack.model.sam2.network import Network
-from streamtrack.model.values import FrameFeatures, MaskPrediction, MemoryRead
+from streamtrack.model.interface import FrameFeatures, MaskPrediction, MemoryRead, Network
+from streamtrack.model.tensor_layout import TensorLayout, apply_layouts
 
 MAX_SHAPES = 64
 """Shapes of `follow` that are kept compiled; torch's own limit of 8 would be an error at the ninth."""
@@ -38,9 +38,14 @@ class JustInTimeCalls:
 
         self._encode = compiled(network.encode_eagerly)
         self._follow = compiled(network.follow_eagerly)
+        # Of the first tensors that came: others are laid out as those were, so that nothing is traced anew
+        # because of strides.
+        self._image_layout: list[TensorLayout] = []
+        self._follow_layouts: list[TensorLayout] = []
 
     def encode(self, image: Tensor) -> FrameFeatures:
         """As `Network.encode`."""
+        [image] = _as_the_first(self._image_layout, [image], "encode")
         features: FrameFeatures = self._encode(image)
         return features
 
@@ -50,6 +55,23 @@ class JustInTimeCalls:
 
     def follow(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
         """As `Network.follow`, of a memory that fits."""
+        assert memory.absent is not None  # see `fits`
+        parts = [
+            *features.tensors(), memory.features, memory.slots, memory.pointers, memory.pointer_ages,
+            *memory.absent,
+        ]  # fmt: skip
+        *of_frame, remembered, slots, pointers, ages, no_frame, no_pointer = _as_the_first(
+            self._follow_layouts, parts, "follow"
+        )
+        features = features.like(of_frame)
+        memory = MemoryRead(remembered, slots, pointers, ages, (no_frame, no_pointer))
         with torch._dynamo.config.patch(recompile_limit=MAX_SHAPES):
             found: tuple[MaskPrediction, Tensor] = self._follow(features, memory)
         return found
+
+
+def _as_the_first(layouts: list[TensorLayout], tensors: list[Tensor], what: str) -> list[Tensor]:
+    """The tensors laid out as those of the first call, whose layouts are noted."""
+    if not layouts:
+        layouts += [TensorLayout.of(tensor, varies=None) for tensor in tensors]
+    return apply_layouts(layouts, tensors, f"{what}, compiled just in time")

@@ -18,8 +18,7 @@ from streamtrack.engine.runner import StepRunner
 from streamtrack.engine.step import condition_no_sync, propagate_no_sync
 from streamtrack.errors import CapacityError, FrameExpiredError, PromptError
 from streamtrack.frame import Event, EventKind, Frame, FrameResult, Image, ObjectMask, StageTimes
-from streamtrack.model.sam2.network import Network
-from streamtrack.model.values import FrameFeatures
+from streamtrack.model.interface import FrameFeatures, Network
 from streamtrack.prompt import Prompt, Values
 from streamtrack.tracking.prompts import check_prompt
 from streamtrack.tracking.results import build_objects

@@ -26,11 +26,6 @@ from streamtrack.weights.catalog import CATALOG
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
 
-LARGE_GRID = 32
-"""On a CPU, from this side of the feature map on, a batch outgrows the cache and objects go one by one."""
-CPU_BATCH = 4
-"""On a CPU, objects of smaller feature maps in one pass: of 1, 2, 4, 8 and 16 the fastest."""
-
 
 class Tracker:
     """A network on a device. Sessions made from it share its weights and nothing else."""
@@ -101,8 +96,8 @@ class Tracker:
 
     @property
     def image_size(self) -> int:
-        """Side of the square that the network sees, in pixels."""
-        return self._model.network.geometry.image_size
+        """Longer side of the picture that the network sees, in pixels."""
+        return max(self._model.network.geometry.input_size)
 
     def new_session(self, config: TrackingConfig | None = None, clock: Clock = SYSTEM_CLOCK) -> Session:
         """A session without objects for one stream."""
@@ -120,11 +115,7 @@ class Tracker:
         return session if config.keyframe_interval == 1 else CarryingSession(session, config, clock)
 
     def _objects_in_a_pass(self, config: TrackingConfig) -> int:
-        network = self._model.network
-        if self.device != "cpu":
-            return config.max_objects
-        one_by_one = network.compiled is not None or network.geometry.grid >= LARGE_GRID
-        return 1 if one_by_one else CPU_BATCH
+        return self._model.network.best_batch or config.max_objects
 
     def track(
         self,

@@ -16,13 +16,12 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.cuda_graph import GraphedEncode, GraphedFollow
 from streamtrack.engine.memory_bank import Batching, MemoryBank, Places
-from streamtrack.engine.preprocess import to_square
+from streamtrack.engine.preprocess import to_input
 from streamtrack.engine.runner import EagerRunner
 from streamtrack.engine.step import Follow, follow_no_sync
 from streamtrack.frame import Image
+from streamtrack.model.interface import FrameFeatures, Network
 from streamtrack.model.just_in_time import JustInTimeCalls
-from streamtrack.model.sam2.network import Network
-from streamtrack.model.values import FrameFeatures
 from streamtrack.tracking import Session, Tracker
 from tests.engine.test_step import trap_syncs
 
@@ -169,7 +168,7 @@ def test_encoder_is_one_graph(network: Network, images: Sequence[Image]) -> None
     compiled = torch.compile(network.encode, backend=counter, fullgraph=True, dynamic=False)
     with torch.inference_mode():
         for image in images[:3]:
-            square = to_square(image, SIZE, network.device)
+            square = to_input(image, (SIZE, SIZE), network.device)
             for part, expected in zip(
                 compiled(square).tensors(), network.encode(square).tensors(), strict=True
             ):
@@ -248,7 +247,7 @@ def test_captured_encoder_hands_out_features_that_stay(network: Network, images:
     capture = Rerun()
     encode = GraphedEncode(network, capture)
     with torch.inference_mode():
-        squares = [to_square(image, SIZE, network.device) for image in images[:3]]
+        squares = [to_input(image, (SIZE, SIZE), network.device) for image in images[:3]]
         encoded = [encode(square) for square in squares]
         for square, features in zip(squares, encoded, strict=True):
             for part, expected in zip(features.tensors(), network.encode(square).tensors(), strict=True):

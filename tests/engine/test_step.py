@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from streamtrack.frame import Image
-from streamtrack.model.sam2.network import Network
+from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.tracking import Tracker
 from tests.support.pictures import ellipse
 
@@ -67,13 +67,13 @@ def test_objects_that_remember_equally_much_share_one_pass(
     nano: Tracker, images: Sequence[Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
-    read = Network.condition_on_memory
+    read = Sam2Network.condition_on_memory
 
-    def counted(self: Network, features: Any, memory: Any) -> Any:
+    def counted(self: Sam2Network, features: Any, memory: Any) -> Any:
         batches.append(memory.values.shape[0])
         return read(self, features, memory)
 
-    monkeypatch.setattr(Network, "condition_on_memory", counted)
+    monkeypatch.setattr(Sam2Network, "condition_on_memory", counted)
     session = nano.new_session()
     for object_id, x in ((1, 100), (2, 190), (3, 60)):
         session.add(object_id, points=[(x, 85)])

@@ -18,7 +18,7 @@ from streamtrack.model.build import (
     resolve_device,
     resolve_precision,
 )
-from streamtrack.model.sam2.network import Network
+from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.tracking import Tracker
 from streamtrack.weights.catalog import CATALOG, get_entry, require_checkpoint
 
@@ -46,13 +46,15 @@ def test_own_weights_are_recognised_by_what_they_hold(tiny_file: Path) -> None:
 def test_every_architecture_builds_and_is_told_apart(name: str) -> None:
     module = build_module(CATALOG[name], 128)
     assert identify(module.state_dict()) == name
-    assert Network(module).geometry.grid == 8
+    assert Sam2Network(module).geometry.grid == (8, 8)
 
 
 @pytest.mark.parametrize("size", [256, 512])
 def test_image_size_sets_the_grid(size: int) -> None:
-    geometry = Network(build_module(get_entry("nano"), size)).geometry
-    assert (geometry.image_size, geometry.grid, geometry.low_res) == (size, size // 16, size // 4)
+    geometry = Sam2Network(build_module(get_entry("nano"), size)).geometry
+    assert geometry.input_size == (size, size)
+    assert geometry.grid == (size // 16, size // 16)
+    assert geometry.low_res_size == (size // 4, size // 4)
 
 
 def test_image_size_that_is_no_multiple_of_32_is_refused() -> None:

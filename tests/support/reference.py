@@ -17,10 +17,10 @@ from sam2.sam2_video_predictor import SAM2VideoPredictor
 from torch import Tensor
 
 from streamtrack.config import TrackingConfig
-from streamtrack.engine.preprocess import to_square
+from streamtrack.engine.preprocess import to_input
 from streamtrack.frame import Image
 from streamtrack.model.build import LoadedModel, build_module
-from streamtrack.model.sam2.network import Network
+from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.tracking import Session, Tracker
 from streamtrack.weights.catalog import CatalogEntry
 
@@ -77,10 +77,10 @@ def random_weights(
     return module.state_dict()
 
 
-def make_network(entry: CatalogEntry, image_size: int, weights: Mapping[str, Tensor]) -> Network:
+def make_network(entry: CatalogEntry, image_size: int, weights: Mapping[str, Tensor]) -> Sam2Network:
     module = build_module(entry, image_size)
     module.load_state_dict(weights)
-    return Network(module)
+    return Sam2Network(module)
 
 
 def make_reference(entry: CatalogEntry, image_size: int, weights: Mapping[str, Tensor]) -> SAM2VideoPredictor:
@@ -97,7 +97,7 @@ def make_reference(entry: CatalogEntry, image_size: int, weights: Mapping[str, T
 
 
 def run_session(
-    network: Network,
+    network: Sam2Network,
     images: Sequence[Image],
     script: Sequence[Action],
     config: TrackingConfig | None = None,
@@ -136,12 +136,11 @@ def snapshot(session: Session, frame_idx: int) -> Track:
 
 @torch.inference_mode()
 def run_reference(
-    predictor: SAM2VideoPredictor, network: Network, images: Sequence[Image], script: Sequence[Action]
+    predictor: SAM2VideoPredictor, network: Sam2Network, images: Sequence[Image], script: Sequence[Action]
 ) -> Track:
     """The script through sam2's predictor, one frame at a time, on the tensors that `network` would see."""
     squares = [
-        network.normalise(to_square(image, network.geometry.image_size, network.device))[0]
-        for image in images
+        network.normalise(to_input(image, network.geometry.input_size, network.device))[0] for image in images
     ]
     height, width = images[0].shape[:2]
     loaded = (torch.stack(squares), height, width)

@@ -12,7 +12,7 @@ import pytest
 from streamtrack.config import TrackingConfig
 from streamtrack.errors import FrameExpiredError, PromptError
 from streamtrack.frame import BoolMask, EventKind, Image, ObjectState
-from streamtrack.model.sam2.network import Network
+from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.scenes.scene import make_scene
 from streamtrack.tracking import Session, Tracker
 from streamtrack.tracking.keyframes import CarryingSession
@@ -180,7 +180,7 @@ def test_frames_between_key_frames_skip_the_network(
 ) -> None:
     session = nano.new_session(TrackingConfig(keyframe_interval=interval))
     session.add(1, points=[(100, 80)])
-    with mock.patch.object(Network, "encode", autospec=True, side_effect=Network.encode) as encode:
+    with mock.patch.object(Sam2Network, "encode", autospec=True, side_effect=Sam2Network.encode) as encode:
         for image in images[:8]:
             session.step(image)
     assert encode.call_count == encoded

@@ -170,7 +170,7 @@ def test_a_wrong_pointer_age_is_noticed(images: Sequence[Image], monkeypatch: py
     weights = read_weights(require_checkpoint(entry))
     network = make_network(entry, entry.image_size, weights)
     exact = run_session(network, images, one_object())
-    monkeypatch.setattr("streamtrack.model.sam2.network.POINTER_PERIOD", 16)
+    monkeypatch.setattr("streamtrack.model.sam2.memory.POINTER_PERIOD", 16)
     wrong = run_session(network, images, one_object())
     difference = max(
         torch.dist(exact[key].low_res_mask_logits, wrong[key].low_res_mask_logits, p=torch.inf).item()

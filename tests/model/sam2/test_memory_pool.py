@@ -10,7 +10,7 @@ import torch
 from streamtrack.errors import ConfigError
 from streamtrack.model.build import build_module
 from streamtrack.model.sam2.attention import MemoryReader, MemoryTokens
-from streamtrack.model.sam2.network import Network
+from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.weights.catalog import get_entry
 
 
@@ -60,4 +60,4 @@ def test_odd_grid_is_refused_in_one_line() -> None:
     module = build_module(get_entry("nano"), 160)
     module.image_size = 144  # a grid of 9; the product's own sizes give even ones at stride 16
     with pytest.raises(ConfigError, match="memory_pool is 2, expected 1: an image_size of 144 makes"):
-        Network(module, memory_pool=2)
+        Sam2Network(module, memory_pool=2)

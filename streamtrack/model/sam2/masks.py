@@ -1,0 +1,142 @@
+"""SAM 2's mask decoder over B objects at once: the best of its candidates, and the pointer that it leaves.
+
+Source: SAM 2, arXiv:2408.00714; `sam2/modeling/sam2_base.py`.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from sam2.modeling.sam2_base import NO_OBJ_SCORE, SAM2Base
+from torch import Tensor
+
+from streamtrack.model.interface import MaskPrediction
+from streamtrack.model.sam2.tokens import to_map
+
+MASK_PROMPT_LOGIT = 10.0
+"""A mask prompt becomes logits of plus and minus this (upstream: out_scale 20, out_bias -10)."""
+CORRECTION_LOGIT_LIMIT = 32.0
+"""Previous logits are clamped to this before they prompt a correction (upstream: rare numerical issues)."""
+
+HighRes = tuple[Tensor, Tensor]
+"""(1, C / 8, 4g, 4g) and (1, C / 4, 2g, 2g), already projected for the mask decoder."""
+
+
+class MaskDecoder:
+    """Decodes masks from features that are conditioned on memory, (B, g * g, C) as rows of tokens.
+
+    Args:
+        grid: g.
+    """
+
+    def __init__(self, module: SAM2Base, grid: int) -> None:
+        self._module = module
+        self._grid = grid
+        self._dense_position = module.sam_prompt_encoder.get_dense_pe()
+        self._no_prompt: tuple[Tensor, Tensor] = module.sam_prompt_encoder(
+            points=self._no_points(), boxes=None, masks=None
+        )
+
+    def decode_unprompted(self, high_res: HighRes, conditioned: Tensor) -> MaskPrediction:
+        """Masks of B objects that memory alone points out."""
+        batch = conditioned.shape[0]
+        sparse, dense = self._no_prompt
+        sparse, dense = sparse.expand(batch, -1, -1), dense.expand(batch, -1, -1, -1)
+        return self._decode(high_res, conditioned, sparse, dense, self._wants_multimask(0))
+
+    def decode_points(
+        self,
+        high_res: HighRes,
+        conditioned: Tensor,
+        coords: Tensor,
+        labels: Tensor,
+        previous_logits: Tensor | None,
+    ) -> MaskPrediction:
+        """The mask of one object that points or a box point out; see `Network.decode_points`."""
+        mask = previous_logits
+        if mask is not None:
+            mask = mask[:, None].clamp(-CORRECTION_LOGIT_LIMIT, CORRECTION_LOGIT_LIMIT)
+        sparse, dense = self._module.sam_prompt_encoder(points=(coords, labels), boxes=None, masks=mask)
+        return self._decode(high_res, conditioned, sparse, dense, self._wants_multimask(coords.shape[1]))
+
+    def adopt_mask(self, high_res: HighRes, tokens: Tensor, mask: Tensor) -> MaskPrediction:
+        """Take a given mask as the prediction; the decoder only makes its object pointer.
+
+        Args:
+            tokens: (1, g * g, C), the frame without memory.
+            mask: (1, 1, S, S) float32, 0 or 1.
+        """
+        module = self._module
+        mask_logits = (2 * mask - 1) * MASK_PROMPT_LOGIT
+        low_res = F.interpolate(
+            mask_logits, scale_factor=0.25, mode="bilinear", antialias=True, align_corners=False
+        )
+        sparse, dense = module.sam_prompt_encoder(
+            points=self._no_points(), boxes=None, masks=module.mask_downsample(mask)
+        )
+        decoded = self._decode(high_res, tokens, sparse, dense, multimask=False)
+        # Whether the object is there is read off the given mask, not off the decoder.
+        visible = (mask > 0).flatten(1).any(dim=1, keepdim=True).to(module.no_obj_ptr.dtype)
+        return MaskPrediction(
+            low_res_mask_logits=low_res[:, 0].float(),
+            object_score_logits=(2 * visible - 1).float() * MASK_PROMPT_LOGIT,
+            iou_scores=torch.ones(1, device=mask.device),
+            object_pointers=self._hide_pointers(decoded.object_pointers, visible),
+        )
+
+    def _decode(
+        self, high_res: HighRes, conditioned: Tensor, sparse: Tensor, dense: Tensor, multimask: bool
+    ) -> MaskPrediction:
+        module, batch = self._module, conditioned.shape[0]
+        logits, ious, tokens, object_score_logits = module.sam_mask_decoder(
+            image_embeddings=to_map(conditioned, self._grid),
+            image_pe=self._dense_position,
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=multimask,
+            repeat_image=False,
+            high_res_features=[level.expand(batch, -1, -1, -1) for level in high_res],
+        )
+        if logits.shape[1] > 1:
+            best = ious.argmax(dim=1)
+            logits = _pick(logits, best)
+            tokens = _pick(tokens, best) if tokens.shape[1] > 1 else tokens[:, 0]
+            ious = _pick(ious, best)
+        else:
+            logits, tokens, ious = logits[:, 0], tokens[:, 0], ious[:, 0]
+        visible = object_score_logits > 0
+        return MaskPrediction(
+            low_res_mask_logits=torch.where(visible[..., None], logits, NO_OBJ_SCORE).float(),
+            object_score_logits=object_score_logits.float(),
+            iou_scores=ious.float(),
+            object_pointers=self._hide_pointers(module.obj_ptr_proj(tokens), visible.to(tokens.dtype)),
+        )
+
+    def _hide_pointers(self, pointers: Tensor, visible: Tensor) -> Tensor:
+        """Replace the pointers of hidden objects by the learnt one; `visible` is (B, 1), 0 or 1."""
+        module = self._module
+        if module.fixed_no_obj_ptr:
+            pointers = visible * pointers
+        hidden_pointers: Tensor = pointers + (1 - visible) * module.no_obj_ptr
+        return hidden_pointers
+
+    def _wants_multimask(self, num_points: int) -> bool:
+        """Whether three candidate masks are decoded: few points are ambiguous (a shirt, or the man in it)."""
+        module = self._module
+        return bool(
+            module.multimask_output_in_sam
+            and module.multimask_min_pt_num <= num_points <= module.multimask_max_pt_num
+        )
+
+    def _no_points(self) -> tuple[Tensor, Tensor]:
+        """The coordinates and labels that stand for no point."""
+        device = self._module.no_obj_ptr.device
+        no_label = -torch.ones(1, 1, dtype=torch.int32, device=device)
+        return torch.zeros(1, 1, 2, device=device), no_label
+
+
+def _pick(candidates: Tensor, index: Tensor) -> Tensor:
+    """(B, K, ...) and (B,) to (B, ...): candidate `index[b]` of each row, without a host sync."""
+    shape = (-1, 1, *([1] * (candidates.dim() - 2)))
+    expanded = index.view(shape).expand(-1, 1, *candidates.shape[2:])
+    return candidates.gather(1, expanded)[:, 0]
