@@ -10,6 +10,8 @@
     │   ├── FrameExpiredError     `at_frame` names a frame that is no longer kept
     │   ├── UnknownStreamError    a command names a stream that does not exist
     │   ├── UnknownObjectError    a command names an object that is not followed
+    │   ├── NothingFoundError     a prompt under which the network finds no object
+    │   ├── DuplicateObjectError  a prompt whose object is followed already
     │   └── BadRequestError       bytes that are no request
     ├── ShapeError            an array whose shape or dtype is not the documented one
     ├── CapacityError         a bound that was reached: objects, viewers
@@ -119,6 +121,23 @@ class UnknownObjectError(PromptError):
     def __init__(self, stream: str, object_id: int, known: Sequence[int]) -> None:
         ids = ", ".join(str(known_id) for known_id in known) or "none"
         super().__init__(f"{stream}: object_id is {object_id}, expected one that is followed: {ids}")
+        self.object_id = object_id
+
+
+class NothingFoundError(PromptError):
+    """A prompt for a new object under which the network finds none: its mask is empty."""
+
+    kind = "nothing_found"
+
+
+class DuplicateObjectError(PromptError):
+    """A prompt for a new object whose mask is that of an object that is followed already."""
+
+    kind = "duplicate"
+    http_status = 409
+
+    def __init__(self, stream: str, object_id: int) -> None:
+        super().__init__(f"{stream}: object {object_id} is followed there already, expected another place")
         self.object_id = object_id
 
 

@@ -16,6 +16,8 @@ from streamtrack.errors import PromptError
 
 ObjectId = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Point = tuple[float, float]
+Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
+"""Pixels; what compares with nothing (NaN) is refused."""
 MAX_POINTS = 64
 """Points in one prompt; more than any person clicks."""
 
@@ -91,6 +93,16 @@ class ListCommand(Command):
     op: Literal["list"] = "list"
 
 
+class FindCommand(Command):
+    """Name the object under a point; `answer.object_id` is null where there is none."""
+
+    op: Literal["find"] = "find"
+    point: tuple[Coordinate, Coordinate]
+    """x, y in pixels of the frame; outside of it there is no object."""
+    at_frame: int | None = Field(None, ge=0)
+    """A kept frame; None: the newest."""
+
+
 class PauseCommand(Command):
     """Stop tracking; frames are dropped as `paused` until `resume`."""
 
@@ -104,7 +116,14 @@ class ResumeCommand(Command):
 
 
 AnyCommand = Annotated[
-    AddCommand | CorrectCommand | RemoveCommand | LabelCommand | ListCommand | PauseCommand | ResumeCommand,
+    AddCommand
+    | CorrectCommand
+    | RemoveCommand
+    | LabelCommand
+    | ListCommand
+    | FindCommand
+    | PauseCommand
+    | ResumeCommand,
     Field(discriminator="op"),
 ]
 _COMMAND: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from fastapi import APIRouter, FastAPI, Path, Request, Response
+from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
@@ -25,7 +25,9 @@ from streamtrack.control.commands import (
     AddCommand,
     Answer,
     AnyCommand,
+    Coordinate,
     CorrectCommand,
+    FindCommand,
     LabelCommand,
     ListCommand,
     ObjectId,
@@ -170,6 +172,13 @@ def _object_routes(board: StreamBoard) -> APIRouter:
     async def list_objects(name: StreamName) -> list[ObjectInfo]:
         """The objects that are followed, as of the newest tracked frame."""
         return list((await board.execute(ListCommand(stream=name))).objects)
+
+    @router.get("/at")
+    async def find_object(
+        name: StreamName, x: Coordinate, y: Coordinate, at_frame: Annotated[int | None, Query(ge=0)] = None
+    ) -> Answer:
+        """The object under a point in pixels of the frame; `object_id` is null where there is none."""
+        return await board.execute(FindCommand(stream=name, point=(x, y), at_frame=at_frame))
 
     @router.post("", status_code=HTTPStatus.CREATED)
     async def add_object(name: StreamName, body: AddBody) -> Answer:

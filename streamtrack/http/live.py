@@ -11,8 +11,9 @@ from streamtrack.frame import Event
 from streamtrack.mailbox import MailboxClosed
 
 STATE_PERIOD_S = 0.1
-KEEP_ALIVE_S = 5.0
-"""A comment is sent after this long without a change, so that a watcher that is gone is noticed."""
+KEEP_ALIVE_S = 0.3
+"""A comment is sent after this long without a change: a watcher that is gone is noticed, and a watcher
+notices within a second that the server is gone."""
 RETRY_MS = 1_000
 """How long a browser waits before it asks again after the server went away."""
 

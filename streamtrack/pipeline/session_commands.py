@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
+import numpy as np
+
 from streamtrack.config import PromptConfig
 from streamtrack.control.commands import (
     AddCommand,
     Answer,
     AnyCommand,
     CorrectCommand,
+    FindCommand,
     LabelCommand,
     ListCommand,
     ObjectInfo,
@@ -21,12 +24,25 @@ from streamtrack.control.commands import (
     RemoveCommand,
     ResumeCommand,
 )
-from streamtrack.errors import CapacityError, PublishError, ShapeError, StreamOfflineError, UnknownObjectError
-from streamtrack.frame import BoolMask, Frame, FrameResult
+from streamtrack.errors import (
+    CapacityError,
+    DuplicateObjectError,
+    NothingFoundError,
+    PublishError,
+    ShapeError,
+    StreamOfflineError,
+    StreamTrackError,
+    UnknownObjectError,
+)
+from streamtrack.frame import BoolMask, Frame, FrameResult, ObjectMask
 from streamtrack.publish.mask_codec import decode_rle
 from streamtrack.tracking import Session
 
 MAX_OBJECT_ID = 2**31 - 1
+DUPLICATE_IOU = 0.9
+"""Two masks that overlap more than this are one thing: nobody wants it followed twice."""
+FIND_REACH = 1 / 200
+"""Share of the frame's width by which a click may miss a mask: two pixels of a small picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,8 @@ class SessionCommands:
             case ListCommand():
                 objects = list_objects(newest, self.added_at)
                 return Applied(self._answer(command, newest_idx).model_copy(update={"objects": objects}))
+            case FindCommand():
+                return self._find(command, self._need(newest))
             case PauseCommand() | ResumeCommand():
                 return Applied(self._answer(command, newest_idx))
             case _:
@@ -127,8 +145,34 @@ class SessionCommands:
             at_frame=at_frame,
         )
         self._highest_id = max(self._highest_id, object_id)
+        self._check_start(object_id, at_frame)
         self.refresh()
         return Applied(self._answer(command, at_frame, object_id), self.session.result())
+
+    def _check_start(self, object_id: int, at_frame: int) -> None:
+        """Let go of an object that a prompt started on nothing, or on what is followed already.
+
+        Raises:
+            NothingFoundError, DuplicateObjectError: it did.
+        """
+        objects = self.session.result(at_frame).objects
+        if object_id not in objects:
+            return
+        found = objects[object_id]
+        error: StreamTrackError | None = None
+        if found.area_px == 0:
+            error = NothingFoundError(f"{self.stream}: nothing was found there, expected an object")
+        for other in objects.values():
+            if other.object_id != object_id and mask_iou(found, other) > DUPLICATE_IOU:
+                error = DuplicateObjectError(self.stream, other.object_id)
+        if error is not None:
+            self.session.remove(object_id)
+            raise error
+
+    def _find(self, command: FindCommand, newest: FrameResult) -> Applied:
+        at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
+        object_id = object_at(self.session.result(at_frame), command.point)
+        return Applied(self._answer(command, at_frame, object_id))
 
     def _correct(self, command: CorrectCommand, newest: FrameResult) -> Applied:
         self._check_followed(command.object_id)
@@ -180,6 +224,34 @@ class SessionCommands:
 
     def _answer(self, command: AnyCommand, frame_idx: int, object_id: int | None = None) -> Answer:
         return Answer(stream=self.stream, op=command.op, frame_idx=frame_idx, object_id=object_id)
+
+
+def object_at(result: FrameResult, point: tuple[float, float]) -> int | None:
+    """The object under a point in pixels of the frame, or within FIND_REACH of its width; of several the
+    smallest, which is the one in front more often than not. None where there is none."""
+    x, y = point
+    reach = max(1, round(result.frame.width_px * FIND_REACH))
+    hits: list[ObjectMask] = []
+    for mask in result.objects.values():
+        x0, y0, _, _ = mask.box
+        left, top = int(x) - x0 - reach, int(y) - y0 - reach
+        right, bottom = left + 2 * reach + 1, top + 2 * reach + 1
+        if right > 0 and bottom > 0 and mask.crop[max(top, 0) : bottom, max(left, 0) : right].any():
+            hits.append(mask)
+    return min(hits, key=lambda mask: mask.area_px).object_id if hits else None
+
+
+def mask_iou(a: ObjectMask, b: ObjectMask) -> float:
+    """Overlap of two masks of one frame; 0 where both are empty."""
+    x0, y0 = max(a.box[0], b.box[0]), max(a.box[1], b.box[1])
+    x1, y1 = min(a.box[2], b.box[2]), min(a.box[3], b.box[3])
+    if x0 >= x1 or y0 >= y1:
+        return 0.0
+    in_a, in_b = (
+        one.crop[y0 - one.box[1] : y1 - one.box[1], x0 - one.box[0] : x1 - one.box[0]] for one in (a, b)
+    )
+    shared = int(np.count_nonzero(in_a & in_b))
+    return shared / (a.area_px + b.area_px - shared)
 
 
 def without_object(result: FrameResult, object_id: int) -> FrameResult:

@@ -249,3 +249,15 @@ def test_unexpected_error_is_a_500_without_a_word_of_the_inside(server: Server) 
         response = client.get("/broken")
     assert response.status_code == 500
     assert response.json() == {"error": "internal error, see the log"}
+
+
+def test_object_under_a_point_is_found(api: httpx.Client) -> None:
+    object_id = api.post("/streams/cam/objects", json={"box": BOX}).json()["object_id"]
+    where = {"x": CENTRE[0], "y": CENTRE[1], "at_frame": LAST}
+    assert api.get("/streams/cam/objects/at", params=where).json()["object_id"] == object_id
+    assert api.get("/streams/cam/objects/at", params={"x": 5, "y": 5}).json()["object_id"] is None
+    for wrong in ({"x": "nan", "y": 5}, {"x": 5}, {"x": 5, "y": "inf"}):
+        refused(api.get("/streams/cam/objects/at", params=wrong), 422)
+    second = api.post("/streams/cam/objects", json={"box": BOX})
+    assert second.json()["kind"] == "duplicate"
+    refused(second, 409)

@@ -20,7 +20,7 @@ from streamtrack.control.commands import (
 )
 from streamtrack.errors import CapacityError, StreamOfflineError
 from streamtrack.frame import FrameResult
-from streamtrack.ingest import make_scene
+from streamtrack.ingest import make_scene, prompts_from_masks
 from streamtrack.pipeline import Pipeline
 from streamtrack.pipeline import pipeline as stream_module
 from streamtrack.publish.zmq_publisher import ZmqPublisher
@@ -105,7 +105,8 @@ def test_prompt_of_the_config_that_does_not_fit_costs_the_prompt_and_not_the_str
     with running(stream_config(autoprompt=None, prompts=prompts), *doors) as pipeline:
         wait_until(lambda: newest(pipeline) == LAST, "the last frame")
         assert [found.object_id for found in pipeline.status().objects] == [8]
-        assert ask(pipeline, AddCommand(stream="cam", box=BOX)).object_id == 10
+        other_box = prompts_from_masks({1: make_scene(SCENE).render(LAST)[1][1]})[0].box
+        assert ask(pipeline, AddCommand(stream="cam", box=other_box)).object_id == 10
     refused = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
     assert len(refused) == 2
     assert "object 7: point 0 is (9000, 9000)" in refused[0]
@@ -117,7 +118,9 @@ def test_pause_drops_live_frames_by_name_and_resume_tells_of_the_gap(
     publisher, telemetry = doors
     with (
         EventSubscriber(publisher.address, "cam") as events,
-        running(stream_config(f"synthetic:{SCENE}", pace="newest"), publisher, telemetry) as pipeline,
+        running(
+            stream_config(f"synthetic:{SCENE}", pace="newest", autoprompt=None), publisher, telemetry
+        ) as pipeline,
     ):
         wait_until(lambda: newest(pipeline) >= 0, "the first frame")
         assert ask(pipeline, PauseCommand(stream="cam")).paused
@@ -240,7 +243,9 @@ def test_result_that_waited_too_long_for_the_publisher_is_late_and_its_events_ar
     monkeypatch.setattr(publisher, "publish", slow_publish)
     with (
         EventSubscriber(publisher.address, "cam") as events,
-        running(stream_config(f"synthetic:{SCENE}", pace="newest"), publisher, telemetry) as pipeline,
+        running(
+            stream_config(f"synthetic:{SCENE}", pace="newest", autoprompt=None), publisher, telemetry
+        ) as pipeline,
     ):
         wait_until(lambda: newest(pipeline) >= 1, "the second frame")
         added = ask(pipeline, AddCommand(stream="cam", box=BOX))

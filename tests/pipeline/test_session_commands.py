@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from streamtrack.client import EventSubscriber, MaskSubscriber
 from streamtrack.control.commands import (
     AddCommand,
     CorrectCommand,
+    FindCommand,
     LabelCommand,
     ListCommand,
     RemoveCommand,
     RleMask,
+    parse_command,
 )
-from streamtrack.errors import FrameExpiredError, PromptError, ShapeError, UnknownObjectError
-from streamtrack.frame import Event, EventKind
+from streamtrack.errors import (
+    DuplicateObjectError,
+    FrameExpiredError,
+    NothingFoundError,
+    PromptError,
+    ShapeError,
+    UnknownObjectError,
+)
+from streamtrack.frame import Event, EventKind, FrameResult, ObjectMask
 from streamtrack.pipeline import Pipeline
+from streamtrack.pipeline.session_commands import mask_iou, object_at
 from streamtrack.publish.mask_codec import encode_rle
 from streamtrack.publish.zmq_publisher import ZmqPublisher
+from streamtrack.tracking import Session
 from tests.support.masks import join, join_events
 from tests.support.pipelines import (
     BOX,
@@ -36,6 +49,7 @@ from tests.support.pipelines import (
     stream_config,
     wait_until,
 )
+from tests.support.video import disc, result
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +150,64 @@ def test_prompt_that_does_not_fit_is_refused_and_the_stream_goes_on(
     assert "at_frame is 99, expected a kept frame from 0 to 2" in refuse(pipeline, future, FrameExpiredError)
     assert ask(pipeline, ListCommand(stream="cam")).frame_idx == LAST
     assert pipeline.status().state == "ended"
+
+
+def test_second_object_over_the_first_is_refused_and_leaves_nothing(
+    ended: tuple[Pipeline, ZmqPublisher],
+) -> None:
+    pipeline, _ = ended
+    first = ask(pipeline, AddCommand(stream="cam", box=BOX)).object_id
+    reason = refuse(pipeline, AddCommand(stream="cam", box=BOX), DuplicateObjectError)
+    assert reason == f"cam: object {first} is followed there already, expected another place"
+    assert [found.object_id for found in pipeline.status().objects] == [first]
+
+
+def test_prompt_without_an_object_under_it_is_refused_and_leaves_nothing(
+    ended: tuple[Pipeline, ZmqPublisher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline, _ = ended
+    session_result = Session.result
+
+    def nothing(session: Session, frame_idx: int | None = None) -> FrameResult:
+        result = session_result(session, frame_idx)
+        empty = np.zeros(TRUTH.shape, np.bool_)
+        return replace(result, objects={i: ObjectMask.from_mask(empty, i) for i in result.objects})
+
+    monkeypatch.setattr(Session, "result", nothing)
+    reason = refuse(pipeline, AddCommand(stream="cam", points=((5, 5),)), NothingFoundError)
+    assert reason == "cam: nothing was found there, expected an object"
+    assert pipeline.status().objects == ()
+
+
+def test_object_under_a_point_is_named(ended: tuple[Pipeline, ZmqPublisher]) -> None:
+    pipeline, _ = ended
+    object_id = ask(pipeline, AddCommand(stream="cam", box=BOX)).object_id
+    x, y = (BOX[0] + BOX[2]) / 2, (BOX[1] + BOX[3]) / 2
+    found = ask(pipeline, FindCommand(stream="cam", point=(x, y)))
+    assert (found.object_id, found.frame_idx) == (object_id, LAST)
+    assert ask(pipeline, FindCommand(stream="cam", point=(x, y), at_frame=LAST - 1)).object_id is None
+    assert ask(pipeline, FindCommand(stream="cam", point=(-3, 9999))).object_id is None
+    with pytest.raises(PromptError, match="point"):
+        parse_command({"op": "find", "stream": "cam", "point": [float("nan"), 0]})
+    refuse(pipeline, FindCommand(stream="cam", point=(x, y), at_frame=99), FrameExpiredError)
+
+
+def test_of_two_objects_under_a_point_the_smaller_is_meant() -> None:
+    small, large = disc(100, 80, 10), disc(100, 80, 30)
+    both = result(0, {1: ObjectMask.from_mask(large, 1), 2: ObjectMask.from_mask(small, 2)})
+    assert object_at(both, (100, 80)) == 2
+    assert object_at(both, (120, 80)) == 1
+    assert object_at(both, (132, 80)) == 1, "two pixels beside the mask"
+    assert object_at(both, (136, 80)) is None
+
+
+def test_overlap_of_masks_is_counted_in_pixels() -> None:
+    a, b = np.zeros((40, 40), np.bool_), np.zeros((40, 40), np.bool_)
+    a[0:10, 0:10] = True
+    b[5:15, 0:10] = True
+    empty = np.zeros((40, 40), np.bool_)
+    one, other, none = (ObjectMask.from_mask(mask, i) for i, mask in enumerate((a, b, empty)))
+    assert mask_iou(one, other) == pytest.approx(50 / 150)
+    assert mask_iou(one, one) == 1
+    assert mask_iou(one, none) == 0
+    assert mask_iou(none, none) == 0
