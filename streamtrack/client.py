@@ -19,9 +19,10 @@ from typing import Any, Generic, Self, TypeVar
 import numpy as np
 import zmq
 
-from streamtrack.control.envelope import Answer, ObjectInfo, decode_reply, encode_request
+from streamtrack.control.envelope import Answer, decode_reply, encode_request
 from streamtrack.errors import PublishError, ShapeError, StreamTrackError
 from streamtrack.frame import BoolMask
+from streamtrack.object_record import ObjectInfo
 from streamtrack.publish.mask_codec import encode_rle
 from streamtrack.publish.message import EventMessage, MaskMessage, ReceivedMask
 from streamtrack.publish.wire import (

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamtrack.object_record import ObjectRecord
+
 Image = NDArray[np.uint8]
 """(H, W, 3) uint8 RGB."""
 BoolMask = NDArray[np.bool_]
@@ -67,28 +69,14 @@ class ObjectState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ObjectMask:
-    """One object on one frame."""
+class ObjectMask(ObjectRecord):
+    """One object on one frame, with its mask."""
 
-    object_id: int
-    """The caller's name for the object."""
-    label: str
-    """What a person calls it; may be empty."""
     state: ObjectState
-    object_score: float
-    """Probability that the object is visible, 0 to 1 (sigmoid of the object score logits)."""
-    iou_score: float
-    """The model's own estimate of the mask's IoU, 0 to 1."""
-    box: tuple[int, int, int, int]
-    """x0, y0, x1, y1 in pixels of the frame, x1 and y1 exclusive; all 0 where the mask is empty."""
     crop: BoolMask
     """(y1 - y0, x1 - x0) bool: the mask inside `box`."""
     frame_size: tuple[int, int]
     """H, W of the frame in pixels."""
-    area_px: int
-    """Pixels in the mask."""
-    centroid: tuple[float, float] | None
-    """Mean x, y of the mask's pixel centres in pixels, None where the mask is empty."""
 
     @property
     def mask(self) -> BoolMask:
@@ -120,7 +108,7 @@ class ObjectMask:
             crop = np.ascontiguousarray(mask[box[1] : box[3], box[0] : box[2]])
         area_px, centroid = measure_crop(crop, box)
         return cls(
-            object_id, label, state, object_score, iou_score, box, crop, (height, width), area_px, centroid
+            object_id, label, state, object_score, iou_score, box, area_px, centroid, crop, (height, width)
         )
 
 

@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "streamtrack"
 
 LAYERS = (
-    *("errors", "clock", "frame", "prompt", "object_record", "consumer", "coco", "mailbox", "telemetry"),
+    *("errors", "clock", "object_record", "frame", "prompt", "consumer", "coco", "mailbox", "telemetry"),
     *("config", "weights", "scenes", "ingest", "model", "engine", "tracking", "detect"),
     *("publish", "video", "webrtc", "control", "http", "pipeline", "offline", "client", "server", "cli"),
 )

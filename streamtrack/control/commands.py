@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from streamtrack.config.faults import describe_validation_error
 from streamtrack.errors import PromptError
+from streamtrack.object_record import ObjectInfo
 
 ObjectId = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Point = tuple[float, float]
@@ -127,22 +128,6 @@ AnyCommand = Annotated[
     Field(discriminator="op"),
 ]
 _COMMAND: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)
-
-
-class ObjectInfo(BaseModel):
-    """An object that is followed, as of the newest tracked frame."""
-
-    object_id: int
-    label: str
-    state: str
-    """tracking, uncertain, occluded or lost; `pending` before its first frame."""
-    object_score: float
-    iou_score: float
-    box: tuple[int, int, int, int]
-    """x0, y0, x1, y1 in pixels, all 0 where the mask is empty."""
-    area_px: int
-    added_at_frame: int
-    """Tracked frame of its first prompt; -1 while pending."""
 
 
 class Answer(BaseModel):

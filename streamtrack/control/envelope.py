@@ -23,6 +23,7 @@ from streamtrack.errors import (
     StreamTrackError,
     error_of_kind,
 )
+from streamtrack.object_record import ObjectInfo
 
 MAX_REQUEST_BYTES = 1 << 20
 """Far more than the mask of any object takes. A longer request ends its connection."""
@@ -42,20 +43,6 @@ class Request:
     request_id: RequestId
     command: Any
     """What `streamtrack.control.commands.parse_command` takes."""
-
-
-class ObjectInfo(msgspec.Struct, frozen=True):
-    """An object that is followed, as a client gets it; see `streamtrack.control.commands.ObjectInfo`."""
-
-    object_id: int
-    label: str
-    state: str
-    object_score: float
-    iou_score: float
-    box: tuple[int, int, int, int]
-    """x0, y0, x1, y1 in pixels."""
-    area_px: int
-    added_at_frame: int
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -9,9 +9,10 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
-from streamtrack.control.commands import Executor, ObjectInfo
+from streamtrack.control.commands import Executor
 from streamtrack.frame import Event
 from streamtrack.mailbox import Mailbox
+from streamtrack.object_record import ObjectInfo
 
 READY_STATES = frozenset({"online", "connecting", "offline", "ended"})
 """States in which a stream does what it can: a camera that is off is the camera's fault, and the stream

@@ -31,7 +31,6 @@ from streamtrack.control.commands import (
     LabelCommand,
     ListCommand,
     ObjectId,
-    ObjectInfo,
     PauseCommand,
     RemoveCommand,
     ResumeCommand,
@@ -46,6 +45,7 @@ from streamtrack.errors import (
 )
 from streamtrack.http.auth import AccessGuard
 from streamtrack.http.live import live_stream
+from streamtrack.object_record import ObjectInfo
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

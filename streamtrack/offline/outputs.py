@@ -16,6 +16,9 @@ import numpy as np
 from streamtrack.config import AnnotateConfig
 from streamtrack.errors import PublishError
 from streamtrack.frame import FrameResult, ObjectMask
+from streamtrack.object_record import COLUMNS as OBJECT_COLUMNS
+from streamtrack.object_record import record_of
+from streamtrack.object_record import table_row as object_row
 from streamtrack.offline.overlay_video import OverlayVideo
 from streamtrack.publish.mask_codec import encode_rle
 from streamtrack.video.draw import annotate
@@ -25,22 +28,7 @@ MaskFormat = Literal["png", "rle", "both", "none"]
 OVERLAY, MASKS, RUN_LENGTHS, TABLE = "overlay.mp4", "masks", "masks.jsonl", "objects.csv"
 WIDEST_PX = 16_384
 """The annotated video is as wide as the source."""
-COLUMNS = (
-    "frame_idx",
-    "pts_seconds",
-    "object_id",
-    "label",
-    "state",
-    "object_score",
-    "iou_score",
-    "x0_px",
-    "y0_px",
-    "x1_px",
-    "y1_px",
-    "area_px",
-    "centroid_x_px",
-    "centroid_y_px",
-)
+COLUMNS = ("frame_idx", "pts_seconds", *OBJECT_COLUMNS)
 
 
 def prepare_folder(folder: Path, *, overwrite: bool) -> None:
@@ -123,20 +111,7 @@ class Outputs:
 
 def table_row(result: FrameResult, item: ObjectMask) -> tuple[Any, ...]:
     """One object on one frame, as COLUMNS."""
-    x, y = item.centroid if item.centroid is not None else (None, None)
-    return (
-        result.frame_idx,
-        _pts_seconds(result),
-        item.object_id,
-        item.label,
-        item.state.value,
-        round(item.object_score, 4),
-        round(item.iou_score, 4),
-        *item.box,
-        item.area_px,
-        None if x is None else round(x, 2),
-        None if y is None else round(y, 2),
-    )
+    return (result.frame_idx, _pts_seconds(result), *object_row(item))
 
 
 def frame_record(result: FrameResult) -> dict[str, Any]:
@@ -145,18 +120,12 @@ def frame_record(result: FrameResult) -> dict[str, Any]:
     for item in result.objects.values():
         x0, y0, x1, y1 = item.box
         counts = encode_rle(item.crop, item.box, item.frame_size).decode("ascii")
-        objects.append(
-            {
-                "object_id": item.object_id,
-                "label": item.label,
-                "state": item.state.value,
-                "object_score": round(item.object_score, 4),
-                "iou_score": round(item.iou_score, 4),
-                "bbox": [x0, y0, x1 - x0, y1 - y0],
-                "area": item.area_px,
-                "segmentation": {"size": list(item.frame_size), "counts": counts},
-            }
-        )
+        coco = {
+            "bbox": [x0, y0, x1 - x0, y1 - y0],
+            "area": item.area_px,
+            "segmentation": {"size": list(item.frame_size), "counts": counts},
+        }
+        objects.append({**record_of(item), **coco})
     return {"frame_idx": result.frame_idx, "pts_seconds": _pts_seconds(result), "objects": objects}
 
 

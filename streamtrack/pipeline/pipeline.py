@@ -26,7 +26,6 @@ from streamtrack.control.commands import (
     Answer,
     AnyCommand,
     ListCommand,
-    ObjectInfo,
     PauseCommand,
     RemoveCommand,
     ResumeCommand,
@@ -36,6 +35,7 @@ from streamtrack.errors import PromptError, StreamOfflineError, StreamTrackError
 from streamtrack.frame import Event, EventKind, Frame, FrameResult
 from streamtrack.ingest import Ingest, SourceState
 from streamtrack.mailbox import Mailbox, MailboxClosed
+from streamtrack.object_record import ObjectInfo
 from streamtrack.pipeline.autoprompt import Autoprompt
 from streamtrack.pipeline.event_fan_out import EventFanOut
 from streamtrack.pipeline.inbox import CommandInbox

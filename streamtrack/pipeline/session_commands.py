@@ -18,7 +18,6 @@ from streamtrack.control.commands import (
     FindCommand,
     LabelCommand,
     ListCommand,
-    ObjectInfo,
     PauseCommand,
     PromptCommand,
     RemoveCommand,
@@ -35,6 +34,7 @@ from streamtrack.errors import (
     UnknownObjectError,
 )
 from streamtrack.frame import BoolMask, Frame, FrameResult, ObjectMask
+from streamtrack.object_record import ObjectInfo, record_of
 from streamtrack.publish.mask_codec import decode_rle
 from streamtrack.tracking import Session
 
@@ -274,15 +274,6 @@ def list_objects(newest: FrameResult | None, added_at: Mapping[int, int]) -> tup
     if newest is None:
         return ()
     return tuple(
-        ObjectInfo(
-            object_id=mask.object_id,
-            label=mask.label,
-            state=mask.state.value,
-            object_score=mask.object_score,
-            iou_score=mask.iou_score,
-            box=mask.box,
-            area_px=mask.area_px,
-            added_at_frame=added_at.get(mask.object_id, -1),
-        )
+        ObjectInfo(**record_of(mask), added_at_frame=added_at.get(mask.object_id, -1))
         for mask in newest.objects.values()
     )

@@ -11,29 +11,14 @@ import numpy as np
 from streamtrack.clock import NS_PER_MS
 from streamtrack.errors import PublishError
 from streamtrack.frame import BoolMask
-from streamtrack.publish.mask_codec import Box, MaskEncoding, decode_bits, decode_rle_crop
+from streamtrack.object_record import ObjectRecord
+from streamtrack.publish.mask_codec import MaskEncoding, decode_bits, decode_rle_crop
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ReceivedMask:
-    """One object on one frame, as it came over the wire."""
+class ReceivedMask(ObjectRecord):
+    """One object on one frame, as it came over the wire. `state` compares equal to an `ObjectState`."""
 
-    object_id: int
-    """The name that the caller of `add` gave the object."""
-    label: str
-    """What a person calls it; may be empty."""
-    state: str
-    """tracking, uncertain, occluded or lost; compares equal to `streamtrack.frame.ObjectState`."""
-    object_score: float
-    """Probability that the object is visible, 0 to 1."""
-    iou_score: float
-    """The model's own estimate of the mask's IoU, 0 to 1."""
-    box: Box
-    """x0, y0, x1, y1 in pixels, x1 and y1 exclusive; all 0 where the mask is empty."""
-    area_px: int
-    """Pixels in the mask."""
-    centroid: tuple[float, float] | None
-    """Mean x, y of the mask's pixel centres, None where the mask is empty."""
     frame_size: tuple[int, int]
     """H, W of the frame in pixels."""
     encoding: MaskEncoding

@@ -14,13 +14,14 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from streamtrack.errors import PublishError
 from streamtrack.frame import Event, FrameResult, ObjectMask
+from streamtrack.object_record import RECORD_FIELDS, ObjectId, record_of
 from streamtrack.publish.mask_codec import MaskEncoding, check_frame_size, encode_mask
 from streamtrack.publish.message import EventMessage, MaskMessage, ReceivedMask
 
@@ -36,30 +37,32 @@ MAX_OBJECTS = 4096
 _PREAMBLE = struct.Struct("<BI")
 _UInt = Annotated[int, Meta(ge=0)]
 _Side = Annotated[int, Meta(ge=1)]
-_Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-_ObjectId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
-class ObjectHeader(msgspec.Struct, frozen=True):
-    """One object in the header of a masks message."""
+class _Placed(msgspec.Struct, frozen=True):
+    """Where an object's mask lies in the payload."""
 
-    id: _ObjectId
-    label: str
-    state: str
-    """tracking, uncertain, occluded or lost."""
-    object_score: _Share
-    iou_score: _Share
-    box: tuple[_UInt, _UInt, _UInt, _UInt]
-    """x0, y0, x1, y1 in pixels, x1 and y1 exclusive; all 0 where the mask is empty."""
-    area: _UInt
-    """Pixels in the mask."""
-    centroid: tuple[float, float] | None
-    """Mean x, y of the mask's pixel centres, nil where the mask is empty."""
     encoding: Literal["coco_rle", "bits_zstd"]
     offset: _UInt
     """Of the mask's first byte in the payload."""
     length: _UInt
     """Bytes of the mask in the payload."""
+
+
+_WIRE_NAMES = {"object_id": "id", "area_px": "area"}
+"""Fields whose names on the wire are older than the record."""
+
+if TYPE_CHECKING:
+    ObjectHeader = Any
+else:
+    ObjectHeader = msgspec.defstruct(
+        "ObjectHeader",
+        [(name, kind) for name, kind in RECORD_FIELDS.items()],
+        bases=(_Placed,),
+        frozen=True,
+        rename=_WIRE_NAMES,
+    )
+    """One object in the header of a masks message: the fields of an `ObjectRecord`, and where its mask is."""
 
 
 class MasksHeader(msgspec.Struct, frozen=True):
@@ -100,7 +103,7 @@ class EventHeader(msgspec.Struct, frozen=True):
     """added, corrected, removed, labeled, lost, found, occluded, uncertain, tracking, gap, paused, ..."""
     frame_idx: Annotated[int, Meta(ge=-1)]
     """The tracked frame it belongs to; -1 before the first."""
-    object_id: _ObjectId | None
+    object_id: ObjectId | None
     """nil for the stream itself."""
     detail: dict[str, Any]
     publish_ns: int
@@ -137,21 +140,8 @@ def encode_objects(objects: Iterable[ObjectMask], encoding: MaskEncoding) -> Enc
     offset = 0
     for item in objects:
         data = encode_mask(item.crop, item.box, item.frame_size, encoding)
-        headers.append(
-            ObjectHeader(
-                id=item.object_id,
-                label=item.label,
-                state=item.state.value,
-                object_score=_share(item.object_score),
-                iou_score=_share(item.iou_score),
-                box=item.box,
-                area=item.area_px,
-                centroid=item.centroid,
-                encoding=encoding,
-                offset=offset,
-                length=len(data),
-            )
-        )
+        place = {"encoding": encoding, "offset": offset, "length": len(data)}
+        headers.append(ObjectHeader(**record_of(item), **place))
         parts.append(data)
         offset += len(data)
     return EncodedObjects(headers, b"".join(parts))
@@ -231,22 +221,14 @@ def decode_message(data: bytes) -> MaskMessage:
     check_frame_size(header.frame_size)
     objects: dict[int, ReceivedMask] = {}
     for item in header.objects:
-        if item.id in objects:
-            raise PublishError(f"masks message: object {item.id} is there twice")
-        _check_object(item, header.frame_size, len(payload))
-        objects[item.id] = ReceivedMask(
-            object_id=item.id,
-            label=item.label,
-            state=item.state,
-            object_score=item.object_score,
-            iou_score=item.iou_score,
-            box=item.box,
-            area_px=item.area,
-            centroid=item.centroid,
-            frame_size=header.frame_size,
-            encoding=item.encoding,
-            data=payload[item.offset : item.offset + item.length],
-        )
+        fields = msgspec.structs.asdict(item)
+        start, length = fields.pop("offset"), fields.pop("length")
+        data = payload[start : start + length]
+        received = ReceivedMask(**fields, frame_size=header.frame_size, data=data)
+        if received.object_id in objects:
+            raise PublishError(f"masks message: object {received.object_id} is there twice")
+        _check_object(received, (start, start + length), len(payload))
+        objects[received.object_id] = received
     return MaskMessage(**{**msgspec.structs.asdict(header), "objects": objects})
 
 
@@ -260,11 +242,6 @@ def decode_event(data: bytes) -> EventMessage:
     if payload:
         raise PublishError(f"events message: {len(payload)} bytes behind the header, expected none")
     return EventMessage(**msgspec.structs.asdict(header))
-
-
-def _share(value: float) -> float:
-    """A probability that floating point left a hair outside 0 to 1, put back inside; NaN becomes 0."""
-    return min(1.0, max(0.0, value)) if value == value else 0.0
 
 
 def _join(topic: bytes, header: MasksHeader | EventHeader, payload: bytes) -> bytes:
@@ -295,18 +272,15 @@ def _split(data: bytes, prefix: bytes, kind: type[_HeaderT]) -> tuple[_HeaderT, 
     return header, data[start + header_bytes :]
 
 
-def _check_object(item: ObjectHeader, frame_size: tuple[int, int], payload_bytes: int) -> None:
+def _check_object(item: ReceivedMask, place: tuple[int, int], payload_bytes: int) -> None:
     """Raise PublishError for what cannot be one object of this frame and payload."""
-    where = f"masks message: object {item.id}"
+    where, (height, width) = f"masks message: object {item.object_id}", item.frame_size
     x0, y0, x1, y1 = item.box
-    if item.offset + item.length > payload_bytes:
-        raise PublishError(
-            f"{where}: bytes {item.offset} to {item.offset + item.length} of a payload of {payload_bytes}"
-        )
-    empty = item.box == (0, 0, 0, 0)
-    if not empty and not (x0 < x1 <= frame_size[1] and y0 < y1 <= frame_size[0]):
-        raise PublishError(f"{where}: box is {item.box}, expected one inside the frame of {frame_size}")
-    if item.area > (x1 - x0) * (y1 - y0):
-        raise PublishError(f"{where}: area is {item.area}, expected at most that of the box {item.box}")
+    if place[1] > payload_bytes:
+        raise PublishError(f"{where}: bytes {place[0]} to {place[1]} of a payload of {payload_bytes}")
+    if item.box != (0, 0, 0, 0) and not (x0 < x1 <= width and y0 < y1 <= height):
+        raise PublishError(f"{where}: box is {item.box}, expected one inside the frame of {item.frame_size}")
+    if item.area_px > (x1 - x0) * (y1 - y0):
+        raise PublishError(f"{where}: area is {item.area_px}, expected at most that of the box {item.box}")
     if item.centroid is not None and not all(map(math.isfinite, item.centroid)):
         raise PublishError(f"{where}: centroid is {item.centroid}, expected finite numbers")

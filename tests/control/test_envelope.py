@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import msgspec
 import pytest
@@ -134,9 +133,5 @@ def test_request_that_is_too_long_is_refused_before_it_is_sent() -> None:
         encode_request({"op": "add", "mask": "x" * MAX_REQUEST_BYTES}, 1)
 
 
-@pytest.mark.parametrize(
-    ("light", "checked"),
-    [(envelope.Answer, commands.Answer), (envelope.ObjectInfo, commands.ObjectInfo)],
-)
-def test_client_knows_every_field_that_the_server_sends(light: Any, checked: Any) -> None:
-    assert light.__struct_fields__ == tuple(checked.model_fields)
+def test_client_knows_every_field_that_the_server_sends() -> None:
+    assert envelope.Answer.__struct_fields__ == tuple(commands.Answer.model_fields)

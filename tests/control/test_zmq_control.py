@@ -23,7 +23,6 @@ from streamtrack.control.commands import (
     CorrectCommand,
     LabelCommand,
     ListCommand,
-    ObjectInfo,
     PauseCommand,
     RemoveCommand,
 )
@@ -39,6 +38,7 @@ from streamtrack.errors import (
     UnknownStreamError,
 )
 from streamtrack.frame import BoolMask
+from streamtrack.object_record import ObjectInfo
 from streamtrack.publish.mask_codec import decode_rle
 from tests.support.masks import TIMEOUT_MS, disc, keypair, make_curve
 
@@ -108,6 +108,7 @@ class OneStream:
             iou_score=0.8,
             box=(1, 2, 3, 4),
             area_px=4,
+            centroid=(2.0, 3.0),
             added_at_frame=7,
         )
 

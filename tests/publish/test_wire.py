@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -112,8 +113,7 @@ def test_event_with_a_value_that_msgpack_lacks_raises_publish_error() -> None:
 def test_score_that_left_its_range_by_rounding_is_sent_inside_it() -> None:
     result = make_result()
     item = result.objects[1]
-    fields = {name: getattr(item, name) for name in item.__slots__}
-    odd = type(item)(**{**fields, "object_score": 1.0000001, "iou_score": float("nan")})
+    odd = replace(item, object_score=1.0000001, iou_score=float("nan"))
     (received,) = decode_message(
         encode_result("cam1", 1, 0, type(result)(0, result.frame, {1: odd}, result.times), "nano")
     ).objects.values()

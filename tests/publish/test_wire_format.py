@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from streamtrack.frame import EventKind, ObjectState
@@ -38,11 +39,11 @@ def test_ten_lines_decode_masks_without_streamtrack() -> None:
 
 @pytest.mark.parametrize("header", [MasksHeader, ObjectHeader, EventHeader])
 def test_every_header_key_is_in_a_table(
-    header: type[MasksHeader] | type[ObjectHeader] | type[EventHeader],
+    header: type[msgspec.Struct],
 ) -> None:
     first_cells = re.findall(r"^\| ([^|]+) \|", TEXT, re.MULTILINE)
     documented = {key for cell in first_cells for key in cell.split(", ")}
-    assert set(header.__struct_fields__) <= documented
+    assert set(header.__struct_encode_fields__) <= documented
 
 
 @pytest.mark.parametrize("value", [*EventKind, *ObjectState])
