@@ -23,8 +23,9 @@ from sam2.sam2_video_predictor import SAM2VideoPredictor
 from bench.environment import MEBIBYTE, describe_measurement
 from bench.report import make_parser, write_result
 from streamtrack.engine.preprocess import to_input
-from streamtrack.model.build import build_module, read_weights
+from streamtrack.model.families import build_module
 from streamtrack.model.sam2.network import Sam2Network
+from streamtrack.model.weights_file import read_weights
 from streamtrack.scenes.scene import Scene, make_scene
 from streamtrack.tracking import Tracker
 from streamtrack.weights.catalog import get_entry, require_checkpoint

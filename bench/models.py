@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import save_file
 
 from streamtrack.config import ModelConfig
-from streamtrack.model.build import build_module, read_weights
+from streamtrack.model.families import build_module
+from streamtrack.model.weights_file import read_weights
 from streamtrack.tracking import Tracker
 from streamtrack.weights.catalog import CatalogEntry, find_checkpoint, get_entry
 

@@ -22,7 +22,7 @@ PACKAGE = REPOSITORY / "streamtrack"
 
 LAYERS = (
     *("errors", "clock", "object_record", "frame", "prompt", "consumer", "coco", "mailbox", "telemetry"),
-    *("config", "weights", "scenes", "ingest", "model", "engine", "tracking", "detect"),
+    *("weights", "config", "scenes", "ingest", "model", "engine", "tracking", "detect"),
     *("publish", "video", "webrtc", "control", "http", "pipeline", "offline", "client", "server", "cli"),
 )
 """Imports run towards the front: a module or package may import those before it, and itself."""

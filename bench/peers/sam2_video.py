@@ -20,7 +20,6 @@ from bench.peers.contender import BoolMasks, Case
 from streamtrack.engine.preprocess import to_input
 from streamtrack.model.build import resolve_device
 from streamtrack.model.sam2.network import IMAGE_MEAN, IMAGE_STD
-from streamtrack.weights.catalog import get_entry
 
 PREDICTOR = "sam2.sam2_video_predictor.SAM2VideoPredictor"
 
@@ -52,11 +51,8 @@ class Sam2Video:
 
     def _load(self, case: Case) -> Any:
         options: dict[str, Any] = {"fill_hole_area": 0, "add_all_frames_to_correct_as_cond": True}
-        if get_entry(case.model).sam2_config is None:
-            module, _, name = self.predictor_class.rpartition(".")
-            options["cls"] = getattr(__import__(module, fromlist=[name]), name)
-        else:
-            options["_target_"] = self.predictor_class
+        module, _, name = self.predictor_class.rpartition(".")
+        options["cls"] = getattr(__import__(module, fromlist=[name]), name)
         predictor, self.weights = make_module(case.model, case.image_size, **options)
         return predictor
 

@@ -19,7 +19,7 @@ class Sam2Vos(Sam2Video):
     def _load(self, case: Case) -> Any:
         if case.device != "cuda" or not torch.cuda.is_available():
             raise Refused("CUDA only")
-        if get_entry(case.model).sam2_config is None:
+        if get_entry(case.model).family == "nano":
             raise Refused("compiles Hiera's encoder only")
         return super()._load(case)
 

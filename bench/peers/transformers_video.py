@@ -76,7 +76,7 @@ def _convert(module: Any, case: Case) -> Any:
 
     weights = to_transformers(module.state_dict())
     model: Any = Sam2VideoModel(_config(module, case))
-    if get_entry(case.model).sam2_config is None:
+    if get_entry(case.model).family == "nano":
         model.vision_encoder = _OurEncoder(module.image_encoder)
         ours = {key.removeprefix("image_encoder."): key for key in module.state_dict()}
         for key in [key for key in weights if key.startswith(ENCODER)]:
@@ -99,7 +99,7 @@ def _config(module: Any, case: Case) -> Any:
         Sam2VideoPromptEncoderConfig,
     )
 
-    if get_entry(case.model).sam2_config is not None and not case.model.endswith("-tiny"):
+    if get_entry(case.model).family == "sam2" and not case.model.endswith("-tiny"):
         raise Refused(f"{case.model}: only nano and the tiny models are converted")
     if case.model.startswith("sam2-"):
         raise Refused("transformers' streaming reads pointers as SAM 2.1 does")

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from streamtrack.config.section import Section
+from streamtrack.weights.catalog import CATALOG
 
 
 def live_threads() -> int:
@@ -64,7 +65,9 @@ class ModelConfig(Section):
 
     @field_validator("image_size")
     @classmethod
-    def _multiple_of_32(cls, value: int | None) -> int | None:
-        if value is not None and value % 32:
-            raise ValueError(f"image_size is {value}, expected a multiple of 32")
+    def _fits_the_model(cls, value: int | None, info: ValidationInfo) -> int | None:
+        # A weights file says only once it is read which network it is of: its size is checked then.
+        entry = CATALOG.get(info.data.get("name", ""))
+        if value is not None and entry is not None and not entry.takes_image_size(value):
+            raise ValueError(f"image_size is {value}, expected {entry.image_sizes}")
         return value

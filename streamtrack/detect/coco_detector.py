@@ -13,7 +13,7 @@ from streamtrack.detect.boxes import Box, box_iou
 from streamtrack.detect.centernet import STRIDE, CenterNet
 from streamtrack.detect.detector import Detection
 from streamtrack.frame import Image
-from streamtrack.model.build import load_strict, read_weights
+from streamtrack.model.weights_file import load_strict, read_weights
 from streamtrack.weights.catalog import DETECTOR, require_checkpoint
 
 MAX_DETECTIONS = 50

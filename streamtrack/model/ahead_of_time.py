@@ -59,6 +59,15 @@ Autocast = Callable[[], AbstractContextManager[Any]]
 logger = logging.getLogger(__name__)
 
 
+def _says_something(record: logging.LogRecord) -> bool:
+    """False for what torch says wherever CUDA's compiler is and no GPU: nothing is wrong there."""
+    return not str(record.msg).startswith("No CUDA runtime is found")
+
+
+# torch's compiler imports this module, which looks for CUDA as it is imported.
+logging.getLogger("torch.utils.cpp_extension").addFilter(_says_something)
+
+
 @dataclass(frozen=True, slots=True)
 class CompiledCall:
     """One compiled library, and how its inputs must lie."""

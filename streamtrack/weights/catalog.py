@@ -43,31 +43,42 @@ class CatalogEntry:
     """Lower-case hex."""
     urls: tuple[str, ...]
     """Tried in this order; empty where the file ships with streamtrack."""
-    sam2_config: str | None
-    """Config inside the installed sam2 package; None where streamtrack builds the network itself."""
+    family: str
+    """The family of networks that it is of; see `streamtrack.model.families`."""
     image_size: int
-    """Side of the square that the network was trained on, in pixels."""
+    """Longer side of the pictures that the network was trained on, in pixels."""
+    image_size_step: int = 32
+    """Sizes that its network can be built for are multiples of this."""
 
     @property
     def shipped(self) -> bool:
         """Comes with streamtrack and is never downloaded."""
         return not self.urls
 
+    @property
+    def image_sizes(self) -> str:
+        """In words, which sizes its network can be built for."""
+        return f"a multiple of {self.image_size_step}"
 
-def _sam2_entry(family: str, size: str, config_suffix: str, num_bytes: int, sha256: str) -> CatalogEntry:
+    def takes_image_size(self, image_size: int) -> bool:
+        """Whether its network can be built for that size."""
+        return image_size > 0 and image_size % self.image_size_step == 0
+
+
+def _sam2_entry(release: str, size: str, num_bytes: int, sha256: str) -> CatalogEntry:
     """One published SAM 2 checkpoint; the digests were agreed by two independent public sources each."""
-    release = {"sam2.1": "092824", "sam2": "072824"}[family]
-    file_name = f"{family}_hiera_{size.replace('-', '_')}.pt"
+    date = {"sam2.1": "092824", "sam2": "072824"}[release]
+    file_name = f"{release}_hiera_{size.replace('-', '_')}.pt"
     return CatalogEntry(
-        name=f"{family}-{size}",
+        name=f"{release}-{size}",
         file_name=file_name,
         num_bytes=num_bytes,
         sha256=sha256,
         urls=(
-            f"https://dl.fbaipublicfiles.com/segment_anything_2/{release}/{file_name}",
-            f"https://huggingface.co/facebook/{family}-hiera-{size}/resolve/main/{file_name}",
+            f"https://dl.fbaipublicfiles.com/segment_anything_2/{date}/{file_name}",
+            f"https://huggingface.co/facebook/{release}-hiera-{size}/resolve/main/{file_name}",
         ),
-        sam2_config=f"configs/{family}/{family}_hiera_{config_suffix}.yaml",
+        family="sam2",
         image_size=1024,
     )
 
@@ -79,48 +90,44 @@ _ENTRIES = (
         num_bytes=11_473_668,
         sha256="9ca8f7b88a7b52cc84e480dcc83adccb9b9dfe2d22797e54548938d4e5e7936a",
         urls=(),
-        sam2_config=None,
+        family="nano",
         image_size=256,
     ),
     _sam2_entry(
-        "sam2.1", "tiny", "t", 156_008_466, "7402e0d864fa82708a20fbd15bc84245c2f26dff0eb43a4b5b93452deb34be69"
+        "sam2.1", "tiny", 156_008_466, "7402e0d864fa82708a20fbd15bc84245c2f26dff0eb43a4b5b93452deb34be69"
     ),
     _sam2_entry(
         "sam2.1",
         "small",
-        "s",
         184_416_285,
         "6d1aa6f30de5c92224f8172114de081d104bbd23dd9dc5c58996f0cad5dc4d38",
     ),
     _sam2_entry(
         "sam2.1",
         "base-plus",
-        "b+",
         323_606_802,
         "a2345aede8715ab1d5d31b4a509fb160c5a4af1970f199d9054ccfb746c004c5",
     ),
     _sam2_entry(
         "sam2.1",
         "large",
-        "l",
         898_083_611,
         "2647878d5dfa5098f2f8649825738a9345572bae2d4350a2468587ece47dd318",
     ),
     _sam2_entry(
-        "sam2", "tiny", "t", 155_906_050, "65b50056e05bcb13694174f51bb6da89c894b57b75ccdf0ba6352c597c5d1125"
+        "sam2", "tiny", 155_906_050, "65b50056e05bcb13694174f51bb6da89c894b57b75ccdf0ba6352c597c5d1125"
     ),
     _sam2_entry(
-        "sam2", "small", "s", 184_309_650, "95949964d4e548409021d47b22712d5f1abf2564cc0c3c765ba599a24ac7dce3"
+        "sam2", "small", 184_309_650, "95949964d4e548409021d47b22712d5f1abf2564cc0c3c765ba599a24ac7dce3"
     ),
     _sam2_entry(
         "sam2",
         "base-plus",
-        "b+",
         323_493_298,
         "d0bb7f236400a49669ffdd1be617959a8b1d1065081789d7bbff88eded3a8071",
     ),
     _sam2_entry(
-        "sam2", "large", "l", 897_952_466, "7442e4e9b732a508f80e141e7c2913437a3610ee0c77381a66658c3a445df87b"
+        "sam2", "large", 897_952_466, "7442e4e9b732a508f80e141e7c2913437a3610ee0c77381a66658c3a445df87b"
     ),
 )
 
@@ -133,7 +140,7 @@ DETECTOR = CatalogEntry(
     num_bytes=4_051_296,
     sha256="70e7940e31facbed1074201105bd32d6148b2387b131f02173ea9b971c85c40c",
     urls=(),
-    sam2_config=None,
+    family="detector",
     image_size=512,
 )
 """What starts tracks by class name; it tracks nothing itself."""

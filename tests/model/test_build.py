@@ -11,13 +11,12 @@ from safetensors.torch import load_file, save_file
 from streamtrack.config import ModelConfig
 from streamtrack.errors import CheckpointError, ConfigError
 from streamtrack.model.build import (
-    build_module,
-    identify,
     load_model,
     name_of_checkpoint,
     resolve_device,
     resolve_precision,
 )
+from streamtrack.model.families import build_module, identify
 from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.tracking import Tracker
 from streamtrack.weights.catalog import CATALOG, get_entry, require_checkpoint

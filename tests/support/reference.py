@@ -19,7 +19,8 @@ from torch import Tensor
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.preprocess import to_input
 from streamtrack.frame import Image
-from streamtrack.model.build import LoadedModel, build_module
+from streamtrack.model.build import LoadedModel
+from streamtrack.model.families import build_module
 from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.tracking import Session, Tracker
 from streamtrack.weights.catalog import CatalogEntry
@@ -85,11 +86,7 @@ def make_network(entry: CatalogEntry, image_size: int, weights: Mapping[str, Ten
 
 def make_reference(entry: CatalogEntry, image_size: int, weights: Mapping[str, Tensor]) -> SAM2VideoPredictor:
     options = {"fill_hole_area": 0, "add_all_frames_to_correct_as_cond": True}
-    if entry.sam2_config is None:
-        module = build_module(entry, image_size, cls=SAM2VideoPredictor, **options)
-    else:
-        target = "sam2.sam2_video_predictor.SAM2VideoPredictor"
-        module = build_module(entry, image_size, _target_=target, **options)
+    module = build_module(entry, image_size, cls=SAM2VideoPredictor, **options)
     module.load_state_dict(weights)
     # The same convolution kernels as ours: memory is kept in bfloat16, and a last bit that falls to the
     # other side of a rounding is a difference of 2^-8.

@@ -10,7 +10,7 @@ import torch
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.memory_bank import Batching, MemoryBank
 from streamtrack.frame import Image
-from streamtrack.model.build import read_weights
+from streamtrack.model.weights_file import read_weights
 from streamtrack.weights.catalog import get_entry, require_checkpoint
 from tests.support.pictures import drifting_ellipses, ellipse
 from tests.support.reference import (

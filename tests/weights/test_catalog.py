@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import sam2
 import yaml
 
 from streamtrack.errors import CheckpointError
+from streamtrack.model.sam2.family import config_path
 from streamtrack.weights import catalog
 from streamtrack.weights.catalog import (
     CATALOG,
@@ -43,7 +43,7 @@ def entry_at(*urls: str) -> CatalogEntry:
         num_bytes=len(DATA),
         sha256=hashlib.sha256(DATA).hexdigest(),
         urls=urls or ("http://127.0.0.1:9/test.pt",),
-        sam2_config=None,
+        family="sam2",
         image_size=1024,
     )
 
@@ -56,10 +56,10 @@ def test_catalog_holds_the_documented_names() -> None:
 @pytest.mark.parametrize("entry", CATALOG.values(), ids=lambda entry: entry.name)
 def test_every_sam2_config_lies_in_the_package_and_has_the_image_size(entry: CatalogEntry) -> None:
     assert len(entry.sha256) == 64
-    if entry.sam2_config is None:
+    if entry.family != "sam2":
         assert entry.shipped
         return
-    config = yaml.safe_load((Path(sam2.__file__).parent / entry.sam2_config).read_text())
+    config = yaml.safe_load(config_path(entry).read_text())
     assert config["model"]["image_size"] == entry.image_size
     assert [url.rpartition("/")[2] for url in entry.urls] == [entry.file_name] * 2
 

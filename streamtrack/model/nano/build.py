@@ -23,6 +23,7 @@ from streamtrack.errors import ConfigError
 from streamtrack.model.nano.drawn_prompt import DrawnPromptEncoder
 from streamtrack.model.nano.efficientnet_trunk import EfficientNetLiteTrunk
 from streamtrack.model.nano.mobilenet_trunk import MobileNetTrunk
+from streamtrack.model.sam2.family import POST_PROCESSING
 
 ARCHITECTURE = "nano-4"
 """Stored with the weights; changes whenever older weights no longer load strictly."""
@@ -89,18 +90,6 @@ NANO_FLAGS: Mapping[str, Any] = MappingProxyType({"multimask_max_pt_num": 2})
 
 The single mask and its stability fallback hang on a threshold that rounding to bf16 can cross."""
 
-POST_PROCESSING: Mapping[str, Any] = MappingProxyType(
-    {
-        "sam_mask_decoder_extra_args": {
-            "dynamic_multimask_via_stability": True,
-            "dynamic_multimask_stability_delta": 0.05,
-            "dynamic_multimask_stability_thresh": 0.98,
-        },
-        "binarize_mask_from_pts_for_mem_enc": True,
-    }
-)
-"""Overrides that `sam2.build_sam.build_sam2_video_predictor` applies by default."""
-
 
 def build_nano(
     image_size: int = IMAGE_SIZE_PX,
@@ -149,7 +138,7 @@ def trunk_of(weights: Mapping[str, Tensor]) -> str:
     """The key of TRUNKS whose stem the weights of a nano have; the default where they fit none."""
     stem = weights.get("image_encoder.trunk.stem.weight")
     for name, make in TRUNKS.items():
-        if stem is not None and make.stem_channels == stem.shape[0]:
+        if stem is not None and stem.dim() > 0 and make.stem_channels == stem.shape[0]:
             return name
     return DEFAULT_TRUNK
 

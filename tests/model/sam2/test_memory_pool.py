@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from streamtrack.errors import ConfigError
-from streamtrack.model.build import build_module
+from streamtrack.model.families import build_module
 from streamtrack.model.sam2.attention import MemoryReader, MemoryTokens
 from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.weights.catalog import get_entry

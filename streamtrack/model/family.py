@@ -1,0 +1,55 @@
+"""What a family of networks is: how its weights are recognised, and how one of them is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from streamtrack.errors import ConfigError
+from streamtrack.model.interface import Network
+from streamtrack.weights.catalog import CatalogEntry
+
+
+class Family(Protocol):
+    """Networks that differ in size, not in kind. The catalog names the family of each of its entries."""
+
+    name: str
+    """As `CatalogEntry.family` spells it."""
+
+    def identify(self, weights: Mapping[str, Tensor]) -> str | None:
+        """The catalog name that a state dict fits; None for one that is none of this family's."""
+
+    def options_of(self, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        """What `build_module` must be told, beside the entry, for these weights to fit."""
+
+    def build_module(self, entry: CatalogEntry, image_size: int, **options: Any) -> nn.Module:
+        """The module of a catalog entry with fresh random weights, on the CPU, in eval mode.
+
+        Args:
+            image_size: longer side of the input in pixels.
+            options: of this family; see there.
+        Raises:
+            ConfigError: the image size does not fit.
+        """
+
+    def make_network(self, module: nn.Module, *, memory_pool: int = 1) -> Network:
+        """The network that a module is; it takes the module over.
+
+        Args:
+            memory_pool: as `model.memory_pool`.
+        Raises:
+            CheckpointError: the module is not one that this code computes rightly.
+            ConfigError: memory cannot be pooled so.
+        """
+
+
+def require_image_size(entry: CatalogEntry, image_size: int) -> None:
+    """Refuse an input size that an entry's network cannot have.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if not entry.takes_image_size(image_size):
+        raise ConfigError(f"model.image_size is {image_size}, expected {entry.image_sizes}")
