@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from streamtrack.cli.serve import model_section
 from streamtrack.config import ModelConfig, TrackingConfig
 from streamtrack.config.faults import describe_validation_error
+from streamtrack.config.overrides import parse_assignment
+from streamtrack.config.presets import model_with_preset, tracking_with_preset
 from streamtrack.errors import ConfigError
+from streamtrack.model.chosen import choose_model
 
 SECTIONS = {"model": ModelConfig, "tracking": TrackingConfig}
 HELP = (
@@ -29,16 +30,18 @@ def read_settings(
         CheckpointError: a weights file whose architecture is not recognised.
     """
     raw: dict[str, dict[str, Any]] = {
-        "model": {**model_section(name_or_path), "device": device, "threads": threads},
+        "model": {"name": name_or_path, "device": device, "threads": threads},
         "tracking": {},
     }
     for assignment in assignments:
-        path, equals, value = assignment.partition("=")
-        section, _, key = path.partition(".")
-        if not equals or section not in SECTIONS or not key:
+        override = parse_assignment(assignment)
+        section, *keys = override.path
+        if section not in SECTIONS or len(keys) != 1:
             raise ConfigError(f"--set {assignment}: expected model.KEY=VALUE or tracking.KEY=VALUE")
-        raw[section][key] = yaml.safe_load(value)
+        raw[str(section)][str(keys[0])] = override.value
     try:
-        return ModelConfig.model_validate(raw["model"]), TrackingConfig.model_validate(raw["tracking"])
+        model = choose_model(ModelConfig.model_validate(raw["model"]))
+        tracking = TrackingConfig.model_validate(raw["tracking"])
+        return model_with_preset(model), tracking_with_preset(tracking, model.preset)
     except ValidationError as error:
         raise ConfigError(f"--set: {describe_validation_error(error)}") from error

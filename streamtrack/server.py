@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
-from streamtrack.config import Config, ModelConfig, live_threads
+from streamtrack.config import Config, ModelConfig, fill_in
 from streamtrack.control.commands import Answer, AnyCommand
 from streamtrack.control.status import StreamStatus
 from streamtrack.control.zmq_control import ZmqControl
@@ -60,6 +60,7 @@ class Server:
             PublishError: a port is in use.
             SourceError: a source can never work.
         """
+        config = fill_in(config)
         self._config = config
         self._on_report = on_report
         self._on_listening = on_listening
@@ -239,8 +240,6 @@ def _load(config: ModelConfig, loop: asyncio.AbstractEventLoop, loaded: asyncio.
         elif tracker is not None:
             loaded.set_result(tracker)
 
-    if config.threads is None:
-        config = config.model_copy(update={"threads": live_threads()})
     try:
         outcome: tuple[Tracker | None, Exception | None] = (Tracker.from_config(config), None)
     except Exception as error:  # re-raised where it is awaited

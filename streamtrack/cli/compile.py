@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -30,14 +29,12 @@ def compile_model(
 ) -> None:
     """Compile a network for this processor; it needs a C++ compiler and a minute or two, once."""
     from streamtrack.model.ahead_of_time import compile_network, compiled_folder, load_compiled
-    from streamtrack.model.build import load_model, name_of_checkpoint  # imports torch
-    from streamtrack.weights.catalog import CATALOG
+    from streamtrack.model.build import load_model  # imports torch
+    from streamtrack.model.chosen import choose_model
 
-    path = None if model in CATALOG or not Path(model).is_file() else Path(model)
     try:
         config = ModelConfig(
-            name=model if path is None else name_of_checkpoint(path),
-            checkpoint=path,
+            name=model,
             device="cpu",
             image_size=image_size,
             precision=precision,
@@ -47,7 +44,7 @@ def compile_model(
         )
     except ValidationError as error:
         raise ConfigError(f"compile: {describe_validation_error(error)}") from error
-    loaded = load_model(config)
+    loaded = load_model(choose_model(config))
     size = max(loaded.network.geometry.input_size)
     what = f"{loaded.name} at {size} px, {loaded.precision}, threads {config.threads}"
     if load_compiled(loaded.network, loaded.precision) is not None:

@@ -18,10 +18,11 @@ from streamtrack import __version__
 from streamtrack.cli.bench import bench_app
 from streamtrack.cli.checkpoints import checkpoints_app
 from streamtrack.cli.compile import compile_model
+from streamtrack.cli.complaint import describe_failure, describe_misuse
+from streamtrack.cli.config import show_config
 from streamtrack.cli.doctor import doctor
 from streamtrack.cli.serve import demo, serve
 from streamtrack.cli.track import track
-from streamtrack.errors import StreamTrackError
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(serve)
 app.command()(track)
+app.command("config")(show_config)
 app.command("compile")(compile_model)
 app.add_typer(checkpoints_app, name="checkpoints")
 app.add_typer(bench_app, name="bench")
@@ -78,28 +80,27 @@ def set_up_logging(*, debug: bool, verbose: bool) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of a command line."""
-    debug = "--debug" in arguments
     try:
         code = app(args=list(arguments), prog_name="streamtrack", standalone_mode=False)
-    except StreamTrackError as error:
-        if debug:
-            raise
-        return _complain(str(error))
     except CommandLineError as error:
         message: str = getattr(error, "format_message")()  # noqa: B009
-        return _complain(message)
+        return _complain(describe_misuse(message))
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read our lines has gone (`| head`); Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_ERROR
+    except Exception as error:  # a line for users; whoever wants to know more asks for it
+        if "--debug" in arguments:
+            raise
+        return _complain(describe_failure(error))
     return code if isinstance(code, int) else 0
 
 
 def _complain(message: str) -> int:
     if message:  # none where no command was given: the help was shown
-        typer.echo(f"streamtrack: error: {' '.join(message.split())}", err=True)
+        typer.echo(f"streamtrack: error: {message}", err=True)
     return EXIT_ERROR
 
 

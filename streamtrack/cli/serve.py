@@ -7,122 +7,83 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from streamtrack.config import (
-    Config,
-    HttpConfig,
-    SceneAutoprompt,
-    SourceConfig,
-    StreamConfig,
-    ZmqConfig,
-    load_config,
-    parse_config,
-)
-from streamtrack.errors import ConfigError
+from streamtrack.cli.options import Device, Model, Port, PresetName, Settings, flag_overrides
+from streamtrack.cli.target import read_target
+from streamtrack.config import Config, Override, ZmqConfig
+from streamtrack.config.resolve import Resolved, only_url, resolve
+from streamtrack.config.yaml_file import Document, KeyPath
 
 if TYPE_CHECKING:
     from streamtrack.server import Server
-
-DEFAULT_HTTP = HttpConfig()
-DEFAULT_ZMQ = ZmqConfig()
 
 Duration = Annotated[
     float | None,
     typer.Option(min=0.1, metavar="SECONDS", help="End by itself after this long.", show_default=False),
 ]
-Port = Annotated[
-    int | None,
-    typer.Option(min=0, max=65_535, help="Of the page and the API; 0 takes a free one.", show_default=False),
-]
-Model = Annotated[
-    str | None, typer.Option(metavar="NAME|FILE", help="Such as nano or sam2.1-tiny, or a weights file.")
-]
-Device = Annotated[Literal["auto", "cpu", "cuda", "mps"] | None, typer.Option(help="Where the model runs.")]
+SCENES = "demo, crossing, occlusion, many, leave"
+"""Those of streamtrack.scenes.catalog, which is not imported to print a help text."""
 
 
 def demo(
     duration: Duration = None,
     port: Port = None,
-    scene: Annotated[str, typer.Option(help="Synthetic scene: demo, crossing, occlusion, many.")] = "demo",
+    scene: Annotated[str, typer.Option(help=f"Synthetic scene: {SCENES}.")] = "demo",
     model: Model = None,
     device: Device = None,
+    preset: PresetName = None,
+    settings: Settings = None,
 ) -> None:
     """A live synthetic camera with nano, the page and ZeroMQ: nothing to download, nothing to plug in."""
-    config = demo_config(scene)
-    changes: dict[str, Any] = {"zmq": free_zmq(config.zmq)}
-    if port is None and (free := free_port(config.http.host, config.http.port)) != config.http.port:
-        typer.echo(f"port {config.http.port} is in use, taking {free}")
-        port = free
+    flags = flag_overrides(port=port, model=model, device=device, preset=preset, settings=settings)
     with _ending_quietly():
-        _run(override(config.model_copy(update=changes), port=port, model=model, device=device), duration)
+        resolved = demo_config(scene, flags)
+        _run(_on_free_ports(_checked(resolved.config), resolved.origins), duration)
 
 
 def serve(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file, such as configs/rtsp.yaml.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="CONFIG|SOURCE",
+            help="A YAML file, such as configs/rtsp.yaml; or a source by itself: rtsp://..., http://..., a "
+            "video, a folder of frames, webcam:0, synthetic:demo.",
+        ),
+    ],
     duration: Duration = None,
-    url: Annotated[str | None, typer.Option(help="Another source for the config's only stream.")] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Another source for the config's only stream. Others on this machine can see command lines "
+            "(`ps`): write credentials as 'rtsp://${CAMERA_USER}:${CAMERA_PASSWORD}@host/', in single "
+            "quotes, and they are read from the environment.",
+            show_default=False,
+        ),
+    ] = None,
     port: Port = None,
     model: Model = None,
     device: Device = None,
+    preset: PresetName = None,
+    settings: Settings = None,
 ) -> None:
     """Track live streams: masks on ZeroMQ, annotated video in the browser."""
+    flags = flag_overrides(port=port, model=model, device=device, preset=preset, settings=settings)
     with _ending_quietly():
-        _run(override(load_config(config), url=url, port=port, model=model, device=device), duration)
+        document = read_target(target)
+        if url is not None:
+            flags.insert(0, only_url(document.value, url, "--url"))
+        _run(_checked(resolve(document, flags).config), duration)
 
 
-def demo_config(scene: str = "demo") -> Config:
-    """What `streamtrack demo` runs; configs/demo.yaml is the same with comments."""
-    source = SourceConfig(url=f"synthetic:{scene}")
-    return Config(streams=(StreamConfig(name="demo", source=source, autoprompt=SceneAutoprompt()),))
-
-
-def override(
-    config: Config,
-    *,
-    url: str | None = None,
-    port: int | None = None,
-    model: str | None = None,
-    device: str | None = None,
-) -> Config:
-    """A config with what the command line says instead.
-
-    Raises:
-        ConfigError: `url` is given and there are several streams, or a value does not fit.
-        CheckpointError: `model` is a file whose architecture is not recognised.
-    """
-    raw = config.model_dump()
-    if url is not None:
-        if len(config.streams) != 1:
-            names = ", ".join(stream.name for stream in config.streams)
-            raise ConfigError(f"--url is given, expected one stream in the config and not {names}")
-        raw["streams"][0]["source"]["url"] = url
-    if port is not None:
-        raw["http"]["port"] = port
-    if model is not None:
-        raw["model"] |= model_section(model)
-    if device is not None:
-        raw["model"]["device"] = device
-    return parse_config(raw, "command line")
-
-
-def model_section(name_or_path: str) -> dict[str, Any]:
-    """The keys of `ModelConfig` that a model's name or a weights file stands for.
-
-    Raises:
-        CheckpointError: a file whose architecture is not recognised.
-    """
-    path = Path(name_or_path)
-    if path.suffix not in (".pt", ".pth", ".safetensors") and not path.is_file():
-        return {"name": name_or_path, "checkpoint": None}
-    from streamtrack.model.build import name_of_checkpoint  # imports torch: only for those who need it
-
-    return {"name": name_of_checkpoint(path), "checkpoint": path}
+def demo_config(scene: str = "demo", flags: list[Override | str] | None = None) -> Resolved:
+    """What `streamtrack demo` runs; configs/demo.yaml is the same."""
+    stream = {"name": "demo", "source": {"url": f"synthetic:{scene}"}, "autoprompt": {"kind": "scene"}}
+    return resolve(Document("demo", {"streams": [stream]}), flags or ())
 
 
 def free_port(host: str, port: int) -> int:
@@ -137,12 +98,31 @@ def free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def free_zmq(config: ZmqConfig) -> ZmqConfig:
-    """The addresses where they are free, else some that are."""
+def _checked(config: Config) -> Config:
+    """The config with its model recognised: what cannot work is told before the page's address is."""
+    from streamtrack.model.chosen import check_model  # imports torch, which takes seconds
+
+    return config.model_copy(update={"model": check_model(config.model)})
+
+
+def _on_free_ports(config: Config, asked: Mapping[KeyPath, str]) -> Config:
+    """The config with other ports where those that nobody asked for are in use."""
+    http = config.http
+    changes: dict[str, Any] = {"zmq": _free_zmq(config.zmq, asked)}
+    if ("http", "port") not in asked:
+        free = free_port(http.host, http.port)
+        if free != http.port:
+            typer.echo(f"port {http.port} is in use, taking {free}")
+        changes["http"] = http.model_copy(update={"port": free})
+    return config.model_copy(update=changes)
+
+
+def _free_zmq(config: ZmqConfig, asked: Mapping[KeyPath, str]) -> ZmqConfig:
     changes = {}
     for key in ("masks_address", "control_address"):
-        host, port = getattr(config, key).removeprefix("tcp://").rsplit(":", 1)
-        changes[key] = f"tcp://{host}:{free_port(host, int(port))}"
+        if ("zmq", key) not in asked:
+            host, port = getattr(config, key).removeprefix("tcp://").rsplit(":", 1)
+            changes[key] = f"tcp://{host}:{free_port(host, int(port))}"
     return config.model_copy(update=changes)
 
 

@@ -6,8 +6,9 @@ named with their file, so that a typo never runs as a default. docs/config.md li
 
 from streamtrack.config.autoprompt import DetectorAutoprompt, SceneAutoprompt
 from streamtrack.config.http import HttpConfig
-from streamtrack.config.load import load_config, parse_config
 from streamtrack.config.model import ModelConfig, live_threads
+from streamtrack.config.overrides import Override
+from streamtrack.config.resolve import fill_in, load_config, load_recording_config, parse_config
 from streamtrack.config.section import Section
 from streamtrack.config.source import ReconnectConfig, SourceConfig
 from streamtrack.config.stream import STREAM_NAME, PromptConfig, StreamConfig
@@ -24,6 +25,7 @@ __all__ = [
     "DetectorAutoprompt",
     "HttpConfig",
     "ModelConfig",
+    "Override",
     "PromptConfig",
     "ReconnectConfig",
     "SceneAutoprompt",
@@ -33,8 +35,10 @@ __all__ = [
     "TrackingConfig",
     "VideoConfig",
     "ZmqConfig",
+    "fill_in",
     "is_loopback",
     "live_threads",
     "load_config",
+    "load_recording_config",
     "parse_config",
 ]

@@ -15,4 +15,4 @@ class Section(BaseModel):
     A field's docstring is its only description: docs/config.md is written from it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
@@ -17,11 +16,11 @@ from streamtrack.engine.memory_bank import Batching
 from streamtrack.engine.runner import make_runner
 from streamtrack.errors import ConfigError
 from streamtrack.frame import FrameResult
-from streamtrack.model.build import LoadedModel, load_model, name_of_checkpoint
+from streamtrack.model.build import LoadedModel, load_model
+from streamtrack.model.chosen import choose_model
 from streamtrack.tracking.keyframes import CarryingSession
 from streamtrack.tracking.prompts import Prompt
 from streamtrack.tracking.session import Session
-from streamtrack.weights.catalog import CATALOG
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -57,13 +56,9 @@ class Tracker:
             CheckpointError: unknown model, or weights that are missing, damaged or of no known model.
             ConfigError: the device is not there, or the image size does not fit.
         """
-        text = os.fspath(name_or_path)
-        path = Path(text)
-        is_path = text not in CATALOG and (path.suffix in (".pt", ".safetensors") or path.is_file())
         try:
             config = ModelConfig(
-                name=name_of_checkpoint(path) if is_path else text,
-                checkpoint=path if is_path else None,
+                name=os.fspath(name_or_path),
                 device=device,
                 precision=precision,
                 image_size=image_size,
@@ -81,7 +76,7 @@ class Tracker:
             CheckpointError: unknown model, or weights that are missing, damaged or of another model.
             ConfigError: the device is not there.
         """
-        model = load_model(model_with_preset(config))
+        model = load_model(choose_model(model_with_preset(config)))
         return cls(model, preset=config.preset, graphs=config.compile != "off")
 
     @property

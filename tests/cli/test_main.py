@@ -21,10 +21,13 @@ import yaml
 from safetensors.torch import save_file
 
 from streamtrack.cli import main as cli
-from streamtrack.cli.serve import demo_config, free_port, override
-from streamtrack.config import ModelConfig
+from streamtrack.cli.options import flag_overrides
+from streamtrack.cli.serve import SCENES, demo_config, free_port
+from streamtrack.config import ModelConfig, live_threads
 from streamtrack.errors import CheckpointError, ConfigError
 from streamtrack.http.web_server import bind_http
+from streamtrack.model.chosen import check_model
+from streamtrack.scenes.catalog import SCENES as KNOWN_SCENES
 from streamtrack.weights.catalog import find_checkpoint, get_entry
 from tests.support.process import started
 
@@ -177,18 +180,24 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_options_stand_above_the_config() -> None:
-    config = override(demo_config(), url="synthetic:leave", port=0, model="sam2.1-tiny", device="cpu")
+    flags = flag_overrides(port=0, model="sam2.1-tiny", device="cpu", settings=["source.url=synthetic:leave"])
+    config = demo_config(flags=flags).config
     assert config.streams[0].source.url == "synthetic:leave"
     assert config.http.port == 0
-    assert config.model == ModelConfig(name="sam2.1-tiny", device="cpu")
-    assert override(demo_config()) == demo_config()
+    assert config.model == ModelConfig(name="sam2.1-tiny", device="cpu", threads=live_threads())
+    assert demo_config(flags=flag_overrides()).config == demo_config().config
 
 
 def test_weights_file_as_model_names_its_architecture(folder: Path) -> None:
-    config = override(demo_config(), model=str(folder / "nano.safetensors"))
-    assert config.model == ModelConfig(name="nano", checkpoint=folder / "nano.safetensors")
+    config = demo_config(flags=flag_overrides(model=str(folder / "nano.safetensors"))).config
+    chosen = check_model(config.model)
+    assert (chosen.name, chosen.checkpoint) == ("nano", folder / "nano.safetensors")
     with pytest.raises(CheckpointError, match=r"other\.safetensors"):
-        override(demo_config(), model=str(folder / "other.safetensors"))
+        check_model(ModelConfig(name=str(folder / "other.safetensors")))
+
+
+def test_help_names_every_scene() -> None:
+    assert ", ".join(KNOWN_SCENES) == SCENES
 
 
 def test_free_port_is_the_wished_one_unless_taken(used_port: int) -> None:
