@@ -34,7 +34,7 @@ HOMES = {
     "sam2": ("model.*",),
     "zmq": ("publish.zmq_*", "control.zmq_control", "client"),
     "aiortc": ("webrtc.*",),
-    "uvicorn": ("http.web_server",),
+    "uvicorn": ("http.web_server", "http.connections"),
     "typer": ("cli.*",),
     "rich": ("cli.*",),
 }

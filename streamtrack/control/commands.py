@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from streamtrack.config.faults import describe_validation_error
+from streamtrack.control.untrusted import MAX_REQUEST_BYTES, one_line
 from streamtrack.errors import PromptError
 from streamtrack.object_record import ObjectInfo
 
@@ -30,14 +31,14 @@ class RleMask(BaseModel):
 
     size: tuple[Annotated[int, Field(ge=1, le=16384)], Annotated[int, Field(ge=1, le=16384)]]
     """H, W in pixels."""
-    counts: str = Field(max_length=8_000_000)
+    counts: str = Field(max_length=MAX_REQUEST_BYTES)
     """COCO's compressed counts."""
 
 
 class Command(BaseModel):
     """What every command carries."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     stream: str = Field(max_length=64)
     """The stream it is for."""
@@ -173,4 +174,4 @@ def parse_command(raw: Any) -> AnyCommand:
     try:
         return _COMMAND.validate_python(raw)
     except ValidationError as error:
-        raise PromptError(f"command: {describe_validation_error(error)}") from error
+        raise PromptError(f"command: {one_line(describe_validation_error(error))}") from None

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from streamtrack.control.untrusted import MAX_REQUEST_BYTES, check_extent, one_line
 from streamtrack.errors import (
     BadRequestError,
     FrameExpiredError,
@@ -25,8 +26,6 @@ from streamtrack.errors import (
 )
 from streamtrack.object_record import ObjectInfo
 
-MAX_REQUEST_BYTES = 1 << 20
-"""Far more than the mask of any object takes. A longer request ends its connection."""
 MAX_REQUEST_ID_CHARS = 128
 
 Encoding = Literal["msgpack", "json"]
@@ -90,7 +89,8 @@ def decode_request(data: bytes) -> Request:
     """The request in these bytes.
 
     Raises:
-        BadRequest: they are not a msgpack or JSON map, or its request_id is not a short string or an integer.
+        BadRequest: they are not a msgpack or JSON map of the extent of a command, or its request_id is not a
+            short string or an integer.
     """
     encoding = guess_encoding(data)
     if len(data) > MAX_REQUEST_BYTES:
@@ -99,7 +99,7 @@ def decode_request(data: bytes) -> Request:
         raw = msgspec.json.decode(data) if encoding == "json" else msgspec.msgpack.decode(data)
     except (msgspec.MsgspecError, RecursionError, ValueError, TypeError) as error:
         raise BadRequest(
-            f"request is not {encoding}: {' '.join(str(error).split())[:160]}", encoding
+            f"request is not {encoding}: {one_line(error)[:160]}", encoding
         ) from error
     if not isinstance(raw, dict):
         raise BadRequest(f"request is {type(raw).__name__}, expected a map with the key 'op'", encoding)
@@ -112,6 +112,10 @@ def decode_request(data: bytes) -> Request:
         raise BadRequest(
             f"request_id has {len(request_id)} characters, expected at most {MAX_REQUEST_ID_CHARS}", encoding
         )
+    try:
+        check_extent(raw)
+    except BadRequestError as error:
+        raise BadRequest(str(error), encoding, request_id) from None
     return Request(encoding, request_id, raw)
 
 
@@ -122,7 +126,7 @@ def encode_answer(encoding: Encoding, request_id: RequestId, answer: dict[str, A
 
 def encode_refusal(encoding: Encoding, request_id: RequestId, kind: str, error: Exception | str) -> bytes:
     """The bytes that tell why a command was not carried out."""
-    told: dict[str, Any] = {"kind": kind, "message": " ".join(str(error).split())}
+    told: dict[str, Any] = {"kind": kind, "message": one_line(error)}
     if isinstance(error, FrameExpiredError):
         told.update({name: getattr(error, name) for name in _FrameExpiredFacts})
     return _encode(encoding, {"ok": False, "request_id": request_id, "error": told})

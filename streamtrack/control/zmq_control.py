@@ -12,12 +12,13 @@ import zmq.asyncio
 from streamtrack.config import ZmqConfig
 from streamtrack.control.commands import Executor, parse_command
 from streamtrack.control.envelope import (
-    MAX_REQUEST_BYTES,
     BadRequest,
+    Request,
     decode_request,
     encode_answer,
     encode_refusal,
 )
+from streamtrack.control.untrusted import MAX_REQUEST_BYTES, decode_off_loop
 from streamtrack.errors import BusyError, ConfigError, StreamTrackError
 from streamtrack.publish.zmq_security import CurveGate, bind
 
@@ -97,22 +98,26 @@ class ZmqControl:
             if not frames or frames[:-1] not in ([], [b""]):
                 body = encode_refusal("msgpack", None, "bad_request", "request has more than one frame")
                 await self._send(socket, route, body)
-            elif len(self._requests) >= MAX_CONCURRENT_REQUESTS:
-                await self._send(socket, route, _busy(frames[-1]))
-            else:
-                task = asyncio.create_task(self._answer(socket, route, frames[-1]))
-                self._requests.add(task)
-                task.add_done_callback(self._requests.discard)
+                continue
+            try:
+                # One after the other: long requests wait in their own client's queue, not in our memory.
+                request = await decode_off_loop(decode_request, frames[-1])
+            except BadRequest as error:
+                body = encode_refusal(error.encoding, error.request_id, error.kind, error)
+                await self._send(socket, route, body)
+                continue
+            if len(self._requests) >= MAX_CONCURRENT_REQUESTS:
+                await self._send(socket, route, _busy(request))
+                continue
+            task = asyncio.create_task(self._answer(socket, route, request))
+            self._requests.add(task)
+            task.add_done_callback(self._requests.discard)
 
-    async def _answer(self, socket: zmq.asyncio.Socket, route: list[bytes], body: bytes) -> None:
-        await self._send(socket, route, await self._reply_to(body))
+    async def _answer(self, socket: zmq.asyncio.Socket, route: list[bytes], request: Request) -> None:
+        await self._send(socket, route, await self._reply_to(request))
 
-    async def _reply_to(self, body: bytes) -> bytes:
+    async def _reply_to(self, request: Request) -> bytes:
         """Carry out one request; every way it can go wrong is a reply."""
-        try:
-            request = decode_request(body)
-        except BadRequest as error:
-            return encode_refusal(error.encoding, error.request_id, error.kind, error)
         encoding, request_id = request.encoding, request.request_id
         try:
             async with asyncio.timeout(EXECUTE_TIMEOUT_S):
@@ -137,11 +142,7 @@ class ZmqControl:
             await socket.send_multipart([*route, body])
 
 
-def _busy(body: bytes) -> bytes:
+def _busy(request: Request) -> bytes:
     """The refusal of a request that finds MAX_CONCURRENT_REQUESTS before it."""
     reason = f"{MAX_CONCURRENT_REQUESTS} commands are under way, expected fewer; ask again"
-    try:
-        request = decode_request(body)
-    except BadRequest as error:
-        return encode_refusal(error.encoding, error.request_id, error.kind, error)
     return encode_refusal(request.encoding, request.request_id, BusyError.kind, reason)

@@ -13,11 +13,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from streamtrack.errors import PublishError
+from streamtrack.http.connections import ConnectionLimits, LimitedProtocol, end_overdue
 
 CONNECTIONS_WAITING = 128
 """Connections that the kernel keeps until they are accepted."""
-MAX_CONNECTIONS = 512
-"""Requests at one time, streaming ones included; more get 503."""
+KEEP_ALIVE_S = 5
+"""How long a connection is kept open for a next request."""
 SHUTDOWN_S = 1
 """How long answers under way may take once the server stops."""
 START_TIMEOUT_S = 5.0
@@ -52,21 +53,26 @@ def bind_http(host: str, port: int) -> socket.socket:
 class WebServer:
     """Serves an app on a bound socket until told to stop."""
 
-    def __init__(self, app: FastAPI, listener: socket.socket) -> None:
+    def __init__(
+        self, app: FastAPI, listener: socket.socket, limits: ConnectionLimits | None = None
+    ) -> None:
+        self._limits = limits or ConnectionLimits()
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=type("_Protocol", (LimitedProtocol,), {"limits": self._limits}),
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,  # it would write `?token=` down
             server_header=False,
-            limit_concurrency=MAX_CONNECTIONS,
+            # Not `limit_concurrency`: it counts connections that never ask, and refuses /healthz as well.
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=SHUTDOWN_S,
         )
         self._server = _QuietServer(config)
         self._listener = listener
         self._task: asyncio.Task[None] | None = None
+        self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Serve from now on.
@@ -80,6 +86,8 @@ class WebServer:
             if self._task.done() or asyncio.get_running_loop().time() > deadline:
                 raise PublishError("http: the server did not start, see the log")
             await asyncio.sleep(0.01)
+        connections = self._server.server_state.connections
+        self._sweeper = asyncio.create_task(end_overdue(connections, self._limits), name="http-sweep")
 
     def stop_soon(self) -> None:
         """Accept nothing more."""
@@ -88,6 +96,9 @@ class WebServer:
     async def stop(self) -> None:
         """Stop; answers under way get SHUTDOWN_S."""
         self.stop_soon()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.wait((self._sweeper,), timeout=SHUTDOWN_S)
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=SHUTDOWN_S + 1)
             self._task.cancel()

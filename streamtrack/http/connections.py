@@ -1,0 +1,128 @@
+"""How long a client's connection keeps its place while it neither asks nor reads.
+
+uvicorn ends connections that are silent after an answer (`timeout_keep_alive`). It has no limit for those
+that never ask, stop in the middle of a head, or do not read what they asked for; those limits are here, on
+top of its protocol. A connection that has no request under way never costs another one its place: when
+places run out, the one that has waited longest is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from streamtrack.http.peers import peer_of
+
+UNSENT_BYTES = 16_384
+"""Bytes that the kernel holds unsent for one client: what it does not read is noticed soon, and is fresh."""
+PROGRESS_BYTES = 4_096
+"""Less than this in `write_timeout_s` is not reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """What one connection, one client and all together may take."""
+
+    head_timeout_s: float = 10.0
+    """From the connection, or the answer before, to the end of a request's head."""
+    write_timeout_s: float = 10.0
+    """How long a client may leave what it is sent unread."""
+    sweep_s: float = 0.5
+    """How often both are looked at."""
+    max_connections: int = 512
+    max_connections_per_peer: int = 192
+    """Of one client address; what is behind one proxy counts as one."""
+
+
+class LimitedProtocol(H11Protocol):
+    """A connection that can tell whether it still deserves its place."""
+
+    limits = ConnectionLimits()
+    peer = ""
+    connections: set[Any]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a place, if need be that of a connection without a request."""
+        super().connection_made(transport)
+        self.peer = peer_of(self.client)
+        self._cycle_before: object = None
+        self._waiting_since: float | None = self.loop.time()
+        self._unread: tuple[int, float] | None = None
+        _limit_unsent(transport)
+        alive = [other for other in self.connections if not other.transport.is_closing()]
+        of_peer = [other for other in alive if other.peer == self.peer]
+        if len(of_peer) > self.limits.max_connections_per_peer:
+            self._make_room(of_peer)
+        elif len(alive) > self.limits.max_connections:
+            self._make_room(alive)
+
+    @property
+    def answering(self) -> bool:
+        """Whether a request is under way."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    @property
+    def waiting_since(self) -> float:
+        """Since when no request is under way, loop time; of what is under way: now."""
+        return self.loop.time() if self._waiting_since is None else self._waiting_since
+
+    def end_if_overdue(self, now: float) -> None:
+        """Close the connection if its client has not asked, or not read, for too long."""
+        if self._head_is_overdue(now) or self._reading_is_overdue(now):
+            self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, in the form of every other error."""
+        body = json.dumps({"error": "the request is not HTTP/1.1", "kind": "bad_request"})
+        head = (
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write((head + body).encode())
+        self.transport.close()
+
+    def _make_room(self, among: Collection[LimitedProtocol]) -> None:
+        idle = [other for other in among if other is not self and not other.answering]
+        leaving = min(idle, key=lambda other: other.waiting_since) if idle else self
+        leaving.transport.abort()
+
+    def _head_is_overdue(self, now: float) -> bool:
+        if self.answering:
+            self._waiting_since = None
+        elif self._waiting_since is None or self.cycle is not self._cycle_before:
+            # Another answer has ended since the last look: its client has begun to wait anew.
+            self._waiting_since = now
+        self._cycle_before = self.cycle
+        return self._waiting_since is not None and now - self._waiting_since > self.limits.head_timeout_s
+
+    def _reading_is_overdue(self, now: float) -> bool:
+        unread = self.transport.get_write_buffer_size()
+        if unread == 0:
+            self._unread = None
+        elif self._unread is None or unread <= self._unread[0] - PROGRESS_BYTES:
+            self._unread = (unread, now)
+        return self._unread is not None and now - self._unread[1] > self.limits.write_timeout_s
+
+
+async def end_overdue(connections: Collection[Any], limits: ConnectionLimits) -> None:
+    """Look at every connection again and again, until cancelled. The collection may change meanwhile."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(limits.sweep_s)
+        for connection in tuple(connections):
+            connection.end_if_overdue(loop.time())
+
+
+def _limit_unsent(transport: asyncio.Transport) -> None:
+    opened = transport.get_extra_info("socket")
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if opened is not None and option is not None:
+        with contextlib.suppress(OSError):  # not TCP
+            opened.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
