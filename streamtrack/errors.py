@@ -13,6 +13,9 @@
     │   ├── NothingFoundError     a prompt under which the network finds no object
     │   ├── DuplicateObjectError  a prompt whose object is followed already
     │   └── BadRequestError       bytes that are no request
+    │       ├── TooLargeError         a request that is longer than any needs to be
+    │       ├── WrongTypeError        a body of another content type
+    │       └── UnknownSessionError   a viewer's session that does not exist
     ├── ShapeError            an array whose shape or dtype is not the documented one
     ├── CapacityError         a bound that was reached: objects, viewers
     │   └── BusyError             too many requests at once; ask again
@@ -146,6 +149,27 @@ class BadRequestError(PromptError):
 
     kind = "bad_request"
     http_status = 400
+
+
+class TooLargeError(BadRequestError):
+    """A request that is longer than any needs to be."""
+
+    kind = "too_large"
+    http_status = 413
+
+
+class WrongTypeError(BadRequestError):
+    """A body of another content type."""
+
+    kind = "wrong_type"
+    http_status = 415
+
+
+class UnknownSessionError(BadRequestError):
+    """A viewer's session, or a picture of it, that does not exist."""
+
+    kind = "unknown_session"
+    http_status = 404
 
 
 class ShapeError(StreamTrackError):

@@ -83,8 +83,9 @@ class Server:
         self.http_address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         """The page's address, with the port that was taken."""
         videos = {name: pipeline.video for name, pipeline in self._pipelines.items()}
-        router = video_router(videos, cors_origins=config.http.cors_origins)
-        self._web = WebServer(create_app(self, config.http, (router,)), self._listener)
+        router = video_router(videos)
+        app = create_app(self, config.http, (router,), self._telemetry.refused)
+        self._web = WebServer(app, self._listener)
 
     # -- what the doors ask --------------------------------------------------------------------------
 

@@ -88,9 +88,16 @@ class Telemetry:
         self.tracker_bytes = Gauge(
             "streamtrack_tracker_bytes", "Bytes of the session's own tensors", ["stream"], registry=r
         )
+        self.requests_refused = Counter(
+            "streamtrack_requests_refused", "HTTP requests refused at the entrance", ["kind"], registry=r
+        )
         self.online = Gauge(
             "streamtrack_source_online", "1 while the source delivers frames", ["stream"], registry=r
         )
+
+    def refused(self, kind: str) -> None:
+        """A request was refused before it was looked at: unauthorized, forbidden, too_many_guesses, ..."""
+        self.requests_refused.labels(kind).inc()
 
     def stream(self, name: str) -> StreamTelemetry:
         """The writer of one stream; the same at each call, so that every stage counts into one report."""

@@ -98,9 +98,7 @@ def decode_request(data: bytes) -> Request:
     try:
         raw = msgspec.json.decode(data) if encoding == "json" else msgspec.msgpack.decode(data)
     except (msgspec.MsgspecError, RecursionError, ValueError, TypeError) as error:
-        raise BadRequest(
-            f"request is not {encoding}: {one_line(error)[:160]}", encoding
-        ) from error
+        raise BadRequest(f"request is not {encoding}: {one_line(error)[:160]}", encoding) from error
     if not isinstance(raw, dict):
         raise BadRequest(f"request is {type(raw).__name__}, expected a map with the key 'op'", encoding)
     request_id = raw.pop("request_id", None)

@@ -54,7 +54,9 @@ def check_extent(raw: Any) -> None:
                 continue
             num_values += len(value)
             if num_values > MAX_VALUES:
-                raise BadRequestError(f"the command holds more than {MAX_VALUES} values, expected at most a prompt")
+                raise BadRequestError(
+                    f"the command holds more than {MAX_VALUES} values, expected at most a prompt"
+                )
             if isinstance(value, dict):
                 _check_keys(value)
                 below += value.values()

@@ -1,26 +1,23 @@
 """The HTTP API: commands, states, server-sent events, health and metrics.
 
 It only does input and output: what a command means is decided in the pipeline, what a stream is like is
-told by the board. Every error is `{"error": "one line"}`.
+told by the board.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from streamtrack.config import HttpConfig
-from streamtrack.config.faults import describe_faults
 from streamtrack.control.commands import (
     AddCommand,
     Answer,
@@ -36,24 +33,21 @@ from streamtrack.control.commands import (
     ResumeCommand,
 )
 from streamtrack.control.status import Readiness, StreamBoard, StreamStatus, readiness
-from streamtrack.errors import (
-    BadRequestError,
-    CapacityError,
-    PromptError,
-    StreamOfflineError,
-    StreamTrackError,
-)
-from streamtrack.http.auth import AccessGuard
+from streamtrack.errors import CapacityError, PromptError
+from streamtrack.http.access_guard import AccessGuard
+from streamtrack.http.answer_headers import AnswerHeaders
+from streamtrack.http.auth import normal_origin
+from streamtrack.http.command_route import CommandRoute
+from streamtrack.http.docs_page import docs_router
+from streamtrack.http.error_answers import add_error_answers
 from streamtrack.http.live import live_stream
+from streamtrack.http.peers import peer_of
 from streamtrack.object_record import ObjectInfo
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 MAX_WATCHERS = 64
 """Server-sent event streams at one time; each is a connection and ten small messages a second."""
-
-logger = logging.getLogger(__name__)
+MAX_WATCHERS_PER_PEER = 48
+"""Of one client address, so that one machine leaves places to others."""
 
 StreamName = Annotated[str, Path(description="As in the config", max_length=64)]
 ObjectIdPath = Annotated[ObjectId, Path(description="The object's id")]
@@ -83,30 +77,47 @@ class LabelBody(LabelCommand):
     object_id: SkipJsonSchema[int] = Field(0, ge=0)
 
 
-def create_app(board: StreamBoard, config: HttpConfig, routers: Sequence[APIRouter] = ()) -> FastAPI:
-    """The whole HTTP application: this API and `routers`, behind the access guard."""
+def create_app(
+    board: StreamBoard,
+    config: HttpConfig,
+    routers: Sequence[APIRouter] = (),
+    on_refused: Callable[[str], None] | None = None,
+) -> FastAPI:
+    """The whole HTTP application: this API and `routers`, behind the access guard.
+
+    Args:
+        on_refused: given the kind of each request that the guard refuses.
+    Raises:
+        ConfigError: the token or the origins cannot be used.
+    """
     app = FastAPI(
         title="streamtrack",
         description="Real-time object tracking on live video. Coordinates are pixels of the source's frame.",
-        responses={"4XX": {"description": '{"error": "one line"}'}},
+        responses={"4XX": {"description": '{"error": "one line", "kind": "its name for machines"}'}},
+        docs_url=None,
+        redoc_url=None,
     )
     app.include_router(api_router(board))
+    app.include_router(docs_router())
     for router in routers:
         app.include_router(router)
-    app.add_exception_handler(StreamTrackError, _answer_streamtrack_error)
-    app.add_exception_handler(RequestValidationError, _answer_validation_error)
-    app.add_exception_handler(HTTPException, _answer_http_exception)
-    app.add_exception_handler(Exception, _answer_unexpected)
-    app.add_middleware(AccessGuard, config=config)
-    if config.cors_origins:  # in front of the guard: its refusals must be readable by these pages as well
+    add_error_answers(app)
+    app.add_middleware(AccessGuard, config=config, on_refused=on_refused)
+    add_cors(app, config.cors_origins)  # in front of the guard: those pages must be able to read refusals
+    app.add_middleware(AnswerHeaders, embeddable=bool(config.cors_origins))
+    return app
+
+
+def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
+    """Let pages of these origins ("*": of any) read answers; the one place where that is said."""
+    if origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=list(config.cors_origins),
+            allow_origins=[normal_origin(origin) for origin in origins],
             allow_methods=["GET", "POST", "PATCH", "DELETE", "OPTIONS"],
             allow_headers=["Authorization", "Content-Type", "If-Match"],
-            expose_headers=["Location", "Link", "ETag", "Accept-Patch", "Retry-After"],
+            expose_headers=["Location", "Link", "ETag", "Accept-Patch", "Accept-Post", "Retry-After"],
         )
-    return app
 
 
 def api_router(board: StreamBoard) -> APIRouter:
@@ -120,7 +131,7 @@ def api_router(board: StreamBoard) -> APIRouter:
 
 def _stream_routes(board: StreamBoard) -> APIRouter:
     router = APIRouter(tags=["streams"])
-    watchers = 0
+    watchers: Counter[str] = Counter()
 
     @router.get("/streams")
     async def list_streams() -> list[StreamStatus]:
@@ -143,21 +154,24 @@ def _stream_routes(board: StreamBoard) -> APIRouter:
         return await board.execute(ResumeCommand(stream=name))
 
     @router.get("/streams/{name}/live", response_class=StreamingResponse)
-    async def live(name: StreamName) -> StreamingResponse:
+    async def live(name: StreamName, request: Request) -> StreamingResponse:
         """Server-sent events: `state` (as GET /streams/{name}) on change, at most ten a second, and
         `event`."""
         board.status(name)  # an unknown stream is a 404, not an empty stream
-        if watchers >= MAX_WATCHERS:
-            raise CapacityError(f"{watchers} watchers read live events, expected fewer than {MAX_WATCHERS}")
+        peer = peer_of(request.client)
+        if watchers.total() >= MAX_WATCHERS or watchers[peer] >= MAX_WATCHERS_PER_PEER:
+            raise CapacityError(
+                f"{watchers.total()} pages watch live events, {watchers[peer]} of them yours, expected fewer "
+                f"than {MAX_WATCHERS} and {MAX_WATCHERS_PER_PEER}; ask again"
+            )
 
         async def counted() -> Any:
-            nonlocal watchers
-            watchers += 1
+            watchers[peer] += 1
             try:
                 async for block in live_stream(board, name):
                     yield block
             finally:
-                watchers -= 1
+                watchers[peer] -= 1
 
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(counted(), media_type="text/event-stream", headers=headers)
@@ -166,7 +180,7 @@ def _stream_routes(board: StreamBoard) -> APIRouter:
 
 
 def _object_routes(board: StreamBoard) -> APIRouter:
-    router = APIRouter(prefix="/streams/{name}/objects", tags=["objects"])
+    router = APIRouter(prefix="/streams/{name}/objects", tags=["objects"], route_class=CommandRoute)
 
     @router.get("")
     async def list_objects(name: StreamName) -> list[ObjectInfo]:
@@ -240,38 +254,3 @@ def _for_stream(
         raise PromptError(f"the body names stream {body.stream!r}, expected {name!r} as in the path")
     named = {"stream": name} if object_id is None else {"stream": name, "object_id": object_id}
     return body.model_copy(update=named)
-
-
-def _error(status: int, message: str, kind: str = "") -> JSONResponse:
-    told = {"error": message, "kind": kind} if kind else {"error": message}
-    return JSONResponse(told, status_code=status)
-
-
-async def _answer_streamtrack_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, StreamTrackError)
-    answer = _error(error.http_status, str(error), error.kind)
-    if isinstance(error, StreamOfflineError | CapacityError):
-        answer.headers["retry-after"] = "2"
-    return answer
-
-
-async def _answer_validation_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    if error.errors()[0]["type"] == "json_invalid":
-        return _error(HTTPStatus.UNPROCESSABLE_ENTITY, "the body is not JSON", BadRequestError.kind)
-    # The path's and the body's own names stand before each key: whoever called knows them.
-    faults = [{**fault, "loc": fault["loc"][1:]} for fault in error.errors()]
-    told = describe_faults(cast("list[ErrorDetails]", faults))
-    return _error(HTTPStatus.UNPROCESSABLE_ENTITY, told, PromptError.kind)
-
-
-async def _answer_http_exception(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    answer = _error(error.status_code, str(error.detail))
-    answer.headers.update(error.headers or {})
-    return answer
-
-
-async def _answer_unexpected(request: Request, error: Exception) -> JSONResponse:
-    logger.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
-    return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error, see the log")

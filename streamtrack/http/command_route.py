@@ -7,16 +7,14 @@ the client decides.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 
 from streamtrack.control.untrusted import check_extent, decode_off_loop
-from streamtrack.errors import BadRequestError
+from streamtrack.errors import BadRequestError, WrongTypeError
 
 JSON_TYPE = "application/json"
 
@@ -51,15 +49,13 @@ class _DecodedRequest(Request):
         """Decode the body.
 
         Raises:
-            HTTPException: it is of another type.
+            WrongTypeError: it is of another type.
             BodyError: it is not JSON, or holds more than a command may.
         """
         data = await self.body()
         kind = self.headers.get("content-type", "missing").partition(";")[0].strip()
         if data and kind.lower() != JSON_TYPE:
-            raise HTTPException(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content type is {kind[:80]}, expected {JSON_TYPE}"
-            )
+            raise WrongTypeError(f"content type is {kind[:80]}, expected {JSON_TYPE}")
         if data:
             self._decoded = await decode_off_loop(_decode, data)
 

@@ -82,8 +82,8 @@ class LimitedProtocol(H11Protocol):
         """Refuse what is not HTTP, in the form of every other error."""
         body = json.dumps({"error": "the request is not HTTP/1.1", "kind": "bad_request"})
         head = (
-            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nx-content-type-options: nosniff\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+            f"x-content-type-options: nosniff\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write((head + body).encode())
         self.transport.close()

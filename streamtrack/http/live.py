@@ -14,6 +14,9 @@ STATE_PERIOD_S = 0.1
 KEEP_ALIVE_S = 0.3
 """A comment is sent after this long without a change: a watcher that is gone is noticed, and a watcher
 notices within a second that the server is gone."""
+KEEP_ALIVE = b": " + b"still here " * 18 + b"\n\n"
+"""200 bytes: a watcher that does not read lets its socket fill, and is noticed, within two minutes also where
+nothing changes."""
 RETRY_MS = 1_000
 """How long a browser waits before it asks again after the server went away."""
 
@@ -36,7 +39,7 @@ async def live_stream(board: StreamBoard, stream: str) -> AsyncIterator[bytes]:
                     yield _block("state", state)
                 elif loop.time() - sent_at > KEEP_ALIVE_S:
                     sent_at = loop.time()
-                    yield b": still here\n\n"
+                    yield KEEP_ALIVE
                 next_state = loop.time() + STATE_PERIOD_S
             try:
                 async with asyncio.timeout_at(next_state):

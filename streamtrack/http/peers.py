@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 
+from starlette.datastructures import Address
+
 UNKNOWN_PEER = "unknown"
 _IPV6_PREFIX = 64
 
 
-def peer_of(address: tuple[str, int] | None) -> str:
+def peer_of(address: tuple[str, int] | Address | None) -> str:
     """The client's host; of IPv6 its /64 network, all of which one machine may use; `unknown` for none."""
     if address is None:
         return UNKNOWN_PEER

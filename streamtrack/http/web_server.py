@@ -53,9 +53,7 @@ def bind_http(host: str, port: int) -> socket.socket:
 class WebServer:
     """Serves an app on a bound socket until told to stop."""
 
-    def __init__(
-        self, app: FastAPI, listener: socket.socket, limits: ConnectionLimits | None = None
-    ) -> None:
+    def __init__(self, app: FastAPI, listener: socket.socket, limits: ConnectionLimits | None = None) -> None:
         self._limits = limits or ConnectionLimits()
         config = uvicorn.Config(
             app,

@@ -13,26 +13,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiortc import (
-    MediaStreamTrack,
     RTCConfiguration,
     RTCPeerConnection,
     RTCRtpSender,
     RTCSessionDescription,
 )
-from aiortc.mediastreams import MediaStreamError
-from aiortc.sdp import candidate_from_sdp
 
 from streamtrack.errors import PublishError
 from streamtrack.video.encoder import VideoCodec
-from streamtrack.video.packet_queue import PacketQueue, ViewerGone
 from streamtrack.video.stream import VideoStream
-from streamtrack.video.timeline import RTP_WRAP
 from streamtrack.webrtc.internals import (
-    last_rtp_timestamp,
     offer_host_addresses,
     on_keyframe_request,
 )
-from streamtrack.webrtc.sdp_offer import check_offer, choose_codec, without_mdns_candidates
+from streamtrack.webrtc.sdp_offer import check_offer, choose_codec, readable_offer
+from streamtrack.webrtc.whep_session import PacketTrack, WhepSession
 
 logger = logging.getLogger(__name__)
 
@@ -40,108 +35,10 @@ SESSION_ID_BYTES = 24
 """192 random bits: who knows a session's URL may end it, so it must not be guessed."""
 CONNECT_TIMEOUT_S = 15.0
 """A viewer that has not connected by then is gone; its place is given to another."""
+EVICT_AFTER_S = 2.0
+"""A viewer that has not connected for so long gives its place to a newcomer where there is no other; most
+connect within one second."""
 NEGOTIATE_TIMEOUT_S = 10.0
-CLOSE_TIMEOUT_S = 2.0
-
-
-class PacketTrack(MediaStreamTrack):  # type: ignore[misc]  # aiortc is untyped for mypy
-    """A video track whose packets are encoded already."""
-
-    kind = "video"
-
-    def __init__(self, queue: PacketQueue) -> None:
-        super().__init__()
-        self._queue = queue
-        self._sender: Any = None
-        self._sent_pts: int | None = None
-        self.rtp_origin: int | None = None
-        """RTP timestamp of pts 0, None until the first packet was sent."""
-
-    def feed(self, sender: Any) -> None:
-        """Name the sender that will call `recv`."""
-        self._sender = sender
-
-    async def recv(self) -> Any:
-        """The next av.Packet.
-
-        Raises:
-            MediaStreamError: the stream is over.
-        """
-        if self.rtp_origin is None and self._sent_pts is not None:
-            # The sender comes back once all of the packet before is sent: its last timestamp is that
-            # packet's.
-            self.rtp_origin = (last_rtp_timestamp(self._sender) - self._sent_pts) % RTP_WRAP
-        try:
-            packet = await self._queue.get()
-        except ViewerGone:
-            raise MediaStreamError from None
-        self._sent_pts = packet.pts
-        return packet
-
-
-class WhepSession:
-    """One viewer."""
-
-    def __init__(
-        self, session_id: str, stream: VideoStream, connection: Any, track: PacketTrack, queue: PacketQueue
-    ) -> None:
-        self.session_id = session_id
-        self.stream = stream
-        self.entity_tag = f'"{secrets.token_hex(8)}"'
-        """Names the ICE session in PATCH requests (RFC 9725, section 4.3.1)."""
-        self.reaper: asyncio.TimerHandle | None = None
-        """Ends the session unless the viewer connects in time."""
-        self._connection = connection
-        self._track = track
-        self._queue = queue
-
-    def frame_idx_at(self, rtp_timestamp: int) -> int | None:
-        """The tracked frame of a picture that the viewer shows, None where it is too long ago or not ours."""
-        if self._track.rtp_origin is None:
-            return None
-        return self.stream.frame_idx_at((rtp_timestamp - self._track.rtp_origin) % RTP_WRAP)
-
-    async def add_candidates(self, fragment: str) -> None:
-        """Take trickled ICE candidates (RFC 8840 fragment).
-
-        Raises:
-            PublishError: it is not a fragment, or asks for an ICE restart, which is not supported.
-        """
-        remote = str(self._connection.remoteDescription.sdp)
-        mid = "0"
-        candidates = []
-        ended = False
-        for line in fragment.splitlines():
-            if line.startswith("a=ice-ufrag:") and line not in remote:
-                raise PublishError(
-                    "the fragment restarts ICE, expected the offer's ice-ufrag; post a new offer"
-                )
-            if line.startswith("a=mid:"):
-                mid = line.removeprefix("a=mid:").strip()
-            elif line.startswith("a=end-of-candidates"):
-                ended = True
-            elif line.startswith("a=candidate:") and ".local " not in line:
-                try:
-                    candidate = candidate_from_sdp(line.removeprefix("a=candidate:"))
-                except (AssertionError, IndexError, ValueError):
-                    raise PublishError(f"candidate is {line[:80]!r}, expected RFC 8839's form") from None
-                candidate.sdpMid = mid
-                candidates.append(candidate)
-        for candidate in candidates:
-            await self._connection.addIceCandidate(candidate)
-        if ended:
-            await self._connection.addIceCandidate(None)
-
-    async def close(self) -> None:
-        """Hang up and free the viewer's place; may be called again."""
-        if self.reaper is not None:
-            self.reaper.cancel()
-        self.stream.close_viewer(self._queue)
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await self._connection.close()
-        except TimeoutError:
-            logger.warning("stream %s: a viewer's connection did not close in time", self.stream.name)
 
 
 class WhepSessions:
@@ -160,8 +57,11 @@ class WhepSessions:
         """The session, None where there is no such."""
         return self._sessions.get(session_id)
 
-    async def open(self, stream: VideoStream, offer: str) -> tuple[WhepSession, str]:
+    async def open(self, stream: VideoStream, offer: str, peer: str = "") -> tuple[WhepSession, str]:
         """Answer a viewer's SDP offer; returns the session and the SDP answer.
+
+        A viewer that has not connected yet may lose its place: to another of the same `peer` where half of
+        the places are such, and to anyone after EVICT_AFTER_S where no place is left.
 
         Raises:
             CapacityError: the stream has no room.
@@ -171,18 +71,22 @@ class WhepSessions:
         check_offer(offer)
         codec = choose_codec(offer)
         session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
+        self._make_room(stream, peer)
         queue = stream.open_viewer(codec, lambda: self.close(session_id))
         # An empty list: left out, aiortc asks a public STUN server and waits 5 s where there is none.
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         track = PacketTrack(queue)
-        session = WhepSession(session_id, stream, connection, track, queue)
+        opened_at_s = asyncio.get_running_loop().time()
+        session = WhepSession(
+            session_id, stream, connection, track, queue, peer=peer, opened_at_s=opened_at_s
+        )
         self._sessions[session_id] = session
         try:
             async with asyncio.timeout(NEGOTIATE_TIMEOUT_S):
                 addresses = stream.config.ice_addresses or self._ice_addresses
                 transceiver = _prepare(connection, track, codec, addresses)
                 on_keyframe_request(transceiver.sender, lambda: stream.request_keyframe(codec))
-                answer = await _negotiate(connection, without_mdns_candidates(offer))
+                answer = await _negotiate(connection, readable_offer(offer))
         except BaseException as error:
             await self.close(session_id)
             # aiortc's parser fails with whatever the text leads it into: IndexError, KeyError, its own
@@ -208,6 +112,22 @@ class WhepSessions:
         await session.close()
         logger.info("stream %s: viewer left", session.stream.name)
         return True
+
+    def _make_room(self, stream: VideoStream, peer: str) -> None:
+        """Give up a place that somebody keeps without connecting, if a newcomer needs it."""
+        waiting = [one for one in self._sessions.values() if one.stream is stream and not one.connected]
+        of_peer = [one for one in waiting if one.peer == peer]
+        if len(of_peer) >= max(1, stream.config.max_viewers // 2):
+            leaving = of_peer[0]  # the oldest
+        elif waiting and not stream.has_room:
+            leaving = waiting[0]
+            if asyncio.get_running_loop().time() - leaving.opened_at_s < EVICT_AFTER_S:
+                return
+        else:
+            return
+        logger.info("stream %s: a viewer that did not connect gave its place to another", stream.name)
+        leaving.free_place()
+        self._reap(leaving.session_id)
 
     def _on_state(self, session_id: str, state: str) -> None:
         if state in ("failed", "closed"):

@@ -56,7 +56,7 @@ async def test_snapshot_before_the_first_picture_asks_to_come_back() -> None:
     async with opened() as door:
         answer = await door.http.get("/streams/cam/snapshot.jpg")
     assert (answer.status_code, answer.headers["retry-after"]) == (409, "2")
-    assert answer.json() == {"error": "stream cam: there is no picture yet"}
+    assert answer.json() == {"error": "stream cam: there is no picture yet", "kind": "offline"}
 
 
 async def test_unknown_stream_is_404_at_every_door() -> None:
@@ -65,7 +65,7 @@ async def test_unknown_stream_is_404_at_every_door() -> None:
             answer = await door.http.get(path)
             assert (answer.status_code, answer.json()) == (
                 404,
-                {"error": "stream is 'x', expected one of: cam"},
+                {"error": "stream is 'x', expected one of: cam", "kind": "unknown_stream"},
             )
         assert (await door.http.get("/whep/sessions/x/frame", params={"rtp_timestamp": 1})).status_code == 404
         assert (await door.http.delete("/whep/sessions/x")).status_code == 404

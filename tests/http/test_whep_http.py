@@ -18,21 +18,30 @@ async def test_offline_source_asks_to_come_back() -> None:
         door.stream.set_online(False)
         answer = await door.post(await made_offer())
         assert (answer.status_code, answer.headers["retry-after"]) == (409, "2")
-        assert answer.json() == {"error": "stream cam: the source is offline"}
+        assert answer.json() == {"error": "stream cam: the source is offline", "kind": "offline"}
 
 
 @pytest.mark.parametrize(
-    ("body", "kind", "status", "error"),
+    ("body", "media_type", "status", "kind", "error"),
     [
-        ("v=0", "text/plain", 415, "content type is text/plain, expected application/sdp"),
-        ("hello", "application/sdp", 400, "the offer is not SDP, expected a body that begins with v=0"),
-        ("v=0\r\n" + "a" * 70_000, "application/sdp", 413, "the offer is longer than 65536 bytes"),
+        ("v=0", "text/plain", 415, "wrong_type", "content type is text/plain, expected application/sdp"),
+        (
+            "hello", "application/sdp", 400, "publish",
+            "the offer is not SDP, expected a body that begins with v=0",
+        ),
+        (
+            "v=0\r\n" + "a" * 70_000, "application/sdp", 413, "too_large",
+            "the offer is longer than 65536 bytes",
+        ),
     ],
-)
-async def test_wrong_body_is_refused_in_one_line(body: str, kind: str, status: int, error: str) -> None:
+)  # fmt: skip
+async def test_wrong_body_is_refused_in_one_line(
+    body: str, media_type: str, status: int, kind: str, error: str
+) -> None:
     async with opened() as door:
-        answer = await door.http.post("/streams/cam/whep", content=body, headers={"Content-Type": kind})
-        assert (answer.status_code, answer.json()) == (status, {"error": error})
+        headers = {"Content-Type": media_type}
+        answer = await door.http.post("/streams/cam/whep", content=body, headers=headers)
+        assert (answer.status_code, answer.json()) == (status, {"error": error, "kind": kind})
         assert door.stream.num_viewers == 0
 
 
@@ -65,7 +74,10 @@ async def test_offer_without_a_codec_of_ours_is_406() -> None:
 async def test_unknown_stream_names_the_known_ones() -> None:
     async with opened() as door:
         answer = await door.http.post("/streams/cam10/whep", content="v=0")
-    assert (answer.status_code, answer.json()) == (404, {"error": "stream is 'cam10', expected one of: cam"})
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {"error": "stream is 'cam10', expected one of: cam", "kind": "unknown_stream"},
+    )
 
 
 # the rest of WHEP

@@ -19,6 +19,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from streamtrack.frame import Event, EventKind, ObjectMask, ObjectState
+from streamtrack.http.api import add_cors
+from streamtrack.http.error_answers import add_error_answers
 from streamtrack.http.video_routes import video_router
 from streamtrack.telemetry import Telemetry
 from streamtrack.video.stream import VideoStream
@@ -205,9 +207,9 @@ async def serving(**settings: Any) -> AsyncIterator[PageServer]:
     server.stream.start(asyncio.get_running_loop())
     server.stream.set_online(True)
     app = server.control()
-    app.include_router(
-        video_router({"cam": server.stream}, sessions=server.sessions, cors_origins=server.cors_origins)
-    )
+    app.include_router(video_router({"cam": server.stream}, sessions=server.sessions))
+    add_error_answers(app)
+    add_cors(app, server.cors_origins)
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, log_level="warning", ws="none", timeout_graceful_shutdown=1
     )

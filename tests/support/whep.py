@@ -11,6 +11,8 @@ import httpx
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from fastapi import FastAPI
 
+from streamtrack.http.api import add_cors
+from streamtrack.http.error_answers import add_error_answers
 from streamtrack.http.video_routes import video_router
 from streamtrack.telemetry import Telemetry
 from streamtrack.video.stream import VideoStream
@@ -24,9 +26,9 @@ class Door:
     def __init__(self, stream: VideoStream, sessions: WhepSessions, telemetry: Telemetry) -> None:
         self.stream, self.sessions, self.telemetry = stream, sessions, telemetry
         app = FastAPI()
-        app.include_router(
-            video_router({"cam": stream}, sessions=sessions, cors_origins=("https://a.example",))
-        )
+        app.include_router(video_router({"cam": stream}, sessions=sessions))
+        add_error_answers(app)
+        add_cors(app, ("https://a.example",))
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
     async def post(self, sdp: str, **headers: str) -> httpx.Response:

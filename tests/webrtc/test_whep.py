@@ -146,7 +146,10 @@ async def test_delete_hangs_up_and_frees_the_place() -> None:
                 await viewer.picture()
                 full = await door.post(await made_offer())
                 assert (full.status_code, full.headers["retry-after"]) == (503, "2")
-                assert full.json() == {"error": "stream cam: 1 viewers, expected at most max_viewers"}
+                assert full.json() == {
+                    "error": "stream cam: 1 viewers, expected at most max_viewers",
+                    "kind": "capacity",
+                }
                 assert (await door.http.delete(viewer.location)).status_code == 200
                 assert (await door.http.delete(viewer.location)).status_code == 404
                 assert door.stream.num_viewers == 0

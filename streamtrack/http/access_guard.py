@@ -1,0 +1,211 @@
+"""In front of the app: who may come in, how many at once, and how much they may send.
+
+Pure ASGI, because answers here stream for hours (MJPEG, server-sent events) and must not be buffered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from streamtrack.config import HttpConfig
+from streamtrack.control.untrusted import MAX_REQUEST_BYTES
+from streamtrack.errors import BusyError
+from streamtrack.http.auth import SAFE_METHODS, AccessPolicy, Refusal, given_token
+from streamtrack.http.peers import peer_of
+from streamtrack.http.token_guesses import TokenGuesses
+
+MAX_BODY_BYTES = MAX_REQUEST_BYTES
+"""Of a prompt, which may hold a mask."""
+MAX_SHORT_BODY_BYTES = 131_072
+"""Of everything else: labels, SDP offers."""
+PROMPT_SUFFIXES = ("/objects", "/prompts")
+BODY_TIMEOUT_S = 20.0
+"""How long a client may take to send a body."""
+MAX_REQUESTS = 448
+"""Requests at one time, streaming ones included; UNCOUNTED_PATHS are answered beside them."""
+MAX_REQUESTS_PER_PEER = 160
+"""Of one client address."""
+UNCOUNTED_PATHS = frozenset({"/healthz", "/readyz"})
+
+logger = logging.getLogger(__name__)
+
+
+class AccessGuard:
+    """The policy and the limits in front of an ASGI app."""
+
+    def __init__(
+        self, app: ASGIApp, config: HttpConfig, on_refused: Callable[[str], None] | None = None
+    ) -> None:
+        """`on_refused` is given the kind of each refusal.
+
+        Raises:
+            ConfigError: as `AccessPolicy`.
+        """
+        self._app = app
+        self._policy = AccessPolicy(config)
+        self._guesses = TokenGuesses()
+        self._on_refused = on_refused
+        self._under_way: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it with what is wrong with it."""
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})  # there is none to connect to
+                return
+            await self._app(scope, receive, send)
+            return
+        try:
+            self._admit(scope)
+            with self._place(scope):
+                # Bodies of the others are not read: they mean nothing, and a health check waits for none.
+                if scope["method"] not in SAFE_METHODS:
+                    body = await read_body(receive, body_limit(scope["path"]))
+                    receive = _Replay(body, receive).receive
+                await self._app(scope, receive, send)
+        except RefusedError as error:
+            if self._on_refused is not None:
+                self._on_refused(error.refusal.kind)
+            await send_refusal(send, error.refusal, error.retry_after_s)
+
+    def _admit(self, scope: Scope) -> None:
+        """Judge a request by its head.
+
+        Raises:
+            RefusedError: it is not let in.
+        """
+        method, query, headers = scope["method"], scope["query_string"], Headers(scope=scope)
+        if self._policy.asks_for_a_token and given_token(method, query, headers) is not None:
+            self._slow_down(peer_of(scope["client"]))
+        refusal = self._policy.refuse(method, scope["path"], query, headers)
+        if refusal is None:
+            length = headers.get("content-length", "0")
+            limit = body_limit(scope["path"])
+            if length.isdecimal() and (len(length) > 18 or int(length) > limit):
+                raise RefusedError(_too_large(length[:20], limit))
+            return
+        if refusal.guess is not None:
+            now_s = asyncio.get_running_loop().time()
+            self._report(peer_of(scope["client"]), self._guesses.note, refusal.guess, now_s)
+        raise RefusedError(refusal)
+
+    def _slow_down(self, peer: str) -> None:
+        now_s = asyncio.get_running_loop().time()
+        wait_s = self._guesses.must_wait_s(peer, now_s)
+        if wait_s <= 0:
+            return
+        self._report(peer, self._guesses.report, now_s)
+        error = f"too many wrong tokens came from this address, expected none for {math.ceil(wait_s)} s"
+        refusal = Refusal(HTTPStatus.TOO_MANY_REQUESTS, error, "too_many_guesses")
+        raise RefusedError(refusal, math.ceil(wait_s))
+
+    @staticmethod
+    def _report(peer: str, count: Callable[..., int], *facts: object) -> None:
+        if wrong := count(peer, *facts):
+            logger.warning("http: %d requests with a wrong token from %s", wrong, peer)
+
+    @contextlib.contextmanager
+    def _place(self, scope: Scope) -> Iterator[None]:
+        """One of the places for requests, while the context lasts.
+
+        Raises:
+            RefusedError: they are all taken.
+        """
+        if scope["path"] in UNCOUNTED_PATHS:
+            yield
+            return
+        peer = peer_of(scope["client"])
+        total, of_peer = self._under_way.total(), self._under_way[peer]
+        if total >= MAX_REQUESTS or of_peer >= MAX_REQUESTS_PER_PEER:
+            error = f"{total} requests are under way, {of_peer} of them yours, expected fewer; ask again"
+            raise RefusedError(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, error, BusyError.kind), 2)
+        self._under_way[peer] += 1
+        try:
+            yield
+        finally:
+            self._under_way[peer] -= 1
+            if not self._under_way[peer]:
+                del self._under_way[peer]
+
+
+class RefusedError(Exception):
+    """A request that is answered here."""
+
+    def __init__(self, refusal: Refusal, retry_after_s: int | None = None) -> None:
+        super().__init__(refusal.error)
+        self.refusal = refusal
+        self.retry_after_s = retry_after_s
+
+
+def body_limit(path: str) -> int:
+    """The longest body that a path takes, in bytes."""
+    return MAX_BODY_BYTES if path.endswith(PROMPT_SUFFIXES) else MAX_SHORT_BODY_BYTES
+
+
+async def read_body(receive: Receive, limit: int = MAX_BODY_BYTES) -> bytes:
+    """The whole body, counted while it comes in: a chunked one does not tell its length before.
+
+    Raises:
+        RefusedError: it is over `limit` bytes, or has not ended after BODY_TIMEOUT_S.
+    """
+    parts: list[bytes] = []
+    num_bytes = 0
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":  # the client went away
+                    return b""
+                parts.append(message.get("body", b""))
+                num_bytes += len(parts[-1])
+                if num_bytes > limit:
+                    raise RefusedError(_too_large(f"over {limit}", limit))
+                if not message.get("more_body", False):
+                    return b"".join(parts)
+    except TimeoutError:
+        error = f"the body has not ended after {BODY_TIMEOUT_S:g} s"
+        raise RefusedError(Refusal(HTTPStatus.REQUEST_TIMEOUT, error, "timeout")) from None
+
+
+class _Replay:
+    """A body that was read, as the messages that the app expects."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def receive(self) -> Message:
+        """The body first; then what comes of itself, which is the client going away."""
+        if self._body is None:
+            return await self._receive()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+
+def _too_large(size: str, limit: int) -> Refusal:
+    error = f"the body has {size} bytes, expected at most {limit}"
+    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error, "too_large")
+
+
+async def send_refusal(send: Send, refusal: Refusal, retry_after_s: int | None = None) -> None:
+    """Answer a request with an error, as JSON."""
+    body = json.dumps({"error": refusal.error, "kind": refusal.kind}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if refusal.status == HTTPStatus.UNAUTHORIZED:
+        headers.append((b"www-authenticate", b"Bearer"))
+    else:
+        headers.append((b"connection", b"close"))  # what is left of the body is not read
+    if retry_after_s is not None:
+        headers.append((b"retry-after", str(retry_after_s).encode()))
+    await send({"type": "http.response.start", "status": int(refusal.status), "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,72 @@
+"""What every answer carries, and the one answer to errors that nobody foresaw."""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Frame-Options": "DENY",
+}
+"""Unless the answer says otherwise itself, as pages do with their own policy."""
+
+logger = logging.getLogger(__name__)
+
+
+class AnswerHeaders:
+    """Adds HEADERS to each answer; what an app raises becomes a 500 without a word of the inside."""
+
+    def __init__(self, app: ASGIApp, *, embeddable: bool = False) -> None:
+        """`embeddable`: pages of other origins may show pictures (which ones, the access policy decides)."""
+        self._app = app
+        self._headers = {
+            **HEADERS,
+            "Cross-Origin-Resource-Policy": "cross-origin" if embeddable else "same-origin",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and its answer back with the headers."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(raw=list(message.get("headers", ())))
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+                message = {**message, "headers": headers.raw}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            if started:  # too late for another answer: the connection is closed
+                raise
+            logger.error("%s %s failed: %s", scope["method"], scope["path"], type(error).__name__)
+            await _answer_unexpected(send_with_headers)
+
+
+async def _answer_unexpected(send: Send) -> None:
+    body = json.dumps({"error": "internal error, see the log", "kind": "internal"}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send(
+        {
+            "type": "http.response.start",
+            "status": int(HTTPStatus.INTERNAL_SERVER_ERROR),
+            "headers": headers,
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

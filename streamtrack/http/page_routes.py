@@ -1,0 +1,48 @@
+"""The page's files. They are the same for everyone and need no token."""
+
+from __future__ import annotations
+
+import mimetypes
+from importlib.resources import files
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from streamtrack.video.palette import palette
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+PAGE_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def page_router() -> APIRouter:
+    """The page at /, and what it loads."""
+    router = APIRouter()
+    folder = files("streamtrack.http") / "web"
+    # Read at the start: nothing that a request names ever reaches the file system.
+    pages = {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
+
+    @router.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return Response(pages["index.html"], media_type="text/html", headers=PAGE_HEADERS)
+
+    @router.get("/web/palette.json", include_in_schema=False)
+    async def colours() -> Response:
+        return JSONResponse(palette(), headers=PAGE_HEADERS)
+
+    @router.get("/web/{name}", include_in_schema=False)
+    async def web_file(name: str) -> Response:
+        if name not in pages:
+            raise HTTPException(404, f"no file {name[:80]!r}")
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        return Response(pages[name], media_type=kind, headers=PAGE_HEADERS)
+
+    return router

@@ -1,0 +1,133 @@
+"""WHEP (draft-ietf-wish-whep): signalling of WebRTC viewers over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+from starlette.exceptions import HTTPException
+
+from streamtrack.errors import (
+    PublishError,
+    StreamOfflineError,
+    TooLargeError,
+    UnknownSessionError,
+    UnknownStreamError,
+    WrongTypeError,
+)
+from streamtrack.http.peers import peer_of
+from streamtrack.video.stream import VideoStream
+from streamtrack.webrtc.sdp_offer import MAX_SDP_BYTES
+from streamtrack.webrtc.whep import WhepSessions
+from streamtrack.webrtc.whep_session import WhepSession
+
+SDP_TYPE = "application/sdp"
+FRAGMENT_TYPE = "application/trickle-ice-sdpfrag"
+
+
+class FragmentError(PublishError):
+    """Candidates that cannot be taken."""
+
+    http_status = 422
+
+
+def whep_router(streams: Mapping[str, VideoStream], sessions: WhepSessions) -> APIRouter:
+    """The routes that open, trickle to, ask and end a viewer's session."""
+    router = APIRouter(tags=["video"])
+    _add_streams(router, streams, sessions)
+    _add_sessions(router, sessions)
+    return router
+
+
+def _add_streams(router: APIRouter, streams: Mapping[str, VideoStream], sessions: WhepSessions) -> None:
+    @router.post("/streams/{name}/whep", status_code=HTTPStatus.CREATED)
+    async def whep_open(name: str, request: Request) -> Response:
+        """Watch a stream over WebRTC (WHEP): the body is an SDP offer, the answer an SDP answer."""
+        stream = find_stream(streams, name)
+        _check_type(request, SDP_TYPE)
+        offer = await _text_of(request, "offer")
+        if not stream.online:
+            raise StreamOfflineError(f"stream {name}: the source is offline")
+        peer = peer_of(request.client)
+        session, answer = await sessions.open(stream, offer, peer)
+        headers = {
+            "Location": f"/whep/sessions/{session.session_id}",
+            "ETag": session.entity_tag,
+            "Accept-Patch": FRAGMENT_TYPE,
+        }
+        return Response(answer, HTTPStatus.CREATED, headers, SDP_TYPE)
+
+    @router.options("/streams/{name}/whep")
+    async def whep_options(name: str) -> Response:
+        """What may be posted here."""
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"Accept-Post": SDP_TYPE})
+
+
+def _add_sessions(router: APIRouter, sessions: WhepSessions) -> None:
+    def find(session_id: str) -> WhepSession:
+        session = sessions.get(session_id)
+        if session is None:
+            raise UnknownSessionError("no such session")
+        return session
+
+    @router.patch("/whep/sessions/{session_id}", status_code=HTTPStatus.NO_CONTENT)
+    async def whep_trickle(session_id: str, request: Request) -> Response:
+        """Add ICE candidates that the viewer found after its offer. ICE restarts are answered 422."""
+        session = find(session_id)
+        _check_type(request, FRAGMENT_TYPE)
+        if request.headers.get("if-match", session.entity_tag) not in (session.entity_tag, "*"):
+            raise HTTPException(HTTPStatus.PRECONDITION_FAILED, "If-Match names another ICE session")
+        try:
+            await session.add_candidates(await _text_of(request, "fragment"))
+        except PublishError as error:
+            raise FragmentError(str(error)) from error
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @router.delete("/whep/sessions/{session_id}")
+    async def whep_close(session_id: str) -> Response:
+        """Stop watching."""
+        find(session_id)
+        await sessions.close(session_id)
+        return Response(status_code=HTTPStatus.OK)
+
+    @router.options("/whep/sessions/{session_id}")
+    async def session_options(session_id: str) -> Response:
+        """What may be sent here."""
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"Accept-Patch": FRAGMENT_TYPE})
+
+    @router.get("/whep/sessions/{session_id}/frame")
+    async def displayed_frame(session_id: str, rtp_timestamp: int) -> dict[str, int]:
+        """The tracked frame behind a picture on the viewer's screen.
+
+        `rtp_timestamp` is what requestVideoFrameCallback tells; prompts then name the frame as `at_frame`.
+        """
+        frame_idx = find(session_id).frame_idx_at(rtp_timestamp)
+        if frame_idx is None:
+            raise UnknownSessionError(f"no picture with rtp_timestamp {rtp_timestamp} is kept")
+        return {"frame_idx": frame_idx}
+
+
+def find_stream(streams: Mapping[str, VideoStream], name: str) -> VideoStream:
+    """The stream of a name.
+
+    Raises:
+        UnknownStreamError: there is none.
+    """
+    stream = streams.get(name)
+    if stream is None:
+        raise UnknownStreamError(name[:80], tuple(streams))
+    return stream
+
+
+def _check_type(request: Request, expected: str) -> None:
+    got = request.headers.get("content-type", "missing")
+    if got.partition(";")[0].strip().lower() != expected:
+        raise WrongTypeError(f"content type is {got[:80]}, expected {expected}")
+
+
+async def _text_of(request: Request, name: str) -> str:
+    data = await request.body()
+    if len(data) > MAX_SDP_BYTES:
+        raise TooLargeError(f"the {name} is longer than {MAX_SDP_BYTES} bytes")
+    return data.decode("utf-8", "replace")
