@@ -75,7 +75,7 @@ def preset_switch(name: str) -> Switch:
     """A preset as the single keys that it comes to on this machine."""
     precision = resolve_precision("auto", torch.device("cpu"), exact=name == "quality")
     bf16 = {"precision": precision} if precision != "fp32" else {}
-    return Switch(PRESETS[name].model | bf16, PRESETS[name].tracking)
+    return Switch({**PRESETS[name].model, **bf16}, PRESETS[name].tracking)
 
 
 def all_switches() -> dict[str, Switch]:
@@ -260,7 +260,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     figure, panel = plt.subplots(figsize=(8, 5))
     panel.plot(*zip(*best, strict=True), color="#d29922", linewidth=1, zorder=1)
     # Slanted names keep clear of each other where points lie side by side.
-    beside = {"xytext": (5, 5), "textcoords": "offset points", "fontsize": 8, "rotation": 30}
+    beside: dict[str, Any] = {"xytext": (5, 5), "textcoords": "offset points", "fontsize": 8, "rotation": 30}
     panel.scatter(1, 0, color="#57606a", marker="x", zorder=2)
     panel.annotate(REFERENCE, (1, 0), **beside)
     for name, (lead, cost) in points.items():
@@ -283,10 +283,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="turns of each switch")
     parser.add_argument("--davis", type=Path, help="folder in DAVIS layout; default: synthetic scenes")
     options = parser.parse_args()
-    switches, scenes, frames = all_switches(), SCENES, SCENE_FRAMES
+    switches, frames = all_switches(), SCENE_FRAMES
+    scenes: tuple[str, ...] = SCENES
     if options.quick:
         options.speed_model, options.rounds = "nano", 1
-        scenes, frames = ("demo",), 8
+        scenes, frames = SCENES[:1], 8
         switches = {name: switches[name] for name in ("exact", "memory_pool 2", "preset balanced")}
     # A preset that is one switch is measured once.
     same_as = {

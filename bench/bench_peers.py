@@ -156,7 +156,7 @@ def _agreement(masks: BoolMasks, expected: BoolMasks | None) -> list[float] | No
 def growth_bytes(contender: dict[str, Any], what: str) -> float:
     """Bytes per 1,000 frames, from the full bank to the last frame."""
     first, last = contender["memory_full"], contender["memory_last"]
-    return 1000 * float(last[what] - first[what]) / (last["frame"] - first["frame"])
+    return 1000 * float(last[what] - first[what]) / int(last["frame"] - first["frame"])
 
 
 def seconds_per_frame(contender: dict[str, Any], *, prepared: bool) -> list[float]:

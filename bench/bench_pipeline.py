@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from bench.environment import describe_measurement
@@ -138,7 +139,7 @@ def headline(result: dict[str, Any]) -> str:
     return describe_measurement(result) + "\n\n" + table(header, lines)
 
 
-def _p50_p95(milliseconds: Sequence[float]) -> str:
+def _p50_p95(milliseconds: Sequence[float] | npt.NDArray[np.float64]) -> str:
     if not len(milliseconds):
         return ""
     p50, p95 = np.percentile(milliseconds, (50, 95))

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,10 +217,10 @@ async def watched(case: LiveCase, server: Server, clock: StepClock) -> dict[str,
     }
 
 
-def cpu_by_thread() -> Counter[str]:
+def cpu_by_thread() -> defaultdict[str, float]:
     """CPU seconds of this process by the job of each thread; threads of C libraries are `native`."""
     jobs = {thread.native_id: thread.name.partition("-")[0] for thread in threading.enumerate()}
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for thread in psutil.Process().threads():
         seconds[jobs.get(thread.id, "native")] += thread.user_time + thread.system_time
     return seconds

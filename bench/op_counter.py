@@ -101,7 +101,7 @@ class _Traffic(TorchDispatchMode):
         for one in inputs:
             address = one.untyped_storage().data_ptr()
             if address not in self._made:
-                self._read.setdefault((address, one.storage_offset()), one.nbytes)
+                self._read.setdefault((address, int(one.storage_offset())), one.nbytes)
         known = {one.untyped_storage().data_ptr() for one in inputs}
         moved = [one for one in outputs if one.untyped_storage().data_ptr() not in known]
         if moved or func._schema.is_mutable:  # else it is a view, and moves nothing

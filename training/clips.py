@@ -354,7 +354,7 @@ def jumping(sprite: Sprite, rng: np.random.Generator, side: int, num_frames: int
 def box_fill(mask: npt.NDArray[np.bool_]) -> float:
     """Share of its bounding box that a mask covers."""
     _, _, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    return float(mask.sum()) / max(1, width * height)
+    return float(mask.sum()) / max(1, int(width) * int(height))
 
 
 def paste(frame: Image, ids: IdMap, sprite: Sprite, frame_idx: int, identity: int) -> None:

@@ -50,7 +50,7 @@ def fit_laterals(student: nn.Module, teacher: nn.Module, images: Tensor) -> None
     """
     with torch.no_grad():
         pairs = zip(
-            reversed(student.neck.convs), reversed(teacher.neck.convs),  # type: ignore[arg-type]
+            reversed(student.neck.convs), reversed(teacher.neck.convs),  # type: ignore[union-attr, arg-type]
             student.trunk(images), teacher.trunk(images), strict=True,  # type: ignore[operator]
         )  # fmt: skip
         for ours, theirs, own_map, other_map in pairs:

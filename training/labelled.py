@@ -128,7 +128,7 @@ def photo_names(coco: Path) -> set[str]:
 def segment_photos(photos: Iterable[Image], seed: int = 1) -> Iterator[Labelled]:
     """Find compact regions of photos by Felzenszwalb's graph-based segmentation."""
     # Imported here because only this stage needs scikit-image.
-    from skimage.segmentation import felzenszwalb  # type: ignore[import-not-found]
+    from skimage.segmentation import felzenszwalb
 
     rng = np.random.default_rng(seed)
     for photo in photos:

@@ -65,7 +65,7 @@ PREFIX = "salient_"
 def load_teacher(path: Path, threads: int = 1) -> Salience:
     """Load U²-Net from an ONNX file."""
     # Imported here because only this stage needs onnxruntime.
-    import onnxruntime  # type: ignore[import-not-found]
+    import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -77,7 +77,7 @@ def unroll(
         output, frame_losses = _track_frame(network, frame, truth[:, t], plan, bank, rng)
         prompted = t == 0 or plan.clicks.get(t, 0) > 0
         if t + 1 < num_frames:  # nobody reads the last frame's memory, a third of a single picture's cost
-            output |= _remember(network, frame, output, truth.shape[-2:], prompted)
+            output |= _remember(network, frame, output, (truth.shape[-2], truth.shape[-1]), prompted)
         losses += frame_losses
         ious.append(_published_ious(output, truth[:, t]))
         scores.append(output["object_score_logits"][:, 0].detach())

@@ -75,8 +75,8 @@ def to_transformers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _rename(name: str) -> str:
     for pattern, replacement in RENAMES:
         name = re.sub(pattern, replacement, name)
-    for pattern, last in ((TWO_LAYERS, 1), (THREE_LAYERS, 2)):
-        if pattern.search(name):
+    for layers, last in ((TWO_LAYERS, 1), (THREE_LAYERS, 2)):
+        if layers.search(name):
             head, index, tail = re.split(r"\.layers\.(\d+)(?=\.\w+$)", name)
             layer = {0: "proj_in", last: "proj_out"}.get(int(index), f"layers.{int(index) - 1}")
             return f"{head}.{layer}{tail}"

@@ -140,8 +140,8 @@ class _OurEncoder(nn.Module):
 
         found = self.encoder(pixel_values)
         return Sam2VideoVisionEncoderOutput(
-            fpn_hidden_states=tuple(found["backbone_fpn"]),
-            fpn_position_encoding=tuple(found["vision_pos_enc"]),
+            fpn_hidden_states=tuple(found["backbone_fpn"]),  # type: ignore[arg-type]
+            fpn_position_encoding=tuple(found["vision_pos_enc"]),  # type: ignore[arg-type]
         )
 
 

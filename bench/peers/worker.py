@@ -67,7 +67,7 @@ class Worker:
     def masks(self) -> dict[str, Any]:
         """The masks of the newest frame."""
         masks = self._require().masks(self._outcome)
-        packed = base64.b64encode(np.packbits(masks)).decode()
+        packed = base64.b64encode(np.packbits(masks).tobytes()).decode()
         return {"shape": masks.shape, "bits": packed}
 
     def memory(self) -> dict[str, Any]:
