@@ -60,7 +60,7 @@ def measure_session(num_frames: int) -> dict[str, Any]:
 def measure_reference(num_frames: int) -> dict[str, Any]:
     """The same for sam2's SAM2VideoPredictor with nano's weights; it wants all frames before the first."""
     scene, entry = make_scene("demo"), get_entry("nano")
-    predictor = build_module(entry, entry.image_size, cls=SAM2VideoPredictor)
+    predictor: Any = build_module(entry, entry.image_size, cls=SAM2VideoPredictor)
     predictor.load_state_dict(read_weights(require_checkpoint(entry)))
     # A network of its own: it takes its module over.
     network = Sam2Network(build_module(entry, entry.image_size))

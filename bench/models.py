@@ -69,7 +69,7 @@ def _write_random(entry: CatalogEntry, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(SEED)
-        module = build_module(entry, entry.image_size)
+        module: Any = build_module(entry, entry.image_size)
     with torch.no_grad():
         module.sam_mask_decoder.pred_obj_score_head.layers[-1].bias += VISIBLE_BIAS
     weights = {key: value.contiguous() for key, value in module.state_dict().items()}
