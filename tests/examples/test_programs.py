@@ -1,0 +1,64 @@
+"""Each example answers one question; each is run as its reader would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streamtrack.ingest.scene_file import write_scene
+from streamtrack.scenes.scene import make_scene
+from tests.support.pipelines import stream_config
+from tests.support.servers import server_config, serving
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+RUN_S = 90
+"""Importing torch and loading nano on a busy machine, and a few frames."""
+
+
+def run(*argv: str | Path, **environment: str) -> list[str]:
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=RUN_S, check=False, env={**os.environ, **environment}
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def test_film_is_followed_in_fifteen_lines(tmp_path: Path) -> None:
+    scene, clip = make_scene("demo?width=320&height=180"), tmp_path / "clip.mp4"
+    write_scene(scene, clip, 5)
+    mask = next(iter(scene.render(0)[1].values()))
+    rows, columns = np.nonzero(mask)
+    lines = run(sys.executable, EXAMPLES / "follow_film.py", clip, f"{columns.mean()},{rows.mean()}")
+    assert [line.split()[:2] for line in lines] == [[str(index), "tracking"] for index in range(5)]
+    areas = [int(line.split()[-1]) for line in lines]
+    assert all(mask.sum() / 2 < area < mask.sum() * 2 for area in areas), "it follows something else"
+    source = (EXAMPLES / "follow_film.py").read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= 15
+
+
+def test_objects_are_added_and_corrected_while_frames_come() -> None:
+    lines = [line.split() for line in run(sys.executable, EXAMPLES / "add_and_correct.py")]
+    assert {line[1] for line in lines if int(line[0]) <= 4} == {"1"}
+    assert {line[1] for line in lines if int(line[0]) > 4} == {"1", "2"}
+    assert any("corrected" in line for line in lines)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
+def test_stream_is_steered_with_curl(tmp_path: Path) -> None:
+    stream = stream_config("synthetic:leave?fps=10", "demo", pace="newest")
+    with serving(server_config(stream)) as server:
+        lines = run(
+            "/bin/sh", EXAMPLES / "steer_by_http.sh", server.http_address, "demo", TMPDIR=str(tmp_path)
+        )
+    status, added, objects, _, paused, resumed = (json.loads(line or "null") for line in lines)
+    assert status["name"] == "demo"
+    assert added["object_id"] in [item["object_id"] for item in objects]
+    assert (paused["paused"], resumed["paused"]) == (True, False)
+    assert (tmp_path / "streamtrack-snapshot.jpg").read_bytes()[:2] == b"\xff\xd8"
