@@ -21,7 +21,8 @@ COCO_CLASSES = (
 
 
 def describe_unknown_class(name: str) -> str:
-    """Why a name is no class, with the one that was probably meant."""
+    """Why a name is no class, with the one that was probably meant; what is like none is not repeated."""
     close = difflib.get_close_matches(name.strip().lower(), COCO_CLASSES, n=1, cutoff=0.6)
     meant = f"did you mean {close[0]}?" if close else "expected one of COCO's 80, such as person, car, dog"
-    return f"{name!r} is no class that the detector knows, {meant}"
+    shown = repr(name) if close else f"text of {len(name)} characters"
+    return f"{shown} is no class that the detector knows, {meant}"

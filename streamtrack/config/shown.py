@@ -6,6 +6,7 @@ logs. Numbers, numbers with a unit and a few letters are quoted; of any other te
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any
 
@@ -35,6 +36,18 @@ def describe_value(value: Any) -> str:
         kind = "mapping" if isinstance(value, dict) else "list"
         return f"a {kind} of {len(value)}" if value else repr(value)
     return type(value).__name__
+
+
+def describe_address(address: str) -> str:
+    """A host, or a ZeroMQ address, as an error may show it: itself where nothing in it was made up."""
+    host = address.removeprefix("tcp://").rsplit(":", 1)[0] if "://" in address else address
+    host = host.strip("[]")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        known = host in ("*", "localhost") or len(host) <= MAX_QUOTED_CHARS
+        return address if known else describe_value(address)
+    return address
 
 
 def describe_key(key: object) -> str:

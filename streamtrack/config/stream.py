@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from streamtrack.config.autoprompt import DetectorAutoprompt, SceneAutoprompt
 from streamtrack.config.section import Pixels, Section
+from streamtrack.config.shown import describe_value
 from streamtrack.config.source import SourceConfig
 from streamtrack.config.tracking import TrackingConfig
 from streamtrack.config.video import VideoConfig
@@ -60,5 +61,6 @@ class StreamConfig(Section):
     @classmethod
     def _name_fits_a_url(cls, value: str) -> str:
         if not STREAM_NAME.fullmatch(value):
-            raise ValueError(f"stream name is {value!r}, expected letters, digits, '_', '.', '-'")
+            got = describe_value(value)
+            raise ValueError(f"stream name is {got}, expected letters, digits, '_', '.', '-'")
         return value

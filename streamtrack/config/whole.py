@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections import Counter
+from collections.abc import Iterator
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -10,8 +13,11 @@ from pydantic import Field, model_validator
 from streamtrack.config.http import HttpConfig
 from streamtrack.config.model import ModelConfig
 from streamtrack.config.section import Section
+from streamtrack.config.shown import describe_address, describe_value
 from streamtrack.config.stream import StreamConfig
 from streamtrack.config.zmq import ZmqConfig
+
+_ZMQ_ADDRESS = re.compile(r"(?:tcp|ws|udp)://[^@/\s]+:(?:\d+|\*)|(?:ipc|inproc)://[^@\s]+")
 
 
 class Config(Section):
@@ -28,27 +34,40 @@ class Config(Section):
     """The page, the API, WHEP and metrics."""
 
     @model_validator(mode="after")
+    def _zmq_addresses_are_some(self) -> Self:
+        for key, address in self._zmq_addresses():
+            if not _ZMQ_ADDRESS.fullmatch(address):
+                got = describe_value(address)
+                raise ValueError(f"{key} is {got}, expected tcp://HOST:PORT or ipc://PATH")
+        return self
+
+    @model_validator(mode="after")
     def _closed_by_default(self) -> Self:
         if not (is_loopback(self.http.host) or self.http.token or self.http.allow_open):
+            host = describe_address(self.http.host)
             raise ValueError(
-                f"http.host {self.http.host} is open to the network and http.token is not set; "
+                f"http.host {host} is open to the network and http.token is not set; "
                 "expected a token, or http.allow_open: true"
             )
-        for key, address in (("masks", self.zmq.masks_address), ("control", self.zmq.control_address)):
-            if not (address is None or is_loopback(address) or self.zmq.curve or self.zmq.allow_open):
+        for key, address in self._zmq_addresses():
+            if not (is_loopback(address) or self.zmq.curve or self.zmq.allow_open):
                 raise ValueError(
-                    f"zmq.{key}_address {address} is open to the network and zmq.curve is not set; "
+                    f"{key} {describe_address(address)} is open to the network and zmq.curve is not set; "
                     "expected keys, or zmq.allow_open: true"
                 )
         return self
 
     @model_validator(mode="after")
     def _stream_names_differ(self) -> Self:
-        names = [stream.name for stream in self.streams]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"stream name {name!r} is used {names.count(name)} times, expected once")
+        for name, times in Counter(stream.name for stream in self.streams).items():
+            if times > 1:
+                raise ValueError(f"stream name {name!r} is used {times} times, expected once")
         return self
+
+    def _zmq_addresses(self) -> Iterator[tuple[str, str]]:
+        yield "zmq.masks_address", self.zmq.masks_address
+        if self.zmq.control_address is not None:
+            yield "zmq.control_address", self.zmq.control_address
 
 
 def is_loopback(address: str) -> bool:

@@ -124,7 +124,7 @@ def test_several_faults_name_the_first_and_count_the_rest() -> None:
 @pytest.mark.parametrize(
     "sections",
     [
-        {"http": {"host": "0.0.0.0", "token": "secret"}},
+        {"http": {"host": "0.0.0.0", "token": "a-long-random-word"}},
         {"http": {"host": "0.0.0.0", "allow_open": True}},
         {"zmq": {"masks_address": "tcp://*:5555", "allow_open": True}},
         {
@@ -157,7 +157,7 @@ def test_loopback_is_told_from_the_network(address: str, loopback: bool) -> None
 
 
 def test_secrets_show_in_no_error_and_no_repr() -> None:
-    shown = parse_config(config(http={"token": "hunter2"}), "live.yaml")
+    shown = parse_config(config(http={"token": "hunter2-hunter2-hunter2"}), "live.yaml")
     assert "hunter2" not in repr(shown)
     assert "hunter2" not in refusal(config(http={"token": ["hunter2"]}))
     assert "hunter2" not in refusal(stream(source={"url": ["rtsp://admin:hunter2@camera/"]}))

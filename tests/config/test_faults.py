@@ -1,0 +1,123 @@
+"""Faults as one line: nothing secret in it, and a cost that whoever sends the input cannot drive up."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from streamtrack.config import Config
+from streamtrack.config.faults import first_fault
+from streamtrack.config.resolve import parse_config
+from streamtrack.control.commands import parse_command
+from streamtrack.errors import ConfigError, StreamTrackError
+
+STREAM: dict[str, Any] = {"name": "cam", "source": {"url": "synthetic:demo"}}
+SECRET = "Tr0ub4dor&3-and-more"
+URL = f"rtsp://admin:{SECRET}@camera/stream"
+KEY_41 = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID+"
+
+
+def whole(**sections: Any) -> dict[str, Any]:
+    return {"streams": [STREAM], **sections}
+
+
+def one(**keys: Any) -> dict[str, Any]:
+    return {"streams": [STREAM | keys]}
+
+
+def curve(**keys: Any) -> dict[str, Any]:
+    pair = {"server_secret_key": KEY_41[:40], "server_public_key": KEY_41[:40]}
+    return whole(zmq={"curve": pair | {"allowed_client_keys": [KEY_41[:40]]} | keys})
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        one(source=URL), one(source=[URL]), one(name=URL), one(name=SECRET), one(video=URL),
+        one(tracking=URL), one(source={URL: None}), one(prompts=URL), one(prompts=[URL]), one(autoprompt=URL),
+        one(autoprompt={"kind": URL}), one(autoprompt={"kind": "detector", "classes": [URL]}),
+        one(autoprompt={"kind": "detector", "classes": URL}), one(source={"url": "x", "pace": URL}),
+        one(source={"url": "x", "fps": SECRET}), one(source={"url": ["x", URL]}), one(source={URL: 1}),
+        {"streams": URL}, {"streams": [URL]}, {"streams": {"cam": URL}},
+        whole(http=SECRET), whole(http=[SECRET]), whole(http={SECRET: None}),
+        whole(http={"port": SECRET}), whole(http={"port": 123456789012}),
+        whole(http={"token": [SECRET]}),
+        whole(http={"cors_origins": SECRET}),
+        whole(http={"allow_open": SECRET}),
+        whole(zmq=SECRET), whole(zmq={"masks_address": SECRET}), whole(zmq={"control_address": URL}),
+        whole(zmq={"encoding": SECRET}), whole(zmq={"curve": SECRET}),
+        curve(server_public_key=KEY_41), curve(server_secret_key=KEY_41), curve(allowed_client_keys=KEY_41),
+        curve(allowed_client_keys=[[KEY_41]]), curve(secret=KEY_41),
+        whole(model=SECRET), whole(model={"device": SECRET}), whole(model={"image_size": SECRET}),
+        whole(model={"checkpoint": [SECRET]}), whole(**{SECRET: None}), whole(**{URL: 1}),
+    ],
+)  # fmt: skip
+def test_fault_never_repeats_what_may_be_a_secret(raw: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_config(raw, "live.yaml")
+    message = str(refused.value)
+    for secret in (SECRET, SECRET[:9], KEY_41, KEY_41[:40], "123456789012", "admin:"):
+        assert secret not in message
+    assert "\n" not in message
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (one(source=URL), "live.yaml: streams.0.source is a URL of 47 characters: "
+            "expected a section with keys of its own"),
+        (whole(http={"port": "eighty-eighty"}), "live.yaml: http.port is text of 13 characters: "
+            "input should be a valid integer, unable to parse string as an integer"),
+        (one(name=7), "live.yaml: streams.0.name is 7: expected text: put it in quotes"),
+        ({"streams": {"cam": 1}}, "live.yaml: streams: expected a list"),
+        (whole(zmq={"masks_address": "tcp://127.0.0.1"}), "live.yaml: zmq.masks_address is a URL of 15 "
+            "characters, expected tcp://HOST:PORT or ipc://PATH"),
+    ],
+)  # fmt: skip
+def test_fault_still_says_what_to_change(raw: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_config(raw, "live.yaml")
+    assert str(refused.value) == message
+
+
+def seconds(num_keys: int) -> float:
+    """The shorter of two, to describe so many faults."""
+    raw = whole(**{f"unknown_{index}": index for index in range(num_keys)})
+    try:
+        Config.model_validate(raw)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+    took = []
+    for _ in range(2):
+        started = time.perf_counter()
+        assert first_fault(faults, Config).text == f"unknown key unknown_0 (and {num_keys - 1} more)"
+        took.append(time.perf_counter() - started)
+    return min(took)
+
+
+def test_cost_grows_with_the_number_of_faults_and_not_faster() -> None:
+    # Ten times as many: 10 times the time if linear, 100 if quadratic.
+    assert seconds(20_000) < 40 * seconds(2_000)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        {f"k{index}": 0 for index in range(60_000)},
+        {"mask": {f"k{index}": 0 for index in range(60_000)}},
+        {"label": "x" * 500_000},
+        {"k" * 500_000: 0},
+        {"object_id": [0] * 60_000},
+    ],
+    ids=["keys", "inner keys", "text", "one key", "another kind"],
+)
+def test_command_of_half_a_megabyte_is_refused_at_once(command: dict[str, Any]) -> None:
+    started = time.perf_counter()
+    with pytest.raises(StreamTrackError) as refused:
+        parse_command({"op": "add", "stream": "cam", **command})
+    assert time.perf_counter() - started < 3.0, "a quadratic cost is over 30 s"
+    assert len(str(refused.value)) < 200
