@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class AnswerHeaders:
-    """Adds HEADERS to each answer; what an app raises becomes a 500 without a word of the inside."""
+    """Adds HEADERS to each answer."""
 
     def __init__(self, app: ASGIApp, *, embeddable: bool = False) -> None:
         """`embeddable`: pages of other origins may show pictures (which ones, the access policy decides)."""
@@ -35,28 +35,40 @@ class AnswerHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and its answer back with the headers."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 headers = MutableHeaders(raw=list(message.get("headers", ())))
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 message = {**message, "headers": headers.raw}
             await send(message)
 
+        await self._app(scope, receive, send_with_headers)
+
+
+class UnexpectedErrors:
+    """Turns what nobody foresaw into a 500 without a word of the inside."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        started = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
         try:
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive, send_and_note)
         except Exception as error:
-            if started:  # too late for another answer: the connection is closed
+            if started or scope["type"] != "http":  # too late for another answer: the connection is closed
                 raise
             logger.error("%s %s failed: %s", scope["method"], scope["path"], type(error).__name__)
-            await _answer_unexpected(send_with_headers)
+            await _answer_unexpected(send)
 
 
 async def _answer_unexpected(send: Send) -> None:

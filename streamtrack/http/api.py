@@ -35,7 +35,7 @@ from streamtrack.control.commands import (
 from streamtrack.control.status import Readiness, StreamBoard, StreamStatus, readiness
 from streamtrack.errors import CapacityError, PromptError
 from streamtrack.http.access_guard import AccessGuard
-from streamtrack.http.answer_headers import AnswerHeaders
+from streamtrack.http.answer_headers import AnswerHeaders, UnexpectedErrors
 from streamtrack.http.auth import normal_origin
 from streamtrack.http.command_route import CommandRoute
 from streamtrack.http.docs_page import docs_router
@@ -103,6 +103,7 @@ def create_app(
         app.include_router(router)
     add_error_answers(app)
     app.add_middleware(AccessGuard, config=config, on_refused=on_refused)
+    app.add_middleware(UnexpectedErrors)
     add_cors(app, config.cors_origins)  # in front of the guard: those pages must be able to read refusals
     app.add_middleware(AnswerHeaders, embeddable=bool(config.cors_origins))
     return app

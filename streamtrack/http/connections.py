@@ -22,6 +22,8 @@ from streamtrack.http.peers import peer_of
 
 UNSENT_BYTES = 16_384
 """Bytes that the kernel holds unsent for one client: what it does not read is noticed soon, and is fresh."""
+UNREAD_BYTES = 16_384
+"""Bytes that wait here for the kernel to take them, before an answer has to wait."""
 PROGRESS_BYTES = 4_096
 """Less than this in `write_timeout_s` is not reading."""
 
@@ -55,6 +57,7 @@ class LimitedProtocol(H11Protocol):
         self._cycle_before: object = None
         self._waiting_since: float | None = self.loop.time()
         self._unread: tuple[int, float] | None = None
+        transport.set_write_buffer_limits(high=UNREAD_BYTES)
         _limit_unsent(transport)
         alive = [other for other in self.connections if not other.transport.is_closing()]
         of_peer = [other for other in alive if other.peer == self.peer]
@@ -106,7 +109,8 @@ class LimitedProtocol(H11Protocol):
         unread = self.transport.get_write_buffer_size()
         if unread == 0:
             self._unread = None
-        elif self._unread is None or unread <= self._unread[0] - PROGRESS_BYTES:
+        elif self._unread is None or not self._unread[0] - PROGRESS_BYTES < unread <= self._unread[0]:
+            # It reads, or we may still add to what is unread, which ends at UNREAD_BYTES.
             self._unread = (unread, now)
         return self._unread is not None and now - self._unread[1] > self.limits.write_timeout_s
 

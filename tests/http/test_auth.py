@@ -100,3 +100,37 @@ def test_refusal_never_shows_the_token() -> None:
     found = LOCKED.refuse("GET", "/streams", b"token=hunter", Headers({"host": "x"}))
     assert found is not None
     assert "hunter" not in found.error
+
+
+IMG = {"sec_fetch_dest": "image", "sec_fetch_mode": "no-cors"}
+
+
+@pytest.mark.parametrize("path", ["/streams/a/mjpeg", "/streams/a/snapshot.jpg", "/streams/a/live"])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, None),
+        ({**IMG, "sec_fetch_site": "same-origin"}, None),
+        ({**IMG, "sec_fetch_site": "cross-site"}, 403),
+        ({**IMG, "sec_fetch_site": "same-site"}, 403),
+        ({**IMG, "sec_fetch_site": "cross-site", "referer": "https://evil.example/"}, 403),
+        ({**IMG, "sec_fetch_site": "cross-site", "referer": "https://panel.example/a/b"}, None),
+        ({"origin": "https://panel.example"}, None),
+        ({"origin": "https://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"sec_fetch_site": "none", "sec_fetch_dest": "document"}, None),
+        ({"sec_fetch_site": "cross-site", "sec_fetch_dest": "document"}, None),
+        ({"sec_fetch_site": "cross-site", "sec_fetch_dest": "iframe"}, 403),
+    ],
+)
+def test_page_of_another_origin_shows_no_pictures(
+    path: str, headers: dict[str, str], status: int | None
+) -> None:
+    assert refusal(FRIENDLY, "GET", path, **headers) == status
+    assert refusal(LOCKED, "GET", path, authorization="Bearer hunter2", **headers) is None
+
+
+def test_odd_hosts_and_queries_are_refused_and_break_nothing() -> None:
+    assert refusal(OPEN, "GET", "/streams", host="[::1") == 403
+    assert refusal(LOCKED, "GET", "/streams", "&".join(["a=b"] * 5_000)) == 401
+    assert refusal(LOCKED, "GET", "/streams", "token") == 401

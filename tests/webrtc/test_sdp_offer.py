@@ -3,6 +3,9 @@ import pytest
 from streamtrack.errors import NoCommonCodecError, PublishError
 from streamtrack.video.encoder import VideoCodec
 from streamtrack.webrtc.sdp_offer import (
+    MAX_CANDIDATES,
+    MAX_SDP_LINES,
+    MAX_SECTIONS,
     check_offer,
     choose_codec,
     readable_offer,
@@ -59,3 +62,64 @@ def test_mdns_candidates_are_dropped_and_nothing_else() -> None:
     real = "a=candidate:1 1 udp 2113937151 192.0.2.7 50000 typ host\r\n"
     hidden = "a=candidate:2 1 udp 2113937151 0d1e2f3a-aaaa-bbbb-cccc-000000000000.local 50001 typ host\r\n"
     assert readable_offer(offer(VP8) + real + hidden + "a=mid:0\r\n") == offer(VP8) + real + "a=mid:0\r\n"
+
+
+BLANKS = "a=rtpmap:102 H264/90000\r\na=fmtp:102  packetization-mode=1; profile-level-id=42e01f ;x\r\n"
+NO_PROFILE = "a=rtpmap:102 h264/90000\r\na=fmtp:102 packetization-mode=1\r\n"
+SILENT = offer(VP8).replace("a=recvonly\r\n", "")
+
+
+@pytest.mark.parametrize("codec", [BLANKS, NO_PROFILE])
+def test_h264_in_other_words_is_h264(codec: str) -> None:
+    assert choose_codec(offer(codec, VP8)) is VideoCodec.H264
+
+
+def test_blanks_are_taken_out_of_parameters() -> None:
+    assert "a=fmtp:102 packetization-mode=1;profile-level-id=42e01f;x\r\n" in readable_offer(offer(BLANKS))
+
+
+@pytest.mark.parametrize(
+    ("sdp", "direction"),
+    [
+        (SILENT, "sendrecv"),
+        (SILENT.replace("s=-\r\n", "s=-\r\na=recvonly\r\n"), "recvonly"),
+        (offer(VP8), "recvonly"),
+        (offer(VP8).replace("s=-\r\n", "s=-\r\na=inactive\r\n"), "recvonly"),
+    ],
+)
+def test_direction_that_is_not_said_is_the_sessions_or_the_default(sdp: str, direction: str) -> None:
+    check_offer(sdp)
+    written = [line for line in readable_offer(sdp).splitlines() if line in ("a=sendrecv", "a=recvonly")]
+    assert written == [f"a={direction}"]
+
+
+@pytest.mark.parametrize("direction", ["sendonly", "inactive"])
+def test_direction_of_the_session_counts_against_the_offer_too(direction: str) -> None:
+    with pytest.raises(PublishError, match="does not receive"):
+        check_offer(SILENT.replace("s=-\r\n", f"s=-\r\na={direction}\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("codec", "named"),
+    [
+        (H264_SINGLE_NAL, "H264 with packetization-mode=0 and profile-level-id 42e01f"),
+        (H264_HIGH, "H264 with packetization-mode=1 and profile-level-id 640c1f"),
+        ("a=rtpmap:102 H264/90000\r\n", "H264 with packetization-mode=0 and profile-level-id not named"),
+    ],
+)
+def test_refusal_names_what_was_offered(codec: str, named: str) -> None:
+    with pytest.raises(NoCommonCodecError) as caught:
+        choose_codec(offer(codec, VP9))
+    assert str(caught.value) == f"the offer's codecs are {named}, VP9, expected H264 baseline or VP8"
+
+
+def test_candidates_beyond_the_bound_are_left_out() -> None:
+    line = "a=candidate:{0} 1 udp 2113937151 192.0.2.7 {0} typ host\r\n"
+    many = "".join(line.format(50_000 + index) for index in range(MAX_CANDIDATES + 5))
+    assert readable_offer(offer(VP8) + many).count("a=candidate:") == MAX_CANDIDATES
+
+
+@pytest.mark.parametrize("more", ["a=x\r\n" * MAX_SDP_LINES, "m=video 9 RTP/AVP 96\r\n" * MAX_SECTIONS])
+def test_offer_longer_than_any_viewers_is_refused(more: str) -> None:
+    with pytest.raises(PublishError, match="expected at most"):
+        check_offer(offer(VP8) + more)

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
+from streamtrack.errors import CapacityError
 from streamtrack.frame import FrameResult
 from streamtrack.video.encoder import Encoder
 from streamtrack.video.palette import object_colour
+from streamtrack.webrtc import whep
 from tests.support.video import centre, pushing, read_code, result, until
-from tests.support.whep import made_offer, opened, watching
+from tests.support.whep import Viewer, made_offer, opened, watching
 
 # what is seen
 
@@ -165,6 +167,45 @@ async def test_viewer_that_never_connects_is_reaped() -> None:
         assert door.stream.num_viewers == 1
         await until(lambda: door.stream.num_viewers == 0)
         assert (await door.http.delete(answer.headers["location"])).status_code == 404
+
+
+async def test_viewers_that_never_connect_keep_half_of_the_places_at_most() -> None:
+    async with opened(max_viewers=4) as door:
+        offer = await made_offer()
+        sessions = [(await door.post(offer)).headers["location"] for _ in range(5)]
+        assert door.stream.num_viewers == 2
+        found = [door.sessions.get(location.rpartition("/")[2]) is not None for location in sessions]
+        assert found == [False, False, False, True, True]  # the newest is most likely to be there
+        with pushing(door.stream):
+            async with watching(door) as viewer:
+                await viewer.picture()
+
+
+async def test_viewer_that_does_not_connect_gives_its_place_to_a_newcomer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opened(max_viewers=2) as door:
+        offer = await made_offer()
+        for peer in ("a", "b"):
+            await door.sessions.open(door.stream, offer, peer)
+        with pytest.raises(CapacityError):  # both are new: they may be about to connect
+            await door.sessions.open(door.stream, offer, "c")
+        monkeypatch.setattr(whep, "EVICT_AFTER_S", 0.0)
+        await door.sessions.open(door.stream, offer, "c")
+        assert door.stream.num_viewers == 2
+
+
+@pytest.mark.parametrize("mend", ["", "a=recvonly\r\n"])
+async def test_offer_that_leaves_out_the_default_is_played(mend: str) -> None:
+    async with opened() as door:
+        with pushing(door.stream):
+            viewer = Viewer()
+            offer = (await viewer.offer()).replace("a=recvonly\r\n", "")
+            offer = offer.replace("t=0 0\r\n", f"t=0 0\r\n{mend}").replace(";profile", "; profile")
+            answer = await door.post(offer)
+            await viewer.pc.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+            await viewer.picture()
+            await viewer.close()
 
 
 async def test_viewer_that_hangs_up_is_reaped() -> None:
