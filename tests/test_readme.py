@@ -78,4 +78,8 @@ def test_robot_example_runs() -> None:
         with pytest.raises(Enough):
             exec(compile(text, "README.md", "exec"), {"print": note})
     assert {object_id for _, object_id, *_ in heard} == {1, 2, 3}, "the scene's two, and the target"
-    assert all(pixels >= 0 for *_, pixels in heard)
+    # Ball 2 stays in view and keeps its size: a mask of half or double its pixels is not the ball.
+    ball = int(make_scene("leave").render(0)[1][2].sum())
+    areas = [pixels for _, object_id, *_, pixels in heard if object_id == 2]
+    assert areas
+    assert all(0.5 * ball < pixels < 2 * ball for pixels in areas), f"{areas}, drawn with {ball}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,9 +11,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from streamtrack.config import SourceConfig
+from streamtrack.cli.options import Device, Model, PresetName, Settings, flag_overrides
+from streamtrack.cli.stopping import StoppedError, Stopping, exit_code, signal_name, signals_stop
+from streamtrack.config import Override, load_recording_config
 from streamtrack.errors import PromptError
-from streamtrack.frame import FrameResult
+from streamtrack.frame import Update
+from streamtrack.ingest.source import SourceKind, SourceSpec
 
 NO_PROMPT = "no prompt is given, expected --point X,Y, --box X0,Y0,X1,Y1 or --mask FILE"
 
@@ -29,16 +34,33 @@ Boxes = Annotated[
 ]
 Masks = Annotated[
     list[str] | None,
-    typer.Option("--mask", metavar="[ID:]FILE[@FRAME]", help="Picture of the frame's size, not black there."),
+    typer.Option(
+        "--mask",
+        metavar="[ID:]FILE[@FRAME]",
+        help="Picture of the frame's size: opaque, white or not black on the object.",
+    ),
 ]
 Labels = Annotated[
     list[str] | None,
     typer.Option("--object", metavar="ID=LABEL", help="What an object is called. May be repeated."),
 ]
 Video = Annotated[
-    str, typer.Argument(metavar="VIDEO", help="A file, a folder of frames, or synthetic:NAME?frames=N.")
+    str,
+    typer.Argument(metavar="VIDEO", help="A file, a URL, a folder of frames, or synthetic:NAME?frames=N."),
 ]
-Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the model runs.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="A YAML file as for `serve`: its model and its stream's tracking, source and prompts hold.",
+        show_default=False,
+    ),
+]
+Exports = Annotated[
+    list[str] | None,
+    typer.Option("--export", metavar="NAME", help="Another exporter to run. May be repeated."),
+]
 
 
 def track(
@@ -49,52 +71,110 @@ def track(
     mask: Masks = None,
     label: Labels = None,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out"),
-    model: Annotated[str, typer.Option(metavar="NAME|FILE", help="As for `serve`.")] = "nano",
-    device: Device = "auto",
+    config: ConfigFile = None,
+    model: Model = None,
+    device: Device = None,
+    preset: PresetName = None,
+    settings: Settings = None,
     masks: Annotated[
         Literal["png", "rle", "both", "none"],
         typer.Option(help="Pictures in masks/ID/FRAME.png, COCO run lengths in masks.jsonl, both or none."),
     ] = "both",
     overlay: Annotated[bool, typer.Option(help="Write the annotated overlay.mp4.")] = True,
+    export: Exports = None,
     fps: Annotated[float | None, typer.Option(min=0.01, max=240, help="Of a folder of frames.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in --out.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Remove what an earlier run wrote to --out, and that alone.")
+    ] = False,
 ) -> None:
     """Follow objects through every frame of a recording.
 
     Object and frame are 1 and 0 where left out; prompts for the same object and frame belong together, and
     a later frame's prompt corrects the object from there on.
     """
-    from streamtrack.offline import (  # imports torch, which takes seconds
-        Outputs,
-        open_recording,
-        parse_labels,
-        parse_prompts,
-        prepare_folder,
-        track_recording,
-    )
-    from streamtrack.tracking import Tracker
+    with _stopped_in_one_line() as stopping:
+        from streamtrack import offline  # imports torch, which takes seconds
+        from streamtrack.tracking import Tracker
 
-    prompts = parse_prompts(point or (), negative or (), box or (), mask or ())
-    labels = parse_labels(label or ())
-    if not prompts:
-        raise PromptError(NO_PROMPT)
-    with open_recording(SourceConfig(url=video, fps=fps)) as reader:
-        tracker = Tracker.from_checkpoint(model, device=device)
-        prepare_folder(out, overwrite=overwrite)
+        # What can be wrong without looking at a picture is told before a model is loaded.
+        flags = flag_overrides(model=model, device=device, preset=preset, settings=settings)
+        if fps is not None:
+            flags.insert(0, Override(("source", "fps"), fps, "--fps"))
+        in_force = load_recording_config(video, config, flags)
+        stream = in_force.streams[0]
+        prompts = offline.parse_prompts(
+            point or (), negative or (), box or (), mask or (), offline.parse_labels(label or ())
+        )
+        prompts = offline.with_prompts_of(stream, prompts)
+        if not prompts:
+            raise PromptError(NO_PROMPT)
+        exporters = offline.exporter_names(masks, overlay, export or ())
+        with offline.open_recording(stream.source) as reader:
+            inputs = (*offline.mask_paths(mask or ()), *_local_path(reader.spec))
+            run = offline.Run(
+                offline.ResultFolder(out, overwrite=overwrite, inputs=inputs),
+                tuple(dict.fromkeys(prompt.object_id for prompt in prompts)),
+                reader.info.fps,
+                stream.video.annotate,
+            )
+            with offline.Outputs(run, exporters) as outputs:
+                offline.check_prompts(prompts, stream.source, reader.info.num_frames)
+                tracker = Tracker.from_config(in_force.model)
+                session = tracker.new_session(offline.with_capacity(stream.tracking, prompts))
+                stopping.in_order = True
+                with _ProgressBar(reader.info.num_frames) as progress:
+                    summary = offline.track_recording(
+                        session, reader, prompts, (outputs, progress), should_stop=stopping.asked
+                    )
+                notes = outputs.notes()
+    line = "; ".join((summary.line(), *notes, f"results in {out}"))
+    if summary.stopped and stopping.number is not None:
+        typer.echo(f"streamtrack: stopped by {signal_name(stopping.number)} after {line}", err=True)
+        raise typer.Exit(exit_code(stopping.number))
+    typer.echo(line)
+
+
+class _ProgressBar:
+    """Shown from the first tracked frame on: a run that cannot start has no progress."""
+
+    name = "progress"
+
+    def __init__(self, num_frames: int | None) -> None:
         columns = (TextColumn("tracking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with (
-            Outputs(out, fps=reader.info.fps, masks=masks, overlay=overlay) as outputs,
-            Progress(*columns, console=Console(stderr=True)) as progress,
-        ):
-            task = progress.add_task("tracking", total=reader.info.num_frames)
+        self._progress = Progress(*columns, console=Console(stderr=True))
+        self._task = self._progress.add_task("tracking", total=num_frames)
 
-            def on_result(result: FrameResult) -> None:
-                outputs.write(result)
-                progress.advance(task)
+    def __enter__(self) -> _ProgressBar:
+        return self
 
-            summary = track_recording(tracker.new_session(), reader, prompts, labels, on_result)
-    dropped = sum(summary.dropped.values())
-    typer.echo(
-        f"{summary.num_frames} frames, {summary.num_objects} objects in {summary.seconds:.1f} s "
-        f"({summary.fps:.1f} fps), {dropped} damaged; results in {out}"
-    )
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def take(self, update: Update) -> None:
+        """Count a frame."""
+        self._progress.start()
+        if update.result is not None:
+            self._progress.advance(self._task)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._progress.live.is_started:
+            self._progress.stop()
+
+
+@contextmanager
+def _stopped_in_one_line() -> Iterator[Stopping]:
+    """Signals end the command in order; one that comes before the first frame, at once."""
+    with signals_stop() as stopping:
+        try:
+            yield stopping
+        except StoppedError as error:
+            typer.echo(f"streamtrack: stopped by {signal_name(error.number)}", err=True)
+            raise typer.Exit(exit_code(error.number)) from None
+
+
+def _local_path(spec: SourceSpec) -> tuple[Path, ...]:
+    """The file or folder that a source is, if it is one."""
+    if spec.kind not in (SourceKind.FILE, SourceKind.FOLDER):
+        return ()
+    return (Path(spec.url.removeprefix("file:")),)

@@ -1,18 +1,34 @@
 """A recording to masks, an annotated video and a table."""
 
-from streamtrack.offline.outputs import MaskFormat, Outputs, prepare_folder
-from streamtrack.offline.prompts import FramePrompt, parse_labels, parse_prompts
-from streamtrack.offline.track import TrackSummary, follow, open_recording, track_recording
+from streamtrack.offline.exporters import Exporter, Run, find_exporters
+from streamtrack.offline.outputs import MaskFormat, Outputs, exporter_names
+from streamtrack.offline.prompts import mask_paths, parse_labels, parse_prompts, with_prompts_of
+from streamtrack.offline.result_folder import ResultFolder
+from streamtrack.offline.track import (
+    TrackSummary,
+    check_prompts,
+    follow,
+    open_recording,
+    track_recording,
+    with_capacity,
+)
 
 __all__ = [
-    "FramePrompt",
+    "Exporter",
     "MaskFormat",
     "Outputs",
+    "ResultFolder",
+    "Run",
     "TrackSummary",
+    "check_prompts",
+    "exporter_names",
+    "find_exporters",
     "follow",
+    "mask_paths",
     "open_recording",
     "parse_labels",
     "parse_prompts",
-    "prepare_folder",
     "track_recording",
+    "with_capacity",
+    "with_prompts_of",
 ]

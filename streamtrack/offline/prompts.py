@@ -8,37 +8,32 @@ The object is 1 and the frame 0 where left out. What names the same object and f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
-import numpy as np
-
+from streamtrack.config import StreamConfig
 from streamtrack.errors import PromptError
 from streamtrack.frame import BoolMask
+from streamtrack.offline.mask_picture import read_mask
+from streamtrack.prompt import MAX_OBJECT_ID, Prompt
 
 FIRST_OBJECT_ID = 1
-MAX_OBJECT_ID = 2**31 - 1
 
 _PREFIX = re.compile(r"(?P<object>\d+):(?P<rest>.+)", re.DOTALL)
 _SUFFIX = re.compile(r"(?P<rest>.+)@(?P<frame>\d+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FramePrompt:
-    """What a user says of an object on one frame of a recording."""
+class _Part:
+    """What one option says."""
 
     object_id: int
-    frame_idx: int
+    at_frame: int
     points: tuple[tuple[float, float], ...] = ()
-    """x, y in pixels of the frame."""
     labels: tuple[int, ...] = ()
-    """1 on the object, 0 off it, one for each point."""
     box: tuple[float, float, float, float] | None = None
-    """x0, y0, x1, y1 in pixels."""
     mask: BoolMask | None = None
-    """(H, W) bool."""
 
 
 def parse_prompts(
@@ -46,19 +41,56 @@ def parse_prompts(
     negative_points: Sequence[str] = (),
     boxes: Sequence[str] = (),
     masks: Sequence[str] = (),
-) -> tuple[FramePrompt, ...]:
+    names: Mapping[int, str] | None = None,
+) -> tuple[Prompt, ...]:
     """One prompt for each object and frame that the texts name, by frame, then by object.
 
+    Args:
+        names: what objects are called, see `parse_labels`.
     Raises:
-        PromptError: a text cannot be read; it is named with what was expected.
+        PromptError: a text cannot be read, or an object is named that has no prompt.
     """
-    parts = [
-        *(_parse_point(text, 1) for text in points),
-        *(_parse_point(text, 0) for text in negative_points),
-        *(_parse_box(text) for text in boxes),
-        *(_parse_mask(text) for text in masks),
-    ]
-    return _joined(parts)
+    names = names or {}
+    joined = _joined(
+        [
+            *(_parse_point(text, 1) for text in points),
+            *(_parse_point(text, 0) for text in negative_points),
+            *(_parse_box(text) for text in boxes),
+            *(_parse_mask(text) for text in masks),
+        ]
+    )
+    prompted = {part.object_id for part in joined}
+    for object_id, name in names.items():
+        if object_id not in prompted and prompted:
+            raise PromptError(f"--object is '{object_id}={name}', expected an object that has a prompt")
+    return tuple(
+        Prompt(
+            part.object_id,
+            part.points or None,
+            part.labels or None,
+            part.box,
+            part.mask,
+            names.get(part.object_id, ""),
+            part.at_frame,
+        )
+        for part in joined
+    )
+
+
+def with_prompts_of(stream: StreamConfig, prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
+    """The prompts, and those that the config has for the first frame of other objects."""
+    given = {prompt.object_id for prompt in prompts}
+    configured = (
+        Prompt(item.object_id, item.points or None, item.labels, item.box, None, item.label, 0)
+        for item in stream.prompts
+        if item.object_id not in given
+    )
+    return (*configured, *prompts)
+
+
+def mask_paths(masks: Sequence[str]) -> tuple[Path, ...]:
+    """The files that `--mask` texts name."""
+    return tuple(_mask_place(text)[1] for text in masks)
 
 
 def parse_labels(texts: Sequence[str]) -> dict[int, str]:
@@ -76,52 +108,42 @@ def parse_labels(texts: Sequence[str]) -> dict[int, str]:
     return labels
 
 
-def _parse_point(text: str, label: int) -> FramePrompt:
+def _parse_point(text: str, label: int) -> _Part:
     option = "--point" if label else "--not"
-    object_id, value, frame_idx = _split(option, text)
+    object_id, value, at_frame = _split(option, text.strip())
     x, y = _numbers(option, text, value, 2, "X,Y")
-    return FramePrompt(object_id, frame_idx, points=((x, y),), labels=(label,))
+    return _Part(object_id, at_frame, points=((x, y),), labels=(label,))
 
 
-def _parse_box(text: str) -> FramePrompt:
-    object_id, value, frame_idx = _split("--box", text)
+def _parse_box(text: str) -> _Part:
+    object_id, value, at_frame = _split("--box", text.strip())
     x0, y0, x1, y1 = _numbers("--box", text, value, 4, "X0,Y0,X1,Y1")
-    return FramePrompt(object_id, frame_idx, box=(x0, y0, x1, y1))
+    return _Part(object_id, at_frame, box=(x0, y0, x1, y1))
 
 
-def _parse_mask(text: str) -> FramePrompt:
-    # A file may be called 1:a@2.png; what exists as written is the file.
-    as_written = (FIRST_OBJECT_ID, text, 0)
-    object_id, value, frame_idx = as_written if Path(text).exists() else _split("--mask", text)
-    return FramePrompt(object_id, frame_idx, mask=read_mask(Path(value)))
+def _parse_mask(text: str) -> _Part:
+    object_id, path, at_frame = _mask_place(text)
+    return _Part(object_id, at_frame, mask=read_mask(path))
 
 
-def read_mask(path: Path) -> BoolMask:
-    """(H, W) bool from a picture: what is not black is the object.
-
-    Raises:
-        PromptError: it is no picture.
-    """
-    if not path.is_file():
-        raise PromptError(f"--mask {path}: no such file")
-    # Decoded from bytes: imread writes warnings of its own to stderr.
-    picture = cv2.imdecode(np.frombuffer(path.read_bytes() or b"\0", np.uint8), cv2.IMREAD_UNCHANGED)
-    if picture is None:
-        raise PromptError(f"--mask {path}: not a picture, expected a PNG whose object is not black")
-    pixels = np.asarray(picture)
-    mask: BoolMask = np.not_equal(pixels if pixels.ndim == 2 else pixels[..., :3].max(axis=2), 0)
-    return mask
+def _mask_place(text: str) -> tuple[int, Path, int]:
+    """Object, file and frame. A file may be called `1:a@2.png`, or end with a blank: what exists as written
+    is the file."""
+    if Path(text).exists():
+        return FIRST_OBJECT_ID, Path(text), 0
+    object_id, value, at_frame = _split("--mask", text)
+    return object_id, Path(value if Path(value).exists() else value.strip()), at_frame
 
 
 def _split(option: str, text: str) -> tuple[int, str, int]:
-    object_id, value, frame_idx = FIRST_OBJECT_ID, text.strip(), 0
+    object_id, value, at_frame = FIRST_OBJECT_ID, text, 0
     if match := _PREFIX.fullmatch(value):
         object_id, value = int(match["object"]), match["rest"]
     if match := _SUFFIX.fullmatch(value):
-        value, frame_idx = match["rest"], int(match["frame"])
+        value, at_frame = match["rest"], int(match["frame"])
     if object_id > MAX_OBJECT_ID:
         raise PromptError(f"{option} is {text!r}, expected an object id of at most {MAX_OBJECT_ID}")
-    return object_id, value, frame_idx
+    return object_id, value, at_frame
 
 
 def _numbers(option: str, text: str, value: str, count: int, form: str) -> tuple[float, ...]:
@@ -134,17 +156,17 @@ def _numbers(option: str, text: str, value: str, count: int, form: str) -> tuple
     return numbers
 
 
-def _joined(parts: Iterable[FramePrompt]) -> tuple[FramePrompt, ...]:
-    joined: dict[tuple[int, int], FramePrompt] = {}
+def _joined(parts: Iterable[_Part]) -> tuple[_Part, ...]:
+    joined: dict[tuple[int, int], _Part] = {}
     for part in parts:
-        key = (part.frame_idx, part.object_id)
+        key = (part.at_frame, part.object_id)
         before = joined.get(key)
         joined[key] = part if before is None else _join(before, part)
     return tuple(joined[key] for key in sorted(joined))
 
 
-def _join(before: FramePrompt, part: FramePrompt) -> FramePrompt:
-    where = f"object {part.object_id}, frame {part.frame_idx}"
+def _join(before: _Part, part: _Part) -> _Part:
+    where = f"object {part.object_id}, frame {part.at_frame}"
     if part.box is not None and before.box is not None:
         raise PromptError(f"{where}: two boxes, expected one")
     if part.mask is not None or before.mask is not None:

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from streamtrack.config import SourceConfig
+from streamtrack.config import SourceConfig, TrackingConfig
+from streamtrack.consumer import Consumer
 from streamtrack.errors import PromptError, SourceError
-from streamtrack.frame import FrameResult
+from streamtrack.frame import Event, EventKind, Frame, FrameResult, Update
 from streamtrack.ingest import FrameReader, resolve_source, with_next
-from streamtrack.offline.prompts import FramePrompt
+from streamtrack.prompt import Prompt
 from streamtrack.tracking import Session
+from streamtrack.tracking.prompts import check_prompt
+
+ANY_SIZE = (2**31, 2**31)
+"""A frame that every point and box fits: their form is checked before their own frame is there."""
+MAX_CONDITIONING_FRAMES = 32
+"""What the config allows; an object with more prompts than this forgets one at a time, as told by events."""
+TOLD_EVENTS = {
+    EventKind.LOST: "lost",
+    EventKind.FOUND: "found again",
+    EventKind.CONDITIONING_EVICTED: "prompts forgotten",
+    EventKind.NOT_FINITE: "frames without a finite mask",
+    EventKind.GAP: "gaps",
+}
+"""Events that the last line counts, in its words."""
+MAX_NUMBERS_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +42,31 @@ class TrackSummary:
     num_objects: int
     dropped: Mapping[str, int] = field(default_factory=dict)
     """Pictures that could not be decoded, by reason."""
+    damaged_frames: tuple[int, ...] = ()
+    """Frames that came damaged: shown, and kept out of memory."""
+    events: Mapping[EventKind, int] = field(default_factory=dict)
+    """How often each kind happened."""
+    stopped: bool = False
+    """True where `should_stop` ended the run before the recording did."""
 
     @property
     def fps(self) -> float:
         """Frames a second."""
         return self.num_frames / self.seconds if self.seconds else 0.0
+
+    def line(self) -> str:
+        """One line for people."""
+        speed = f"{self.seconds:.1f} s ({self.fps:.1f} fps)"
+        parts = [f"{self.num_frames} frames, {self.num_objects} objects in {speed}"]
+        parts += [
+            f"{self.events[kind]} {words}" for kind, words in TOLD_EVENTS.items() if self.events.get(kind)
+        ]
+        if self.damaged_frames:
+            shown = ", ".join(map(str, self.damaged_frames[:MAX_NUMBERS_SHOWN]))
+            more = ", ..." if len(self.damaged_frames) > MAX_NUMBERS_SHOWN else ""
+            parts.append(f"{len(self.damaged_frames)} damaged (frame {shown}{more})")
+        parts += [f"{count} dropped as {reason}" for reason, count in sorted(self.dropped.items()) if count]
+        return ", ".join(parts)
 
 
 def open_recording(config: SourceConfig) -> FrameReader:
@@ -43,84 +81,144 @@ def open_recording(config: SourceConfig) -> FrameReader:
     return FrameReader(config)
 
 
+def check_prompts(prompts: Sequence[Prompt], config: SourceConfig, num_frames: int | None) -> None:
+    """Refuse what can be seen to be wrong before anything is tracked.
+
+    Args:
+        num_frames: as the container counts them. Some count fewer than there are, so where a prompt is for a
+            later frame, the recording is decoded up to it.
+    Raises:
+        PromptError: a prompt that says nothing, an empty box, or one for a frame that never comes.
+    """
+    started: set[int] = set()
+    for prompt in sorted(prompts, key=frame_of):
+        if prompt.mask is None:
+            check_prompt(prompt, ANY_SIZE, starts_object=prompt.object_id not in started)
+        started.add(prompt.object_id)
+    last = max(map(frame_of, prompts), default=0)
+    if last > 0 and (num_frames is None or num_frames <= last):
+        _refuse_late(prompts, _count_frames(config, last + 1))
+
+
+def with_capacity(config: TrackingConfig, prompts: Sequence[Prompt]) -> TrackingConfig:
+    """The config with room for all objects and, as far as may be, for all prompts of each."""
+    a_prompt_each = Counter(prompt.object_id for prompt in prompts)
+    most = min(max(a_prompt_each.values(), default=0), MAX_CONDITIONING_FRAMES)
+    return config.model_copy(
+        update={
+            "max_objects": max(config.max_objects, len(a_prompt_each)),
+            "max_conditioning_frames": max(config.max_conditioning_frames, most),
+        }
+    )
+
+
 def follow(
-    session: Session,
-    reader: FrameReader,
-    prompts: Sequence[FramePrompt],
-    labels: Mapping[int, str] | None = None,
-) -> Iterator[FrameResult]:
-    """Each frame's result, prompts applied on the frames they name.
+    session: Session, reader: FrameReader, prompts: Sequence[Prompt], *, name: str = "recording"
+) -> Iterator[Update]:
+    """Each frame's result with its events, prompts applied on the frames that their `at_frame` names.
 
     An object's first prompt starts it; a later one corrects it on that frame and from there on.
 
+    Args:
+        name: the stream of the updates.
     Raises:
         PromptError, ShapeError, CapacityError: a prompt does not fit its frame, or names one that never
-        comes. SourceLostError: the recording breaks off.
+        comes. SourceError: there is not one frame, or the recording breaks off.
     """
-    labels = labels or {}
-    waiting = sorted(prompts, key=lambda prompt: prompt.frame_idx)
-    _check_frames(waiting, reader.info.num_frames)
+    waiting = sorted(prompts, key=frame_of)
     num_frames = 0
     for frame, upcoming in with_next(reader):
         if upcoming is not None:
             session.encode_ahead(upcoming)
-        now = [prompt for prompt in waiting if prompt.frame_idx == num_frames]
+        now = [prompt for prompt in waiting if frame_of(prompt) == num_frames]
         waiting = waiting[len(now) :]
-        corrections = [prompt for prompt in now if prompt.object_id in session.object_ids]
-        for prompt in now:
-            if prompt not in corrections:
-                _add(session, prompt, labels.get(prompt.object_id, ""))
-        result = session.step(frame)
-        for prompt in corrections:
-            result = _correct(session, prompt)
-        yield result
+        result = _step(session, frame, now)
+        yield Update(name, result, events=result.events)
         num_frames += 1
-    _check_frames(waiting, num_frames)
+    if num_frames == 0:
+        raise SourceError(f"source {reader.spec.redacted_url}: no picture in it can be decoded")
+    _refuse_late(waiting, num_frames)
 
 
 def track_recording(
     session: Session,
     reader: FrameReader,
-    prompts: Sequence[FramePrompt],
-    labels: Mapping[int, str],
-    on_result: Callable[[FrameResult], None],
+    prompts: Sequence[Prompt],
+    consumers: Sequence[Consumer],
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> TrackSummary:
-    """Give every frame's result to `on_result`; raises as `follow`."""
+    """Give every update to every consumer, in turn.
+
+    Args:
+        should_stop: asked after each frame; True ends the run as if the recording ended there.
+    Raises:
+        StreamTrackError: as `follow`, and what the consumers raise.
+    """
     started_s = time.monotonic()
-    num_frames = 0
-    for result in follow(session, reader, prompts, labels):
-        on_result(result)
+    num_frames, stopped = 0, False
+    damaged: list[int] = []
+    events: Counter[EventKind] = Counter()
+    for update in follow(session, reader, prompts):
+        for consumer in consumers:
+            consumer.take(update)
+        events.update(event.kind for event in update.events)
+        if update.result is not None and update.result.frame.damaged:
+            damaged.append(update.result.frame_idx)
         num_frames += 1
+        if stopped := should_stop():
+            break
     return TrackSummary(
-        num_frames, time.monotonic() - started_s, len(session.object_ids), dict(reader.dropped)
+        num_frames,
+        time.monotonic() - started_s,
+        len(session.object_ids),
+        dict(reader.dropped),
+        tuple(damaged),
+        dict(events),
+        stopped,
     )
 
 
-def _add(session: Session, prompt: FramePrompt, label: str) -> None:
-    session.add(
-        prompt.object_id,
-        points=prompt.points or None,
-        labels=prompt.labels or None,
-        box=prompt.box,
-        mask=prompt.mask,
-        label=label,
-    )
+def frame_of(prompt: Prompt) -> int:
+    """The frame that a prompt is for."""
+    return prompt.at_frame or 0
 
 
-def _correct(session: Session, prompt: FramePrompt) -> FrameResult:
-    return session.correct(
-        prompt.object_id,
-        points=prompt.points or None,
-        labels=prompt.labels or None,
-        box=prompt.box,
-        mask=prompt.mask,
-    )
+def _step(session: Session, frame: Frame, prompts: Sequence[Prompt]) -> FrameResult:
+    """Follow everything onto a frame and apply the prompts for it; the result holds all their events."""
+    corrections = [prompt for prompt in prompts if prompt.object_id in session.object_ids]
+    for prompt in prompts:
+        if prompt not in corrections:
+            session.add(label=prompt.label, **_pixels(prompt))
+    result = session.step(frame)
+    events = result.events
+    for prompt in corrections:
+        result = session.correct(**_pixels(prompt))
+    if frame.damaged:
+        events += (Event(EventKind.DAMAGED, result.frame_idx),)
+    return replace(result, events=events + session.take_events())
 
 
-def _check_frames(prompts: Sequence[FramePrompt], num_frames: int | None) -> None:
-    late = [prompt for prompt in prompts if num_frames is not None and prompt.frame_idx >= num_frames]
+def _pixels(prompt: Prompt) -> dict[str, Any]:
+    return {
+        "object_id": prompt.object_id,
+        "points": prompt.points if len(prompt.points) else None,
+        "labels": prompt.labels if len(prompt.points) else None,
+        "box": prompt.box,
+        "mask": prompt.mask,
+    }
+
+
+def _count_frames(config: SourceConfig, enough: int) -> int:
+    """Frames that can be decoded, `enough` at most."""
+    with FrameReader(config) as reader:
+        return sum(1 for _ in zip(range(enough), reader, strict=False))
+
+
+def _refuse_late(prompts: Sequence[Prompt], num_frames: int) -> None:
+    late = [prompt for prompt in prompts if frame_of(prompt) >= num_frames]
     if late:
         raise PromptError(
-            f"object {late[0].object_id}: the prompt is for frame {late[0].frame_idx}, "
-            f"expected one of the {num_frames} frames (0 to {(num_frames or 1) - 1})"
+            f"object {late[0].object_id}: the prompt is for frame {frame_of(late[0])}, "
+            f"expected one of the {num_frames} frames (0 to {max(num_frames, 1) - 1})"
         )

@@ -22,6 +22,7 @@ from av.video.frame import PictureType
 
 from streamtrack.errors import PublishError
 from streamtrack.frame import Image
+from streamtrack.video.colour import BT601
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +37,6 @@ RATE_CHANGE = 1.3
 """Reopen at a keyframe where pictures come this many times faster or slower than the encoder was told."""
 MIN_RATE_PICTURES = 10
 """Pictures between two keyframes from which a rate is believed."""
-BT601 = {"colorspace": 6, "color_primaries": 6, "color_trc": 6, "color_range": 1}
-"""SMPTE 170M, limited range: what the conversion below yields. Untold, browsers guess by picture height."""
 
 
 class VideoCodec(StrEnum):
@@ -93,7 +92,8 @@ class Encoder:
         if keyframe:
             self._group_pts, self._group_pictures = pts, 0
         self._group_pictures += 1
-        # OpenCV converts on SIMD in a tenth of swscale's time; the three planes lie below each other.
+        # OpenCV converts on SIMD in a tenth of swscale's time, by BT.601 at every size; the three planes lie
+        # below each other.
         planes = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
         frame = av.VideoFrame.from_ndarray(np.asarray(planes, np.uint8), format="yuv420p")
         frame.pts, frame.time_base = pts, RTP_TIME_BASE

@@ -213,15 +213,21 @@ def test_track_writes_its_files(tmp_path: Path) -> None:
     arguments = ["track", SCENE_FILE, "--point", "7:70,120", "--object", "7=ball", "--out", str(out)]
     assert cli.run(arguments) == 0
     assert sorted(path.name for path in out.iterdir()) == [
+        "events.jsonl",
         "masks",
         "masks.jsonl",
         "objects.csv",
         "overlay.mp4",
+        "streamtrack-files.txt",
     ]
     assert "ball" in (out / "objects.csv").read_text()
     assert cli.run(arguments) == cli.EXIT_ERROR, "an earlier run is not overwritten"
     assert cli.run([*arguments, "--overwrite", "--masks", "none", "--no-overlay"]) == 0
-    assert [path.name for path in out.iterdir()] == ["objects.csv"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "events.jsonl",
+        "objects.csv",
+        "streamtrack-files.txt",
+    ]
 
 
 def test_demo_ends_by_itself_with_a_report_each_second_and_a_summary() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,44 +12,39 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco
 
-from streamtrack.config import SourceConfig
-from streamtrack.errors import PromptError, PublishError, SourceError
-from streamtrack.frame import FrameResult
+from streamtrack.config import SourceConfig, TrackingConfig
+from streamtrack.errors import PromptError, SourceError
+from streamtrack.frame import EventKind, FrameResult
 from streamtrack.ingest import make_scene
-from streamtrack.ingest.scene_file import write_scene
-from streamtrack.offline import (
-    FramePrompt,
-    Outputs,
-    follow,
-    open_recording,
-    parse_labels,
-    parse_prompts,
-    prepare_folder,
-    track_recording,
+from streamtrack.offline import check_prompts, follow, open_recording, track_recording, with_capacity
+from streamtrack.offline.exporters.objects import COLUMNS
+from streamtrack.offline.track import TrackSummary
+from streamtrack.prompt import Prompt
+from tests.support.pipelines import nano
+from tests.support.recordings import (
+    BOX,
+    COLUMNS_PX,
+    FPS,
+    FRAMES,
+    OBJECT,
+    ROWS,
+    SCENE_FILE,
+    track_into,
+    write_clip,
 )
-from streamtrack.offline.outputs import COLUMNS
-from streamtrack.offline.prompts import read_mask
-from tests.support.pipelines import SCENE, nano
 
-FRAMES = 12
-FPS = Fraction(30_000, 1001)
-SCENE_FILE = f"{SCENE}?width=320&height=180&fps=29.97002997"
-TRUTH = make_scene(SCENE_FILE).render(0)[1][2]
-ROWS, COLUMNS_PX = np.nonzero(TRUTH)
 CENTRE = (float(COLUMNS_PX.mean()), float(ROWS.mean()))
-BOX = (float(COLUMNS_PX.min()), float(ROWS.min()), float(COLUMNS_PX.max()), float(ROWS.max()))
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    write_scene(make_scene(SCENE_FILE), path, FRAMES)
-    return path
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4")
 
 
-def results(clip: Path, *prompts: FramePrompt) -> list[FrameResult]:
+def results(clip: Path, *prompts: Prompt) -> list[FrameResult]:
     with open_recording(SourceConfig(url=str(clip))) as reader:
-        return list(follow(nano().new_session(), reader, prompts))
+        updates = list(follow(nano().new_session(), reader, prompts))
+    return [update.result for update in updates if update.result is not None]
 
 
 # pycocotools is older than numpy 2's word on copies.
@@ -58,22 +52,11 @@ def results(clip: Path, *prompts: FramePrompt) -> list[FrameResult]:
 def test_every_frame_is_tracked_and_written_in_files_that_other_tools_read(
     clip: Path, tmp_path: Path
 ) -> None:
-    prepare_folder(tmp_path, overwrite=False)
-    tracked: list[FrameResult] = []
-    with (
-        open_recording(SourceConfig(url=str(clip))) as reader,
-        Outputs(tmp_path, fps=reader.info.fps, masks="both", overlay=True) as outputs,
-    ):
-
-        def on_result(result: FrameResult) -> None:
-            tracked.append(result)
-            outputs.write(result)
-
-        prompts = (FramePrompt(2, 0, box=BOX),)
-        summary = track_recording(nano().new_session(), reader, prompts, {2: "ball"}, on_result)
+    summary, updates = track_into(tmp_path, clip)
+    tracked = [update.result for update in updates if update.result is not None]
     assert (summary.num_frames, summary.num_objects, dict(summary.dropped)) == (FRAMES, 1, {})
-    truth = make_scene(SCENE_FILE).render(FRAMES - 1)[1][2]
-    last = tracked[-1].objects[2].mask
+    truth = make_scene(SCENE_FILE).render(FRAMES - 1)[1][OBJECT]
+    last = tracked[-1].objects[OBJECT].mask
     assert (last & truth).sum() / (last | truth).sum() > 0.6
 
     with (tmp_path / "objects.csv").open(encoding="utf-8") as table:
@@ -94,7 +77,9 @@ def test_every_frame_is_tracked_and_written_in_files_that_other_tools_read(
 
     pictures = sorted((tmp_path / "masks" / "002").iterdir())
     assert [picture.name for picture in pictures] == [f"{index:05d}.png" for index in range(FRAMES)]
-    assert np.array_equal(cv2.imread(str(pictures[-1]), cv2.IMREAD_UNCHANGED) > 0, last)
+    read = cv2.imread(str(pictures[-1]), cv2.IMREAD_UNCHANGED)
+    assert read is not None
+    assert np.array_equal(read > 0, last)
 
     with av.open(str(tmp_path / "overlay.mp4")) as overlay:
         video = overlay.streams.video[0]
@@ -114,90 +99,96 @@ def test_every_frame_is_tracked_and_written_in_files_that_other_tools_read(
 
 def test_later_prompt_corrects_and_a_later_object_starts_on_its_frame(clip: Path) -> None:
     off_the_ball = (5.0, 5.0)
-    wrong = FramePrompt(1, 0, points=(off_the_ball,), labels=(1,))
-    right = FramePrompt(1, 6, mask=make_scene(SCENE_FILE).render(6)[1][2])
-    box = FramePrompt(2, 4, box=BOX)
+    wrong = Prompt(1, points=[off_the_ball], at_frame=0)
+    right = Prompt(1, mask=make_scene(SCENE_FILE).render(6)[1][OBJECT], at_frame=6)
+    box = Prompt(2, box=BOX, label="ball", at_frame=4)
     tracked = results(clip, wrong, right, box)
     assert [set(result.objects) for result in tracked] == [{1}] * 4 + [{1, 2}] * 8
     x, y = (round(value) for value in CENTRE)
     assert not tracked[5].objects[1].mask[y, x]
     assert tracked[6].objects[1].mask[y, x]
+    assert tracked[4].objects[2].label == "ball"
+
+
+def test_events_come_with_the_frame_on_which_they_happened(clip: Path) -> None:
+    first, again = Prompt(1, box=BOX, at_frame=0), Prompt(1, points=[CENTRE], at_frame=3)
+    tracked = results(clip, first, again)
+    happened = [(result.frame_idx, event.kind) for result in tracked for event in result.events]
+    assert (0, EventKind.ADDED) in happened
+    assert (3, EventKind.CORRECTED) in happened
+
+
+def test_no_prompt_of_an_object_is_forgotten_up_to_what_the_config_allows(clip: Path) -> None:
+    prompts = [Prompt(1, box=BOX, at_frame=0)]
+    prompts += [Prompt(1, points=[CENTRE], at_frame=index) for index in range(1, 9)]
+    config = with_capacity(TrackingConfig(max_objects=1), prompts)
+    assert config.max_conditioning_frames == 9
+    with open_recording(SourceConfig(url=str(clip))) as reader:
+        summary = track_recording(nano().new_session(config), reader, prompts, ())
+    assert EventKind.CONDITIONING_EVICTED not in summary.events
+    assert summary.events[EventKind.CORRECTED] == 8
+    many = [Prompt(object_id, box=BOX, at_frame=0) for object_id in range(20)]
+    assert with_capacity(TrackingConfig(), many).max_objects == 20
+
+
+def test_forgotten_prompts_are_counted_in_the_last_line(clip: Path) -> None:
+    prompts = [Prompt(1, box=BOX, at_frame=0)]
+    prompts += [Prompt(1, points=[CENTRE], at_frame=index) for index in range(1, 6)]
+    with open_recording(SourceConfig(url=str(clip))) as reader:
+        session = nano().new_session(TrackingConfig(max_conditioning_frames=4))
+        summary = track_recording(session, reader, prompts, ())
+    assert "2 prompts forgotten" in summary.line()
+
+
+def test_last_line_says_what_was_damaged_or_dropped() -> None:
+    events = {EventKind.LOST: 2, EventKind.FOUND: 1, EventKind.ADDED: 5}
+    summary = TrackSummary(60, 2.0, 1, {"corrupt": 3}, tuple(range(4, 14)), events)
+    assert summary.line() == (
+        "60 frames, 1 objects in 2.0 s (30.0 fps), 2 lost, 1 found again, "
+        "10 damaged (frame 4, 5, 6, 7, 8, 9, 10, 11, ...), 3 dropped as corrupt"
+    )
 
 
 @pytest.mark.parametrize(
     ("prompt", "error"),
     [
-        (FramePrompt(1, 0, points=((900, 5),), labels=(1,)), r"point 0 is \(900, 5\), expected inside"),
-        (FramePrompt(1, 0, box=(9, 9, 9, 20)), "expected x0 < x1 and y0 < y1"),
-        (FramePrompt(1, 99, box=BOX), r"is for frame 99, expected one of the 12 frames \(0 to 11\)"),
+        (Prompt(1, points=[(900, 5)], at_frame=0), r"point 0 is \(900, 5\), expected inside"),
+        (Prompt(1, box=(9, 9, 9, 20), at_frame=0), "expected x0 < x1 and y0 < y1"),
+        (Prompt(1, box=BOX, at_frame=99), r"is for frame 99, expected one of the 12 frames \(0 to 11\)"),
     ],
 )
-def test_prompt_that_does_not_fit_the_recording_is_told(clip: Path, prompt: FramePrompt, error: str) -> None:
+def test_prompt_that_does_not_fit_the_recording_is_told(clip: Path, prompt: Prompt, error: str) -> None:
     with pytest.raises(PromptError, match=error):
         results(clip, prompt)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "error"),
+    [
+        (Prompt(1, points=[(9, 5)], labels=[0], at_frame=4), "every point has label 0"),
+        (Prompt(1, box=(9, 9, 9, 20), at_frame=4), "expected x0 < x1 and y0 < y1"),
+        (Prompt(1, box=BOX, at_frame=12), r"is for frame 12, expected one of the 12 frames \(0 to 11\)"),
+    ],
+)
+def test_prompt_that_is_wrong_by_itself_is_told_before_anything_is_tracked(
+    clip: Path, prompt: Prompt, error: str
+) -> None:
+    with pytest.raises(PromptError, match=error):
+        check_prompts([prompt], SourceConfig(url=str(clip)), FRAMES)
+
+
+def test_container_that_counts_too_few_frames_is_not_believed(clip: Path) -> None:
+    check_prompts([Prompt(1, box=BOX, at_frame=11)], SourceConfig(url=str(clip)), 3)
+
+
+def test_stop_ends_as_if_the_recording_ended_there(clip: Path) -> None:
+    with open_recording(SourceConfig(url=str(clip))) as reader:
+        asked = iter((False, False, True))
+        prompts = [Prompt(1, box=BOX, at_frame=0), Prompt(2, box=BOX, at_frame=9)]
+        summary = track_recording(nano().new_session(), reader, prompts, (), should_stop=lambda: next(asked))
+    assert (summary.num_frames, summary.stopped) == (3, True)
 
 
 def test_live_source_is_no_recording() -> None:
     with pytest.raises(SourceError, match="is live, expected a recording"):
         open_recording(SourceConfig(url="rtsp://127.0.0.1:9/live"))
-
-
-def test_earlier_run_is_kept_unless_told(tmp_path: Path) -> None:
-    (tmp_path / "objects.csv").write_text("dear")
-    (tmp_path / "masks" / "001").mkdir(parents=True)
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(PublishError, match=r"holds masks of an earlier run, expected --overwrite"):
-        prepare_folder(tmp_path, overwrite=False)
-    assert (tmp_path / "objects.csv").read_text() == "dear"
-    prepare_folder(tmp_path, overwrite=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-    with pytest.raises(PublishError, match="cannot be made"):
-        prepare_folder(tmp_path / "notes.txt", overwrite=False)
-
-
-def test_prompts_are_read_and_joined_by_object_and_frame() -> None:
-    first, second = parse_prompts(
-        points=("210,350", "1:10.5,20", "2:30,40@7"), negative_points=("5,6",), boxes=("2:1,2,3,4@7",)
-    )
-    assert (first.object_id, first.frame_idx) == (1, 0)
-    assert first.points == ((210, 350), (10.5, 20), (5, 6))
-    assert first.labels == (1, 1, 0)
-    assert (second.object_id, second.frame_idx) == (2, 7)
-    assert (second.points, second.box) == (((30, 40),), (1, 2, 3, 4))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        ({"points": ("a",)}, r"--point is 'a', expected \[OBJECT:\]X,Y\[@FRAME\]"),
-        ({"points": ("1,2,3",)}, "--point is '1,2,3'"),
-        ({"negative_points": ("1;2",)}, "--not is '1;2'"),
-        ({"boxes": ("1,2,3",)}, r"--box is '1,2,3', expected \[OBJECT:\]X0,Y0,X1,Y1"),
-        ({"boxes": ("1,2,3,4", "5,6,7,8")}, "object 1, frame 0: two boxes"),
-        ({"masks": ("nowhere.png",)}, "--mask nowhere.png: no such file"),
-        ({"points": ("3000000000:1,2",)}, "expected an object id of at most"),
-    ],
-)
-def test_prompt_that_cannot_be_read_is_told(arguments: dict[str, tuple[str, ...]], error: str) -> None:
-    with pytest.raises(PromptError, match=error):
-        parse_prompts(**arguments)
-
-
-def test_labels_are_read() -> None:
-    assert parse_labels(("2=player one", "3=")) == {2: "player one", 3: ""}
-    with pytest.raises(PromptError, match="--object is 'player', expected ID=LABEL"):
-        parse_labels(("player",))
-
-
-def test_mask_is_what_is_not_black(tmp_path: Path) -> None:
-    picture = np.zeros((4, 6, 3), np.uint8)
-    picture[1:3, 2:5, 2] = 1
-    cv2.imwrite(str(tmp_path / "1:a@2.png"), picture)
-    mask = read_mask(tmp_path / "1:a@2.png")
-    assert mask.dtype == np.bool_
-    assert np.argwhere(mask).tolist() == [[1, 2], [1, 3], [1, 4], [2, 2], [2, 3], [2, 4]]
-    (prompt,) = parse_prompts(masks=(str(tmp_path / "1:a@2.png"),))
-    assert (prompt.object_id, prompt.frame_idx) == (1, 0)
-    (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(PromptError, match="not a picture"):
-        read_mask(tmp_path / "text.png")
