@@ -25,6 +25,10 @@ MAX_VALUES = 10_000
 KeyPath = tuple[str | int, ...]
 """Keys and places in lists from the root."""
 
+TOO_DEEP = f"more than {MAX_DEPTH} lists or mappings inside each other"
+UNKNOWN_TAG = "a tag (!) that is not known"
+
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _MERGE = "tag:yaml.org,2002:merge"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -76,7 +80,9 @@ def parse_yaml(text: str, where: str) -> Document:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
-        raise ConfigError(f"{_at(where, mark)}: not YAML: {_in_words(problem)}") from error
+        lines = text.split("\n")
+        line = lines[mark.line] if mark is not None and mark.line < len(lines) else ""
+        raise ConfigError(f"{_at(where, mark)}: not YAML: {_in_words(problem, line)}") from error
     return Document(where, value, builder.lines)
 
 
@@ -90,9 +96,7 @@ def _check_size(text: str, where: str) -> None:
             depth -= 1
         values += isinstance(event, yaml.NodeEvent)
         if depth > MAX_DEPTH:
-            raise ConfigError(
-                f"{_at(where, event.start_mark)}: more than {MAX_DEPTH} lists or mappings inside each other"
-            )
+            raise ConfigError(f"{_at(where, event.start_mark)}: {TOO_DEEP}")
         if values > MAX_VALUES:
             raise ConfigError(f"{_at(where, event.start_mark)}: more than {MAX_VALUES} keys and values")
 
@@ -113,6 +117,8 @@ class _Builder:
             raise self._fault(node, f"anchors unfold to more than {MAX_VALUES} values")
         if len(path) > MAX_DEPTH:
             raise self._fault(node, "an anchor holds itself")
+        if isinstance(node, yaml.CollectionNode) and node.tag not in _COLLECTIONS:
+            raise self._fault(node, UNKNOWN_TAG)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -177,14 +183,15 @@ def _at(where: str, mark: Any) -> str:
     return where if mark is None else f"{where}:{mark.line + 1}"
 
 
-def _in_words(problem: str) -> str:
+def _in_words(problem: str, line: str) -> str:
     """What the parser says, in users' words where it speaks of its own inside. It may quote the text: a
     character that cannot start a value, the name of an anchor or a tag."""
-    if r"'\t'" in problem or "tab" in problem:
+    if "\t" in line[: len(line) - len(line.lstrip())]:
         return "a tab, expected spaces"
-    if "cannot start any token" in problem:
-        return "a character that cannot start a value, expected quotes"
-    for quoting in ("could not determine a constructor for the tag", "found undefined alias"):
-        if quoting in problem:
-            return {"c": "a tag that is not known", "f": "an alias (*) of no anchor (&)"}[quoting[0]]
-    return " ".join(problem.split())
+    words = {
+        "cannot start any token": "a character that cannot start a value, expected quotes",
+        "could not determine a constructor": UNKNOWN_TAG,
+        "found undefined alias": "an alias (*) of no anchor (&)",
+        "nesting depth": TOO_DEEP,
+    }
+    return next((told for said, told in words.items() if said in problem), " ".join(problem.split()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from streamtrack.config import ModelConfig
 from streamtrack.errors import CheckpointError, ConfigError
 from streamtrack.model.build import name_of_checkpoint, resolve_device, resolve_precision
+from streamtrack.model.families import identify
+from streamtrack.model.weights_file import read_weights
 from streamtrack.weights.catalog import get_entry, require_checkpoint
 from streamtrack.weights.model_name import weights_file
 
@@ -28,14 +30,19 @@ def choose_model(config: ModelConfig) -> ModelConfig:
 def check_model(config: ModelConfig) -> ModelConfig:
     """`choose_model`, and whether its weights, the device and the precision are there on this machine.
 
+    A file of one's own is read for that, the catalog's are not: their size is enough.
+
     Raises:
-        CheckpointError: unknown model, or weights that are not there.
+        CheckpointError: unknown model, or weights that are not there, damaged, or of another model.
         ConfigError: the device is not there, or does not have the precision.
     """
+    path = weights_file(config.name)
     chosen = choose_model(config)
     resolve_precision(chosen.precision, resolve_device(chosen.device))
     if chosen.checkpoint is None:
         require_checkpoint(get_entry(chosen.name))
-    elif not chosen.checkpoint.is_file():
-        raise CheckpointError(f"{chosen.checkpoint}: no such file")
+    elif path is None:  # else it was read for its name
+        found = identify(read_weights(chosen.checkpoint))
+        if found is not None and found != chosen.name:
+            raise CheckpointError(f"{chosen.checkpoint}: holds weights of {found}, expected {chosen.name}")
     return chosen

@@ -69,6 +69,7 @@ def folder(tmp_path: Path, used_port: int) -> Path:
     config("not_ms.yaml", {"read_timeout_ms": "5s"})
     config("no_file.yaml", {"url": "nowhere.mp4"})
     config("text.yaml", {"url": str(tmp_path / "text.mp4")})
+    (tmp_path / "twice.yaml").write_text("streams: []\nstreams: []\n")
     config("port.yaml", http={"port": used_port})
     zmq = {"masks_address": f"tcp://127.0.0.1:{used_port}", "control_address": None}
     config("zmq_port.yaml", zmq=zmq, http={"port": 0})
@@ -107,6 +108,20 @@ BAD_INPUT = {
     "zmq port in use": ("serve zmq_port.yaml", "zmq.masks_address"),
     "open door": ("serve open.yaml", "http.host 0.0.0.0 is open to the network and http.token is not set"),
     "url for several streams": ("serve MULTI --url synthetic:demo", "expected one stream in the config"),
+    "unknown model, live": ("serve synthetic:demo --model nosuch", "nosuch"),
+    "no GPU": ("demo --device cuda", "model.device is cuda, but there is none on this machine"),
+    "unknown scene, live": ("demo --scene nope", "expected one of: demo, crossing, occlusion, many, leave"),
+    "weights that are none": (f"track {SCENE_FILE} --point 9,9 --model /etc/passwd", "/etc/passwd: "),
+    "target that is nothing": ("serve nowhere", "nowhere: no such file, expected a config (.yaml), a video"),
+    "target that is a password": ("serve user:hunter2@camera", "the source is no file and has no scheme"),
+    "video by itself that is none": ("serve text.mp4", "text.mp4"),
+    "wrong assignment": ("serve synthetic:demo --set model.presett=fast", "unknown key model.presett"),
+    "preset that is none": ("demo --preset quick", "--preset"),
+    "key twice": ("serve twice.yaml", "twice.yaml:2: the key streams is there twice, first in line 1"),
+    "config of a missing file": ("config nope.yaml", "nope.yaml: cannot be read: No such file"),
+    "extra argument": ("serve open.yaml rtsp://admin:hunter2@camera/", "unexpected extra argument"),
+    "url as a command": ("rtsp://admin:hunter2@camera/", "No such command"),
+    "token as a port": ("demo --port hunter2-hunter2", "'--port'"),
     "unknown command": ("frobnicate", "No such command 'frobnicate'"),
     "unknown option": ("demo --nope", "No such option: --nope"),
     "duration that is none": ("demo --duration soon", "--duration"),
@@ -139,7 +154,10 @@ def test_bad_input_is_one_line_and_exit_code_2(
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     assert cli.run(arguments) == cli.EXIT_ERROR
     assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
-    assert expected in one_line(without_progress(capfd.readouterr().err))
+    shown = capfd.readouterr()
+    assert expected in one_line(without_progress(shown.err))
+    assert "hunter2" not in shown.err + shown.out
+    assert "page" not in shown.out, "the page's address is told before what is wrong"
 
 
 @pytest.mark.parametrize("case", IN_A_PROCESS_OF_ITS_OWN)

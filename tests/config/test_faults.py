@@ -84,24 +84,15 @@ def test_fault_still_says_what_to_change(raw: dict[str, Any], message: str) -> N
     assert str(refused.value) == message
 
 
-def seconds(num_keys: int) -> float:
-    """The shorter of two, to describe so many faults."""
-    raw = whole(**{f"unknown_{index}": index for index in range(num_keys)})
-    try:
+def test_many_faults_cost_their_number_and_not_its_square() -> None:
+    raw = whole(**{f"unknown_{index}": index for index in range(20_000)})
+    with pytest.raises(ValidationError) as refused:
         Config.model_validate(raw)
-    except ValidationError as error:
-        faults = error.errors(include_url=False)
-    took = []
-    for _ in range(2):
-        started = time.perf_counter()
-        assert first_fault(faults, Config).text == f"unknown key unknown_0 (and {num_keys - 1} more)"
-        took.append(time.perf_counter() - started)
-    return min(took)
-
-
-def test_cost_grows_with_the_number_of_faults_and_not_faster() -> None:
-    # Ten times as many: 10 times the time if linear, 100 if quadratic.
-    assert seconds(20_000) < 40 * seconds(2_000)
+    faults = refused.value.errors(include_url=False)
+    started = time.perf_counter()
+    assert first_fault(faults, Config).text == "unknown key unknown_0 (and 19999 more)"
+    # Linear it is 0.01 to 0.04 s; every fault against every other was half a minute.
+    assert time.perf_counter() - started < 2.0
 
 
 @pytest.mark.parametrize(
