@@ -46,6 +46,19 @@ raise SystemExit(f"no {' '.join(missing)}" if missing else None)
 """
 
 
+WEBRTCBIN_IMPORTS = """
+import gi
+gi.require_version("Gst", "1.0")
+gi.require_version("GstSdp", "1.0")
+gi.require_version("GstWebRTC", "1.0")
+from gi.repository import Gst, GstSdp, GstWebRTC
+Gst.init(None)
+elements = ("webrtcbin", "nicesrc", "dtlssrtpdec", "rtph264depay", "rtpvp8depay", "h264parse")
+missing = [name for name in elements if not Gst.ElementFactory.find(name)]
+raise SystemExit(f"no {' '.join(missing)}" if missing else None)
+"""
+
+
 def find_browser() -> str | None:
     """Path of a Chromium; None where there is none."""
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
@@ -57,8 +70,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         _miss("no CUDA device", required=os.environ.get("STREAMTRACK_REQUIRE_CUDA") == "1")
     if item.get_closest_marker("browser") and find_browser() is None:
         _miss(f"none of {', '.join(BROWSERS)} is installed", required=_in_ci())
-    if item.get_closest_marker("rtsp") and (reason := _rtsp_server_misses()):
-        _miss(reason, required=_in_ci())
+    if item.get_closest_marker("rtsp") and (reason := _gstreamer_misses(RTSP_SERVER_IMPORTS)):
+        _miss(f"GStreamer's RTSP server cannot start: {reason}", required=_in_ci())
+    if item.get_closest_marker("webrtcbin") and (reason := _gstreamer_misses(WEBRTCBIN_IMPORTS)):
+        _miss(f"GStreamer's webrtcbin cannot start: {reason}", required=_in_ci())
 
 
 def _miss(reason: str, *, required: bool) -> None:
@@ -79,18 +94,18 @@ def _has_cuda() -> bool:
 
 
 @functools.cache
-def _rtsp_server_misses() -> str | None:
-    """Why no GStreamer RTSP server can start; Debian's bindings live in the system's Python, not in .venv."""
+def _gstreamer_misses(imports: str) -> str | None:
+    """Why a part of GStreamer cannot start; Debian's bindings live in the system's Python, not in .venv."""
     try:
         probe = subprocess.run(
-            ["/usr/bin/python3", "-c", RTSP_SERVER_IMPORTS],
+            ["/usr/bin/python3", "-c", imports],
             capture_output=True,
             text=True,
             timeout=30,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"GStreamer's RTSP server cannot start: {error}"
+        return str(error)
     if probe.returncode == 0:
         return None
-    return f"GStreamer's RTSP server cannot start: {probe.stderr.strip().splitlines()[-1]}"
+    return probe.stderr.strip().splitlines()[-1]

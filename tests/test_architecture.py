@@ -32,7 +32,7 @@ HOMES = {
     "torch": ("model.*", "engine.*", "detect.*", "tracking.*"),
     "torchvision": ("model.*",),
     "sam2": ("model.*",),
-    "zmq": ("publish.zmq_*", "control.zmq_control", "client"),
+    "zmq": ("publish.zmq_*", "control.zmq_control", "client.*"),
     "aiortc": ("webrtc.*",),
     "uvicorn": ("http.web_server", "http.connections"),
     "typer": ("cli.*",),

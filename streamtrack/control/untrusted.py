@@ -8,6 +8,7 @@ nothing.
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from streamtrack.errors import BadRequestError
 
 MAX_REQUEST_BYTES = 1 << 20
 """Of one command; far more than the mask of any object takes."""
-MAX_VALUES = 400
+MAX_VALUES = 2_000
 """Numbers, texts, lists and maps in one command; the largest prompt has 280."""
 MAX_DEPTH = 4
 """A command's points are lists in a list in a map."""
@@ -35,7 +36,19 @@ async def decode_off_loop(decode: Callable[[bytes], T], data: bytes) -> T:
     """`decode(data)`, in a thread where the data is long; raises what it raises."""
     if len(data) <= INLINE_BYTES:
         return decode(data)
-    return await asyncio.get_running_loop().run_in_executor(_decoder, decode, data)
+    return await asyncio.get_running_loop().run_in_executor(_decoder, _uncollected, decode, data)
+
+
+def _uncollected(decode: Callable[[bytes], T], data: bytes) -> T:
+    """`decode(data)` without garbage collection, which a hundred thousand values would set off again and
+    again: each looks through the whole process, and everything waits."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return decode(data)
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def check_extent(raw: Any) -> None:

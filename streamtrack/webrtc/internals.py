@@ -13,6 +13,12 @@ from typing import Any
 from streamtrack.errors import PublishError
 
 LOOPBACK = "127.0.0.1"
+CIPHERS = (
+    b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:"
+    b"ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305:"
+    b"ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA"
+)
+"""aiortc's, and those of peers whose certificate is RSA."""
 
 
 def on_keyframe_request(sender: Any, callback: Callable[[], None]) -> None:
@@ -45,6 +51,22 @@ def offer_host_addresses(transceiver: Any, addresses: Sequence[str]) -> None:
         return gather(component=component, addresses=chosen or list(addresses) or [LOOPBACK])
 
     connection.get_component_candidates = gather_on_chosen
+
+
+def accept_rsa_certificates(transceiver: Any) -> None:
+    """Shake hands with viewers whose certificate is RSA as well, as GStreamer's is.
+
+    aiortc offers ciphers for ECDSA alone, as browsers' certificates are.
+    """
+    certificate = _attribute(transceiver.receiver.transport, "_RTCDtlsTransport__local_certificate")
+    create = _attribute(certificate, "_create_ssl_context")
+
+    def create_with_ciphers(*arguments: Any, **named: Any) -> Any:
+        context = create(*arguments, **named)
+        context.set_cipher_list(CIPHERS)
+        return context
+
+    certificate._create_ssl_context = create_with_ciphers
 
 
 def _attribute(owner: Any, name: str) -> Any:

@@ -23,6 +23,7 @@ from streamtrack.errors import PublishError
 from streamtrack.video.encoder import VideoCodec
 from streamtrack.video.stream import VideoStream
 from streamtrack.webrtc.internals import (
+    accept_rsa_certificates,
     offer_host_addresses,
     on_keyframe_request,
 )
@@ -154,6 +155,7 @@ def _prepare(connection: Any, track: PacketTrack, codec: VideoCodec, addresses: 
     capabilities = RTCRtpSender.getCapabilities("video").codecs
     transceiver.setCodecPreferences([one for one in capabilities if one.name.upper() in (codec.value, "RTX")])
     offer_host_addresses(transceiver, addresses)
+    accept_rsa_certificates(transceiver)
     track.feed(transceiver.sender)
     return transceiver
 

@@ -1,0 +1,142 @@
+"""Commands to one stream."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, SupportsIndex
+
+import zmq
+from numpy.typing import ArrayLike
+
+from streamtrack.client.connection import ClientKeys, Connection
+from streamtrack.control.envelope import Answer, decode_reply, encode_request
+from streamtrack.errors import PublishError, ShapeError, StreamTrackError
+from streamtrack.frame import BoolMask
+from streamtrack.object_record import ObjectInfo
+from streamtrack.prompt import Prompt, Values
+from streamtrack.publish.mask_codec import encode_rle
+
+
+class Control(Connection):
+    """Commands to one stream. Used from one thread at a time.
+
+    Every method raises PublishError where no answer comes in time (the command may still be carried out), and
+    the error that the server refused it with: PromptError, FrameExpiredError, ShapeError, CapacityError.
+    """
+
+    def __init__(
+        self, address: str, stream: str, *, timeout_ms: int = 5_000, keys: ClientKeys | None = None
+    ) -> None:
+        """Connect to the server's `control_address`.
+
+        Raises:
+            PublishError: `address` is none.
+            ConfigError: a key is not one.
+        """
+        super().__init__(zmq.DEALER, address, keys)
+        self.stream = stream
+        self.timeout_ms = timeout_ms
+        self._last_request_id = time.time_ns()
+        # A request is sent to a server that is there or not at all: none waits to surprise a server that
+        # starts later.
+        self.socket.immediate = True
+        self.connect()
+
+    def add(
+        self,
+        object_id: SupportsIndex | None = None,
+        *,
+        points: Values | None = None,
+        labels: Values | None = None,
+        box: Values | None = None,
+        mask: ArrayLike | None = None,
+        label: str = "",
+        at_frame: SupportsIndex | float | None = None,
+    ) -> Answer:
+        """Start to follow an object; the answer names it and the frame on which it starts.
+
+        Args:
+            object_id: None takes the next free one.
+            points: x, y in pixels of the frame, in any container that `Prompt` takes.
+            labels: 1 on the object, 0 off it; None: all 1.
+            box: x0, y0, x1, y1 in pixels.
+            mask: (H, W) bool, the size of the frame.
+            at_frame: the tracked frame that the prompt belongs to; None the newest.
+        """
+        prompt = Prompt(0 if object_id is None else object_id, points, labels, box, mask, label, at_frame)
+        named = {"object_id": None if object_id is None else prompt.object_id, "label": prompt.label}
+        return self._ask("add", **named, **_plain(prompt))
+
+    def correct(
+        self,
+        object_id: SupportsIndex,
+        *,
+        points: Values | None = None,
+        labels: Values | None = None,
+        box: Values | None = None,
+        mask: ArrayLike | None = None,
+        at_frame: SupportsIndex | float | None = None,
+    ) -> Answer:
+        """Correct the mask of an object; arguments as `add`."""
+        prompt = Prompt(object_id, points, labels, box, mask, at_frame=at_frame)
+        return self._ask("correct", object_id=prompt.object_id, **_plain(prompt))
+
+    def remove(self, object_id: int) -> Answer:
+        """Stop following an object."""
+        return self._ask("remove", object_id=object_id)
+
+    def label(self, object_id: int, label: str) -> Answer:
+        """Call an object something."""
+        return self._ask("label", object_id=object_id, label=label)
+
+    def list(self) -> tuple[ObjectInfo, ...]:
+        """The objects that are followed."""
+        return self._ask("list").objects
+
+    def pause(self) -> Answer:
+        """Stop tracking until `resume`."""
+        return self._ask("pause")
+
+    def resume(self) -> Answer:
+        """Go on tracking."""
+        return self._ask("resume")
+
+    def _ask(self, op: str, **arguments: Any) -> Answer:
+        """Send one command and wait for its answer; late answers to earlier ones are passed over."""
+        self._last_request_id += 1
+        request = encode_request({"op": op, "stream": self.stream, **arguments}, self._last_request_id)
+        deadline = time.monotonic() + self.timeout_ms / 1e3
+        if not self.socket.poll(self.timeout_ms, zmq.POLLOUT):
+            raise PublishError(
+                f"{self.address}: no connection within {self.timeout_ms} ms, expected a server that knows us"
+            )
+        self.socket.send(request, zmq.DONTWAIT)
+        while (remaining_ms := (deadline - time.monotonic()) * 1e3) > 0:
+            if not self.socket.poll(max(1, int(remaining_ms))):
+                break
+            reply = decode_reply(self.socket.recv(), self._last_request_id)
+            if isinstance(reply, StreamTrackError):
+                raise reply
+            if reply is not None:
+                return reply
+        raise PublishError(f"{self.address}: no answer to {op!r} within {self.timeout_ms} ms")
+
+
+def _plain(prompt: Prompt) -> dict[str, Any]:
+    """The prompt's part of a command, in plain values."""
+    return {
+        "points": prompt.points.tolist(),
+        "labels": prompt.labels.tolist() if len(prompt.points) else None,
+        "box": None if prompt.box is None else prompt.box.tolist(),
+        "mask": None if prompt.mask is None else _as_rle(prompt.mask),
+        "at_frame": prompt.at_frame,
+    }
+
+
+def _as_rle(mask: BoolMask) -> dict[str, Any]:
+    """A (H, W) bool mask as COCO run lengths."""
+    if mask.size == 0:
+        raise ShapeError(f"mask has shape {mask.shape}, expected (H, W)")
+    height, width = mask.shape
+    counts = encode_rle(mask, (0, 0, width, height), (height, width))
+    return {"size": [height, width], "counts": counts.decode("ascii")}
