@@ -70,9 +70,12 @@ def measure(row: Row) -> dict[str, Any]:
     """Run one row in this process."""
     started = time.perf_counter()
     tracker, weights = make_tracker(
-        row.model, image_size=row.image_size, device=row.device, threads=row.threads,
+        row.model,
+        image_size=row.image_size,
+        device=row.device,
+        threads=row.threads,
         **VARIANTS[row.variant].model,
-    )  # fmt: skip
+    )
     load_seconds = time.perf_counter() - started
     if VARIANTS[row.variant].model["compile"] == "on" and not is_compiled(tracker):
         return {**asdict(row), "weights": weights, "refused": "did not compile"}
@@ -80,8 +83,11 @@ def measure(row: Row) -> dict[str, Any]:
     add_objects(session, row.objects)
     pictures = make_pictures(FILL_FRAMES + row.frames + STAGE_FRAMES)
     result: dict[str, Any] = {
-        **asdict(row), "precision": tracker.precision, "weights": weights, "load_seconds": load_seconds
-    }  # fmt: skip
+        **asdict(row),
+        "precision": tracker.precision,
+        "weights": weights,
+        "load_seconds": load_seconds,
+    }
     if row.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     warm_up = time_steps(session, pictures[:TRIAL_FRAMES], row.device)
@@ -167,8 +173,21 @@ def render(result: dict[str, Any]) -> str:
 def _speed_table(rows: list[dict[str, Any]], on_gpu: bool) -> str:
     memory = ["GPU allocated", "GPU reserved"] if on_gpu else ["resident", "peak"]
     beside = ["A100, published", "RTX 3090, published"] if on_gpu else []
-    header = ["model", "pixels", "objects", "variant", "weights", "FPS", "p50", "p95", "p99", "steps",
-              "warm-up", *memory, *beside]  # fmt: skip
+    header = [
+        "model",
+        "pixels",
+        "objects",
+        "variant",
+        "weights",
+        "FPS",
+        "p50",
+        "p95",
+        "p99",
+        "steps",
+        "warm-up",
+        *memory,
+        *beside,
+    ]
     lines = []
     for row in rows:
         name = [row["model"], row["image_size"], row["objects"], row["variant"], row.get("weights", "")]
@@ -176,15 +195,26 @@ def _speed_table(rows: list[dict[str, Any]], on_gpu: bool) -> str:
             lines.append([*name, "not run: " + row["refused"], *[""] * (len(header) - len(name) - 1)])
             continue
         p50, p95, p99 = percentiles_ms(row["step_seconds"])
-        keys = ("gpu_allocated_bytes", "gpu_reserved_bytes") if on_gpu else (
-            "resident_bytes", "peak_resident_bytes")  # fmt: skip
+        keys = (
+            ("gpu_allocated_bytes", "gpu_reserved_bytes")
+            if on_gpu
+            else ("resident_bytes", "peak_resident_bytes")
+        )
         is_published = row["image_size"] == 1024 and row["objects"] == 1
         published = PUBLISHED.get(row["model"], ("", "")) if is_published else ("", "")
-        lines.append([
-            *name, f"{1000 / p50:.1f}", f"{p50:.0f} ms", f"{p95:.0f} ms", f"{p99:.0f} ms",
-            len(row["step_seconds"]), f"{sum(row['warm_up_seconds']):.1f} s",
-            *(f"{row[key] / MEBIBYTE:.0f} MiB" for key in keys), *(published if on_gpu else ()),
-        ])  # fmt: skip
+        lines.append(
+            [
+                *name,
+                f"{1000 / p50:.1f}",
+                f"{p50:.0f} ms",
+                f"{p95:.0f} ms",
+                f"{p99:.0f} ms",
+                len(row["step_seconds"]),
+                f"{sum(row['warm_up_seconds']):.1f} s",
+                *(f"{row[key] / MEBIBYTE:.0f} MiB" for key in keys),
+                *(published if on_gpu else ()),
+            ]
+        )
     return table(header, lines)
 
 
@@ -193,11 +223,16 @@ def _stage_table(rows: list[dict[str, Any]]) -> str:
     return table(
         ["model", "pixels", "objects", "variant", *stages],
         [
-            [row["model"], row["image_size"], row["objects"], row["variant"],
-             *(f"{row['stages_ms'].get(stage, 0):.1f}" for stage in stages)]
+            [
+                row["model"],
+                row["image_size"],
+                row["objects"],
+                row["variant"],
+                *(f"{row['stages_ms'].get(stage, 0):.1f}" for stage in stages),
+            ]
             for row in rows
         ],
-    )  # fmt: skip
+    )
 
 
 def main() -> None:

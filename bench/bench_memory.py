@@ -97,8 +97,17 @@ def measure(num_frames: int, threads: int) -> dict[str, dict[str, Any]]:
     results = {}
     environment = {**os.environ, "TQDM_DISABLE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     for what in ("session", "reference"):
-        command = [sys.executable, "-m", "bench.bench_memory", "--only", what,
-                   "--frames", str(num_frames), "--threads", str(threads)]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "bench.bench_memory",
+            "--only",
+            what,
+            "--frames",
+            str(num_frames),
+            "--threads",
+            str(threads),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
         results[what] = json.loads(done.stdout)
     return results

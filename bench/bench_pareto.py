@@ -216,15 +216,27 @@ def score(rows: list[dict[str, Any]]) -> float:
 def render(result: dict[str, Any]) -> str:
     """One row for each switch."""
     lines = [
-        [name, f"{point.cost:+.1f}", *(f"{cost:+.1f}" for cost in point.costs.values()),
-         f"{point.gain:.2f}", f"{point.lead:.2f}", f"{1000 * point.seconds:.0f} ms"]
+        [
+            name,
+            f"{point.cost:+.1f}",
+            *(f"{cost:+.1f}" for cost in point.costs.values()),
+            f"{point.gain:.2f}",
+            f"{point.lead:.2f}",
+            f"{1000 * point.seconds:.0f} ms",
+        ]
         for name, point in points_of(result).items()
-    ]  # fmt: skip
+    ]
     exact = ", ".join(
         f"{score(rows):.1f} from a {prompt}" for prompt, rows in result["points"]["exact"]["quality"].items()
     )
-    header = ["switch", "cost in J&F", *(f"from a {prompt}" for prompt in PROMPTS),
-              "times as fast as exact", f"as {REFERENCE}", "a frame"]  # fmt: skip
+    header = [
+        "switch",
+        "cost in J&F",
+        *(f"from a {prompt}" for prompt in PROMPTS),
+        "times as fast as exact",
+        f"as {REFERENCE}",
+        "a frame",
+    ]
     told = (
         f"Cost: {QUALITY_MODEL} on {result['truth']}; exact has a J&F of {exact}. "
         f"Gain: {result['speed_model']} at {result['image_size']} px, {result['compiled']}, "
@@ -319,11 +331,15 @@ def main() -> None:
     kind = "synthetic scenes" if options.davis is None else "sequences in DAVIS layout"
     names = ", ".join(one.name for one in sequences)
     result = {
-        "speed_model": options.speed_model, "image_size": image_size, "truth": f"{kind} ({names})",
-        "compiled": "uncompiled" if options.quick else "compiled", "rounds": options.rounds,
-        "seeds": {"weights": SEED, "masks": MASK_SEED}, "reference_seconds": reference_seconds,
+        "speed_model": options.speed_model,
+        "image_size": image_size,
+        "truth": f"{kind} ({names})",
+        "compiled": "uncompiled" if options.quick else "compiled",
+        "rounds": options.rounds,
+        "seeds": {"weights": SEED, "masks": MASK_SEED},
+        "reference_seconds": reference_seconds,
         "points": {name: points[same] for name, same in same_as.items()},
-    }  # fmt: skip
+    }
     draw(write_result("pareto", result, render, options.out), options.out / "pareto.png")
 
 

@@ -11,14 +11,8 @@ but gives other masks makes its comparison void.
 from __future__ import annotations
 
 import argparse
-import base64
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +21,7 @@ import torch
 from bench.environment import MEBIBYTE, describe_measurement
 from bench.models import SEED
 from bench.peers.contender import CONTENDERS, BoolMasks, Case
+from bench.player import Player
 from bench.report import make_parser, ms, progress, refuse, table, write_result
 from bench.scenario import FILL_FRAMES, MASK_SEED, mask_iou
 from streamtrack.errors import CheckpointError
@@ -38,76 +33,7 @@ OURS = ("streamtrack", "streamtrack-eager")
 SAME_MASKS_IOU = 0.99
 """Below this a contender of the same network computes something else. Ours and sam2's agree above 0.999;
 with random weights masks have ragged edges, where one pixel counts for more."""
-PEERS_PYTHON = Path(__file__).parents[1] / ".venv-peers" / "bin" / "python"
 CASES = "nano:256:1,sam2.1-tiny:512:8,sam2.1-tiny:1024:1"
-
-
-class Player:
-    """One contender's process."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.entry = CONTENDERS[name]
-        self.weights = ""
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self, case: Case) -> str | None:
-        """Start it on a case, without waiting until it is ready; says why where it cannot take part."""
-        python = Path(sys.executable)
-        if self.entry.own_environment:
-            python = PEERS_PYTHON
-            if not python.is_file():
-                return "needs packages of its own: run `make peers`"
-        self._process = subprocess.Popen(
-            [str(python), "-m", "bench.peers.worker", self.name],
-            cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if "BENCH_DEBUG" not in os.environ else None, text=True,
-            # passive: a process whose turn is over must not spin on a core
-            env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "TQDM_DISABLE": "1", "PYTHONWARNINGS": "ignore"},
-        )  # fmt: skip
-        self._tell("start", case=asdict(case))
-        return None
-
-    def wait_until_ready(self) -> str | None:
-        """Says why where it cannot take part."""
-        answer = self._hear("start")
-        self.weights = answer.get("weights", "")
-        refused: str | None = answer.get("refused")
-        return refused
-
-    def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
-        """The answer to one command."""
-        self._tell(what, **arguments)
-        return self._hear(what)
-
-    def _tell(self, what: str, **arguments: Any) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        print(json.dumps({"do": what, **arguments}), file=self._process.stdin, flush=True)
-
-    def _hear(self, what: str) -> dict[str, Any]:
-        process = self._process
-        assert process is not None
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            said = process.communicate()[1] or ""
-            refuse(f"{self.name}: ended during '{what}': {' '.join(said.strip().splitlines()[-1:])}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def masks(self) -> BoolMasks:
-        """Of its newest frame."""
-        answer = self.ask("masks")
-        bits = np.frombuffer(base64.b64decode(answer["bits"]), np.uint8)
-        count = int(np.prod(answer["shape"]))
-        return np.unpackbits(bits, count=count).reshape(answer["shape"]).astype(np.bool_)
-
-    def stop(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
 
 
 def measure(
@@ -194,8 +120,14 @@ def render(result: dict[str, Any]) -> str:
 
 
 def _case_table(case: dict[str, Any]) -> str:
-    header = ["", "weights", "ms a frame, median (min to max)", "ours is faster by, median (min to max)",
-              "mask IoU with ours", "tensors grow per 1,000 frames"]  # fmt: skip
+    header = [
+        "",
+        "weights",
+        "ms a frame, median (min to max)",
+        "ours is faster by, median (min to max)",
+        "mask IoU with ours",
+        "tensors grow per 1,000 frames",
+    ]
     ours = _ours(case)
     lines = []
     for name, contender in case["contenders"].items():
@@ -212,8 +144,16 @@ def _case_table(case: dict[str, Any]) -> str:
             if contender is not ours and "turns" in ours:
                 ratio = _spread(np.divide(seconds, seconds_per_frame(ours, prepared=False)), "{:.2f}")
             growth = f"{growth_bytes(contender, 'tensor_bytes') / MEBIBYTE:+.1f} MiB"
-            lines.append([named, contender["weights"], _spread(1000 * np.array(seconds), "{:.1f}"), ratio,
-                          verdict(name, contender), growth])  # fmt: skip
+            lines.append(
+                [
+                    named,
+                    contender["weights"],
+                    _spread(1000 * np.array(seconds), "{:.1f}"),
+                    ratio,
+                    verdict(name, contender),
+                    growth,
+                ]
+            )
     return table(header, lines)
 
 
@@ -239,8 +179,13 @@ def headline(result: dict[str, Any]) -> str:
         ours = _ours(case)
         if not ours:
             continue
-        cells = [case["model"], case["image_size"], case["objects"], ours["weights"],
-                 *(_frame_ms(case["contenders"].get(name, {})) for name in OURS)]  # fmt: skip
+        cells = [
+            case["model"],
+            case["image_size"],
+            case["objects"],
+            ours["weights"],
+            *(_frame_ms(case["contenders"].get(name, {})) for name in OURS),
+        ]
         for name in ("sam2", "transformers"):
             contender = case["contenders"].get(name, {})
             if "turns" not in contender:
@@ -251,8 +196,16 @@ def headline(result: dict[str, Any]) -> str:
             )
             cells.append(f"{_spread(ratios, '{:.2f}')}, IoU {verdict(name, contender)}")
         lines.append(cells)
-    header = ["model", "pixels", "objects", "weights", "streamtrack, a frame", "not compiled",
-              "faster than SAM2VideoPredictor by", "faster than transformers by"]  # fmt: skip
+    header = [
+        "model",
+        "pixels",
+        "objects",
+        "weights",
+        "streamtrack, a frame",
+        "not compiled",
+        "faster than SAM2VideoPredictor by",
+        "faster than transformers by",
+    ]
     return describe_measurement(result) + "\n\n" + table(header, lines)
 
 
@@ -303,8 +256,15 @@ def _parse(text: str, options: argparse.Namespace) -> Case:
     try:
         model, size, objects = text.split(":")
         get_entry(model)
-        case = Case(model, int(size), int(objects), 0, options.precision,
-                    str(resolve_device(options.device).type), options.threads)  # fmt: skip
+        case = Case(
+            model,
+            int(size),
+            int(objects),
+            0,
+            options.precision,
+            str(resolve_device(options.device).type),
+            options.threads,
+        )
     except CheckpointError as error:
         refuse(str(error))
     except ValueError:

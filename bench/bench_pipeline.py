@@ -42,9 +42,13 @@ def run_in_own_process(case: LiveCase) -> dict[str, Any]:
     """One server, with a process for those who watch it."""
     command = [sys.executable, "-m", "bench.live_case", json.dumps(asdict(case))]
     done = subprocess.run(
-        command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False,
+        command,
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
-    )  # fmt: skip
+    )
     if done.returncode:
         refuse(f"{case.streams}:{case.viewers}: {(done.stderr.strip().splitlines() or ['failed'])[-1]}")
     result: dict[str, Any] = json.loads(done.stdout)
@@ -77,35 +81,53 @@ def render(result: dict[str, Any]) -> str:
     """Latency and drops of each case, then CPU by thread."""
     first = result["cases"][0]
     compiled = ", compiled" if first.get("compile") == "on" else ""
-    return "\n\n".join([
-        describe_measurement(result),
-        f"{first['model']}{compiled}, {first['objects']} objects, "
-        f"{first['width_px']}x{first['height_px']} H.264 at {first['fps']:g} fps a camera, "
-        f"a step on {first['threads']} thread(s), "
-        f"{first['seconds']:g} s a case. Latencies run from the decoder to the socket, to the subscriber's "
-        f"process, and to the last packet of the annotated picture in the viewer's process.",
-        _latency_table(result["cases"]),
-        "CPU milliseconds by thread, of ingest for each decoded frame, of the others for each tracked one; "
-        "`around` is all of it but the step:",
-        _cpu_table(result["cases"]),
-    ])  # fmt: skip
+    return "\n\n".join(
+        [
+            describe_measurement(result),
+            f"{first['model']}{compiled}, {first['objects']} objects, "
+            f"{first['width_px']}x{first['height_px']} H.264 at {first['fps']:g} fps a camera, "
+            f"a step on {first['threads']} thread(s), "
+            f"{first['seconds']:g} s a case. Latencies run from the decoder to the socket, to the "
+            f"subscriber's process, and to the last packet of the annotated picture in the viewer's process.",
+            _latency_table(result["cases"]),
+            "CPU milliseconds by thread, of ingest for each decoded frame, of the others for each tracked "
+            "one; `around` is all of it but the step:",
+            _cpu_table(result["cases"]),
+        ]
+    )
 
 
 def _latency_table(cases: Sequence[dict[str, Any]]) -> str:
-    header = ["streams", "viewers", "FPS a stream", "dropped", "to publish p50 / p95", "to subscriber",
-              "to viewer", "step live", "step alone, paced", "and back to back"]  # fmt: skip
+    header = [
+        "streams",
+        "viewers",
+        "FPS a stream",
+        "dropped",
+        "to publish p50 / p95",
+        "to subscriber",
+        "to viewer",
+        "step live",
+        "step alone, paced",
+        "and back to back",
+    ]
     lines = []
     for case in cases:
         frames, dropped = len(case["step_wall_ns"]), case["dropped"]
-        alone = {pace: case["alone_before"][pace] + case["alone_after"][pace]
-                 for pace in ("paced_ns", "fast_ns")}  # fmt: skip
-        lines.append([
-            case["streams"], case["viewers"], f"{frames / case['window_s'] / case['streams']:.1f}",
-            ", ".join(f"{reason} {count}" for reason, count in dropped.items()) or "0",
-            *(_p50_p95(case[f"capture_to_{end}_ms"]) for end in ("publish", "subscriber", "viewer")),
-            _p50_p95(np.array(case["step_wall_ns"]) / 1e6),
-            _p50_p95(np.array(alone["paced_ns"]) / 1e6), _p50_p95(np.array(alone["fast_ns"]) / 1e6),
-        ])  # fmt: skip
+        alone = {
+            pace: case["alone_before"][pace] + case["alone_after"][pace] for pace in ("paced_ns", "fast_ns")
+        }
+        lines.append(
+            [
+                case["streams"],
+                case["viewers"],
+                f"{frames / case['window_s'] / case['streams']:.1f}",
+                ", ".join(f"{reason} {count}" for reason, count in dropped.items()) or "0",
+                *(_p50_p95(case[f"capture_to_{end}_ms"]) for end in ("publish", "subscriber", "viewer")),
+                _p50_p95(np.array(case["step_wall_ns"]) / 1e6),
+                _p50_p95(np.array(alone["paced_ns"]) / 1e6),
+                _p50_p95(np.array(alone["fast_ns"]) / 1e6),
+            ]
+        )
     return table(header, lines)
 
 
@@ -115,11 +137,17 @@ def _cpu_table(cases: Sequence[dict[str, Any]]) -> str:
     for case in cases:
         each = cpu_ms(case)
         other = sum(value for name, value in each.items() if name not in THREADS)
-        lines.append([
-            case["streams"], case["viewers"], *(f"{each.get(name, 0):.1f}" for name in THREADS),
-            f"{other:.1f}", f"{np.mean(case['step_cpu_ns']) / 1e6:.1f}", f"{around_ms(case):.1f}",
-            f"{slow_down(case):.2f}",
-        ])  # fmt: skip
+        lines.append(
+            [
+                case["streams"],
+                case["viewers"],
+                *(f"{each.get(name, 0):.1f}" for name in THREADS),
+                f"{other:.1f}",
+                f"{np.mean(case['step_cpu_ns']) / 1e6:.1f}",
+                f"{around_ms(case):.1f}",
+                f"{slow_down(case):.2f}",
+            ]
+        )
     return table(header, lines)
 
 
@@ -127,15 +155,24 @@ def headline(result: dict[str, Any]) -> str:
     """For the README: one line a case."""
     lines = [
         [
-            case["streams"], case["viewers"],
+            case["streams"],
+            case["viewers"],
             f"{len(case['step_wall_ns']) / case['window_s'] / case['streams']:.1f} of {case['fps']:g}",
             *(_p50_p95(case[f"capture_to_{end}_ms"]) for end in ("publish", "viewer")),
-            f"{around_ms(case):.1f} ms", f"{100 * (slow_down(case) - 1):+.0f} %",
+            f"{around_ms(case):.1f} ms",
+            f"{100 * (slow_down(case) - 1):+.0f} %",
         ]
         for case in result["cases"]
-    ]  # fmt: skip
-    header = ["streams", "viewers", "FPS a stream", "capture to publish, p50 / p95", "capture to viewer",
-              "CPU a frame around the step", "step slower by"]  # fmt: skip
+    ]
+    header = [
+        "streams",
+        "viewers",
+        "FPS a stream",
+        "capture to publish, p50 / p95",
+        "capture to viewer",
+        "CPU a frame around the step",
+        "step slower by",
+    ]
     return describe_measurement(result) + "\n\n" + table(header, lines)
 
 
@@ -169,9 +206,17 @@ def main() -> None:
         except ValueError:
             refuse(f"case is {text!r} at {options.size!r}, expected STREAMS:VIEWERS at WIDTHxHEIGHT")
         case = LiveCase(
-            streams, viewers, width_px, height_px, options.fps, options.model, options.seconds, alone_frames,
-            options.threads, options.compile,
-        )  # fmt: skip
+            streams,
+            viewers,
+            width_px,
+            height_px,
+            options.fps,
+            options.model,
+            options.seconds,
+            alone_frames,
+            options.threads,
+            options.compile,
+        )
         cases.append(run_in_own_process(case))
         progress(f"{text}: around {around_ms(cases[-1]):.1f} ms, live / alone {slow_down(cases[-1]):.2f}")
     torch.set_num_threads(options.threads)

@@ -140,8 +140,9 @@ def _stage_table(case: dict[str, Any]) -> str:
         lines.append([stage, f"{work['flops'] / GIGA:.2f}", *_mebibytes(work), *_beside(floor, measured)])
     works = case["work"].values()
     whole = {key: sum(work[key] for work in works) for key in ("flops", "least_bytes", "eager_bytes")}
-    lines.append(["**all**", f"{whole['flops'] / GIGA:.2f}", *_mebibytes(whole),
-                  *_beside(total_floor, total_measured)])  # fmt: skip
+    lines.append(
+        ["**all**", f"{whole['flops'] / GIGA:.2f}", *_mebibytes(whole), *_beside(total_floor, total_measured)]
+    )
     return table(header, lines)
 
 
@@ -194,11 +195,19 @@ def headline(result: dict[str, Any]) -> str:
         flops = sum(work["flops"] for work in case["work"].values())
         step = float(np.median(case["step_seconds"]))
         peak = case["peaks"]["matmul_flops_per_s"]
-        lines.append([
-            case["model"], case["image_size"], case["objects"], _variant(case), f"{flops / GIGA:.1f}",
-            ms(1000 * step), f"{flops / step / GIGA:.0f} GFLOP/s", f"{peak / GIGA:.0f} GFLOP/s",
-            f"{100 * share_of_peak(case):.0f} %",
-        ])  # fmt: skip
+        lines.append(
+            [
+                case["model"],
+                case["image_size"],
+                case["objects"],
+                _variant(case),
+                f"{flops / GIGA:.1f}",
+                ms(1000 * step),
+                f"{flops / step / GIGA:.0f} GFLOP/s",
+                f"{peak / GIGA:.0f} GFLOP/s",
+                f"{100 * share_of_peak(case):.0f} %",
+            ]
+        )
     header = [
         "model",
         "pixels",

@@ -97,10 +97,14 @@ def run_on(make: Callable[..., Tracker], pictures: Sequence[Image], frames: int)
     for start in range(0, frames, block):
         indices = [there_and_back[index % len(there_and_back)] for index in range(start, start + block)]
         seconds = time_steps(session, [pictures[index] for index in indices], tracker.device)
-        points.append({
-            "value": start + block, "seconds": seconds, "session_bytes": session.num_bytes,
-            "resident_bytes": psutil.Process().memory_info().rss,
-        })  # fmt: skip
+        points.append(
+            {
+                "value": start + block,
+                "seconds": seconds,
+                "session_bytes": session.num_bytes,
+                "resident_bytes": psutil.Process().memory_info().rss,
+            }
+        )
     return points
 
 
@@ -118,16 +122,27 @@ def _axis_table(axis: str, points: list[dict[str, Any]]) -> str:
     first = float(np.median(points[0]["seconds"]))
     what = "a round of all streams" if axis == "streams" else "a step"
     resident = axis == "frames"
-    header = [TITLES[axis], f"{what}, median", "p95", "over the first row", "session's tensors",
-              *(["resident"] if resident else [])]  # fmt: skip
+    header = [
+        TITLES[axis],
+        f"{what}, median",
+        "p95",
+        "over the first row",
+        "session's tensors",
+        *(["resident"] if resident else []),
+    ]
     lines = []
     for point in points:
         median, p95 = (float(np.percentile(point["seconds"], share)) for share in (50, 95))
-        lines.append([
-            point["value"], f"{1000 * median:.1f} ms", f"{1000 * p95:.1f} ms", f"{median / first:.2f}",
-            f"{point['session_bytes'] / MEBIBYTE:.1f} MiB",
-            *([f"{point['resident_bytes'] / MEBIBYTE:.0f} MiB"] if resident else []),
-        ])  # fmt: skip
+        lines.append(
+            [
+                point["value"],
+                f"{1000 * median:.1f} ms",
+                f"{1000 * p95:.1f} ms",
+                f"{median / first:.2f}",
+                f"{point['session_bytes'] / MEBIBYTE:.1f} MiB",
+                *([f"{point['resident_bytes'] / MEBIBYTE:.0f} MiB"] if resident else []),
+            ]
+        )
     return table(header, lines)
 
 
@@ -186,9 +201,12 @@ def main() -> None:
 
     def make(image_size: int = size) -> Tracker:
         found, _ = make_tracker(
-            options.model, image_size=image_size, device=options.device, threads=options.threads,
+            options.model,
+            image_size=image_size,
+            device=options.device,
+            threads=options.threads,
             compile=options.compile,
-        )  # fmt: skip
+        )
         return found
 
     pictures = make_pictures(FILL_FRAMES + options.rounds + FRAME_BLOCKS)

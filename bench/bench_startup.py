@@ -68,9 +68,13 @@ def run_once(options: dict[str, Any], environment: dict[str, str]) -> dict[str, 
     started = time.monotonic()  # the child's clock is the same: monotonic time is the machine's
     command = [sys.executable, "-c", CHILD, json.dumps(options)]
     done = subprocess.run(
-        command, cwd=Path(__file__).parents[1], env={**PASSIVE, **os.environ, **environment},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        command,
+        cwd=Path(__file__).parents[1],
+        env={**PASSIVE, **os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         refuse(f"startup failed: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
     stamps = [started, *json.loads(done.stdout)]
@@ -106,9 +110,12 @@ def measure(
     if refusal is not None:
         return [{"model": model, "variant": variant, "refused": refusal}]
     options = {
-        "name": model, "checkpoint": str(find_weights(model).path), "device": device, "threads": threads,
+        "name": model,
+        "checkpoint": str(find_weights(model).path),
+        "device": device,
+        "threads": threads,
         **VARIANTS[variant].model,
-    }  # fmt: skip
+    }
     rows = []
 
     def add(cache: str, number: int, environment: dict[str, str], before: Any = None) -> None:
@@ -141,14 +148,20 @@ def render(result: dict[str, Any]) -> str:
     """Parts of each start, then what the imports cost."""
     imports = result["import_seconds"]
     shown = list(imports.items())[:IMPORTS_SHOWN]
-    return "\n\n".join([
-        describe_measurement(result),
-        _parts_table(result["rows"]),
-        "Imports, by package, each without what it imports itself (under Python's timer, which is slower):",
-        table(["package", "seconds"],
-              [*([name, f"{seconds:.2f}"] for name, seconds in shown),
-               ["all others", f"{sum(imports.values()) - sum(seconds for _, seconds in shown):.2f}"]]),
-    ])  # fmt: skip
+    return "\n\n".join(
+        [
+            describe_measurement(result),
+            _parts_table(result["rows"]),
+            "Imports, by package, each without what it imports itself (under Python's timer, a slower one):",
+            table(
+                ["package", "seconds"],
+                [
+                    *([name, f"{seconds:.2f}"] for name, seconds in shown),
+                    ["all others", f"{sum(imports.values()) - sum(seconds for _, seconds in shown):.2f}"],
+                ],
+            ),
+        ]
+    )
 
 
 def _parts_table(rows: list[dict[str, Any]]) -> str:
@@ -162,9 +175,15 @@ def _parts_table(rows: list[dict[str, Any]]) -> str:
             continue
         whole = to_first_mask(row["runs"])
         parts = (f"{np.median([run[part] for run in row['runs']]):.2f} s" for part in PARTS)
-        lines.append([row["model"], row["variant"], row["cache"],
-                      f"{np.median(whole):.2f} s ({min(whole):.2f} to {max(whole):.2f})",
-                      *parts])  # fmt: skip
+        lines.append(
+            [
+                row["model"],
+                row["variant"],
+                row["cache"],
+                f"{np.median(whole):.2f} s ({min(whole):.2f} to {max(whole):.2f})",
+                *parts,
+            ]
+        )
     return table(header, lines)
 
 

@@ -71,9 +71,10 @@ def open_sequences(folder: Path, names: str | None = None, resolution: str | Non
 
 
 def _open(frames: Path, annotations: Path) -> Sequence:
-    sequence = Sequence(frames.name, *(tuple(sorted(path.glob(suffix))) for path, suffix in (
-        (frames, "*.jpg"), (annotations, "*.png")
-    )))  # fmt: skip
+    sequence = Sequence(
+        frames.name,
+        *(tuple(sorted(path.glob(suffix))) for path, suffix in ((frames, "*.jpg"), (annotations, "*.png"))),
+    )
     stems = [[path.stem for path in paths] for paths in (sequence.frame_paths, sequence.annotation_paths)]
     if stems[0] != stems[1] or not stems[0]:
         raise ConfigError(

@@ -22,7 +22,9 @@ DEVICES = (
     ),
     Device("RTX 3090", 71e12, 936e9, "NVIDIA Ampere GA102 GPU Architecture whitepaper v2, appendix A"),
     Device(
-        "Jetson AGX Orin 64 GB", 42.5e12, 204.8e9,
+        "Jetson AGX Orin 64 GB",
+        42.5e12,
+        204.8e9,
         "NVIDIA Jetson AGX Orin Series Technical Brief v1.2, 2022 (a quarter of the 170 sparse INT8 TOPS)",
     ),
-)  # fmt: skip
+)

@@ -86,8 +86,12 @@ def _output(command: list[str]) -> str | None:
     try:
         done = subprocess.run(
             command,
-            cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=10, check=True,
-        )  # fmt: skip
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None

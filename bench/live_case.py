@@ -185,8 +185,10 @@ async def watched(case: LiveCase, server: Server, clock: StepClock) -> dict[str,
     }
     watcher = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bench.live_watcher", json.dumps(options)),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=1 << 28,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        limit=1 << 28,
+    )
     assert watcher.stdin is not None
     assert watcher.stdout is not None
     try:

@@ -96,14 +96,16 @@ class Subscriber(threading.Thread):
         """Until the process ends."""
         with MaskSubscriber(self._address, stream=self._stream) as messages:
             for message in messages:
-                self.stamps.append({
-                    "frame_idx": message.frame_idx,
-                    "capture_ns": message.capture_monotonic_ns,
-                    "track_start_ns": message.track_start_monotonic_ns,
-                    "track_end_ns": message.track_end_monotonic_ns,
-                    "publish_ns": message.publish_monotonic_ns,
-                    "received_ns": time.monotonic_ns(),
-                })  # fmt: skip
+                self.stamps.append(
+                    {
+                        "frame_idx": message.frame_idx,
+                        "capture_ns": message.capture_monotonic_ns,
+                        "track_start_ns": message.track_start_monotonic_ns,
+                        "track_end_ns": message.track_end_monotonic_ns,
+                        "publish_ns": message.publish_monotonic_ns,
+                        "received_ns": time.monotonic_ns(),
+                    }
+                )
 
 
 async def watch(options: dict[str, Any]) -> None:

@@ -90,9 +90,14 @@ def main() -> None:
     # Not all the way: pasted objects are harder than real video, where none in sight may be called gone.
     logger.info(
         "%d visible, %d hidden frames, AUC %.3f; at 0: %.1f %% of the visible called hidden, %.1f %% of the "
-        "hidden called visible; both shares are equal at %.2f", len(visible), len(hidden),
-        roc_auc(visible, hidden), 100 * missed, 100 * believed, threshold,
-    )  # fmt: skip
+        "hidden called visible; both shares are equal at %.2f",
+        len(visible),
+        len(hidden),
+        roc_auc(visible, hidden),
+        100 * missed,
+        100 * believed,
+        threshold,
+    )
     state = torch.load(arguments.checkpoint, weights_only=True)
     state["average"][LAST_BIAS] -= arguments.share * threshold
     torch.save({"step": state["step"], "trunk": state["trunk"], "average": state["average"]}, arguments.out)

@@ -11,13 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from training.bank import Bank, Image, Track, read_labels, read_photo
+from training.camera import camera_maps, photometric
 from training.layers import OwnMotion, draw_object, split
+from training.paste import IdMap, box_fill, jumping, leaving, paste
 from training.scenes import scene_clip
 from training.shapes import random_blob
 from training.sprites import Sprite, pick_from_track, random_sprite, twin_of
-
-IdMap = npt.NDArray[np.int32]
-"""(S, S): 0 background, 1 to 255 regions of the base, FIRST_SPRITE_ID and up pasted objects."""
 
 FIRST_SPRITE_ID = 1000
 OCCLUDER_ID = 9999
@@ -136,7 +135,7 @@ class ClipSource:
             for k, sprite in enumerate(sprites):
                 identity = FIRST_SPRITE_ID + k if sprite.is_target else OCCLUDER_ID
                 paste(frames[frame_idx], ids[frame_idx], sprite, frame_idx, identity)
-        return self._photometric(frames), ids
+        return photometric(self._rng, frames), ids
 
     def _cut_away(self, frames: Image, ids: IdMap) -> tuple[Image, IdMap]:
         """From a random frame on another place; half the time the last frame is back at the first."""
@@ -214,7 +213,8 @@ class ClipSource:
         layers = split(path, own) if own else None
         if layers:
             photo, labels, motion = layers.background, np.where(labels == own, 0, labels), OwnMotion.draw(rng)
-        for frame_idx, matrix in enumerate(self._camera(photo.shape, side, num_frames, wide=labelled)):
+        maps = camera_maps(self._rng, photo.shape, side, num_frames, wide=labelled)
+        for frame_idx, matrix in enumerate(maps):
             frames[frame_idx] = cv2.warpAffine(
                 photo, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
             )
@@ -230,35 +230,6 @@ class ClipSource:
         if not len(values):
             return None
         return int(self._rng.choice(values, p=np.sqrt(counts) / np.sqrt(counts).sum()))
-
-    def _camera(
-        self, shape: tuple[int, ...], side: int, num_frames: int, *, wide: bool
-    ) -> list[npt.NDArray[np.float64]]:
-        """(2, 3) maps from a photo to the frames: pan, zoom, roll and shake, squashed as wide video is."""
-        rng = self._rng
-        height, width = shape[:2]
-        crop_height = height * rng.uniform(0.6 if wide else 0.35, 1.0)
-        crop_width = min(crop_height * math.exp(rng.uniform(math.log(0.7), math.log(1.9))), width)
-        centre = np.array(
-            [
-                rng.uniform(crop_width / 2, width - crop_width / 2),
-                rng.uniform(crop_height / 2, height - crop_height / 2),
-            ]
-        )
-        speed = rng.normal(0, 0.02, 2) * crop_height * rng.choice([0.0, 0.5, 1.0, 2.0])
-        zoom, roll = math.exp(rng.normal(0, 0.015)), math.radians(rng.normal(0, 0.7))
-        shake = rng.normal(0, 0.004 * crop_height, (num_frames, 2)) * (rng.random() < 0.4)
-        maps = []
-        for frame_idx in range(num_frames):
-            x, y = centre + speed * frame_idx + shake[frame_idx]
-            x = float(np.clip(x, crop_width / 2, width - crop_width / 2))
-            y = float(np.clip(y, crop_height / 2, height - crop_height / 2))
-            angle = roll * frame_idx
-            scale = np.diag([side / crop_width, side / crop_height]) * zoom**frame_idx
-            turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-            linear = scale @ turn
-            maps.append(np.column_stack([linear, side / 2 - linear @ np.array([x, y])]))
-        return maps
 
     def _track_base(self, side: int, num_frames: int) -> tuple[Image, IdMap]:
         """Real frames cropped about a mined object, whose region is 1, sometimes with its twin."""
@@ -298,24 +269,6 @@ class ClipSource:
                 frames[frame_idx][target] = before[target]
                 ids[frame_idx][target] = 1
 
-    def _photometric(self, frames: Image) -> Image:
-        """Light, exposure drift, blur and sensor noise."""
-        rng = self._rng
-        gain = rng.uniform(0.6, 1.25, 3) ** 0.5
-        drift = rng.normal(0, 0.02) * (rng.random() < 0.3)
-        offset = rng.uniform(-25, 25)
-        noise = rng.uniform(0, 8) if rng.random() < 0.5 else 0.0
-        blur = int(rng.choice([0, 3, 5], p=[0.65, 0.25, 0.1]))
-        out = np.empty_like(frames)
-        for frame_idx, frame in enumerate(frames):
-            lit = frame.astype(np.float32) * (gain * (1 + drift * frame_idx)).astype(np.float32)
-            lit += np.float32(offset)
-            if noise:
-                lit += np.float32(noise) * rng.standard_normal(frame.shape, np.float32)
-            picture = np.clip(lit, 0, 255).astype(np.uint8)
-            out[frame_idx] = cv2.GaussianBlur(picture, (blur, blur), 0) if blur else picture
-        return out
-
     def _pick_targets(self, ids: IdMap, num_targets: int) -> npt.NDArray[np.bool_] | None:
         values, counts = np.unique(ids[0], return_counts=True)
         share = counts / ids[0].size
@@ -332,50 +285,3 @@ class ClipSource:
             candidates, num_targets, replace=len(candidates) < num_targets, p=weight / weight.sum()
         )
         return np.stack([ids == value for value in chosen])
-
-
-def leaving(sprite: Sprite, rng: np.random.Generator, side: int, num_frames: int) -> Sprite:
-    """The same object, well inside on frame 0 and outside the picture from some later frame on."""
-    start = rng.uniform(0.25 * side, 0.75 * side, 2)
-    heading = rng.uniform(0, 2 * math.pi)
-    gone_by = int(rng.integers(2, num_frames))
-    distance = side + sprite.size
-    velocity = np.array([math.cos(heading), math.sin(heading)]) * distance / gone_by
-    return replace(sprite, position=start, velocity=velocity, sway=0.0, size=min(sprite.size, 0.5 * side))
-
-
-def jumping(sprite: Sprite, rng: np.random.Generator, side: int, num_frames: int) -> Sprite:
-    """The same object, from some later frame on anywhere else in the picture."""
-    when = int(rng.integers(1, num_frames))
-    target = rng.uniform(0.2 * side, 0.8 * side, 2)
-    return replace(sprite, jump_at=when, jump=target - sprite.centre(when))
-
-
-def box_fill(mask: npt.NDArray[np.bool_]) -> float:
-    """Share of its bounding box that a mask covers."""
-    _, _, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    return float(mask.sum()) / max(1, int(width) * int(height))
-
-
-def paste(frame: Image, ids: IdMap, sprite: Sprite, frame_idx: int, identity: int) -> None:
-    """Draw a sprite onto one frame (S, S, 3) and its id map (S, S), in place."""
-    side = frame.shape[0]
-    picture = sprite.picture(frame_idx)
-    matrix = sprite.transform(frame_idx, picture.shape)
-    height, width = picture.shape[:2]
-    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ matrix[:, :2].T + matrix[:, 2]
-    x0, y0 = np.maximum(np.floor(corners.min(0)).astype(int) - 1, 0)
-    x1, y1 = np.minimum(np.ceil(corners.max(0)).astype(int) + 1, side)
-    if x1 <= x0 or y1 <= y0:
-        return
-    matrix[:, 2] -= (x0, y0)
-    drawn = cv2.warpAffine(picture, matrix, (int(x1 - x0), int(y1 - y0)), flags=cv2.INTER_LINEAR)
-    alpha = drawn[..., 3:].astype(np.float32) / 255
-    below = frame[y0:y1, x0:x1].astype(np.float32)
-    colours = drawn[..., :3].astype(np.float32)
-    solid = drawn[..., 3] > 127
-    if sprite.blend and solid.any():
-        shift = (below.reshape(-1, 3).mean(0) - colours[solid].mean(0)) * sprite.blend
-        colours = np.clip(colours + shift, 0, 255)
-    frame[y0:y1, x0:x1] = (below + (colours - below) * alpha).astype(np.uint8)
-    ids[y0:y1, x0:x1][solid] = identity

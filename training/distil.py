@@ -13,6 +13,7 @@ import logging
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -43,16 +44,19 @@ def map_losses(student: list[Tensor], teacher: list[Tensor]) -> Tensor:
     return torch.stack(shares)
 
 
-def fit_laterals(student: nn.Module, teacher: nn.Module, images: Tensor) -> None:
+def fit_laterals(student: Any, teacher: Any, images: Tensor) -> None:
     """Set the 1x1 convolutions of the student's neck by least squares, in place.
 
     Each then gives what the teacher's of the same stride gives, as well as a linear map can.
     """
     with torch.no_grad():
         pairs = zip(
-            reversed(student.neck.convs), reversed(teacher.neck.convs),  # type: ignore[union-attr, arg-type]
-            student.trunk(images), teacher.trunk(images), strict=True,  # type: ignore[operator]
-        )  # fmt: skip
+            reversed(student.neck.convs),
+            reversed(teacher.neck.convs),
+            student.trunk(images),
+            teacher.trunk(images),
+            strict=True,
+        )
         for ours, theirs, own_map, other_map in pairs:
             target = theirs.conv(other_map).movedim(1, -1).flatten(0, 2)
             inputs = own_map.movedim(1, -1).flatten(0, 2)
@@ -133,9 +137,14 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(arguments.threads)
     distil(
-        arguments.work, arguments.work / "runs" / arguments.run, arguments.teacher, arguments.trunk,
-        arguments.pretrained, arguments.steps, arguments.rate,
-    )  # fmt: skip
+        arguments.work,
+        arguments.work / "runs" / arguments.run,
+        arguments.teacher,
+        arguments.trunk,
+        arguments.pretrained,
+        arguments.steps,
+        arguments.rate,
+    )
 
 
 if __name__ == "__main__":

@@ -90,10 +90,12 @@ def link(found: Sequence[Sequence[Detection]]) -> list[Found]:
             if any(box_iou(detection.box, track.detections[t].box) > 0.6 for track in taken):
                 continue
             open_tracks = [
-                track for track in tracks
+                track
+                for track in tracks
                 if track.class_name == detection.class_name
-                and track not in taken and t - track.last <= MAX_LINK_GAP
-            ]  # fmt: skip
+                and track not in taken
+                and t - track.last <= MAX_LINK_GAP
+            ]
             best = max(
                 open_tracks,
                 key=lambda track: box_iou(track.detections[track.last].box, detection.box),

@@ -15,8 +15,10 @@ RENAMES: tuple[tuple[str, str], ...] = (
     (r"\.patch_embed\.proj\.", ".patch_embed.projection."),
     (r"(blocks\.\d+)\.norm([12])\.", r"\1.layer_norm\2."),
     # prompt encoder
-    (r"^sam_prompt_encoder\.pe_layer\.positional_encoding_gaussian_matrix$",
-     "prompt_encoder.shared_embedding.positional_embedding"),
+    (
+        r"^sam_prompt_encoder\.pe_layer\.positional_encoding_gaussian_matrix$",
+        "prompt_encoder.shared_embedding.positional_embedding",
+    ),
     (r"^sam_prompt_encoder\.mask_downscaling\.0\.", "prompt_encoder.mask_embed.conv1."),
     (r"^sam_prompt_encoder\.mask_downscaling\.1\.", "prompt_encoder.mask_embed.layer_norm1."),
     (r"^sam_prompt_encoder\.mask_downscaling\.3\.", "prompt_encoder.mask_embed.conv2."),
@@ -27,8 +29,7 @@ RENAMES: tuple[tuple[str, str], ...] = (
     (r"^sam_mask_decoder\.output_upscaling\.0\.", "mask_decoder.upscale_conv1."),
     (r"^sam_mask_decoder\.output_upscaling\.1\.", "mask_decoder.upscale_layer_norm."),
     (r"^sam_mask_decoder\.output_upscaling\.3\.", "mask_decoder.upscale_conv2."),
-    (r"^sam_mask_decoder\.transformer\.norm_final_attn\.",
-     "mask_decoder.transformer.layer_norm_final_attn."),
+    (r"^sam_mask_decoder\.transformer\.norm_final_attn\.", "mask_decoder.transformer.layer_norm_final_attn."),
     (r"^sam_mask_decoder\.", "mask_decoder."),
     (r"\.out_proj\.", ".o_proj."),
     (r"(layers\.\d+)\.norm([1-4])\.", r"\1.layer_norm\2."),
@@ -50,7 +51,7 @@ RENAMES: tuple[tuple[str, str], ...] = (
     (r"^no_obj_embed_spatial$", "occlusion_spatial_embedding_parameter"),
     (r"^obj_ptr_tpos_proj\.", "temporal_positional_encoding_projection_layer."),
     (r"^obj_ptr_proj\.", "object_pointer_proj."),
-)  # fmt: skip
+)
 """Applied to each name in this order."""
 
 TWO_LAYERS = re.compile(r"(backbone\.blocks\.\d+\.mlp|mask_decoder\.transformer\.layers\.\d+\.mlp)\.layers\.")

@@ -22,9 +22,13 @@ class Ours:
     def start(self, case: Case, pictures: Sequence[NDArray[np.uint8]], masks: BoolMasks) -> None:
         """Load, and prompt with the masks."""
         tracker, self.weights = make_tracker(
-            case.model, image_size=case.image_size, device=case.device, precision=case.precision,
-            threads=case.threads, compile=self.compile,
-        )  # fmt: skip
+            case.model,
+            image_size=case.image_size,
+            device=case.device,
+            precision=case.precision,
+            threads=case.threads,
+            compile=self.compile,
+        )
         if self.compile == "on" and not is_compiled(tracker):
             raise Refused("did not compile")
         self._pictures = pictures

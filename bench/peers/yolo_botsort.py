@@ -44,9 +44,13 @@ class YoloBotSort:
     def step(self, index: int) -> Any:
         """Detect and associate; BGR, as ultralytics reads arrays."""
         (result,) = self._model.track(
-            self._pictures[index][..., ::-1], persist=True, tracker="botsort.yaml", verbose=False,
-            imgsz=self._case.image_size, device=self._case.device,
-        )  # fmt: skip
+            self._pictures[index][..., ::-1],
+            persist=True,
+            tracker="botsort.yaml",
+            verbose=False,
+            imgsz=self._case.image_size,
+            device=self._case.device,
+        )
         return result if result.masks is None else result.cpu()
 
     def prepare(self, index: int) -> None:

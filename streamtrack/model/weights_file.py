@@ -111,9 +111,10 @@ def _read(path: Path, num_bytes: int) -> Any:
         _refuse_compressed(path, num_bytes)
     elif not start.startswith(_PICKLE_START):
         raise ValueError("neither a safetensors file nor one that torch.save wrote")
-    with warnings.catch_warnings():
+    # An open file: of a path, torch would look at the suffix.
+    with path.open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own, about types of storage that are no longer made
-        weights = torch.load(path, map_location="cpu", weights_only=True)
+        weights = torch.load(file, map_location="cpu", weights_only=True)
     return weights.get("model", weights) if isinstance(weights, Mapping) else weights
 
 

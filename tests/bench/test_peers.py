@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import bench_peers
+from bench import bench_peers, player
 from bench.models import make_module
 from bench.peers.contender import CONTENDERS, Case
 from bench.peers.convert import to_transformers
@@ -66,7 +66,7 @@ def test_other_masks_make_a_comparison_void() -> None:
 def test_contender_without_its_environment_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(bench_peers, "PEERS_PYTHON", tmp_path / "python")
+    monkeypatch.setattr(player, "PEERS_PYTHON", tmp_path / "python")
     case = Case("nano", 128, 1, frames=1, precision="fp32", device="cpu", threads=1)
     assert bench_peers.Player("cutie").start(case) == "needs packages of its own: run `make peers`"
 
