@@ -178,9 +178,9 @@ def test_image_of_another_size_or_type_is_refused_by_compiled_calls() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("model", "size"), [("nano", 256), ("sam2.1-tiny", 512)])
+@pytest.mark.parametrize(("model", "size", "num_frames"), [("nano", 256, 20), ("sam2.1-tiny", 512, 10)])
 def test_compiled_calls_follow_as_the_eager_ones_do(
-    folder: Path, tmp_path: Path, model: str, size: int
+    folder: Path, tmp_path: Path, model: str, size: int, num_frames: int
 ) -> None:
     """Frames of exactly the network's size: nothing resizes them, and they come as they lie."""
     options: dict[str, object] = {"name": model, "image_size": size}
@@ -193,7 +193,7 @@ def test_compiled_calls_follow_as_the_eager_ones_do(
     assert compiled_folder() == folder
     again = load_compiled(nano(compile="off", **options).network, "fp32")
     assert again is not None, "a second start finds what the first one compiled"
-    frames = pictures(size, 20)
+    frames = pictures(size, num_frames)
     expected = run_session(eager.network, frames, script(size))
     difference = largest_difference(run_session(compiled.network, frames, script(size)), expected)
     print(f"{model} at {size}, compiled: logits within {difference:.1e}")
