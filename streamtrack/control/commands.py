@@ -13,8 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from streamtrack.config.faults import describe_validation_error
 from streamtrack.control.untrusted import MAX_REQUEST_BYTES, one_line
-from streamtrack.errors import PromptError
+from streamtrack.errors import PromptError, PublishError, ShapeError
+from streamtrack.frame import BoolMask
 from streamtrack.object_record import ObjectInfo
+from streamtrack.prompt import Prompt
+from streamtrack.publish.mask_codec import decode_rle
 
 ObjectId = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Point = tuple[float, float]
@@ -56,6 +59,27 @@ class PromptCommand(Command):
     mask: RleMask | None = None
     at_frame: int | None = Field(None, ge=0)
     """Tracked frame that the prompt belongs to; None: the newest."""
+
+    def prompt(self, object_id: int, frame_size: tuple[int, int], at_frame: int) -> Prompt:
+        """What the session takes.
+
+        Args:
+            frame_size: H, W in pixels; a mask of another size is refused before it is decoded, because a
+                claim of 16384 x 16384 would cost 268 MB.
+            at_frame: the frame that it is for, where the command names none.
+        Raises:
+            PromptError: the labels do not match the points.
+            ShapeError: the mask has another size than the frame, or is damaged.
+        """
+        return Prompt(
+            object_id,
+            points=self.points,
+            labels=self.labels,
+            box=self.box,
+            mask=None if self.mask is None else _decoded(self.mask, frame_size),
+            label=self.label if isinstance(self, AddCommand) else "",
+            at_frame=at_frame if self.at_frame is None else self.at_frame,
+        )
 
 
 class AddCommand(PromptCommand):
@@ -161,6 +185,15 @@ class Executor(Protocol):
     def stream_names(self) -> Sequence[str]:
         """The streams there are."""
         ...
+
+
+def _decoded(mask: RleMask, frame_size: tuple[int, int]) -> BoolMask:
+    if mask.size != frame_size:
+        raise ShapeError(f"mask has size {list(mask.size)}, expected {list(frame_size)}")
+    try:
+        return decode_rle(mask.counts.encode(), frame_size)
+    except PublishError as error:
+        raise ShapeError(f"mask.counts: {error}") from error
 
 
 def parse_command(raw: Any) -> AnyCommand:

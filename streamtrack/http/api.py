@@ -162,8 +162,7 @@ def _stream_routes(board: StreamBoard) -> APIRouter:
         peer = peer_of(request.client)
         if watchers.total() >= MAX_WATCHERS or watchers[peer] >= MAX_WATCHERS_PER_PEER:
             raise CapacityError(
-                f"{watchers.total()} pages watch live events, {watchers[peer]} of them yours, expected fewer "
-                f"than {MAX_WATCHERS} and {MAX_WATCHERS_PER_PEER}; ask again"
+                f"{watchers.total()} pages watch, and there is no place for another; close one, or ask later"
             )
 
         async def counted() -> Any:

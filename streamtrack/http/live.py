@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
+
+import msgspec
 
 from streamtrack.control.status import StreamBoard
 from streamtrack.frame import Event
@@ -52,15 +53,14 @@ async def live_stream(board: StreamBoard, stream: str) -> AsyncIterator[bytes]:
 
 
 def event_json(event: Event) -> str:
-    """{kind, frame_idx, object_id, detail}."""
-    return json.dumps(
-        {
-            "kind": event.kind.value,
-            "frame_idx": event.frame_idx,
-            "object_id": event.object_id,
-            "detail": dict(event.detail),
-        }
-    )
+    """{kind, frame_idx, object_id, detail}; a number that is none (NaN) becomes null."""
+    told = {
+        "kind": event.kind.value,
+        "frame_idx": event.frame_idx,
+        "object_id": event.object_id,
+        "detail": dict(event.detail),
+    }
+    return msgspec.json.encode(told).decode()
 
 
 def _block(event: str, data: str) -> bytes:

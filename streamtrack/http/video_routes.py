@@ -45,8 +45,8 @@ def _add_jpeg(router: APIRouter, streams: Mapping[str, VideoStream]) -> None:
         stream = find_stream(streams, name)
         if not stream.has_room:
             raise CapacityError(
-                f"stream {name}: all {stream.config.max_viewers} viewers' places are taken, "
-                "expected fewer; ask again"
+                f"stream {name}: {stream.num_viewers} viewers watch, and there is no place for another "
+                "(video.max_viewers); ask again later"
             )
         kind = f"multipart/x-mixed-replace; boundary={MJPEG_BOUNDARY}"
         return StreamingResponse(_parts(stream), media_type=kind, headers={"Cache-Control": "no-store"})

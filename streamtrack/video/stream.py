@@ -309,7 +309,10 @@ class VideoStream:
         """Called with the lock held."""
         count = len(self._viewers) + self._num_mjpeg
         if count >= self.config.max_viewers:
-            raise CapacityError(f"stream {self.name}: {count} viewers, expected at most max_viewers")
+            raise CapacityError(
+                f"stream {self.name}: {count} viewers watch, and there is no place for another "
+                "(video.max_viewers); ask again later"
+            )
 
     def _tell_viewers(self) -> None:
         with self._lock:

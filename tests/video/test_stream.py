@@ -334,7 +334,7 @@ async def test_mjpeg_viewers_share_one_jpeg_a_frame() -> None:
 async def test_viewers_beyond_the_limit_are_refused_by_name() -> None:
     async with started(max_viewers=2) as (stream, _):
         queue = stream.open_viewer(H264, nothing)
-        refusal = r"^stream cam: 2 viewers, expected at most max_viewers$"
+        refusal = r"^stream cam: 2 viewers watch, and there is no place for another \(video.max_viewers\)"
         with stream.mjpeg_viewer(), pytest.raises(CapacityError, match=refusal):
             stream.open_viewer(H264, nothing)
         stream.close_viewer(queue)

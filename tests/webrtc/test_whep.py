@@ -149,7 +149,8 @@ async def test_delete_hangs_up_and_frees_the_place() -> None:
                 full = await door.post(await made_offer())
                 assert (full.status_code, full.headers["retry-after"]) == (503, "2")
                 assert full.json() == {
-                    "error": "stream cam: 1 viewers, expected at most max_viewers",
+                    "error": "stream cam: 1 viewers watch, and there is no place for another "
+                    "(video.max_viewers); ask again later",
                     "kind": "capacity",
                 }
                 assert (await door.http.delete(viewer.location)).status_code == 200
