@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from streamtrack.config.section import Section
+
+MIN_TOKEN_CHARS = 6
+"""Fewer are guessed in a day, even where guesses are slowed."""
 
 
 class HttpConfig(Section):
@@ -20,3 +23,24 @@ class HttpConfig(Section):
     """Other origins (https://host:port) whose pages may call the API."""
     allow_open: bool = False
     """Lets the server bind to the network without `token`: whoever reaches the port watches and commands."""
+
+    @field_validator("token")
+    @classmethod
+    def _token_guards_something(cls, value: SecretStr | None) -> SecretStr | None:
+        fault = None if value is None else token_fault(value.get_secret_value())
+        if fault is not None:
+            raise ValueError(fault)
+        return value
+
+
+def token_fault(token: str) -> str | None:
+    """What makes a token useless, in one line that does not show it; None where it is sound."""
+    if not token.strip():
+        return "token is empty, expected a long random text, or null for none"
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        return "token holds a blank or a character that no header can, expected ASCII"
+    if len(token) < MIN_TOKEN_CHARS:
+        return (
+            f"token has {len(token)} characters, expected at least {MIN_TOKEN_CHARS}, better 20 random ones"
+        )
+    return None

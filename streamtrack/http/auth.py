@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.datastructures import Headers
 
 from streamtrack.config import HttpConfig, is_loopback
+from streamtrack.config.http import token_fault
 from streamtrack.errors import ConfigError
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -123,15 +124,13 @@ def usable_token(config: HttpConfig) -> bytes | None:
     """The configured token as bytes; None where there is none.
 
     Raises:
-        ConfigError: it is empty, or holds what a header cannot.
+        ConfigError: it is empty, short, or holds what a header cannot.
     """
     if config.token is None:
         return None
     token = config.token.get_secret_value()
-    if not token.strip():
-        raise ConfigError("http.token is empty, expected a long random text, or null for none")
-    if not (token.isascii() and token.isprintable() and " " not in token):
-        raise ConfigError("http.token holds a blank or another character that no header can, expected ASCII")
+    if (fault := token_fault(token)) is not None:
+        raise ConfigError(f"http.{fault}")
     return token.encode()
 
 
