@@ -16,12 +16,16 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from streamtrack.openmp import make_threads_wait_passively
+
 if TYPE_CHECKING:
     from streamtrack.config import TrackingConfig
     from streamtrack.errors import StreamTrackError
     from streamtrack.frame import Event, Frame, FrameResult, ObjectMask, ObjectState
     from streamtrack.prompt import Prompt
     from streamtrack.tracking import Session, Tracker
+
+make_threads_wait_passively()
 
 __version__ = "0.1.0"
 

@@ -21,7 +21,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "streamtrack"
 
 LAYERS = (
-    *("errors", "clock", "object_record", "frame", "prompt", "consumer", "coco", "mailbox", "telemetry"),
+    *("errors", "openmp", "clock", "object_record", "frame", "prompt", "consumer", "coco", "mailbox"),
+    "telemetry",
     *("weights", "config", "scenes", "ingest", "model", "engine", "tracking", "detect"),
     *("publish", "video", "webrtc", "control", "http", "pipeline", "offline", "client", "server", "cli"),
 )
