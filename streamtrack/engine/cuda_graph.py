@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from streamtrack.engine.memory_bank import MemoryBank, Places
+from streamtrack.engine.memory_bank import MemoryBank
+from streamtrack.engine.places import Places
 from streamtrack.engine.step import Follow, follow_no_sync
 from streamtrack.model.interface import FrameFeatures, Network
 from streamtrack.model.tensor_layout import refill

@@ -1,31 +1,32 @@
 """What every object remembers: preallocated tensors and the bookkeeping of which frame lies where.
 
-At stride 1 an object's future depends only on its last 6 memory features, its last 15 object pointers, and
-its conditioning frames (those with prompts). So there are two rings, written in place at `frame_idx` modulo
-their length, and a capped set of conditioning slots. The rings are longer than what is read by the length
-of the history, so that a prompt on a past frame finds the memory of its time. Nothing here grows with the
-stream.
+Storage only: which frames are read for a frame is a plan's choice (`read_plan.py`). Of each object there are
+three places to store in, all of a fixed size, so nothing here grows with the stream:
+- conditioning slots, for frames with prompts;
+- positions for the memory features and for the object pointers of followed frames: as many as the plan
+  reaches back and the history is long, so that a prompt on a past frame finds the memory of its time;
+- the masks and scores of the last frames, for results and corrections.
 
-Features reach 6 frames back and pointers 15: a bank that cut both at the same age would not be lossless.
+A frame that must not be remembered gives its positions back, and the next one takes them: however long the
+network's numbers are not finite or pictures come damaged, what was remembered before stays.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from streamtrack.engine.places import Places
+from streamtrack.engine.read_plan import Evidence, MemoryPlan, Stored
 from streamtrack.model.interface import Geometry, MaskPrediction, MemoryRead
 
 FIRST_CAPACITY = 2
 """Object slots allocated at first; doubled whenever they are all taken."""
-WRITE_COLUMNS = 4
-"""Columns of `Places.index` that say where to write."""
-ABSENT = -1
-"""A row to read that is not there."""
+HIDDEN_LOGIT = -1024.0
+"""Mask and object score logit of what is not there, as the network writes it."""
 
 
 @dataclass(slots=True)
@@ -36,89 +37,76 @@ class ObjectMemory:
     """Row of the bank's tensors."""
     first_frame: int
     """The frame of its first prompt."""
+    free_features: list[int]
+    """Positions of memory features that hold nothing."""
+    free_pointers: list[int]
+    """Positions of object pointers that hold nothing."""
     conditioning: dict[int, int] = field(default_factory=dict)
     """Conditioning frames, oldest first: frame_idx to position among the conditioning slots."""
+    features: dict[int, int] = field(default_factory=dict)
+    """Followed frames whose memory features are stored, in the order in which they were followed: frame_idx
+    to position."""
+    pointers: dict[int, int] = field(default_factory=dict)
+    """The same for object pointers."""
+    evidence: dict[int, Evidence] = field(default_factory=dict)
+    """What was found on the frames that are stored."""
+    not_finite: set[int] = field(default_factory=set)
+    """Kept frames on which the network's numbers were not finite."""
+    followed: tuple[int, int] = (-1, -1)
+    """The frame that was followed before the newest one, and the newest one."""
 
+    def stored(self, frame_idx: int) -> Stored:
+        """What a plan may read for a frame."""
+        return Stored(frame_idx, sorted(self.conditioning), self.features, self.pointers, self.evidence)
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where in the bank B objects read and write on one frame. All index numbers are one upload."""
+    def note_followed(self, frame_idx: int) -> None:
+        """A frame was followed, for the first time or anew."""
+        if self.followed[1] != frame_idx:
+            self.followed = self.followed[1], frame_idx
+        self.not_finite.discard(frame_idx)
+        self.evidence.pop(frame_idx, None)
 
-    index: Tensor
-    """(B, 4 + 2T + 2P) long, see `split`. A read of -1 stands for nothing."""
-    num_frames: int
-    """T, memory frames read."""
-    num_pointers: int
-    """P, object pointers read."""
-    filled_up: bool
-    """Whether any read may be -1: the shape is then the same whatever the objects remember."""
+    def release(self, frame_idx: int) -> None:
+        """Forget a followed frame; its positions are free again. Conditioning slots stay."""
+        for positions, free in ((self.features, self.free_features), (self.pointers, self.free_pointers)):
+            if frame_idx in positions:
+                free.append(positions.pop(frame_idx))
+        if frame_idx not in self.conditioning:
+            self.evidence.pop(frame_idx, None)
 
-    def split(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """What is written: (B, 4) slot, feature position, pointer position, place among the kept masks; what
-        is read: (B, T) feature rows, (B, T) slot encodings, (B, P) pointer rows, (B, P) pointer ages."""
-        frames, pointers = self.num_frames, self.num_pointers
-        written, rows, encodings, pointer_rows, ages = torch.split(
-            self.index, [WRITE_COLUMNS, frames, frames, pointers, pointers], dim=1
-        )
-        return written, rows, encodings, pointer_rows, ages
-
-
-@dataclass(frozen=True, slots=True)
-class Batching:
-    """How objects share a pass through the network."""
-
-    max_batch: int
-    """Objects in one pass at most: a larger batch can be slower where its keys no longer fit a cache."""
-    fixed_shapes: bool = False
-    """False: objects that remember equally much share a pass, which then reads nothing in vain. True: all
-    share one, filled up to a full memory and a power of two of objects, so that a compiled or captured step
-    meets the same few shapes for ever."""
-
-
-@dataclass(frozen=True, slots=True)
-class _ReadPlan:
-    """Which memory one object reads on one frame."""
-
-    feature_rows: list[int]
-    slot_encodings: list[int]
-    pointer_rows: list[int]
-    pointer_ages: list[int]
-    num_conditioning: int
-
-    @property
-    def counts(self) -> tuple[int, int]:
-        return len(self.feature_rows), len(self.pointer_rows)
+    def forget_after(self, frame_idx: int) -> None:
+        """Forget every frame behind one that is about to change; they will be followed again."""
+        for later in [index for index in self.conditioning if index > frame_idx]:
+            del self.conditioning[later]
+        for later in [index for index in {**self.features, **self.pointers} if index > frame_idx]:
+            self.release(later)
 
 
 class MemoryBank:
     """Memory of up to `capacity` objects; grows by doubling, never with time.
 
     Args:
+        plan: how far back it reads, and what makes room.
         max_conditioning_frames: conditioning slots of each object.
         history_frames: H, tracked frames that can still be prompted.
-        recent_frames: unprompted frames whose memory features are read; None: as many as the checkpoint's.
-        stride: of those, all but the newest lie this many frames apart.
     """
 
     def __init__(
         self,
         geometry: Geometry,
+        plan: MemoryPlan,
         *,
         max_conditioning_frames: int,
         history_frames: int,
         device: torch.device,
-        recent_frames: int | None = None,
-        stride: int = 1,
     ) -> None:
         self._geometry = geometry
+        self._plan = plan
         self._max_conditioning = max_conditioning_frames
         self._history = history_frames
-        self._device = device
-        self._recent_frames = geometry.recent_frames if recent_frames is None else recent_frames
-        self._stride = stride
-        oldest_read = (self._recent_frames - 1) * stride + 1
-        self._feature_ring = oldest_read + history_frames
-        self._pointer_ring = geometry.recent_pointers + history_frames
+        self.device = device
+        self._feature_positions = plan.feature_reach + history_frames
+        self._pointer_positions = plan.pointer_reach + history_frames
         self._capacity = 0
         self._free: list[int] = []
         self.allocation = 0
@@ -136,7 +124,13 @@ class MemoryBank:
         """A slot for a new object, its memory empty."""
         if not self._free:
             self._grow()
-        return ObjectMemory(self._free.pop(), first_frame)
+        first = self._max_conditioning
+        return ObjectMemory(
+            self._free.pop(),
+            first_frame,
+            free_features=list(range(first + self._feature_positions - 1, first - 1, -1)),
+            free_pointers=list(range(first + self._pointer_positions - 1, first - 1, -1)),
+        )
 
     def close(self, memory: ObjectMemory) -> None:
         """Give an object's slot back."""
@@ -151,100 +145,37 @@ class MemoryBank:
         self._free = list(range(self._capacity - 1, old_capacity - 1, -1))
 
     def _allocate(self, capacity: int) -> None:
-        g = self._geometry
+        g, first = self._geometry, self._max_conditioning
         self._capacity = capacity
         self.allocation += 1
-        positions = self._max_conditioning + self._feature_ring
-        self._features = self._zeros(capacity, positions, g.memory_tokens, g.memory_dim, dtype=g.memory_dtype)
-        self._pointers = self._zeros(capacity, self._max_conditioning + self._pointer_ring, g.pointer_dim)
+        self._features = self._zeros(
+            capacity, first + self._feature_positions, g.memory_tokens, g.memory_dim, dtype=g.memory_dtype
+        )
+        self._pointers = self._zeros(capacity, first + self._pointer_positions, g.pointer_dim)
         self._mask_logits = self._zeros(capacity, self._history, *g.low_res_size)
         self._scores = self._zeros(capacity, self._history, 2)
 
     def _zeros(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        return torch.zeros(shape, dtype=dtype, device=self._device)
+        return torch.zeros(shape, dtype=dtype, device=self.device)
 
     def _tensors(self) -> tuple[Tensor, ...]:
         return self._features, self._pointers, self._mask_logits, self._scores
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def locate(
-        self, memories: Sequence[ObjectMemory], frame_idx: int, batching: Batching
-    ) -> Iterator[Places]:
-        """What objects that were there before `frame_idx` read and write on it, in batches."""
-        plans = [(memory, self._plan_read(memory, frame_idx)) for memory in memories]
-        groups: dict[tuple[int, int], list[tuple[ObjectMemory, _ReadPlan]]] = defaultdict(list)
-        for memory, plan in plans:
-            groups[(0, 0) if batching.fixed_shapes else plan.counts].append((memory, plan))
-        for group in groups.values():
-            for start in range(0, len(group), batching.max_batch):
-                batch = group[start : start + batching.max_batch]
-                yield self._upload(batch, frame_idx, batching)
-
-    def _upload(
-        self, batch: Sequence[tuple[ObjectMemory, _ReadPlan]], frame_idx: int, batching: Batching
-    ) -> Places:
-        frames, pointers = batch[0][1].counts
-        if batching.fixed_shapes:
-            prompted = max(plan.num_conditioning for _, plan in batch)
-            frames = self._recent_frames + prompted
-            pointers = self._geometry.recent_pointers + prompted
-        rows = [
-            [
-                *self._written(memory, frame_idx),
-                *_fill_up(plan.feature_rows, frames, ABSENT),
-                *_fill_up(plan.slot_encodings, frames, 0),
-                *_fill_up(plan.pointer_rows, pointers, ABSENT),
-                *_fill_up(plan.pointer_ages, pointers, 0),
-            ]
-            for memory, plan in batch
-        ]
-        if batching.fixed_shapes:
-            # An object that is found twice is written twice, with the same numbers.
-            rows += [rows[0]] * (min(_next_power_of_two(len(rows)), batching.max_batch) - len(rows))
-        index = torch.tensor(rows)
-        if self._device.type == "cuda":
-            index = index.pin_memory()
-        index = index.to(self._device, non_blocking=True)
-        return Places(index, frames, pointers, filled_up=batching.fixed_shapes)
-
-    def _plan_read(self, memory: ObjectMemory, frame_idx: int) -> _ReadPlan:
-        past = {index: place for index, place in memory.conditioning.items() if index < frame_idx}
-
-        def unprompted(candidates: Iterable[int]) -> list[int]:
-            return [index for index in candidates if index >= memory.first_frame and index not in past]
-
-        age_of = {index: age for age, index in enumerate(self._recent(frame_idx))}
-        recent = unprompted(age_of)
-        reach = self._geometry.recent_pointers
-        recent_with_pointer = unprompted(range(frame_idx - reach, frame_idx))
-        features = memory.slot * self._features.shape[1]
-        pointers = memory.slot * self._pointers.shape[1]
-        return _ReadPlan(
-            feature_rows=[
-                *(features + place for place in past.values()),
-                *(features + self._feature_position(index) for index in recent),
-            ],
-            # The encoding of a conditioning frame is the checkpoint's last, however many frames are read.
-            slot_encodings=[
-                *(self._geometry.recent_frames for _ in past),
-                *(age_of[index] for index in recent),
-            ],
-            pointer_rows=[
-                *(pointers + place for place in past.values()),
-                *(pointers + self._pointer_position(index) for index in recent_with_pointer),
-            ],
-            pointer_ages=[
-                *(frame_idx - index for index in past),
-                *(frame_idx - index for index in recent_with_pointer),
-            ],
-            num_conditioning=len(past),
+    def feature_row(self, memory: ObjectMemory, frame_idx: int) -> int:
+        """Where a stored frame's memory features lie. Raises KeyError where they are not stored."""
+        place = memory.conditioning.get(frame_idx)
+        return memory.slot * self._features.shape[1] + (
+            memory.features[frame_idx] if place is None else place
         )
 
-    def _recent(self, frame_idx: int) -> list[int]:
-        """The frames whose features are read, newest first: the last one, then multiples of the stride."""
-        second = (frame_idx - 2) // self._stride * self._stride
-        return [frame_idx - 1, *(second - age * self._stride for age in range(self._recent_frames - 1))]
+    def pointer_row(self, memory: ObjectMemory, frame_idx: int) -> int:
+        """Where a stored frame's object pointer lies. Raises KeyError where it is not stored."""
+        place = memory.conditioning.get(frame_idx)
+        return memory.slot * self._pointers.shape[1] + (
+            memory.pointers[frame_idx] if place is None else place
+        )
 
     def read(self, places: Places) -> MemoryRead:
         """The memory of a batch of objects."""
@@ -273,32 +204,45 @@ class MemoryBank:
 
     # -- writing -----------------------------------------------------------------------------------
 
+    def written(self, memory: ObjectMemory, frame_idx: int) -> tuple[int, int, int, int]:
+        """Reserve where an object's part of a frame is written: the first columns of `Places.index`."""
+        memory.note_followed(frame_idx)
+        return (
+            memory.slot,
+            self._reserve(memory, memory.features, memory.free_features, frame_idx),
+            self._reserve(memory, memory.pointers, memory.free_pointers, frame_idx),
+            frame_idx % self._history,
+        )
+
+    def _reserve(
+        self, memory: ObjectMemory, positions: dict[int, int], free: list[int], frame_idx: int
+    ) -> int:
+        if frame_idx not in positions:
+            if not free:
+                given_up = self._plan.give_up(tuple(positions), memory.evidence)
+                free.append(positions.pop(given_up))
+                if not any(given_up in held for held in (memory.features, memory.pointers)):
+                    memory.release(given_up)
+            positions[frame_idx] = free.pop()
+        return positions[frame_idx]
+
     def write(self, places: Places, prediction: MaskPrediction, features: Tensor) -> None:
         """Store what B objects were found to be on a frame; `features` is (B, L, M)."""
         slots, feature_position, pointer_position, place = places.split()[0].unbind(1)
         self._features[slots, feature_position] = features
         self._pointers[slots, pointer_position] = prediction.object_pointers.float()
         self._mask_logits[slots, place] = prediction.low_res_mask_logits
-        scores = torch.cat((prediction.object_score_logits, prediction.iou_scores[:, None]), dim=1)
-        self._scores[slots, place] = scores
-
-    def _written(self, memory: ObjectMemory, frame_idx: int) -> tuple[int, int, int, int]:
-        """Where an object's part of a frame is written: the first columns of `Places.index`."""
-        return (
-            memory.slot,
-            self._feature_position(frame_idx),
-            self._pointer_position(frame_idx),
-            frame_idx % self._history,
-        )
+        self._scores[slots, place] = summarise(prediction, features)
 
     def write_conditioning(
         self, memory: ObjectMemory, frame_idx: int, prediction: MaskPrediction, features: Tensor
     ) -> int | None:
         """Store a prompted frame of one object; returns the conditioning frame that had to go, if one had.
 
-        The frame is written to the rings as well: evicted later, it is still a recent frame like any other.
+        The frame is stored as a followed one as well: evicted later, it is still a recent frame like any
+        other.
         """
-        index = torch.tensor([self._written(memory, frame_idx)]).to(self._device, non_blocking=True)
+        index = torch.tensor([self.written(memory, frame_idx)]).to(self.device, non_blocking=True)
         self.write(Places(index, 0, 0, filled_up=False), prediction, features)
         evicted, place = None, memory.conditioning.get(frame_idx)
         if place is None:
@@ -312,16 +256,31 @@ class MemoryBank:
         self._pointers[memory.slot, place] = prediction.object_pointers[0].float()
         return evicted
 
-    def _feature_position(self, frame_idx: int) -> int:
-        return self._max_conditioning + frame_idx % self._feature_ring
+    def discard(self, memory: ObjectMemory, frame_idx: int) -> None:
+        """Take a followed frame whose numbers are not finite out of the memory: the mask of the frame before
+        stands in for its mask, its scores say nothing."""
+        for tensor, positions in ((self._features, memory.features), (self._pointers, memory.pointers)):
+            if frame_idx in positions:
+                tensor[memory.slot, positions[frame_idx]] = 0
+        memory.release(frame_idx)
+        memory.not_finite.add(frame_idx)
+        place, before = frame_idx % self._history, memory.followed[0] % self._history
+        logits = self._mask_logits[memory.slot]
+        if memory.followed[1] == frame_idx and before != place:
+            logits[place] = logits[before]
+        else:
+            logits[place] = HIDDEN_LOGIT
+        self._scores[memory.slot, place, 0] = HIDDEN_LOGIT
+        self._scores[memory.slot, place, 1] = 0.0
 
-    def _pointer_position(self, frame_idx: int) -> int:
-        return self._max_conditioning + frame_idx % self._pointer_ring
 
+def summarise(prediction: MaskPrediction, features: Tensor) -> Tensor:
+    """(B, 2) float32: object score logits and IoU scores of B objects on a frame.
 
-def _fill_up(values: list[int], length: int, filler: int) -> list[int]:
-    return values + [filler] * (length - len(values))
-
-
-def _next_power_of_two(number: int) -> int:
-    return 1 << (number - 1).bit_length()
+    The score is NaN where any number that would be remembered or shown is not finite: one look at the
+    scores, which come to the host anyway, tells whether a frame is fit to be remembered.
+    """
+    shown = prediction.low_res_mask_logits.sum(dim=(1, 2))
+    remembered = features.sum(dim=(1, 2), dtype=torch.float32) + prediction.object_pointers.float().sum(dim=1)
+    alarm = 0 * (shown + remembered)[:, None]  # 0, or NaN
+    return torch.cat((prediction.object_score_logits + alarm, prediction.iou_scores[:, None]), dim=1)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from streamtrack.clock import Clock
@@ -50,17 +53,17 @@ def resize_pixels(pixels: Tensor, input_size: Size) -> Tensor:
     return F.interpolate(planes, size=input_size, mode="bilinear", antialias=True)
 
 
-def as_frame(frame: Frame | Image, seq: int, clock: Clock) -> Frame:
-    """A frame itself; a bare array as the frame of this moment, without a pts.
+def as_frame(frame: object, seq: int, clock: Clock) -> Frame:
+    """A frame whose image lies plainly in memory; a bare array as the frame of this moment, without a pts.
 
     Raises:
-        ShapeError: not an (H, W, 3) uint8 array with pixels.
+        ShapeError: not an (H, W, 3) uint8 array or tensor with pixels.
     """
     if isinstance(frame, Frame):
-        check_image(frame.image)
-        return frame
+        image = as_image(frame.image)
+        return frame if image is frame.image else replace(frame, image=image)
     return Frame(
-        image=check_image(frame),
+        image=as_image(frame),
         seq=seq,
         pts=None,
         time_base=NANOSECONDS,
@@ -69,14 +72,34 @@ def as_frame(frame: Frame | Image, seq: int, clock: Clock) -> Frame:
     )
 
 
-def check_image(image: object) -> Image:
-    """The image itself, once it is what `step` takes.
+def as_image(image: object) -> Image:
+    """What `step` takes as a picture, as a plain C-ordered array: itself where it is one, else a copy.
+
+    Any strides are taken (a BGR view turned round, Fortran order, a slice), read-only memory, subclasses of
+    numpy's array, and torch tensors on any device.
 
     Raises:
-        ShapeError: not an (H, W, 3) uint8 array with pixels.
+        ShapeError: not an (H, W, 3) uint8 array or tensor with pixels.
     """
-    if not isinstance(image, np.ndarray):
+    if isinstance(image, Tensor):
+        image = image.detach().cpu().numpy() if image.dtype is torch.uint8 else image
+    if not isinstance(image, np.ndarray | Tensor):
         raise ShapeError(f"frame is {type(image).__name__}, expected an (H, W, 3) uint8 RGB array")
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
-        raise ShapeError(f"frame is {image.shape} {image.dtype}, expected (H, W, 3) uint8 RGB")
-    return image
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+        raise ShapeError(
+            f"frame is {tuple(image.shape)} {image.dtype}{_hint(image)}, expected (H, W, 3) uint8 RGB"
+        )
+    if type(image) is np.ndarray and image.flags.c_contiguous:
+        return image
+    return np.ascontiguousarray(np.asarray(image))
+
+
+def _hint(image: NDArray[Any] | Tensor) -> str:
+    """What a picture of another shape probably is."""
+    if image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1):
+        return " (a grey picture?)"
+    if image.ndim == 3 and image.shape[0] == 3 and image.shape[2] != 3:
+        return " (channels first?)"
+    if image.ndim == 3 and image.shape[2] == 4:
+        return " (with alpha?)"
+    return ""

@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streamtrack.frame import BoolMask
-from streamtrack.model.interface import Size
+from streamtrack.model.interface import Geometry, Size
 
 BOX_FIRST_CORNER, BOX_SECOND_CORNER = 2, 3
 """Labels under which SAM 2 reads a box as two points."""
+
+LEAST_SEEN = 0.5
+"""Share of a given mask that must be seen of it at the frame's size."""
+SAFELY_SEEN = 0.9
+"""Share on the network's mask pixels from which on the look at the frame's size is spared."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,18 +48,75 @@ class CheckedPrompt:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PromptInput:
+    """A prompt in pixels of the network's input: either `mask`, or `coords` and `labels`."""
+
+    coords: Tensor
+    """(1, P, 2) float32."""
+    labels: Tensor
+    """(1, P) int32."""
+    mask: Tensor | None
+    """(1, 1, H, W) float32, 0 or 1."""
+
+
+def scale_prompt(prompt: CheckedPrompt, geometry: Geometry, device: torch.device) -> PromptInput:
+    """Bring a prompt to the network's input size, and no part of it below the network's pixels."""
+    coords, labels = scale_points(prompt, geometry.input_size, device)
+    mask = None if prompt.mask is None else scale_mask(prompt.mask, geometry).to(device)
+    return PromptInput(coords, labels, mask)
+
+
 def scale_points(prompt: CheckedPrompt, input_size: Size, device: torch.device) -> tuple[Tensor, Tensor]:
-    """(1, P, 2) float32 coordinates in pixels of the network's input, and (1, P) int32 labels."""
+    """(1, P, 2) float32 coordinates in pixels of the network's input, and (1, P) int32 labels.
+
+    A box that is narrower or lower than one of the network's pixels is widened to one, about its centre: its
+    two corners would say the same.
+    """
     height, width = prompt.frame_size
     given = torch.from_numpy(np.ascontiguousarray(prompt.coords))
     coords = given / torch.tensor([width, height]) * torch.tensor(input_size[::-1])
+    if len(prompt.labels) and prompt.labels[0] == BOX_FIRST_CORNER:
+        coords[:2] = _widen(coords[:2], input_size)
     return coords[None].to(device), torch.from_numpy(np.ascontiguousarray(prompt.labels))[None].to(device)
 
 
-def scale_mask(mask: BoolMask, input_size: Size, device: torch.device) -> Tensor:
-    """(1, 1, H, W) float32, 0 or 1: the mask resized with antialiasing and cut at one half."""
-    full = torch.from_numpy(np.ascontiguousarray(mask)).to(device, torch.float32)[None, None]
-    if mask.shape == input_size:
-        return full
-    resized = F.interpolate(full, size=input_size, mode="bilinear", antialias=True)
+def _widen(corners: Tensor, input_size: Size) -> Tensor:
+    """A box as two corners, (2, 2), at least one pixel wide and high and inside the input."""
+    limits = torch.tensor(input_size[::-1], dtype=corners.dtype)
+    centre = (corners.sum(dim=0) / 2).clamp(min=0.5).minimum(limits - 0.5)
+    wide = torch.stack((centre - 0.5, centre + 0.5))
+    return torch.where(corners[1] - corners[0] < 1, wide, corners)
+
+
+def scale_mask(mask: BoolMask, geometry: Geometry) -> Tensor:
+    """(1, 1, H, W) float32, 0 or 1: the mask resized with antialiasing and cut at one half.
+
+    Where that would leave less than half of it to be seen (it is smaller or thinner than the pixels of the
+    network's masks: a rope, a far ball), every pixel of the network's masks that it touches is filled
+    instead, and their neighbours as well if that still is too little.
+    """
+    full = torch.from_numpy(np.ascontiguousarray(mask)).to(torch.float32)[None, None]
+    scaled = full if mask.shape == geometry.input_size else _cut(full, geometry.input_size)
+    coverage = F.interpolate(full, size=geometry.low_res_size, mode="area")
+    seen = _low_res(scaled, geometry) > 0
+    if (coverage * seen).sum() >= SAFELY_SEEN * coverage.sum():
+        return scaled
+    touched = (coverage > 0).to(torch.float32)
+    grown = F.max_pool2d(touched, kernel_size=3, stride=1, padding=1)
+    filled = [F.interpolate(cells, size=geometry.input_size, mode="nearest") for cells in (touched, grown)]
+    for candidate in (scaled, *filled):
+        shown = F.interpolate(_low_res(candidate, geometry), size=mask.shape, mode="bilinear") > 0
+        if (shown * full).sum() >= LEAST_SEEN * full.sum():
+            return candidate
+    return filled[-1]
+
+
+def _cut(mask: Tensor, size: Size) -> Tensor:
+    resized = F.interpolate(mask, size=size, mode="bilinear", antialias=True)
     return (resized >= 0.5).to(torch.float32)
+
+
+def _low_res(mask: Tensor, geometry: Geometry) -> Tensor:
+    """A mask at the network's input size as its mask logits will show it: above 0 on the object."""
+    return F.interpolate(2 * mask - 1, size=geometry.low_res_size, mode="bilinear", antialias=True)

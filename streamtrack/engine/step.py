@@ -5,13 +5,15 @@ No `.item()`, `.cpu()`, `.tolist()` or `.nonzero()`: a test traps them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
-from streamtrack.engine.memory_bank import Batching, MemoryBank, ObjectMemory, Places
-from streamtrack.engine.prompt_input import CheckedPrompt, scale_mask, scale_points
-from streamtrack.model.interface import FrameFeatures, Network
+from torch import Tensor
 
-ONE_OBJECT = Batching(max_batch=1)
+from streamtrack.engine.memory_bank import MemoryBank, ObjectMemory
+from streamtrack.engine.places import Places
+from streamtrack.engine.prompt_input import PromptInput
+from streamtrack.model.interface import FrameFeatures, MaskPrediction, Network
+
 Follow = Callable[[Network, MemoryBank, FrameFeatures, Places], None]
 """`follow_no_sync`, or a faster form of it."""
 
@@ -26,13 +28,11 @@ def propagate_no_sync(
     network: Network,
     bank: MemoryBank,
     features: FrameFeatures,
-    frame_idx: int,
-    memories: Sequence[ObjectMemory],
-    batching: Batching,
+    batches: Iterable[Places],
     follow: Follow = follow_no_sync,
 ) -> None:
-    """Find every object on a frame by its memory and remember what was found."""
-    for places in bank.locate(memories, frame_idx, batching):
+    """Find every object on a frame by its memory and store what was found."""
+    for places in batches:
         follow(network, bank, features, places)
 
 
@@ -42,27 +42,23 @@ def condition_no_sync(
     features: FrameFeatures,
     frame_idx: int,
     memory: ObjectMemory,
-    prompt: CheckedPrompt,
+    prompt: PromptInput,
+    places: Places | None,
     *,
     corrects: bool,
-) -> int | None:
-    """Apply a prompt to one object on a frame and remember the frame as a conditioning frame.
+) -> tuple[MaskPrediction, Tensor]:
+    """Find one object on a frame by a prompt; nothing is stored yet.
 
     Args:
+        places: where its memory lies; None on the frame of its first prompt.
         corrects: the frame holds a mask of this object already; its low-res logits go in beside the points.
     Returns:
-        The conditioning frame that had to go, if one had.
+        The mask, and the memory features that it leaves, (1, L, M).
     """
-    size, device = network.geometry.input_size, network.device
     if prompt.mask is not None:
-        prediction = network.adopt_mask(features, scale_mask(prompt.mask, size, device))
+        prediction = network.adopt_mask(features, prompt.mask)
     else:
-        past = None
-        if frame_idx > memory.first_frame:
-            [places] = bank.locate([memory], frame_idx, ONE_OBJECT)
-            past = bank.read(places)
-        coords, labels = scale_points(prompt, size, device)
+        past = None if places is None else bank.read(places)
         previous = bank.mask_logits(memory, frame_idx) if corrects else None
-        prediction = network.decode_points(features, past, coords, labels, previous)
-    memory_features = network.encode_memory(features, prediction, from_prompt=True)
-    return bank.write_conditioning(memory, frame_idx, prediction, memory_features)
+        prediction = network.decode_points(features, past, prompt.coords, prompt.labels, previous)
+    return prediction, network.encode_memory(features, prediction, from_prompt=True)

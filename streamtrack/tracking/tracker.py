@@ -6,20 +6,25 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+import torch
 from pydantic import ValidationError
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import ModelConfig, SourceConfig, TrackingConfig
 from streamtrack.config.faults import describe_validation_error
 from streamtrack.config.presets import model_with_preset, tracking_with_preset
-from streamtrack.engine.memory_bank import Batching
+from streamtrack.engine.follower import Follower
+from streamtrack.engine.places import Batching
+from streamtrack.engine.read_plan import MemoryPlan, RecentMemory
 from streamtrack.engine.runner import make_runner
 from streamtrack.errors import ConfigError
 from streamtrack.frame import FrameResult
 from streamtrack.model.build import LoadedModel, load_model
 from streamtrack.model.chosen import choose_model
-from streamtrack.tracking.keyframes import CarryingSession
-from streamtrack.tracking.prompts import Prompt
+from streamtrack.model.interface import Geometry
+from streamtrack.openmp import warn_if_threads_spin
+from streamtrack.prompt import Prompt
+from streamtrack.tracking.keyframes import FlowBetweenKeyFrames
 from streamtrack.tracking.session import Session
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -29,11 +34,20 @@ Precision = Literal["auto", "fp32", "bf16"]
 class Tracker:
     """A network on a device. Sessions made from it share its weights and nothing else."""
 
-    def __init__(self, model: LoadedModel, *, preset: str = "quality", graphs: bool = False) -> None:
-        """`graphs`: replay the step as CUDA graphs, where the device is one."""
+    def __init__(
+        self, model: LoadedModel, *, tracking: TrackingConfig | None = None, graphs: bool = False
+    ) -> None:
+        """Make one of a loaded model.
+
+        Args:
+            tracking: for sessions that are given none.
+            graphs: replay the step as CUDA graphs, where the device is one.
+        """
         self._model = model
-        self._preset = preset
+        self._tracking = TrackingConfig() if tracking is None else tracking
         self._graphs = graphs
+        if model.network.device.type == "cpu":
+            warn_if_threads_spin(torch.get_num_threads())
         self.name = model.name
         """The architecture's name, such as `nano`."""
 
@@ -72,12 +86,16 @@ class Tracker:
     def from_config(cls, config: ModelConfig) -> Tracker:
         """Load the model that a config's `model` section names.
 
+        Sessions that are given no `TrackingConfig` have that of the config's preset; one that is given counts
+        as it stands.
+
         Raises:
             CheckpointError: unknown model, or weights that are missing, damaged or of another model.
             ConfigError: the device is not there.
         """
         model = load_model(choose_model(model_with_preset(config)))
-        return cls(model, preset=config.preset, graphs=config.compile != "off")
+        tracking = tracking_with_preset(TrackingConfig(), config.preset)
+        return cls(model, tracking=tracking, graphs=config.compile != "off")
 
     @property
     def device(self) -> str:
@@ -94,23 +112,36 @@ class Tracker:
         """Longer side of the picture that the network sees, in pixels."""
         return max(self._model.network.geometry.input_size)
 
-    def new_session(self, config: TrackingConfig | None = None, clock: Clock = SYSTEM_CLOCK) -> Session:
-        """A session without objects for one stream."""
+    def new_session(
+        self,
+        config: TrackingConfig | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        *,
+        memory_plan: MemoryPlan | None = None,
+    ) -> Session:
+        """A session without objects for one stream.
+
+        Args:
+            config: resolved, as `load_config` gives it; None: the tracker's own.
+            memory_plan: which frames' memory is read; None: the last `memory_frames`, as SAM 2 does.
+        """
         network = self._model.network
-        config = tracking_with_preset(config if config is not None else TrackingConfig(), self._preset)
+        config = self._tracking if config is None else config
         runner = make_runner(network, graphs=self._graphs)
-        session = Session(
+        max_batch = network.best_batch or config.max_objects
+        follower = Follower(
             network,
-            config,
-            clock,
-            batching=Batching(self._objects_in_a_pass(config), fixed_shapes=runner.fixed_shapes),
+            plan=memory_plan or _recent_memory(network.geometry, config),
+            max_conditioning_frames=config.max_conditioning_frames,
+            history_frames=config.history_frames,
+            batching=Batching(max_batch, fixed_shapes=runner.fixed_shapes),
             runner=runner,
             autocast=self._model.autocast,
         )
-        return session if config.keyframe_interval == 1 else CarryingSession(session, config, clock)
-
-    def _objects_in_a_pass(self, config: TrackingConfig) -> int:
-        return self._model.network.best_batch or config.max_objects
+        key_frames = None
+        if config.keyframe_interval > 1:
+            key_frames = FlowBetweenKeyFrames(config.keyframe_interval, config.history_frames)
+        return Session(follower, config, clock, key_frames)
 
     def track(
         self,
@@ -128,16 +159,14 @@ class Tracker:
 
         session = self.new_session(config)
         for prompt in prompts:
-            session.add(
-                prompt.object_id,
-                points=prompt.points,
-                labels=prompt.labels,
-                box=prompt.box,
-                mask=prompt.mask,
-                label=prompt.label,
-            )
+            session.start(prompt)
         frames = iter_frames(SourceConfig(url=os.fspath(source), pace="every_frame"))
         for frame, upcoming in with_next(frames):
             if upcoming is not None:
                 session.encode_ahead(upcoming)
             yield session.step(frame)
+
+
+def _recent_memory(geometry: Geometry, config: TrackingConfig) -> RecentMemory:
+    frames = min(config.memory_frames, geometry.recent_frames)
+    return RecentMemory(frames, geometry.recent_pointers, config.memory_stride)

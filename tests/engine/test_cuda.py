@@ -90,7 +90,7 @@ def test_graphs_find_what_the_eager_step_finds(compiled: bool, images: Sequence[
             assert abs(found.object_score - expected.object_score) < 1e-2
             union = (found.mask | expected.mask).sum()
             assert union == 0 or (found.mask & expected.mask).sum() / union > 0.99
-    graphed = sessions[1]._runner.follow
+    graphed = sessions[1]._follower._runner.follow
     assert isinstance(graphed, GraphedFollow)
     assert {(4, 7, 16), (4, 8, 17)} <= set(graphed.shapes)
 
@@ -111,7 +111,7 @@ def test_frame_announced_in_vain_is_forgotten(images: Sequence[Image]) -> None:
     session.add(1, **PROMPT)
     for image in images[:6]:
         session.encode_ahead(image)
-    runner = session._runner
+    runner = session._follower._runner
     assert isinstance(runner, CudaRunner)
     assert len(runner._ahead) == FRAMES_AHEAD
     expected = make_session(graphs=True)
@@ -147,13 +147,12 @@ def test_step_does_not_wait_for_the_gpu(graphs: bool, images: Sequence[Image]) -
     session = make_session(graphs=graphs)
     follow(session, images[:20])
     frame_idx = session.newest_frame_idx
-    features = session._history.features(frame_idx)
+    slots = [tracked.slot for tracked in session._tracks.by_id.values()]
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
     try:
         session.encode_ahead(images[20])
-        with torch.inference_mode():
-            session._propagate(frame_idx, features, tuple(session._objects.values()))
-            session._runner.encode(images[20])
+        session._follower.follow(slots, frame_idx)
+        session._follower.encode(frame_idx + 1, images[20])
     finally:
         torch.cuda.set_sync_debug_mode("default")

@@ -15,8 +15,11 @@ from torch._dynamo.testing import CompileCounterWithBackend
 
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.cuda_graph import GraphedEncode, GraphedFollow
-from streamtrack.engine.memory_bank import Batching, MemoryBank, Places
+from streamtrack.engine.follower import Follower
+from streamtrack.engine.memory_bank import MemoryBank
+from streamtrack.engine.places import Batching, Places
 from streamtrack.engine.preprocess import to_input
+from streamtrack.engine.read_plan import RecentMemory
 from streamtrack.engine.runner import EagerRunner
 from streamtrack.engine.step import Follow, follow_no_sync
 from streamtrack.frame import Image
@@ -61,17 +64,25 @@ class Recorded(EagerRunner):
         self._inner(network, bank, features, places)
 
     def session(self) -> Session:
-        batching = Batching(CONFIG.max_objects, fixed_shapes=self.fixed_shapes)
-        return Session(self._network, CONFIG, batching=batching, runner=self, autocast=nullcontext)
+        follower = Follower(
+            self._network,
+            plan=RecentMemory(CONFIG.memory_frames, self._network.geometry.recent_pointers),
+            max_conditioning_frames=CONFIG.max_conditioning_frames,
+            history_frames=CONFIG.history_frames,
+            batching=Batching(CONFIG.max_objects, fixed_shapes=self.fixed_shapes),
+            runner=self,
+            autocast=nullcontext,
+        )
+        return Session(follower, CONFIG)
 
 
 def newest(session: Session) -> dict[int, tuple[Tensor, Tensor, Tensor]]:
     """Logits, scores and pointer of every object on the newest frame."""
-    bank, frame_idx = session._bank, session.newest_frame_idx
+    bank, frame_idx = session._follower._bank, session.newest_frame_idx
     found = {}
-    for object_id, tracked in session._objects.items():
-        logits, scores = bank.predictions([tracked.memory], frame_idx)
-        pointer = bank._pointers[tracked.memory.slot, bank._pointer_position(frame_idx)].clone()
+    for object_id, tracked in session._tracks.by_id.items():
+        logits, scores = bank.predictions([tracked.slot], frame_idx)
+        pointer = bank._pointers[tracked.slot.slot, tracked.slot.pointers[frame_idx]].clone()
         found[object_id] = logits, scores, pointer
     return found
 

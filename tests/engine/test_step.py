@@ -44,14 +44,14 @@ def test_step_does_not_wait_for_the_device(
 ) -> None:
     calls = []
     for name in STEP_FUNCTIONS:
-        original = getattr(__import__("streamtrack.tracking.session", fromlist=[name]), name)
+        original = getattr(__import__("streamtrack.engine.follower", fromlist=[name]), name)
 
         def trapped(*args: Any, original: Callable[..., Any] = original, **kwargs: Any) -> Any:
             calls.append(original.__name__)
             with trap_syncs():
                 return original(*args, **kwargs)
 
-        monkeypatch.setattr(f"streamtrack.tracking.session.{name}", trapped)
+        monkeypatch.setattr(f"streamtrack.engine.follower.{name}", trapped)
     session = nano.new_session()
     session.add(1, points=[(100, 80)])
     session.add(2, box=(150, 50, 230, 120))

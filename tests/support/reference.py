@@ -119,14 +119,14 @@ def run_session(
 
 def snapshot(session: Session, frame_idx: int) -> Track:
     """What a session holds of a kept frame, read from its bank."""
-    bank, found = session._bank, {}
-    for object_id, tracked in session._objects.items():
-        memory = tracked.memory
-        if memory.first_frame > frame_idx:
+    bank, found = session._follower._bank, {}
+    for object_id, tracked in session._tracks.by_id.items():
+        slot = tracked.slot
+        if slot.first_frame > frame_idx:
             continue
-        scores = bank.predictions([memory], frame_idx)[1]
-        pointer = bank._pointers[memory.slot, bank._pointer_position(frame_idx)]
-        logits = bank.mask_logits(memory, frame_idx)[0]
+        scores = bank.predictions([slot], frame_idx)[1]
+        pointer = bank._pointers.flatten(0, 1)[bank.pointer_row(slot, frame_idx)]
+        logits = bank.mask_logits(slot, frame_idx)[0]
         found[frame_idx, object_id] = Found(logits.clone(), scores[0, 0].item(), pointer.clone())
     return found
 
@@ -144,13 +144,18 @@ def run_reference(
     with mock.patch("sam2.sam2_video_predictor.load_video_frames", return_value=loaded):
         state = predictor.init_state("frames are given")
     track: Track = {}
+    first_frames = {action.object_id: action.frame_idx for action in script if action.kind == "add"}
     for frame_idx in range(len(images)):
         now = [action for action in script if action.frame_idx == frame_idx]
+        # Clicks that correct an object's first mask come before it is followed, as in SAM 2's demo: later,
+        # the predictor would read the memory that the first click left on this very frame.
+        first = [action for action in now if first_frames.get(action.object_id) == frame_idx]
+        now = [action for action in now if action not in first]
         for action in now:
             if action.kind == "remove":
                 predictor.remove_object(state, action.object_id)
-            elif action.kind == "add":
-                _prompt(predictor, state, action)
+        for action in first:
+            _prompt(predictor, state, action)
         for _ in predictor.propagate_in_video(state, frame_idx, max_frame_num_to_track=0):
             pass
         for action in now:
@@ -177,4 +182,7 @@ def _prompt(predictor: SAM2VideoPredictor, state: dict[str, Any], action: Action
         given["labels"] = np.asarray(given.get("labels", [1] * len(given["points"])), np.int32)
     if "box" in given:
         given["box"] = np.asarray(given["box"], np.float32)
-    predictor.add_new_points_or_box(state, action.frame_idx, action.object_id, **given)
+    # Clicks on one frame add up, as in SAM 2's demo; a box starts afresh.
+    predictor.add_new_points_or_box(
+        state, action.frame_idx, action.object_id, clear_old_points="box" in given, **given
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from unittest import mock
 
@@ -15,7 +14,7 @@ from streamtrack.frame import BoolMask, EventKind, Image, ObjectState
 from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.scenes.scene import make_scene
 from streamtrack.tracking import Session, Tracker
-from streamtrack.tracking.keyframes import CarryingSession
+from streamtrack.tracking.keyframes import EveryFrame
 
 NUM_FRAMES = 24
 CAR = (197.5, 126.5)
@@ -38,18 +37,11 @@ def iou(found: BoolMask, truth: BoolMask) -> float:
 
 
 def key_frames_seen(session: Session) -> int:
-    assert isinstance(session, CarryingSession)
-    return session._inner.newest_frame_idx + 1
+    return session._log.next_key
 
 
 def test_interval_1_is_the_exact_session(nano: Tracker) -> None:
-    assert type(nano.new_session()) is Session
-
-
-def test_every_public_part_of_a_session_is_replaced() -> None:
-    public = {name for name, _ in inspect.getmembers(Session) if not name.startswith("_")}
-    # `take_events` hands out what `_events` holds, here as there.
-    assert public - vars(CarryingSession).keys() == {"take_events"}
+    assert type(nano.new_session()._key_frames) is EveryFrame
 
 
 @pytest.mark.parametrize(("interval", "cost"), [(2, 0.03), (4, 0.05)])
@@ -161,7 +153,6 @@ def test_states_are_told_with_the_numbers_of_all_frames(
 
 def test_memory_stays_what_it_was(nano: Tracker, images: Sequence[Image]) -> None:
     session = new_session(nano, 2, history_frames=4, max_conditioning_frames=2)
-    assert isinstance(session, CarryingSession)
     session.add(1, points=[(100, 80)])
     session.step(images[0])
     held = session.num_bytes
@@ -171,7 +162,7 @@ def test_memory_stays_what_it_was(nano: Tracker, images: Sequence[Image]) -> Non
     assert session.num_bytes == held
     assert session.first_frame_of(1) == 0
     # Kept key frames, the first frame, and one that is remembered.
-    assert len(session._frame_idx_of_key) <= 4 + 2
+    assert len(session._log._frame_idx_of_key) <= 4 + 2
 
 
 @pytest.mark.parametrize(("interval", "encoded"), [(2, 4), (4, 2)])

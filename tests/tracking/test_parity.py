@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from streamtrack.config import TrackingConfig
-from streamtrack.engine.memory_bank import Batching, MemoryBank
+from streamtrack.engine.read_plan import RecentMemory, Stored
 from streamtrack.frame import Image
 from streamtrack.model.weights_file import read_weights
 from streamtrack.weights.catalog import get_entry, require_checkpoint
@@ -124,6 +124,36 @@ def test_nano_equals_the_reference(images: Sequence[Image]) -> None:
     assert pointers <= POINTER_TOLERANCE
 
 
+def corrective_clicks() -> list[Action]:
+    """Positive and negative clicks after a first one, one by one on one frame and on later frames."""
+    return [
+        Action(0, "add", 1, {"points": [(100, 80)]}),
+        Action(0, "correct", 1, {"points": [(100, 80)], "labels": [0]}),  # on the very spot
+        Action(0, "correct", 1, {"points": [(90, 70)], "labels": [0]}),
+        Action(0, "correct", 1, {"points": [(115, 85)]}),
+        Action(1, "correct", 1, {"points": [(60, 120)], "labels": [0]}),
+        Action(1, "correct", 1, {"points": [(120, 82), (80, 76)], "labels": [1, 0]}),
+        Action(2, "correct", 1, {"points": [(140, 60), (70, 60), (20, 20)], "labels": [0, 0, 0]}),
+    ]
+
+
+def test_corrective_clicks_of_nano_equal_the_reference(images: Sequence[Image]) -> None:
+    """Clicks that take away do what SAM 2's rule makes of nano's weights, hole or none; 3 seconds."""
+    entry, frames = get_entry("nano"), images[:4]
+    weights = read_weights(require_checkpoint(entry))
+    network = make_network(entry, entry.image_size, weights)
+    script = corrective_clicks()
+    for num_clicks in range(1, len(script) + 1):
+        clicks = script[:num_clicks]
+        last = clicks[-1].frame_idx
+        reference = run_reference(
+            make_reference(entry, entry.image_size, weights), network, frames[: last + 2], clicks
+        )
+        logits, pointers = compare(run_session(network, frames[: last + 2], clicks), reference)
+        assert logits <= LOGIT_TOLERANCE
+        assert pointers <= POINTER_TOLERANCE
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(5400)
 @pytest.mark.parametrize("size", [512, 1024])
@@ -154,14 +184,12 @@ def test_memory_frames_and_stride_read_what_the_reference_reads(images: Sequence
     )
     assert logits <= LOGIT_TOLERANCE
     # Fewer frames: those that upstream would read of its last `memory_frames`, by their own encodings.
-    bank = MemoryBank(
-        network.geometry, max_conditioning_frames=2, history_frames=4, device=network.device,
-        recent_frames=memory_frames, stride=stride,
-    )  # fmt: skip
-    memory = bank.open(0)
-    [places] = bank.locate([memory], 20, Batching(max_batch=1))
-    assert places.split()[2].tolist() == [[0, 1, 2, 3]]
-    assert bank._recent(20) == [19, 18, 15, 12]
+    everything = range(20)
+    reading = RecentMemory(memory_frames, pointers=15, stride=stride).plan(
+        Stored(20, conditioning=(), features=everything, pointers=everything, evidence={})
+    )
+    places = [(read.frame_idx, read.age) for read in reading.features]
+    assert places == [(19, 1), (18, 2), (15, 3), (12, 4)]
 
 
 def test_a_wrong_pointer_age_is_noticed(images: Sequence[Image], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,14 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from streamtrack.engine.prompt_input import scale_mask, scale_points
 from streamtrack.errors import PromptError, ShapeError
 from streamtrack.tracking.prompts import Prompt, check_prompt
 
 SIZE = (100, 200)
-CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
@@ -71,24 +68,6 @@ def test_box_comes_before_points_and_is_cut_at_the_edge() -> None:
     assert checked.labels.tolist() == [2, 3, 0]
 
 
-def test_points_are_scaled_to_the_square() -> None:
-    checked = check_prompt(Prompt(1, points=[(50, 50)]), SIZE, starts_object=True)
-    coords, labels = scale_points(checked, 1024, CPU)
-    assert coords.tolist() == [[[256.0, 512.0]]]
-    assert labels.tolist() == [[1]]
-
-
 def test_correction_may_be_negative_only() -> None:
     checked = check_prompt(Prompt(1, points=[(5, 5)], labels=[0]), SIZE, starts_object=False)
     assert checked.labels.tolist() == [0]
-
-
-def test_mask_is_scaled_and_cut_at_one_half() -> None:
-    mask = np.zeros(SIZE, np.uint8)
-    mask[:, 100:] = 255
-    checked = check_prompt(Prompt(1, mask=mask), SIZE, starts_object=True)
-    assert checked.mask is not None
-    scaled = scale_mask(checked.mask, 64, CPU)
-    assert scaled.shape == (1, 1, 64, 64)
-    assert set(scaled.unique().tolist()) == {0.0, 1.0}
-    assert scaled[0, 0, 0].tolist() == [0.0] * 32 + [1.0] * 32

@@ -1,0 +1,48 @@
+"""Where a batch of objects reads and writes in the bank: index numbers, all of them one upload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+WRITE_COLUMNS = 4
+"""Columns of `Places.index` that say where to write."""
+ABSENT = -1
+"""A row to read that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where in the bank B objects read and write on one frame."""
+
+    index: Tensor
+    """(B, 4 + 2T + 2P) long, see `split`. A read of -1 stands for nothing."""
+    num_frames: int
+    """T, memory frames read."""
+    num_pointers: int
+    """P, object pointers read."""
+    filled_up: bool
+    """Whether any read may be -1: the shape is then the same whatever the objects remember."""
+
+    def split(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """What is written: (B, 4) slot, feature position, pointer position, place among the kept masks; what
+        is read: (B, T) feature rows, (B, T) slot encodings, (B, P) pointer rows, (B, P) pointer ages."""
+        frames, pointers = self.num_frames, self.num_pointers
+        written, rows, encodings, pointer_rows, ages = torch.split(
+            self.index, [WRITE_COLUMNS, frames, frames, pointers, pointers], dim=1
+        )
+        return written, rows, encodings, pointer_rows, ages
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How objects share a pass through the network."""
+
+    max_batch: int
+    """Objects in one pass at most: a larger batch can be slower where its keys no longer fit a cache."""
+    fixed_shapes: bool = False
+    """False: objects that remember equally much share a pass, which then reads nothing in vain. True: all
+    share one, filled up to a full memory and a power of two of objects, so that a compiled or captured step
+    meets the same few shapes for ever."""
