@@ -65,7 +65,8 @@ class ObjectState(StrEnum):
     LOST = "lost"
     """Not visible for longer than `lost_after_ms`."""
     UNSEEN = "unseen"
-    """Nobody looks: the source is away or the stream stands; box and mask are those of the last frame."""
+    """Nobody looks: the source is away, the stream stands, or the network's numbers were not finite; box and
+    mask are those of the last frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,8 +16,8 @@ from streamtrack.model.interface import Geometry, Size
 BOX_FIRST_CORNER, BOX_SECOND_CORNER = 2, 3
 """Labels under which SAM 2 reads a box as two points."""
 
-LEAST_SEEN = 0.5
-"""Share of a given mask that must be seen of it at the frame's size."""
+LEAST_SEEN = 0.6
+"""Share of a given mask that must be seen of it at the frame's size: half, and what rounding may cost."""
 SAFELY_SEEN = 0.9
 """Share on the network's mask pixels from which on the look at the frame's size is spared."""
 
@@ -92,8 +92,8 @@ def _widen(corners: Tensor, input_size: Size) -> Tensor:
 def scale_mask(mask: BoolMask, geometry: Geometry) -> Tensor:
     """(1, 1, H, W) float32, 0 or 1: the mask resized with antialiasing and cut at one half.
 
-    Where that would leave less than half of it to be seen (it is smaller or thinner than the pixels of the
-    network's masks: a rope, a far ball), every pixel of the network's masks that it touches is filled
+    Where that would leave little more than half of it to be seen (it is smaller or thinner than the pixels
+    of the network's masks: a rope, a far ball), every pixel of the network's masks that it touches is filled
     instead, and their neighbours as well if that still is too little.
     """
     full = torch.from_numpy(np.ascontiguousarray(mask)).to(torch.float32)[None, None]

@@ -1,0 +1,126 @@
+"""The engine alone: slots and frame numbers, in whatever order the caller has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+
+from streamtrack.engine.follower import Follower, Found
+from streamtrack.engine.places import Batching
+from streamtrack.engine.prompt_input import CheckedPrompt
+from streamtrack.engine.read_plan import Evidence, FeatureRead, PointerRead, Reading, RecentMemory, Stored
+from streamtrack.engine.runner import EagerRunner
+from streamtrack.frame import Image
+from streamtrack.tracking import Tracker
+
+FRAMES = 8
+
+
+class BothWays(RecentMemory):
+    """A film's plan: conditioning frames of any time, and the frames that lie next to this one."""
+
+    def plan(self, stored: Stored) -> Reading:
+        now, prompted = (
+            stored.frame_idx,
+            [index for index in stored.conditioning if index != stored.frame_idx],
+        )
+        near = sorted(set(stored.features) - {now, *prompted}, key=lambda index: abs(now - index))
+        return Reading(
+            features=(
+                *(FeatureRead(index, None) for index in prompted),
+                *(FeatureRead(index, place) for place, index in enumerate(near[: self.frames], 1)),
+            ),
+            pointers=tuple(
+                PointerRead(index, abs(now - index)) for index in [*prompted, *near[: self.pointers]]
+            ),
+            num_conditioning=len(prompted),
+        )
+
+    def give_up(self, stored: Sequence[int], evidence: Mapping[int, Evidence]) -> int:
+        return stored[0]
+
+
+def make_follower(tracker: Tracker, plan: RecentMemory, images: Sequence[Image]) -> Follower:
+    network = tracker._model.network
+    follower = Follower(
+        network,
+        plan=plan,
+        max_conditioning_frames=4,
+        history_frames=FRAMES,
+        batching=Batching(max_batch=4),
+        runner=EagerRunner(network),
+        autocast=nullcontext,
+    )
+    for index, image in enumerate(images[:FRAMES]):
+        follower.encode(index, image)
+    return follower
+
+
+def click(x: float, y: float, label: int = 1) -> CheckedPrompt:
+    return CheckedPrompt(np.array([[x, y]], np.float32), np.array([label], np.int32), None, (180, 320))
+
+
+def iou(found: Found, expected: Found) -> float:
+    ours, theirs = found.low_res_mask_logits > 0, expected.low_res_mask_logits > 0
+    return float((ours & theirs).sum() / (ours | theirs).sum())
+
+
+def test_a_slot_follows_frame_by_frame_and_replays_the_same(nano: Tracker, images: Sequence[Image]) -> None:
+    follower = make_follower(nano, RecentMemory(6, 15), images)
+    slot = follower.open(0)
+    assert follower.condition(slot, 0, click(100, 80), corrects=False) is not None
+    first = [one.found.low_res_mask_logits.copy() for one in follower.replay(slot, range(1, FRAMES), {})]
+    again = [one.found.low_res_mask_logits.copy() for one in follower.replay(slot, range(1, FRAMES), {})]
+    np.testing.assert_array_equal(first, again)
+    assert all(logits.max() > 0 for logits in first)
+
+
+def test_prompts_are_repeated_by_a_replay(nano: Tracker, images: Sequence[Image]) -> None:
+    follower = make_follower(nano, RecentMemory(6, 15), images)
+    slot = follower.open(0)
+    follower.condition(slot, 0, click(100, 80), corrects=False)
+    replayed = list(follower.replay(slot, range(1, FRAMES), {3: click(106, 80), 5: click(110, 80)}))
+    assert [one.frame_idx for one in replayed] == list(range(1, FRAMES))
+    assert list(slot.conditioning) == [0, 3, 5]
+    follower.condition(slot, 2, click(104, 80), corrects=True, restarts=True)
+    assert list(slot.conditioning) == [0, 2]
+    assert sorted(slot.features) == [0, 1, 2]
+
+
+def test_a_film_is_followed_backward_from_a_later_prompt(nano: Tracker, images: Sequence[Image]) -> None:
+    follower = make_follower(nano, BothWays(6, 15), images)
+    slot, forward = follower.open(FRAMES - 1), follower.open(0)
+    follower.condition(slot, FRAMES - 1, click(114, 80), corrects=False)
+    follower.condition(forward, 0, click(100, 80), corrects=False)
+    list(follower.replay(forward, range(1, FRAMES), {}))
+    for _ in follower.replay(slot, range(FRAMES - 2, -1, -1), {}):
+        pass
+    for frame_idx in range(FRAMES - 1):
+        found, expected = follower.found([slot, forward], frame_idx)
+        assert iou(found, expected) > 0.7
+    # A second prompt, later than the frames that are followed again.
+    follower.condition(slot, 0, click(100, 80), corrects=True)
+    assert sorted(slot.conditioning) == [0, FRAMES - 1]
+    replayed = list(follower.replay(slot, range(1, FRAMES - 1), {}))
+    assert all(one.found.object_score > 0.5 for one in replayed)
+
+
+def test_closed_slots_are_used_again_and_memory_stays(nano: Tracker, images: Sequence[Image]) -> None:
+    follower = make_follower(nano, RecentMemory(6, 15), images)
+    slots = [follower.open(0), follower.open(0)]
+    held = follower.num_bytes
+    for _ in range(3):
+        follower.close(slots.pop())
+        slots.append(follower.open(1))
+    assert follower.num_bytes == held
+    assert len({slot.slot for slot in slots}) == 2
+
+
+def test_a_frame_that_is_not_kept_is_a_defect_of_the_caller(nano: Tracker, images: Sequence[Image]) -> None:
+    follower = make_follower(nano, RecentMemory(6, 15), images)
+    slot = follower.open(0)
+    with pytest.raises(AssertionError, match="frame 99 is not kept"):
+        follower.condition(slot, 99, click(100, 80), corrects=False)
