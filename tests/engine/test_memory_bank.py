@@ -76,9 +76,7 @@ def test_positions_are_never_shared_whatever_happens() -> None:
     rng = random.Random(3)
     bank = make_bank()
     memories = [bank.open(0), bank.open(0), bank.open(0)]
-    frame_idx = 0
-    for _ in range(300):
-        frame_idx += 1
+    for frame_idx in range(1, 300):
         for memory in memories:
             follow(bank, memory, frame_idx)
             action = rng.random()
