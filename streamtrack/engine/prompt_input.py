@@ -18,8 +18,10 @@ BOX_FIRST_CORNER, BOX_SECOND_CORNER = 2, 3
 
 LEAST_SEEN = 0.6
 """Share of a given mask that must be seen of it at the frame's size: half, and what rounding may cost."""
-SAFELY_SEEN = 0.9
-"""Share on the network's mask pixels from which on the look at the frame's size is spared."""
+THICK = 0.5
+"""Share of a mask that fills whole mask pixels of the network from which on a look at the frame is spared."""
+WHOLE = 0.999
+"""Coverage of a pixel that counts as filled."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,8 +101,7 @@ def scale_mask(mask: BoolMask, geometry: Geometry) -> Tensor:
     full = torch.from_numpy(np.ascontiguousarray(mask)).to(torch.float32)[None, None]
     scaled = full if mask.shape == geometry.input_size else _cut(full, geometry.input_size)
     coverage = F.interpolate(full, size=geometry.low_res_size, mode="area")
-    seen = _low_res(scaled, geometry) > 0
-    if (coverage * seen).sum() >= SAFELY_SEEN * coverage.sum():
+    if coverage[coverage > WHOLE].sum() >= THICK * coverage.sum():
         return scaled
     touched = (coverage > 0).to(torch.float32)
     grown = F.max_pool2d(touched, kernel_size=3, stride=1, padding=1)
