@@ -26,8 +26,11 @@ def test_keys_count_what_the_network_saw() -> None:
     log = filled(8, interval=3)
     assert (log.newest_frame_idx, log.oldest_frame_idx, log.next_key) == (7, 4, 3)
     assert [(log.at(index).key, log.at(index).key_frame_idx) for index in range(4, 8)] == [
-        (1, 3), (1, 3), (2, 6), (2, 6),
-    ]  # fmt: skip
+        (1, 3),
+        (1, 3),
+        (2, 6),
+        (2, 6),
+    ]
     assert log.distance_from_key == 2
 
 

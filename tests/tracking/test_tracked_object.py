@@ -21,8 +21,16 @@ def tracked() -> TrackedObject:
 def test_unseen_frames_are_counted_and_few_of_them_told() -> None:
     one = tracked()
     assert [one.note_unseen(key) for key in range(9)] == [
-        True, True, False, True, False, False, False, True, False,
-    ]  # fmt: skip
+        True,
+        True,
+        False,
+        True,
+        False,
+        False,
+        False,
+        True,
+        False,
+    ]
     assert one.not_finite.count == 9
     one.update_state(SEEN, 9, 0)
     assert one.not_finite.count == 0
