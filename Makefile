@@ -24,7 +24,7 @@ PEERS_READY := .venv-peers/.ready
 TRAIN_READY := .venv/.ready-train
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow style types fix bench peers sources train evaluate clean distclean
+.PHONY: help demo test coverage test-slow style types fix bench peers sources train evaluate clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## what there is to make
@@ -36,6 +36,9 @@ demo: $(READY) $(COMPILED)  ## a live synthetic camera, tracked; prints the page
 test: $(READY)  ## the suite; what this machine lacks is skipped with its reason, and required under CI=true
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow" $(ARGS)
 
+coverage: $(READY)  ## the suite, and which lines it does not run; their share may not grow
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow" --cov --cov-report term:skip-covered $(ARGS)
+
 test-slow: $(READY)  ## what takes minutes: parity at 1024 pixels, endurance
 	$(BIN)/python -m pytest -m slow --timeout 1800 $(ARGS)
 
@@ -43,7 +46,7 @@ style: $(READY)  ## ruff: rules and format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-types: $(READY)  ## mypy --strict over the package
+types: $(READY)  ## mypy --strict over all of the code
 	$(BIN)/mypy
 
 fix: $(READY)  ## let ruff mend what it can
