@@ -67,7 +67,7 @@ class UnexpectedErrors:
         except Exception as error:
             if started or scope["type"] != "http":  # too late for another answer: the connection is closed
                 raise
-            logger.error("%s %s failed: %s", scope["method"], scope["path"], type(error).__name__)
+            logger.error("%s %r failed: %s", scope["method"], scope["path"], type(error).__name__)
             await _answer_unexpected(send)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import socket
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ UNREAD_BYTES = 16_384
 """Bytes that wait here for the kernel to take them, before an answer has to wait."""
 PROGRESS_BYTES = 4_096
 """Less than this in `write_timeout_s` is not reading."""
+
+_logger = logging.getLogger("uvicorn.error.connections")
+_logger.setLevel(logging.ERROR)  # a warning for everyone who does not speak HTTP would fill any disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class LimitedProtocol(H11Protocol):
         self._cycle_before: object = None
         self._waiting_since: float | None = self.loop.time()
         self._unread: tuple[int, float] | None = None
+        self.logger = _logger
         transport.set_write_buffer_limits(high=UNREAD_BYTES)
         _limit_unsent(transport)
         alive = [other for other in self.connections if not other.transport.is_closing()]
