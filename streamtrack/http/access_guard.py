@@ -17,7 +17,6 @@ from http import HTTPStatus
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streamtrack.config import HttpConfig
 from streamtrack.control.untrusted import MAX_REQUEST_BYTES
 from streamtrack.errors import BusyError
 from streamtrack.http.auth import SAFE_METHODS, AccessPolicy, Refusal, given_token
@@ -44,15 +43,11 @@ class AccessGuard:
     """The policy and the limits in front of an ASGI app."""
 
     def __init__(
-        self, app: ASGIApp, config: HttpConfig, on_refused: Callable[[str], None] | None = None
+        self, app: ASGIApp, policy: AccessPolicy, on_refused: Callable[[str], None] | None = None
     ) -> None:
-        """`on_refused` is given the kind of each refusal.
-
-        Raises:
-            ConfigError: as `AccessPolicy`.
-        """
+        """`on_refused` is given the kind of each refusal."""
         self._app = app
-        self._policy = AccessPolicy(config)
+        self._policy = policy
         self._guesses = TokenGuesses()
         self._on_refused = on_refused
         self._under_way: Counter[str] = Counter()

@@ -36,7 +36,7 @@ from streamtrack.control.status import Readiness, StreamBoard, StreamStatus, rea
 from streamtrack.errors import CapacityError, PromptError
 from streamtrack.http.access_guard import AccessGuard
 from streamtrack.http.answer_headers import AnswerHeaders, UnexpectedErrors
-from streamtrack.http.auth import normal_origin
+from streamtrack.http.auth import AccessPolicy, normal_origin
 from streamtrack.http.command_route import CommandRoute
 from streamtrack.http.docs_page import docs_router
 from streamtrack.http.error_answers import add_error_answers
@@ -90,6 +90,7 @@ def create_app(
     Raises:
         ConfigError: the token or the origins cannot be used.
     """
+    policy = AccessPolicy(config)  # now, because middleware is only made at the first request
     app = FastAPI(
         title="streamtrack",
         description="Real-time object tracking on live video. Coordinates are pixels of the source's frame.",
@@ -102,7 +103,7 @@ def create_app(
     for router in routers:
         app.include_router(router)
     add_error_answers(app)
-    app.add_middleware(AccessGuard, config=config, on_refused=on_refused)
+    app.add_middleware(AccessGuard, policy=policy, on_refused=on_refused)
     app.add_middleware(UnexpectedErrors)
     add_cors(app, config.cors_origins)  # in front of the guard: those pages must be able to read refusals
     app.add_middleware(AnswerHeaders, embeddable=bool(config.cors_origins))

@@ -149,6 +149,6 @@ def test_token_that_guards_nothing_is_refused(token: str) -> None:
 
 def test_every_origin_is_let_in_with_a_token_only() -> None:
     with pytest.raises(ConfigError, match=r"^http\.cors_origins is '\*' without http\.token"):
-        AccessPolicy(HttpConfig(cors_origins=("*",)))
+        app_of(cors_origins=["*"])
     AccessPolicy(HttpConfig.model_validate({"cors_origins": ("*",), "token": TOKEN}))
     AccessPolicy(HttpConfig(cors_origins=("*",), allow_open=True))
