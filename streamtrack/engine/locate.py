@@ -53,6 +53,7 @@ class Locator:
         Raises:
             ConfigError: the plan names a frame that is not stored, or an age that the checkpoint has not.
         """
+        # Objects that read equally much share a pass; with fixed shapes all do.
         groups: dict[tuple[int, int], list[_Rows]] = defaultdict(list)
         for memory in memories:
             rows = self._rows(memory, self._plan.plan(memory.stored(frame_idx)))

@@ -77,6 +77,7 @@ class ObjectPrompts:
 
     def start(self, prompt: Prompt, at_frame: int | None) -> None:
         """See `Session.start`."""
+        _check_kind(prompt)
         object_id = prompt.object_id
         if object_id in self._tracks.by_id or object_id in self._waiting:
             raise PromptError(f"object {object_id} is followed already, expected a new id or `correct`")
@@ -96,6 +97,7 @@ class ObjectPrompts:
 
     def refine(self, prompt: Prompt, at_frame: int | None) -> int:
         """See `Session.refine`; returns the frame that was corrected."""
+        _check_kind(prompt)
         object_id = prompt.object_id
         at_frame = prompt.at_frame if at_frame is None else check_frame_idx(at_frame)
         at_frame = self._log.newest_frame_idx if at_frame is None else at_frame
@@ -163,11 +165,18 @@ class ObjectPrompts:
 
     def set_label(self, object_id: int, label: str) -> None:
         """Call an object something, whether it waits or is followed."""
+        if not isinstance(label, str):
+            raise PromptError(f"object {object_id}: label is {type(label).__name__}, expected text")
         waiting = self._waiting.get(check_object_id(object_id))
         if waiting is None:
             self.known(object_id).label = label
         else:
             waiting.prompt = replace(waiting.prompt, label=label)
+
+
+def _check_kind(prompt: object) -> None:
+    if not isinstance(prompt, Prompt):
+        raise PromptError(f"prompt is {type(prompt).__name__}, expected a streamtrack.Prompt")
 
 
 def _not_finite(object_id: int, at_frame: int) -> PromptError:

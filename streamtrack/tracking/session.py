@@ -108,6 +108,7 @@ class Session:
             PromptError: a waiting prompt does not fit this frame. It is dropped, the frame is not counted,
                 and the same frame can be given again.
         """
+        # Everything that the caller can have wrong, before the frame counts.
         frame = as_frame(frame, self.newest_frame_idx + 1, self._clock)
         start_ns = self._clock.monotonic_ns()
         self._prompts.check_waiting(frame)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -12,12 +13,12 @@ from pydantic import ValidationError
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import ModelConfig, SourceConfig, TrackingConfig
 from streamtrack.config.faults import describe_validation_error
-from streamtrack.config.presets import model_with_preset, tracking_with_preset
+from streamtrack.config.presets import tracking_with_preset
 from streamtrack.engine.follower import Follower
 from streamtrack.engine.places import Batching
 from streamtrack.engine.read_plan import MemoryPlan, RecentMemory
 from streamtrack.engine.runner import make_runner
-from streamtrack.errors import ConfigError
+from streamtrack.errors import ConfigError, PromptError
 from streamtrack.frame import FrameResult
 from streamtrack.model.build import LoadedModel, load_model
 from streamtrack.model.chosen import choose_model
@@ -93,7 +94,7 @@ class Tracker:
             CheckpointError: unknown model, or weights that are missing, damaged or of another model.
             ConfigError: the device is not there.
         """
-        model = load_model(choose_model(model_with_preset(config)))
+        model = load_model(choose_model(config))
         tracking = tracking_with_preset(TrackingConfig(), config.preset)
         return cls(model, tracking=tracking, graphs=config.compile != "off")
 
@@ -149,22 +150,33 @@ class Tracker:
         prompts: Sequence[Prompt],
         config: TrackingConfig | None = None,
     ) -> Iterator[FrameResult]:
-        """Follow objects through every frame of a file, folder or other source, from its first frame.
+        """Follow objects through every frame of a file, folder or other source, each from its prompt's
+        `at_frame` or else from the first frame.
 
         Raises:
             SourceError: the source cannot be read.
-            PromptError, ShapeError, CapacityError: a prompt does not fit the first frame.
+            PromptError, ShapeError, CapacityError: a prompt does not fit its frame, or no frame has its
+                `at_frame`.
         """
         from streamtrack.ingest import iter_frames, with_next  # PyAV loads only for those who read video
 
         session = self.new_session(config)
-        for prompt in prompts:
-            session.start(prompt)
+        waiting = list(prompts)
         frames = iter_frames(SourceConfig(url=os.fspath(source), pace="every_frame"))
         for frame, upcoming in with_next(frames):
+            # A prompt for the frame that comes next spares the session the way back to it.
+            due = [prompt for prompt in waiting if (prompt.at_frame or 0) == session.newest_frame_idx + 1]
+            waiting = [prompt for prompt in waiting if prompt not in due]
+            for prompt in due:
+                session.start(replace(prompt, at_frame=None))
             if upcoming is not None:
                 session.encode_ahead(upcoming)
             yield session.step(frame)
+        if waiting:
+            raise PromptError(
+                f"object {waiting[0].object_id}: at_frame is {waiting[0].at_frame}, expected one of the "
+                f"source's {session.newest_frame_idx + 1} frames"
+            )
 
 
 def _recent_memory(geometry: Geometry, config: TrackingConfig) -> RecentMemory:

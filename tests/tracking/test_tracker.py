@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+from streamtrack.config import ModelConfig, TrackingConfig
+from streamtrack.errors import PromptError
+from streamtrack.frame import EventKind
+from streamtrack.prompt import Prompt
+from streamtrack.tracking import Tracker
+from tests.support.pictures import drifting_ellipses
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for index, image in enumerate(drifting_ellipses(5)):
+        cv2.imwrite(str(folder / f"{index:03}.png"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    return folder
+
+
+def test_every_prompt_starts_on_its_frame(nano: Tracker, folder: Path) -> None:
+    prompts = [
+        Prompt(1, points=[(100, 80)]),
+        Prompt(2, points=[(188, 87)], at_frame=2),
+        Prompt(3, points=[(60, 118)], label="third", at_frame=2),
+    ]
+    results = list(nano.track(folder, prompts))
+    assert [list(result.objects) for result in results] == [[1], [1], [1, 2, 3], [1, 2, 3], [1, 2, 3]]
+    added = [
+        event.frame_idx for result in results for event in result.events if event.kind is EventKind.ADDED
+    ]
+    assert added == [0, 2, 2]
+    assert results[-1].objects[3].label == "third"
+
+
+def test_prompt_for_a_frame_that_never_comes_is_told_at_the_end(nano: Tracker, folder: Path) -> None:
+    frames = nano.track(folder, [Prompt(1, points=[(100, 80)]), Prompt(2, points=[(9, 9)], at_frame=5)])
+    for _ in range(5):
+        next(frames)
+    with pytest.raises(
+        PromptError, match=r"^object 2: at_frame is 5, expected one of the source's 5 frames$"
+    ):
+        next(frames)
+
+
+@pytest.mark.parametrize("prompt", [None, {"object_id": 1}, (1, 2)])
+def test_what_is_no_prompt_is_refused(prompt: Any, nano: Tracker) -> None:
+    session = nano.new_session()
+    for call in (session.start, session.refine):
+        with pytest.raises(PromptError, match=r"prompt is .*, expected a streamtrack\.Prompt"):
+            call(prompt)
+
+
+def test_label_that_is_no_text_is_refused(nano: Tracker) -> None:
+    session = nano.new_session()
+    session.add(1, points=[(100, 80)])
+    with pytest.raises(PromptError, match="object 1: label is int, expected text"):
+        session.set_label(1, 5)  # type: ignore[arg-type]
+
+
+def test_presets_tracking_is_for_sessions_that_are_given_none(nano: Tracker) -> None:
+    tracker = Tracker.from_config(ModelConfig(device="cpu", preset="fast", precision="fp32"))
+    assert tracker.new_session()._config.keyframe_interval == 4
+    assert tracker.new_session(TrackingConfig(max_objects=3))._config == TrackingConfig(max_objects=3)
+    assert nano.new_session()._config == TrackingConfig()
