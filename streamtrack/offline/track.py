@@ -44,6 +44,8 @@ class TrackSummary:
     """Pictures that could not be decoded, by reason."""
     damaged_frames: tuple[int, ...] = ()
     """Frames that came damaged: shown, and kept out of memory."""
+    dropped_before: tuple[int, ...] = ()
+    """Frames in front of which pictures were dropped; the number of frames where that was at the end."""
     events: Mapping[EventKind, int] = field(default_factory=dict)
     """How often each kind happened."""
     stopped: bool = False
@@ -62,10 +64,10 @@ class TrackSummary:
             f"{self.events[kind]} {words}" for kind, words in TOLD_EVENTS.items() if self.events.get(kind)
         ]
         if self.damaged_frames:
-            shown = ", ".join(map(str, self.damaged_frames[:MAX_NUMBERS_SHOWN]))
-            more = ", ..." if len(self.damaged_frames) > MAX_NUMBERS_SHOWN else ""
-            parts.append(f"{len(self.damaged_frames)} damaged (frame {shown}{more})")
-        parts += [f"{count} dropped as {reason}" for reason, count in sorted(self.dropped.items()) if count]
+            parts.append(f"{len(self.damaged_frames)} damaged (frame {_shown(self.damaged_frames)})")
+        if dropped := [f"{count} as {reason}" for reason, count in sorted(self.dropped.items()) if count]:
+            where = f" (before frame {_shown(self.dropped_before)})" if self.dropped_before else ""
+            parts.append(f"dropped {', '.join(dropped)}{where}")
         return ", ".join(parts)
 
 
@@ -127,14 +129,21 @@ def follow(
     """
     waiting = sorted(prompts, key=frame_of)
     num_frames = 0
+    counted = Counter(reader.dropped)
+    dropped = Counter(reader.dropped)
     for frame, upcoming in with_next(reader):
         if upcoming is not None:
             session.encode_ahead(upcoming)
         now = [prompt for prompt in waiting if frame_of(prompt) == num_frames]
         waiting = waiting[len(now) :]
         result = _step(session, frame, now)
-        yield Update(name, result, events=result.events)
+        events = (*_damage(num_frames, dropped, shown=frame.damaged), *result.events)
+        yield Update(name, replace(result, events=events), events=events)
         num_frames += 1
+        # Reading the frame ahead dropped them, so they lie before it.
+        dropped, counted = reader.dropped - counted, Counter(reader.dropped)
+    if num_frames and dropped:
+        yield Update(name, None, events=_damage(num_frames, dropped, shown=False))
     if num_frames == 0:
         raise SourceError(f"source {reader.spec.redacted_url}: no picture in it can be decoded")
     _refuse_late(waiting, num_frames)
@@ -158,14 +167,16 @@ def track_recording(
     started_s = time.monotonic()
     num_frames, stopped = 0, False
     damaged: list[int] = []
+    dropped_before: list[int] = []
     events: Counter[EventKind] = Counter()
     for update in follow(session, reader, prompts):
         for consumer in consumers:
             consumer.take(update)
         events.update(event.kind for event in update.events)
-        if update.result is not None and update.result.frame.damaged:
-            damaged.append(update.result.frame_idx)
-        num_frames += 1
+        for event in update.events:
+            if event.kind is EventKind.DAMAGED:
+                (damaged if event.detail["shown"] else dropped_before).append(event.frame_idx)
+        num_frames += update.result is not None
         if stopped := should_stop():
             break
     return TrackSummary(
@@ -174,6 +185,7 @@ def track_recording(
         len(session.object_ids),
         dict(reader.dropped),
         tuple(damaged),
+        tuple(dropped_before),
         dict(events),
         stopped,
     )
@@ -194,9 +206,19 @@ def _step(session: Session, frame: Frame, prompts: Sequence[Prompt]) -> FrameRes
     events = result.events
     for prompt in corrections:
         result = session.correct(**_pixels(prompt))
-    if frame.damaged:
-        events += (Event(EventKind.DAMAGED, result.frame_idx),)
     return replace(result, events=events + session.take_events())
+
+
+def _damage(frame_idx: int, dropped: Mapping[str, int], *, shown: bool) -> tuple[Event, ...]:
+    """The event of a frame that is damaged, or has a gap of dropped pictures before it."""
+    if not (shown or dropped):
+        return ()
+    return (Event(EventKind.DAMAGED, frame_idx, detail={"shown": shown, "dropped": dict(dropped)}),)
+
+
+def _shown(numbers: Sequence[int]) -> str:
+    more = ", ..." if len(numbers) > MAX_NUMBERS_SHOWN else ""
+    return ", ".join(map(str, numbers[:MAX_NUMBERS_SHOWN])) + more
 
 
 def _pixels(prompt: Prompt) -> dict[str, Any]:

@@ -142,11 +142,23 @@ def test_forgotten_prompts_are_counted_in_the_last_line(clip: Path) -> None:
 
 def test_last_line_says_what_was_damaged_or_dropped() -> None:
     events = {EventKind.LOST: 2, EventKind.FOUND: 1, EventKind.ADDED: 5}
-    summary = TrackSummary(60, 2.0, 1, {"corrupt": 3}, tuple(range(4, 14)), events)
+    summary = TrackSummary(60, 2.0, 1, {"corrupt": 3}, tuple(range(4, 14)), (20, 31), events)
     assert summary.line() == (
         "60 frames, 1 objects in 2.0 s (30.0 fps), 2 lost, 1 found again, "
-        "10 damaged (frame 4, 5, 6, 7, 8, 9, 10, 11, ...), 3 dropped as corrupt"
+        "10 damaged (frame 4, 5, 6, 7, 8, 9, 10, 11, ...), dropped 3 as corrupt (before frame 20, 31)"
     )
+
+
+def test_picture_that_cannot_be_read_is_an_event_on_its_frame(tmp_path: Path) -> None:
+    for index in range(5):
+        image = make_scene(SCENE_FILE).render(index)[0]
+        cv2.imwrite(str(tmp_path / f"{index}.png"), image[..., ::-1])
+    (tmp_path / "2.png").write_bytes(b"\x89PNG broken")
+    with open_recording(SourceConfig(url=str(tmp_path))) as reader:
+        updates = list(follow(nano().new_session(), reader, [Prompt(1, box=BOX, at_frame=0)]))
+    (damaged,) = [e for update in updates for e in update.events if e.kind is EventKind.DAMAGED]
+    assert damaged.frame_idx == 2
+    assert damaged.detail["dropped"] == {"corrupt": 1}
 
 
 @pytest.mark.parametrize(
