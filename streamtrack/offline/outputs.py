@@ -115,4 +115,5 @@ class Outputs:
 
     def _error(self, exporter: Exporter | type[Exporter], error: OSError) -> PublishError:
         reason = error.strerror or str(error)
-        return PublishError(f"--out {self._run.folder.path}: {exporter.name} cannot be written: {reason}")
+        what = next(iter(exporter.outputs(self._run.object_ids)), exporter.name)
+        return PublishError(f"--out {self._run.folder.path}: {what} cannot be written: {reason}")

@@ -40,11 +40,7 @@ class ResultFolder:
         Raises:
             PublishError: not a folder, not writable, or it holds what may not be removed.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise self._error("is a file, expected a folder")
-        parent = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
-        if not os.access(parent, os.W_OK | os.X_OK):
-            raise self._error(f"cannot be written: no permission in {parent}")
+        self._check_place()
         earlier = self._read_list()
         left = sorted(path for path in earlier if os.path.lexists(path))
         if left and not self._overwrite:
@@ -112,6 +108,16 @@ class ResultFolder:
                 path.unlink(missing_ok=True)
         for folder in reversed(self._made):
             _remove_empty(folder, folder)
+
+    def _check_place(self) -> None:
+        try:
+            parent = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
+        except OSError as error:  # a name that is too long, say
+            raise self._error(f"cannot be made: {error.strerror}") from error
+        if not parent.is_dir():
+            raise self._error(f"{parent} is a file, expected a folder")
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise self._error(f"cannot be written: no permission in {parent}")
 
     def _read_list(self) -> frozenset[Path]:
         """The files that the list names and that lie in this folder, whether they exist or not."""

@@ -103,7 +103,7 @@ def test_disk_that_is_full_from_the_start_is_left_as_it_was(
 def test_error_at_the_end_is_told_and_one_after_another_error_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    no_space = "overlay cannot be written: No space"
+    no_space = r"overlay\.mp4 cannot be written: No space"
     with pytest.raises(PublishError, match=no_space), outputs(tmp_path / "a") as a:  # noqa: PT012
         a.take(update(0, noise(), [DISC]))
         fill_disk(monkeypatch, 0)
