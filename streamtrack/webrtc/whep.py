@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from aiortc import (
@@ -52,7 +52,7 @@ class WhepSessions:
         self._ice_addresses = tuple(ice_addresses)
         self._connect_timeout_s = connect_timeout_s
         self._sessions: dict[str, WhepSession] = {}
-        self._tasks: set[asyncio.Task[bool]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
 
     def get(self, session_id: str) -> WhepSession | None:
         """The session, None where there is no such."""
@@ -118,17 +118,19 @@ class WhepSessions:
         """Give up a place that somebody keeps without connecting, if a newcomer needs it."""
         waiting = [one for one in self._sessions.values() if one.stream is stream and not one.connected]
         of_peer = [one for one in waiting if one.peer == peer]
+        now_s = asyncio.get_running_loop().time()
         if len(of_peer) >= max(1, stream.config.max_viewers // 2):
-            leaving = of_peer[0]  # the oldest
-        elif waiting and not stream.has_room:
-            leaving = waiting[0]
-            if asyncio.get_running_loop().time() - leaving.opened_at_s < EVICT_AFTER_S:
-                return
+            may_leave = of_peer
+        elif not stream.has_room:
+            may_leave = [one for one in waiting if now_s - one.opened_at_s >= EVICT_AFTER_S]
         else:
             return
-        logger.info("stream %s: a viewer that did not connect gave its place to another", stream.name)
-        leaving.free_place()
-        self._reap(leaving.session_id)
+        oldest = next((one for one in may_leave if one.answered), None)
+        if oldest is not None:
+            logger.info("stream %s: a viewer that did not connect gave its place to another", stream.name)
+            del self._sessions[oldest.session_id]
+            oldest.free_place()
+            self._in_background(oldest.close())
 
     def _on_state(self, session_id: str, state: str) -> None:
         if state in ("failed", "closed"):
@@ -139,8 +141,11 @@ class WhepSessions:
             self._reap(session_id)
 
     def _reap(self, session_id: str) -> None:
-        """Close in the background; the reference is kept because the loop itself only keeps a weak one."""
-        task = asyncio.get_running_loop().create_task(self.close(session_id))
+        self._in_background(self.close(session_id))
+
+    def _in_background(self, closing: Coroutine[Any, Any, object]) -> None:
+        """Let it run; the reference is kept because the loop itself only keeps a weak one."""
+        task = asyncio.get_running_loop().create_task(closing)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -123,6 +123,11 @@ class WhepSession:
             await self._connection.addIceCandidate(None)
 
     @property
+    def answered(self) -> bool:
+        """Whether the viewer has its answer, and can connect."""
+        return self.reaper is not None
+
+    @property
     def connected(self) -> bool:
         """Whether the viewer has arrived."""
         return bool(self._connection.connectionState == "connected")

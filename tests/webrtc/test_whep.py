@@ -177,6 +177,9 @@ async def test_viewers_that_never_connect_keep_half_of_the_places_at_most() -> N
         assert door.stream.num_viewers == 2
         found = [door.sessions.get(location.rpartition("/")[2]) is not None for location in sessions]
         assert found == [False, False, False, True, True]  # the newest is most likely to be there
+        together = await asyncio.gather(*(door.post(offer) for _ in range(3)))
+        assert {answer.status_code for answer in together} == {201}
+        assert door.stream.num_viewers == 4 - 1
         with pushing(door.stream):
             async with watching(door) as viewer:
                 await viewer.picture()
