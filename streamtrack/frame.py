@@ -125,6 +125,20 @@ def measure_crop(crop: BoolMask, box: tuple[int, int, int, int]) -> tuple[int, t
     return area_px, (x, y)
 
 
+def masks_iou(first: ObjectMask, second: ObjectMask) -> float:
+    """Intersection over union of two masks of one frame, 0 to 1; 0 where both are empty."""
+    x0, y0 = max(first.box[0], second.box[0]), max(first.box[1], second.box[1])
+    x1, y1 = min(first.box[2], second.box[2]), min(first.box[3], second.box[3])
+    if x0 >= x1 or y0 >= y1:
+        return 0.0
+    parts = [
+        one.crop[y0 - one.box[1] : y1 - one.box[1], x0 - one.box[0] : x1 - one.box[0]]
+        for one in (first, second)
+    ]
+    both = int(np.count_nonzero(parts[0] & parts[1]))
+    return both / (first.area_px + second.area_px - both)
+
+
 class EventKind(StrEnum):
     """What can happen to an object or a stream."""
 

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import Config, ModelConfig, fill_in
 from streamtrack.control.commands import Answer, AnyCommand
-from streamtrack.control.status import StreamStatus
+from streamtrack.control.status import PastEvent, StreamStatus
 from streamtrack.control.zmq_control import ZmqControl
 from streamtrack.errors import UnknownStreamError
 from streamtrack.frame import Event
@@ -27,6 +27,7 @@ from streamtrack.http.web_server import WebServer, bind_http
 from streamtrack.mailbox import Mailbox
 from streamtrack.pipeline import Pipeline, PipelineReport, RunTotals, Turns
 from streamtrack.publish.zmq_publisher import ZmqPublisher
+from streamtrack.stream_outputs import attach_outputs
 from streamtrack.telemetry import Telemetry
 from streamtrack.tracking import Tracker
 
@@ -74,7 +75,10 @@ class Server:
             self._listener = undo.enter_context(bind_http(config.http.host, config.http.port))
             self._publisher = undo.enter_context(ZmqPublisher(config.zmq, self._telemetry, clock))
             self._pipelines = {
-                stream.name: Pipeline(stream, self._telemetry, self._publisher, clock)
+                stream.name: Pipeline(stream, self._telemetry, clock) for stream in config.streams
+            }
+            self._videos = {
+                stream.name: attach_outputs(self._pipelines[stream.name], stream, self._publisher, clock)
                 for stream in config.streams
             }
             self._control = ZmqControl(config.zmq, self) if config.zmq.control_address is not None else None
@@ -82,8 +86,7 @@ class Server:
         host, port = self._listener.getsockname()[:2]
         self.http_address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         """The page's address, with the port that was taken."""
-        videos = {name: pipeline.video for name, pipeline in self._pipelines.items()}
-        router = video_router(videos)
+        router = video_router(self._videos)
         app = create_app(self, config.http, (router,), self._telemetry.refused)
         self._web = WebServer(app, self._listener)
 
@@ -108,6 +111,10 @@ class Server:
     def watch_events(self, stream: str) -> AbstractContextManager[Mailbox[Event]]:
         """A stream's events from now on; raises UnknownStreamError."""
         return self._pipeline(stream).watch_events()
+
+    def past_events(self, stream: str) -> Sequence[PastEvent]:
+        """A stream's newest events, oldest first; raises UnknownStreamError."""
+        return self._pipeline(stream).past_events()
 
     def metrics(self) -> bytes:
         """The Prometheus text format."""
@@ -150,8 +157,8 @@ class Server:
 
     async def _start(self) -> None:
         loop = asyncio.get_running_loop()
-        for pipeline in self._pipelines.values():
-            pipeline.video.start(loop)
+        for video in self._videos.values():
+            video.start(loop)
         # Open before the model is loaded, which takes seconds: /healthz and /readyz answer meanwhile.
         await self._web.start()
         if self._control is not None:
@@ -217,7 +224,7 @@ class Server:
         self.all_ended = self.all_ended and all(ended)
         for pipeline in self._pipelines.values():
             pipeline.report()  # the last part of a second counts in the totals
-        await asyncio.gather(*(pipeline.video.stop() for pipeline in self._pipelines.values()))
+        await asyncio.gather(*(video.stop() for video in self._videos.values()))
         await self._web.stop()
         if self._control is not None:
             await self._control.stop()

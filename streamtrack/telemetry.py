@@ -6,16 +6,30 @@ Prometheus's own (thread-safe), the report's window is behind a lock.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter as Tally
 from collections import deque
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 from streamtrack.clock import NS_PER_S, SYSTEM_CLOCK, Clock
 
 LATENCY_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.35, 0.5, 1, 2, 5)
+CAPTURE_TO_PUBLISH = "capture_to_publish"
+"""The stage from the decoder to the socket."""
+RATE_WINDOW = 64
+"""Tracked frames whose moments are kept to tell the rate at this moment."""
+RATE_WINDOW_NS, RATE_FRAMES = 2 * NS_PER_S, 3
+"""The rate is that of the last two seconds, or of the last frames where they are farther apart."""
 REPORT_WINDOW = 4096
 """Latency samples kept for one report; a stream of 240 fps fits a report every 17 s."""
 
@@ -33,6 +47,9 @@ class StreamReport:
     """Frames dropped, by reason."""
     latency_ms: dict[str, tuple[float, float]] = field(default_factory=dict)
     """By stage, p50 and p95 in milliseconds."""
+    iou_sum: float = 0.0
+    """Of the scored frames' mean IoUs, where the source knows the truth."""
+    iou_frames: int = 0
 
     @property
     def fps(self) -> float:
@@ -46,6 +63,14 @@ def percentile(samples: list[float], share: float) -> float:
         return 0.0
     ordered = sorted(samples)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def count_threads() -> int:
+    """Threads of this process, those of libraries included where the system tells them."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return threading.active_count()
 
 
 class Telemetry:
@@ -91,9 +116,23 @@ class Telemetry:
         self.requests_refused = Counter(
             "streamtrack_requests_refused", "HTTP requests refused at the entrance", ["kind"], registry=r
         )
+        self.failures = Counter(
+            "streamtrack_stream_failures",
+            "Times a stream's step failed or stalled",
+            ["stream", "what"],
+            registry=r,
+        )
+        self.restarts = Counter(
+            "streamtrack_stream_restarts", "Times a stream tracked again after that", ["stream"], registry=r
+        )
+        self.up = Gauge(
+            "streamtrack_stream_up", "1 while the stream neither failed nor stalls", ["stream"], registry=r
+        )
         self.online = Gauge(
             "streamtrack_source_online", "1 while the source delivers frames", ["stream"], registry=r
         )
+        ProcessCollector(registry=r)  # memory, CPU time and open descriptors, where the system tells them
+        Gauge("process_threads", "Threads of the process", registry=r).set_function(count_threads)
 
     def refused(self, kind: str) -> None:
         """A request was refused before it was looked at: unauthorized, forbidden, too_many_guesses, ..."""
@@ -124,6 +163,8 @@ class StreamTelemetry:
         self._frames_tracked = 0
         self._dropped: Tally[str] = Tally()
         self._latencies_ms: dict[str, deque[float]] = {}
+        self._tracked_ns: deque[int] = deque(maxlen=RATE_WINDOW)
+        self._iou_sum, self._iou_frames = 0.0, 0
 
     def frame_in(self) -> None:
         """A frame was decoded."""
@@ -136,6 +177,47 @@ class StreamTelemetry:
         self._telemetry.frames_tracked.labels(self.name).inc()
         with self._lock:
             self._frames_tracked += 1
+            self._tracked_ns.append(self._clock.monotonic_ns())
+
+    def scored(self, mean_iou: float) -> None:
+        """A frame's objects fit the truth so well."""
+        with self._lock:
+            self._iou_sum += mean_iou
+            self._iou_frames += 1
+
+    def fps(self) -> float:
+        """Frames tracked a second at this moment; right from the second frame after `restart_rate` on."""
+        now_ns = self._clock.monotonic_ns()
+        with self._lock:
+            stamps = list(self._tracked_ns)
+        recent = sum(stamp > now_ns - RATE_WINDOW_NS for stamp in stamps)
+        stamps = stamps[-max(RATE_FRAMES, recent) :]
+        if len(stamps) < 2:
+            return 0.0
+        usual_ns = (stamps[-1] - stamps[0]) / (len(stamps) - 1)
+        # A frame that is late makes the rate fall before it comes.
+        late_ns = max(0.0, now_ns - stamps[-1] - usual_ns)
+        span_ns = stamps[-1] - stamps[0] + late_ns
+        return (len(stamps) - 1) * NS_PER_S / span_ns if span_ns else 0.0
+
+    def restart_rate(self) -> None:
+        """Time passed in which nothing was to be tracked: `fps` counts from here."""
+        with self._lock:
+            self._tracked_ns.clear()
+
+    def failed(self, what: str) -> None:
+        """The stream stopped tracking: its step `failed` or `stalled`."""
+        self._telemetry.failures.labels(self.name, what).inc()
+        self._telemetry.up.labels(self.name).set(0)
+
+    def restarted(self) -> None:
+        """The stream tracks again."""
+        self._telemetry.restarts.labels(self.name).inc()
+        self._telemetry.up.labels(self.name).set(1)
+
+    def set_up(self) -> None:
+        """The stream has begun."""
+        self._telemetry.up.labels(self.name).set(1)
 
     def dropped(self, reason: str, count: int = 1) -> None:
         """Frames or packets were dropped: superseded, late, corrupt, slow_subscriber, slow_viewer."""
@@ -195,7 +277,10 @@ class StreamTelemetry:
                 frames_tracked=self._frames_tracked,
                 dropped=dict(self._dropped),
                 latency_ms=latency_ms,
+                iou_sum=self._iou_sum,
+                iou_frames=self._iou_frames,
             )
+            self._iou_sum, self._iou_frames = 0.0, 0
             self._window_start_ns = now_ns
             self._frames_in = self._frames_tracked = 0
             self._dropped.clear()

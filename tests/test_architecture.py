@@ -23,8 +23,9 @@ PACKAGE = REPOSITORY / "streamtrack"
 LAYERS = (
     *("errors", "openmp", "clock", "object_record", "frame", "prompt", "consumer", "coco", "mailbox"),
     "telemetry",
-    *("weights", "config", "scenes", "ingest", "model", "engine", "tracking", "detect"),
-    *("publish", "video", "webrtc", "control", "http", "pipeline", "offline", "client", "server", "cli"),
+    *("weights", "config", "scenes", "ingest", "model", "engine", "tracking"),
+    *("publish", "video", "webrtc", "control", "detect", "http", "pipeline", "offline", "client"),
+    *("stream_outputs", "server", "cli"),
 )
 """Imports run towards the front: a module or package may import those before it, and itself."""
 

@@ -87,6 +87,14 @@ def test_robot_gets_true_masks_and_tracking_survives_a_power_cut_of_the_camera(
         mended = server.api.post(prompts, json={"points": [[1, 1]], "labels": [0]})
         assert mended.status_code == 200, mended.text
         last = mended.json()["frame_idx"]
+        away = server.status()
+        assert [found["state"] for found in away["objects"]] == ["unseen"], "nobody looks at it"
+        assert (away["fps"], away["latency_ms"]) == (0, {"p50": 0, "p95": 0})
+        wait_until(lambda: server.api.post(prompts, json={"points": [[1, 1]]}).status_code == 409, "its age")
+        old = server.api.post("/streams/camera/objects", json={"points": [[50, 50]]})
+        assert old.status_code == 409
+        assert "the camera is away since" in old.json()["error"]
+        assert "what you clicked is an old picture" in old.json()["error"]
         camera.start()
         back = server.wait(lambda status: status["newest_frame_idx"] >= last + 5, "the frames after the cut")
         assert back["state"] == "online"
@@ -96,6 +104,12 @@ def test_robot_gets_true_masks_and_tracking_survives_a_power_cut_of_the_camera(
             message = events.receive(int(START_S * 1000))
             assert message is not None, f"only {kinds} came"
             kinds.append(str(message.kind))
+        assert "source_lost" in kinds
+        assert message is not None
+        assert message.detail["reason"] == "source_away"
+        assert message.detail["seconds"] > 0
+        told = server.api.get("/streams/camera/events").json()
+        assert {"added", "source_lost", "gap"} <= {event["kind"] for event in told}, "for whoever comes later"
 
         started = time.monotonic()
         server.process.send_signal(signal.SIGTERM)

@@ -15,10 +15,11 @@ import httpx
 import pytest
 
 from streamtrack.client import Control, MaskSubscriber
-from streamtrack.config import HttpConfig, ModelConfig, StreamConfig, ZmqConfig
+from streamtrack.clock import Clock
+from streamtrack.config import HttpConfig, ModelConfig, StreamConfig, TrackingConfig, ZmqConfig
 from streamtrack.errors import CheckpointError, PublishError, SourceError
 from streamtrack.http.web_server import bind_http
-from streamtrack.pipeline import PipelineReport, Turns
+from streamtrack.pipeline import PipelineReport
 from streamtrack.server import Server
 from streamtrack.tracking import Tracker
 from tests.support.pipelines import SCENE, SOON_S, stream_config, wait_until, zmq_config
@@ -189,17 +190,18 @@ def test_stream_that_failed_makes_the_server_unready_and_the_other_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     new_session = Tracker.new_session
-    made = []
+    bad = TrackingConfig(lost_after_ms=1234)
 
-    def session_that_fails_first(self: Tracker, *arguments: object) -> object:
-        session = new_session(self, *arguments)  # type: ignore[arg-type]
-        made.append(session)
-        if len(made) == 1:
+    def session_that_fails(self: Tracker, config: TrackingConfig, clock: Clock) -> object:
+        session = new_session(self, config, clock)
+        if config.lost_after_ms == bad.lost_after_ms:
             monkeypatch.setattr(session, "step", None)  # 'NoneType' object is not callable
         return session
 
-    monkeypatch.setattr(Tracker, "new_session", session_that_fails_first)
-    with serving(server_config(stream_config(name="bad"), stream_config(name="good"))) as server:
+    monkeypatch.setattr(Tracker, "new_session", session_that_fails)
+    with serving(
+        server_config(stream_config(name="bad", tracking=bad), stream_config(name="good"))
+    ) as server:
         wait_until(lambda: server.status("good").newest_frame_idx == 2, "the good stream's last frame")
         wait_until(lambda: server.status("bad").state == "failed", "the failure")
         ready = httpx.get(f"{server.http_address}/readyz")
@@ -218,29 +220,3 @@ def test_camera_that_is_off_leaves_the_server_ready() -> None:
         shown = httpx.get(f"{server.http_address}/streams").text + server.metrics().decode()
     assert "hunter2" not in shown
     assert "admin" not in shown
-
-
-def test_turns_are_given_in_the_order_of_asking() -> None:
-    turns, order, threads = Turns(), [], []
-
-    def take(number: int) -> None:
-        with turns:
-            order.append(number)
-
-    with turns:
-        for number in range(8):
-            thread = threading.Thread(target=take, args=(number,))
-            thread.start()
-            threads.append(thread)
-            wait_until(lambda: len(turns._waiting) == len(threads), "the asking")
-    for thread in threads:
-        thread.join(SOON_S)
-    assert order == list(range(8))
-
-
-def test_turn_is_given_back_when_its_holder_raises() -> None:
-    turns = Turns()
-    with pytest.raises(RuntimeError), turns:
-        raise RuntimeError
-    with turns:
-        pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streamtrack.clock import NS_PER_MS, FakeClock
-from streamtrack.telemetry import Telemetry, percentile
+from streamtrack.telemetry import StreamTelemetry, Telemetry, percentile
 
 
 def test_report_holds_what_happened_since_the_last_one() -> None:
@@ -79,3 +79,52 @@ def test_two_servers_in_one_process_do_not_share_counters() -> None:
     first, second = Telemetry(), Telemetry()
     first.stream("cam").frame_in()
     assert 'frames_in_total{stream="cam"}' not in second.expose().decode()
+
+
+def frame_rate(stream: StreamTelemetry, clock: FakeClock, period_ms: float, frames: int) -> float:
+    for _ in range(frames):
+        clock.advance_ms(period_ms)
+        stream.frame_tracked()
+    return stream.fps()
+
+
+@pytest.mark.parametrize("period_ms", [20, 100, 400, 2_500, 10_000])
+def test_rate_is_that_of_the_last_seconds_however_slow_the_stream(period_ms: float) -> None:
+    clock = FakeClock()
+    stream = Telemetry(clock).stream("cam")
+    frame_rate(stream, clock, 50, 5)
+    assert frame_rate(stream, clock, period_ms, 100) == pytest.approx(1000 / period_ms)
+
+
+def test_rate_is_right_from_the_second_frame_after_a_return() -> None:
+    clock = FakeClock()
+    stream = Telemetry(clock).stream("cam")
+    assert frame_rate(stream, clock, 100, 50) == pytest.approx(10)
+    clock.advance_ms(5_000)
+    assert stream.fps() < 4, "it falls while nothing comes"
+    stream.restart_rate()
+    assert stream.fps() == 0
+    stream.frame_tracked()
+    assert frame_rate(stream, clock, 100, 1) == pytest.approx(10)
+
+
+def test_process_tells_its_memory_threads_and_descriptors() -> None:
+    text = Telemetry().expose().decode()
+    found = {line.split()[0]: float(line.split()[1]) for line in text.splitlines() if line[0] != "#"}
+    assert found["process_resident_memory_bytes"] > 1_000_000
+    assert found["process_open_fds"] > 2
+    assert found["process_threads"] >= 1
+
+
+def test_failures_and_restarts_of_a_stream_are_counted() -> None:
+    telemetry = Telemetry(FakeClock())
+    stream = telemetry.stream("cam")
+    stream.set_up()
+    stream.failed("stalled")
+    down = telemetry.expose().decode()
+    stream.restarted()
+    up = telemetry.expose().decode()
+    assert 'streamtrack_stream_failures_total{stream="cam",what="stalled"} 1.0' in down
+    assert 'streamtrack_stream_up{stream="cam"} 0.0' in down
+    assert 'streamtrack_stream_up{stream="cam"} 1.0' in up
+    assert 'streamtrack_stream_restarts_total{stream="cam"} 1.0' in up

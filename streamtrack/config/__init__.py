@@ -12,6 +12,7 @@ from streamtrack.config.resolve import fill_in, load_config, load_recording_conf
 from streamtrack.config.section import Section
 from streamtrack.config.source import ReconnectConfig, SourceConfig
 from streamtrack.config.stream import STREAM_NAME, PromptConfig, StreamConfig
+from streamtrack.config.supervision import SupervisionConfig
 from streamtrack.config.tracking import TrackingConfig
 from streamtrack.config.video import AnnotateConfig, VideoConfig
 from streamtrack.config.whole import Config, is_loopback
@@ -32,6 +33,7 @@ __all__ = [
     "Section",
     "SourceConfig",
     "StreamConfig",
+    "SupervisionConfig",
     "TrackingConfig",
     "VideoConfig",
     "ZmqConfig",

@@ -11,6 +11,7 @@ from streamtrack.config.autoprompt import DetectorAutoprompt, SceneAutoprompt
 from streamtrack.config.section import Pixels, Section
 from streamtrack.config.shown import describe_value
 from streamtrack.config.source import SourceConfig
+from streamtrack.config.supervision import SupervisionConfig
 from streamtrack.config.tracking import TrackingConfig
 from streamtrack.config.video import VideoConfig
 
@@ -51,6 +52,8 @@ class StreamConfig(Section):
     """How much is remembered, and what is called lost."""
     video: VideoConfig = VideoConfig()
     """The annotated picture, its encoder and its viewers."""
+    supervision: SupervisionConfig = SupervisionConfig()
+    """When a step counts as hanging, and when a stream that failed is tried again."""
     prompts: tuple[PromptConfig, ...] = ()
     """Objects to start with, applied to the first frame."""
     autoprompt: Annotated[SceneAutoprompt | DetectorAutoprompt, Field(discriminator="kind")] | None = None

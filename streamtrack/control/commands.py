@@ -141,6 +141,19 @@ class ResumeCommand(Command):
     op: Literal["resume"] = "resume"
 
 
+class RestartCommand(Command):
+    """Give the stream's session up, also one that hangs, and start its objects again from what was last seen
+    of them."""
+
+    op: Literal["restart"] = "restart"
+
+
+class ReplayCommand(Command):
+    """Play a file that ended again from its beginning; its objects are kept."""
+
+    op: Literal["replay"] = "replay"
+
+
 AnyCommand = Annotated[
     AddCommand
     | CorrectCommand
@@ -149,7 +162,9 @@ AnyCommand = Annotated[
     | ListCommand
     | FindCommand
     | PauseCommand
-    | ResumeCommand,
+    | ResumeCommand
+    | RestartCommand
+    | ReplayCommand,
     Field(discriminator="op"),
 ]
 _COMMAND: TypeAdapter[AnyCommand] = TypeAdapter(AnyCommand)
@@ -161,7 +176,7 @@ class Answer(BaseModel):
     stream: str
     op: str
     frame_idx: int
-    """The tracked frame it applied to: for list, pause, resume and label the newest; -1 before the first."""
+    """The tracked frame it applied to; for commands without a frame the newest; -1 before the first."""
     object_id: int | None = None
     objects: tuple[ObjectInfo, ...] = ()
     """Filled by list."""

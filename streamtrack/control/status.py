@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 from pydantic import BaseModel
 
+from streamtrack.clock import NS_PER_MS
 from streamtrack.control.commands import Executor
 from streamtrack.frame import Event
 from streamtrack.mailbox import Mailbox
@@ -16,7 +17,7 @@ from streamtrack.object_record import ObjectInfo
 
 READY_STATES = frozenset({"online", "connecting", "offline", "ended"})
 """States in which a stream does what it can: a camera that is off is the camera's fault, and the stream
-waits for it. `loading`, `failed` and `stopped` are not ready."""
+waits for it. `loading`, `stalled`, `failed` and `stopped` are not ready."""
 
 
 class LatencyMs(BaseModel):
@@ -31,16 +32,16 @@ class StreamStatus(BaseModel):
 
     name: str
     state: str
-    """loading, connecting, online, offline, ended, failed or stopped."""
+    """loading, connecting, online, offline, ended, stalled, failed or stopped."""
     detail: str = ""
-    """Why it is offline or failed, in one line without credentials; empty otherwise."""
+    """Why it is offline, stalled or failed, in one line without credentials; empty otherwise."""
     source: str
     """Where frames come from, without credentials."""
     width_px: int
     """Of the newest tracked frame; 0 before the first."""
     height_px: int
     fps: float
-    """Frames tracked a second over the last report."""
+    """Frames tracked a second, over the last seconds; 0 while nothing is tracked."""
     latency_ms: LatencyMs
     dropped: dict[str, int]
     """Frames dropped since the start, by reason."""
@@ -52,6 +53,33 @@ class StreamStatus(BaseModel):
     mean_iou: float | None = None
     """Of the scene's own objects over the last report, where the source knows the truth."""
     objects: tuple[ObjectInfo, ...]
+
+
+class PastEvent(BaseModel):
+    """An event that was told before."""
+
+    seq: int
+    """Counts the stream's events from 0."""
+    wall_ms: int
+    """Wall clock (Unix epoch, UTC) when it was told."""
+    kind: str
+    frame_idx: int
+    """The tracked frame it belongs to; -1 before the first."""
+    object_id: int | None
+    """The object it happened to; None for the stream."""
+    detail: dict[str, Any]
+
+    @classmethod
+    def of(cls, seq: int, wall_ns: int, event: Event) -> Self:
+        """An event as it is remembered."""
+        return cls(
+            seq=seq,
+            wall_ms=wall_ns // NS_PER_MS,
+            kind=event.kind.value,
+            frame_idx=event.frame_idx,
+            object_id=event.object_id,
+            detail=dict(event.detail),
+        )
 
 
 class Readiness(BaseModel):
@@ -79,6 +107,14 @@ class StreamBoard(Executor, Protocol):
 
     def watch_events(self, stream: str) -> AbstractContextManager[Mailbox[Event]]:
         """The stream's events from now on, bounded, the newest win; closed when the stream stops.
+
+        Raises:
+            UnknownStreamError: no such stream.
+        """
+        ...
+
+    def past_events(self, stream: str) -> Sequence[PastEvent]:
+        """The stream's newest events, oldest first, a bounded number.
 
         Raises:
             UnknownStreamError: no such stream.

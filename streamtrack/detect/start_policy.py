@@ -12,7 +12,7 @@ import numpy as np
 from streamtrack.clock import NS_PER_MS
 from streamtrack.config import DetectorAutoprompt
 from streamtrack.detect import Box, Detection, box_iou
-from streamtrack.frame import ObjectMask, ObjectState
+from streamtrack.frame import ObjectMask, ObjectState, masks_iou
 
 SAME_THING_IOU = 0.5
 """Finds of several classes that overlap more are one thing: a van is a car and a truck."""
@@ -128,7 +128,7 @@ class Autoprompter:
                 own.lost_since_ns = now_ns
             reason = self._why_it_ends(own, now_ns)
             if reason is None and any(
-                overlap(mask, elder) > SAME_MASK_IOU
+                masks_iou(mask, elder) > SAME_MASK_IOU
                 for elder in objects.values()
                 if elder.object_id < object_id
             ):
@@ -180,20 +180,6 @@ def covers(mask: ObjectMask, box: Box) -> bool:
     inside = int(np.count_nonzero(mask.crop[y0:y1, x0:x1]))
     of_box = inside / max(1.0, (box[2] - box[0]) * (box[3] - box[1]))
     return of_box >= COVERED_SHARE or (of_box >= WORTH_SHARE and inside >= HELD_SHARE * mask.area_px)
-
-
-def overlap(first: ObjectMask, second: ObjectMask) -> float:
-    """Intersection over union of two masks, 0 to 1; 0 where both are empty."""
-    x0, y0 = max(first.box[0], second.box[0]), max(first.box[1], second.box[1])
-    x1, y1 = min(first.box[2], second.box[2]), min(first.box[3], second.box[3])
-    if x0 >= x1 or y0 >= y1:
-        return 0.0
-    parts = [
-        one.crop[y0 - one.box[1] : y1 - one.box[1], x0 - one.box[0] : x1 - one.box[0]]
-        for one in (first, second)
-    ]
-    both = int(np.count_nonzero(parts[0] & parts[1]))
-    return both / (first.area_px + second.area_px - both)
 
 
 def _moved_to(before: Detection, after: Detection) -> bool:

@@ -30,9 +30,11 @@ from streamtrack.control.commands import (
     ObjectId,
     PauseCommand,
     RemoveCommand,
+    ReplayCommand,
+    RestartCommand,
     ResumeCommand,
 )
-from streamtrack.control.status import Readiness, StreamBoard, StreamStatus, readiness
+from streamtrack.control.status import PastEvent, Readiness, StreamBoard, StreamStatus, readiness
 from streamtrack.errors import CapacityError, PromptError
 from streamtrack.http.access_guard import AccessGuard
 from streamtrack.http.answer_headers import AnswerHeaders, UnexpectedErrors
@@ -154,6 +156,22 @@ def _stream_routes(board: StreamBoard) -> APIRouter:
     async def resume(name: StreamName) -> Answer:
         """Go on tracking."""
         return await board.execute(ResumeCommand(stream=name))
+
+    @router.post("/streams/{name}/restart")
+    async def restart(name: StreamName) -> Answer:
+        """Give the stream's session up, also one that hangs, and start its objects again from what was last
+        seen of them."""
+        return await board.execute(RestartCommand(stream=name))
+
+    @router.post("/streams/{name}/replay")
+    async def replay(name: StreamName) -> Answer:
+        """Play a file that has ended again."""
+        return await board.execute(ReplayCommand(stream=name))
+
+    @router.get("/streams/{name}/events")
+    async def past_events(name: StreamName) -> list[PastEvent]:
+        """What happened last, oldest first."""
+        return list(board.past_events(name))
 
     @router.get("/streams/{name}/live", response_class=StreamingResponse)
     async def live(name: StreamName, request: Request) -> StreamingResponse:

@@ -1,4 +1,4 @@
-"""One stream: a source, a session and the publishers, with the threads between them."""
+"""One stream: a source, a session, and whoever takes what it sees, with the threads between them."""
 
 from streamtrack.pipeline.pipeline import Pipeline
 from streamtrack.pipeline.report import PipelineReport, RunTotals

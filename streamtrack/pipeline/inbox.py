@@ -10,7 +10,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import suppress
+from typing import Any
 
 from streamtrack.control.commands import Answer, AnyCommand
 from streamtrack.errors import CapacityError, StreamOfflineError
@@ -25,39 +28,34 @@ that takes many seconds, and longer than this means that the model hangs."""
 class Ticket:
     """One command that waits for its answer."""
 
-    def __init__(self, command: AnyCommand, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, command: AnyCommand, note: Mapping[str, Any] | None = None) -> None:
         self.command = command
-        self.answered: asyncio.Future[Answer] = loop.create_future()
-        self._loop = loop
+        self.note = note
+        """Told in the detail of the events that the command leads to."""
+        self.answered: Future[Answer] = Future()
 
     def answer(self, outcome: Outcome) -> None:
         """Give the answer, or the error, to whoever asked; from any thread."""
-        try:
-            self._loop.call_soon_threadsafe(self._set, outcome)
-        except RuntimeError:
-            return  # the loop is closed: nobody waits any more
-
-    def _set(self, outcome: Outcome) -> None:
-        if self.answered.done():
-            return
-        if isinstance(outcome, Exception):
-            self.answered.set_exception(outcome)
-        else:
-            self.answered.set_result(outcome)
+        with suppress(InvalidStateError):  # whoever asked went away
+            if isinstance(outcome, Exception):
+                self.answered.set_exception(outcome)
+            else:
+                self.answered.set_result(outcome)
 
 
 class CommandInbox:
     """Commands of one stream, in the order in which they came."""
 
     def __init__(self, stream: str, capacity: int, wake: Callable[[], None]) -> None:
-        """`wake` is called after each command that came, from the event loop's thread."""
+        """`wake` is called after each command that came, from the thread that left it."""
         self._stream = stream
         self._capacity = capacity
         self._wake = wake
         self._tickets: deque[Ticket] = deque()
         self._came = threading.Condition()
-        self._closed: str | None = None
-        """Why nothing is taken any more."""
+        self._refusal: str | None = None
+        """Why nothing is taken now."""
+        self._closed = False
 
     async def submit(self, command: AnyCommand, timeout_s: float) -> Answer:
         """The answer to a command, once the tracker thread has carried it out.
@@ -67,10 +65,42 @@ class CommandInbox:
             StreamOfflineError: the stream is closed, or did not begin within `timeout_s`.
             StreamTrackError: what carrying it out raised.
         """
-        ticket = Ticket(command, asyncio.get_running_loop())
+        ticket = self._leave(Ticket(command))
+        answered = asyncio.wrap_future(ticket.answered)
+        try:
+            await asyncio.wait((answered,), timeout=timeout_s)
+            if not answered.done() and self._withdraw(ticket):
+                raise self._not_begun(command, timeout_s)
+            # It was begun: the caller learns what came of it.
+            await asyncio.wait((answered,), timeout=FINISH_TIMEOUT_S)
+            if not answered.done():
+                raise self._not_ended(command)
+            return answered.result()
+        finally:
+            answered.cancel()  # an answer that comes later finds nobody; no effect on one that came
+
+    def submit_and_wait(
+        self, command: AnyCommand, timeout_s: float, note: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """As `submit`, for a thread; never the tracker's own."""
+        ticket = self._leave(Ticket(command, note))
+        try:
+            try:
+                return ticket.answered.result(timeout_s)
+            except TimeoutError:
+                if self._withdraw(ticket):
+                    raise self._not_begun(command, timeout_s) from None
+            try:
+                return ticket.answered.result(FINISH_TIMEOUT_S)
+            except TimeoutError:
+                raise self._not_ended(command) from None
+        except CancelledError:
+            raise StreamOfflineError(f"{self._stream}: '{command.op}' was cancelled") from None
+
+    def _leave(self, ticket: Ticket) -> Ticket:
         with self._came:
-            if self._closed is not None:
-                raise StreamOfflineError(self._closed)
+            if self._refusal is not None:
+                raise StreamOfflineError(self._refusal)
             if len(self._tickets) >= self._capacity:
                 raise CapacityError(
                     f"{self._stream}: {len(self._tickets)} commands wait already, expected fewer than "
@@ -79,21 +109,17 @@ class CommandInbox:
             self._tickets.append(ticket)
             self._came.notify_all()
         self._wake()
-        try:
-            await asyncio.wait((ticket.answered,), timeout=timeout_s)
-            if not ticket.answered.done() and self._withdraw(ticket):
-                raise StreamOfflineError(
-                    f"{self._stream}: '{command.op}' was not begun in {timeout_s:g} s, no frame came"
-                )
-            # It was begun: the caller learns what came of it.
-            await asyncio.wait((ticket.answered,), timeout=FINISH_TIMEOUT_S)
-            if not ticket.answered.done():
-                raise StreamOfflineError(
-                    f"{self._stream}: '{command.op}' was begun and has not ended in {FINISH_TIMEOUT_S} s"
-                )
-            return ticket.answered.result()
-        finally:
-            ticket.answered.cancel()  # an answer that comes later finds nobody; no effect on one that came
+        return ticket
+
+    def _not_begun(self, command: AnyCommand, timeout_s: float) -> StreamOfflineError:
+        return StreamOfflineError(
+            f"{self._stream}: '{command.op}' was not begun in {timeout_s:g} s, no frame came"
+        )
+
+    def _not_ended(self, command: AnyCommand) -> StreamOfflineError:
+        return StreamOfflineError(
+            f"{self._stream}: '{command.op}' was begun and has not ended in {FINISH_TIMEOUT_S} s"
+        )
 
     def claim(self, may_run: Callable[[AnyCommand], bool]) -> Ticket | None:
         """The next command, now begun; None where none waits or the next one may not run yet."""
@@ -107,18 +133,32 @@ class CommandInbox:
     def wait(self, timeout_s: float) -> None:
         """Wait until a command came, at most `timeout_s`."""
         with self._came:
-            if not self._tickets and self._closed is None:
+            if not self._tickets and not self._closed:
                 self._came.wait(timeout_s)
 
-    def close(self, reason: str) -> None:
-        """Answer everything that waits, and everything that will come, with a StreamOfflineError."""
+    def refuse(self, reason: str) -> None:
+        """Answer everything that waits, and everything that comes until `accept`, with a
+        StreamOfflineError."""
         with self._came:
-            if self._closed is None:
-                self._closed = f"{self._stream}: {reason}"
+            if not self._closed:
+                self._refusal = f"{self._stream}: {reason}"
             tickets, self._tickets = self._tickets, deque()
             self._came.notify_all()
         for ticket in tickets:
             ticket.answer(StreamOfflineError(f"{self._stream}: {reason}"))
+
+    def accept(self) -> None:
+        """Take commands again; no effect after `close`."""
+        with self._came:
+            if not self._closed:
+                self._refusal = None
+
+    def close(self, reason: str) -> None:
+        """`refuse`, for good."""
+        self.refuse(reason)
+        with self._came:
+            self._closed = True
+            self._came.notify_all()
 
     def _withdraw(self, ticket: Ticket) -> bool:
         with self._came:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from streamtrack.telemetry import StreamReport, percentile
+from streamtrack.telemetry import CAPTURE_TO_PUBLISH, StreamReport, percentile
 
-CAPTURE_TO_PUBLISH = "capture_to_publish"
 RUN_WINDOW = 16_384
 """Seconds whose latency is kept for the summary: four and a half hours; of a longer run the newest count."""
 
@@ -19,15 +18,13 @@ class PipelineReport:
     counts: StreamReport
     state: str
     detail: str
-    """Why it is offline or failed; empty otherwise."""
+    """Why it is offline, stalled or failed; empty otherwise."""
     num_objects: int
-    iou_sum: float
-    iou_frames: int
 
     @property
     def mean_iou(self) -> float | None:
         """Of the scene's own objects; None where the truth is not known."""
-        return self.iou_sum / self.iou_frames if self.iou_frames else None
+        return self.counts.iou_sum / self.counts.iou_frames if self.counts.iou_frames else None
 
     @property
     def latency_ms(self) -> tuple[float, float]:
@@ -66,8 +63,8 @@ class RunTotals:
         self.seconds += report.counts.seconds
         self.frames_tracked += report.counts.frames_tracked
         self.dropped.update(report.counts.dropped)
-        self.iou_sum += report.iou_sum
-        self.iou_frames += report.iou_frames
+        self.iou_sum += report.counts.iou_sum
+        self.iou_frames += report.counts.iou_frames
         if report.counts.frames_tracked:
             self._latency_ms.append(report.latency_ms)
 

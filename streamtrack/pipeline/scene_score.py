@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable
-
 import numpy as np
 
-from streamtrack.frame import BoolMask, FrameResult, ObjectMask
+from streamtrack.frame import BoolMask, EventKind, FrameResult, ObjectMask, Update
+from streamtrack.telemetry import StreamTelemetry
 
 
 def mask_iou(predicted: ObjectMask, truth: BoolMask) -> float:
@@ -22,47 +20,41 @@ def mask_iou(predicted: ObjectMask, truth: BoolMask) -> float:
 
 
 class SceneScore:
-    """The mean IoU of the objects that the scene itself prompted. Any thread may call any method."""
+    """A consumer that counts the mean IoU of the objects that the scene itself prompted: those of the first
+    frame that bear the scene's own ids, until they are removed."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    name = "score"
+
+    def __init__(self, telemetry: StreamTelemetry) -> None:
+        self._telemetry = telemetry
         self._object_ids: frozenset[int] = frozenset()
-        self._sum = 0.0
-        self._frames = 0
 
-    def watch(self, object_ids: Iterable[int]) -> None:
-        """Score these objects: their ids are the scene's own."""
-        with self._lock:
-            self._object_ids = frozenset(object_ids)
+    def take(self, update: Update) -> None:
+        """Score one frame, once."""
+        result = update.result
+        for event in update.events:
+            if event.object_id is None:
+                continue
+            if event.kind is EventKind.ADDED and event.frame_idx == 0:
+                self._object_ids |= {event.object_id}
+            elif event.kind is EventKind.REMOVED:  # its id may soon name something else
+                self._object_ids -= {event.object_id}
+        if result is not None and not update.revises:
+            mean = self._mean_iou(result)
+            if mean is not None:
+                self._telemetry.scored(mean)
 
-    def forget(self, object_id: int) -> None:
-        """Stop scoring an object; its id may soon name something else."""
-        with self._lock:
-            self._object_ids -= {object_id}
+    def close(self) -> None:
+        """Nothing is held."""
 
-    def add(self, result: FrameResult) -> float | None:
-        """Score one frame; None where it holds nothing to score."""
+    def _mean_iou(self, result: FrameResult) -> float | None:
+        """None where the frame holds nothing to score."""
         truth = result.frame.ground_truth
         if not truth:
             return None
-        with self._lock:
-            object_ids = self._object_ids
         scores = [
             mask_iou(mask, truth[object_id])
             for object_id, mask in result.objects.items()
-            if object_id in object_ids and object_id in truth
+            if object_id in self._object_ids and object_id in truth
         ]
-        if not scores:
-            return None
-        mean = sum(scores) / len(scores)
-        with self._lock:
-            self._sum += mean
-            self._frames += 1
-        return mean
-
-    def take(self) -> tuple[float, int]:
-        """The sum of the frames' means and their count since the last call."""
-        with self._lock:
-            taken = (self._sum, self._frames)
-            self._sum, self._frames = 0.0, 0
-        return taken
+        return sum(scores) / len(scores) if scores else None

@@ -5,11 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import Any, assert_never
 
-import numpy as np
-
-from streamtrack.config import PromptConfig
 from streamtrack.control.commands import (
     AddCommand,
     Answer,
@@ -21,6 +18,8 @@ from streamtrack.control.commands import (
     PauseCommand,
     PromptCommand,
     RemoveCommand,
+    ReplayCommand,
+    RestartCommand,
     ResumeCommand,
 )
 from streamtrack.errors import (
@@ -33,10 +32,10 @@ from streamtrack.errors import (
     StreamTrackError,
     UnknownObjectError,
 )
-from streamtrack.frame import BoolMask, Frame, FrameResult, ObjectMask
+from streamtrack.frame import BoolMask, EventKind, Frame, FrameResult, ObjectMask, masks_iou
 from streamtrack.object_record import ObjectInfo, record_of
+from streamtrack.pipeline.stream_session import StreamSession
 from streamtrack.publish.mask_codec import decode_rle
-from streamtrack.tracking import Session
 
 MAX_OBJECT_ID = 2**31 - 1
 DUPLICATE_IOU = 0.9
@@ -59,34 +58,19 @@ class SessionCommands:
     """Carries out commands on one session."""
 
     stream: str
-    session: Session
+    session: StreamSession
     added_at: Mapping[int, int] = field(default_factory=dict)
     """Tracked frame of each followed object's first prompt. Replaced, never written into: others read it."""
-    _highest_id: int = 0
 
-    def prompt_first_frame(self, prompt: PromptConfig) -> None:
-        """Prompt the frame that is tracked next, the stream's first.
-
-        Raises:
-            PromptError, CapacityError: it does not fit the session. What does not fit the frame shows in
-            `step`.
-        """
-        # Ids that start a stream are taken even where the prompt turns out not to fit.
-        self.session.add(
-            prompt.object_id,
-            points=prompt.points or None,
-            labels=prompt.labels,
-            box=prompt.box,
-            label=prompt.label,
-        )
-        self._highest_id = max(self._highest_id, prompt.object_id)
-
-    def apply(self, command: AnyCommand, newest: FrameResult | None) -> Applied:
+    def apply(
+        self, command: AnyCommand, newest: FrameResult | None, note: Mapping[str, Any] | None = None
+    ) -> Applied:
         """Carry out one command.
 
         Args:
             newest: the newest tracked frame; prompts without `at_frame` apply to it at once, so that an
-                operator sees at once what a click did, also where the stream is slow, paused or offline.
+                operator sees at once what a click did, also where the stream is slow or paused.
+            note: told in the detail of the events that say that the object came or went.
         Raises:
             UnknownObjectError, PromptError, ShapeError, CapacityError: it does not fit.
             StreamOfflineError: it needs a frame and there is none.
@@ -95,7 +79,10 @@ class SessionCommands:
         if applied.result is None:
             return applied
         # Told now and not with the next frame, which a stream that stands still may never see.
-        return replace(applied, result=replace(applied.result, events=self.session.take_events()))
+        result = self.session.take_events(applied.result)
+        if note:
+            result = with_note(result, applied.answer.object_id, note)
+        return replace(applied, result=result)
 
     def _carry_out(self, command: AnyCommand, newest: FrameResult | None) -> Applied:
         newest_idx = -1 if newest is None else newest.frame_idx
@@ -120,7 +107,7 @@ class SessionCommands:
                 return Applied(self._answer(command, newest_idx).model_copy(update={"objects": objects}))
             case FindCommand():
                 return self._find(command, self._need(newest))
-            case PauseCommand() | ResumeCommand():
+            case PauseCommand() | ResumeCommand() | RestartCommand() | ReplayCommand():
                 return Applied(self._answer(command, newest_idx))
             case _:
                 assert_never(command)
@@ -134,40 +121,34 @@ class SessionCommands:
     def _add(self, command: AddCommand, newest: FrameResult) -> Applied:
         object_id = self._next_id() if command.object_id is None else command.object_id
         at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
-        mask = self._mask_of(command, newest.frame)
-        self.session.add(
+        highest_id = self.session.highest_id
+        started = self.session.add(
             object_id,
+            at_frame,
             points=command.points or None,
             labels=command.labels,
             box=command.box,
-            mask=mask,
+            mask=self._mask_of(command, newest.frame),
             label=command.label,
-            at_frame=at_frame,
         )
-        self._highest_id = max(self._highest_id, object_id)
-        self._check_start(object_id, at_frame)
+        error = self._why_not_started(started, object_id)
+        if error is not None:
+            self.session.undo_add(object_id, highest_id)
+            raise error
         self.refresh()
         return Applied(self._answer(command, at_frame, object_id), self.session.result())
 
-    def _check_start(self, object_id: int, at_frame: int) -> None:
-        """Let go of an object that a prompt started on nothing, or on what is followed already.
-
-        Raises:
-            NothingFoundError, DuplicateObjectError: it did.
-        """
-        objects = self.session.result(at_frame).objects
-        if object_id not in objects:
-            return
-        found = objects[object_id]
-        error: StreamTrackError | None = None
+    def _why_not_started(self, started: FrameResult, object_id: int) -> StreamTrackError | None:
+        """What is wrong with an object that a prompt started: on nothing, or on what is followed already."""
+        found = started.objects.get(object_id)
+        if found is None:
+            return None
         if found.area_px == 0:
-            error = NothingFoundError(f"{self.stream}: nothing was found there, expected an object")
-        for other in objects.values():
-            if other.object_id != object_id and mask_iou(found, other) > DUPLICATE_IOU:
-                error = DuplicateObjectError(self.stream, other.object_id)
-        if error is not None:
-            self.session.remove(object_id)
-            raise error
+            return NothingFoundError(f"{self.stream}: nothing was found there, expected an object")
+        for other in started.objects.values():
+            if other.object_id != object_id and masks_iou(found, other) > DUPLICATE_IOU:
+                return DuplicateObjectError(self.stream, other.object_id)
+        return None
 
     def _find(self, command: FindCommand, newest: FrameResult) -> Applied:
         at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
@@ -179,11 +160,11 @@ class SessionCommands:
         at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
         self.session.correct(
             command.object_id,
+            at_frame,
             points=command.points or None,
             labels=command.labels,
             box=command.box,
             mask=self._mask_of(command, newest.frame),
-            at_frame=at_frame,
         )
         result = self.session.result()
         return Applied(self._answer(command, at_frame, command.object_id), result)
@@ -216,11 +197,11 @@ class SessionCommands:
     def _next_id(self) -> int:
         # An id that was ever used is not given again: a subscriber that missed the removal would mix the
         # two up.
-        if self._highest_id >= MAX_OBJECT_ID:
+        if self.session.highest_id >= MAX_OBJECT_ID:
             raise CapacityError(
                 f"{self.stream}: object_id {MAX_OBJECT_ID} is used up, expected one to be named"
             )
-        return self._highest_id + 1
+        return self.session.highest_id + 1
 
     def _answer(self, command: AnyCommand, frame_idx: int, object_id: int | None = None) -> Answer:
         return Answer(stream=self.stream, op=command.op, frame_idx=frame_idx, object_id=object_id)
@@ -241,19 +222,6 @@ def object_at(result: FrameResult, point: tuple[float, float]) -> int | None:
     return min(hits, key=lambda mask: mask.area_px).object_id if hits else None
 
 
-def mask_iou(a: ObjectMask, b: ObjectMask) -> float:
-    """Overlap of two masks of one frame; 0 where both are empty."""
-    x0, y0 = max(a.box[0], b.box[0]), max(a.box[1], b.box[1])
-    x1, y1 = min(a.box[2], b.box[2]), min(a.box[3], b.box[3])
-    if x0 >= x1 or y0 >= y1:
-        return 0.0
-    in_a, in_b = (
-        one.crop[y0 - one.box[1] : y1 - one.box[1], x0 - one.box[0] : x1 - one.box[0]] for one in (a, b)
-    )
-    shared = int(np.count_nonzero(in_a & in_b))
-    return shared / (a.area_px + b.area_px - shared)
-
-
 def without_object(result: FrameResult, object_id: int) -> FrameResult:
     """The same frame without one object and without its events."""
     objects = {known: mask for known, mask in result.objects.items() if known != object_id}
@@ -267,6 +235,17 @@ def with_label(result: FrameResult, object_id: int, label: str) -> FrameResult:
         for known, mask in result.objects.items()
     }
     return replace(result, objects=objects, events=())
+
+
+def with_note(result: FrameResult, object_id: int | None, note: Mapping[str, Any]) -> FrameResult:
+    """The same result, with a note in the detail of the events that an object came or went."""
+    events = tuple(
+        replace(event, detail={**event.detail, **note})
+        if event.object_id == object_id and event.kind in (EventKind.ADDED, EventKind.REMOVED)
+        else event
+        for event in result.events
+    )
+    return replace(result, events=events)
 
 
 def list_objects(newest: FrameResult | None, added_at: Mapping[int, int]) -> tuple[ObjectInfo, ...]:

@@ -81,8 +81,11 @@ class ZmqPublisher:
         self._socket.tcp_keepalive_intvl = _KEEPALIVE_INTERVAL_S
         self._socket.tcp_keepalive_cnt = _KEEPALIVE_PROBES
 
-    def publish(self, stream: str, result: FrameResult, model: str) -> int:
-        """Send the masks of one frame and what happened on it; returns the monotonic nanoseconds of sending.
+    def publish(
+        self, stream: str, result: FrameResult, model: str, events: Sequence[Event] | None = None
+    ) -> int:
+        """Send the masks of one frame, then events (None: the frame's own); returns the monotonic nanoseconds
+        of sending.
 
         Never waits for a subscriber: one that is too slow misses messages, and `slow_subscriber` counts each
         time that one fell behind (how many it missed it knows itself, by `seq`; libzmq does not tell).
@@ -108,7 +111,7 @@ class ZmqPublisher:
             self._masks_seq[stream] += 1
             self._send(message, telemetry)
         telemetry.observe("encode_masks", publish_ns - started_ns)
-        self.publish_events(stream, result.events)
+        self.publish_events(stream, result.events if events is None else events)
         return publish_ns
 
     def publish_events(self, stream: str, events: Sequence[Event]) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from streamtrack.config import AnnotateConfig
 from streamtrack.frame import FrameResult, Image, ObjectMask, ObjectState
 from streamtrack.video.palette import Colour, object_colour
+from streamtrack.video.tag_layout import Box, TagLayout, TagOf
 from streamtrack.video.tags import Tag, blend_tag, render_tag
 
 HALO_COLOUR = (8, 10, 14)
@@ -28,10 +29,9 @@ DASH_PX, DASH_GAP_PX = 9, 6
 """Uncertain objects have a dashed outline: readable without colour."""
 UNCERTAIN_OPACITY = 0.45
 """Share of the usual fill that an uncertain object gets."""
-TAG_GAP_PX = 5
 MARGIN_PX = 8
-
-Box = tuple[int, int, int, int]
+LEADER_FROM_PX = 12
+"""A tag that stands farther from its object is tied to it by a line."""
 
 
 class _Placed(NamedTuple):
@@ -44,9 +44,12 @@ class _Placed(NamedTuple):
     """Each (n, 1, 2) int32 x, y."""
 
 
-def annotate(result: FrameResult, config: AnnotateConfig) -> Image:
+def annotate(result: FrameResult, config: AnnotateConfig, layout: TagLayout | None = None) -> Image:
     """Draw a tracked frame.
 
+    Args:
+        layout: knows where the tags of the frames before stand, so that they stay there; None: a frame of its
+            own.
     Returns:
         (H, W, 3) uint8 RGB, a new array, H and W even (video codecs need it), W at most `max_width_px`.
     """
@@ -56,7 +59,8 @@ def annotate(result: FrameResult, config: AnnotateConfig) -> Image:
     for one in placed:
         _draw_outline(picture, one, config.outline_px)
     if config.labels:
-        _draw_tags(picture, placed, [item for item in result.objects.values() if not item.area_px])
+        absent = [item for item in result.objects.values() if not item.area_px]
+        _draw_tags(picture, placed, absent, layout or TagLayout())
     return picture
 
 
@@ -147,26 +151,57 @@ def _dashes(contours: Sequence[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
     ]
 
 
-def _draw_tags(picture: Image, placed: Sequence[_Placed], absent: Sequence[ObjectMask]) -> None:
+def _draw_tags(
+    picture: Image, placed: Sequence[_Placed], absent: Sequence[ObjectMask], layout: TagLayout
+) -> None:
     """Name each object beside its mask, and list those without one in the lower left corner, in place."""
     height, width = picture.shape[:2]
     text_px = min(26, max(11, round(height / 28)))
+    taken = _draw_absent(picture, absent, text_px)
+    tags = [render_tag(_name(one.item), _note(one.item), one.colour, text_px) for one in placed]
+    wanted = [
+        TagOf(one.item.object_id, tag.colour.shape[1], tag.colour.shape[0], one.box)
+        for one, tag in zip(placed, tags, strict=True)
+    ]
+    places = layout.place(wanted, taken, width, height)
+    for one, tag, (x, y) in zip(placed, tags, places, strict=True):
+        _draw_leader(picture, one, _tag_box(tag, x, y))
+    for tag, (x, y) in zip(tags, places, strict=True):
+        blend_tag(picture, tag, x, y)
+
+
+def _draw_absent(picture: Image, absent: Sequence[ObjectMask], text_px: int) -> list[Box]:
+    """List objects without a mask, in place; returns what that takes."""
     taken: list[Box] = []
-    y = height - MARGIN_PX
+    y = picture.shape[0] - MARGIN_PX
     for item in reversed(absent):
-        tag = render_tag(_name(item), str(item.state), object_colour(item.object_id), text_px)
+        tag = render_tag(_name(item), _note(item), object_colour(item.object_id), text_px)
         y -= tag.colour.shape[0]
         if y < 0:
             break
         blend_tag(picture, tag, MARGIN_PX, y)
         taken.append(_tag_box(tag, MARGIN_PX, y))
         y -= 3
-    for one in placed:
-        note = "" if one.item.state is ObjectState.TRACKING else str(one.item.state)
-        tag = render_tag(_name(one.item), note, one.colour, text_px)
-        x, y = _tag_place(tag, one.box, taken, width, height)
-        blend_tag(picture, tag, x, y)
-        taken.append(_tag_box(tag, x, y))
+    return taken
+
+
+def _draw_leader(picture: Image, one: _Placed, tag: Box) -> None:
+    """A thin line from a tag to its object, where nobody could tell whose it is."""
+    centre = ((tag[0] + tag[2]) // 2, (tag[1] + tag[3]) // 2)
+    nearest = (
+        min(max(centre[0], one.box[0]), one.box[2] - 1),
+        min(max(centre[1], one.box[1]), one.box[3] - 1),
+    )
+    away_x = max(tag[0] - nearest[0], nearest[0] - tag[2], 0)
+    away_y = max(tag[1] - nearest[1], nearest[1] - tag[3], 0)
+    if max(away_x, away_y) > LEADER_FROM_PX:
+        cv2.line(picture, centre, nearest, HALO_COLOUR, 1 + HALO_PX, cv2.LINE_AA)
+        cv2.line(picture, centre, nearest, one.colour, 1, cv2.LINE_AA)
+
+
+def _note(item: ObjectMask) -> str:
+    """What the tag says beside the name. The picture of a frame says nothing of the time after it."""
+    return "" if item.state in (ObjectState.TRACKING, ObjectState.UNSEEN) else str(item.state)
 
 
 def _name(item: ObjectMask) -> str:
@@ -175,20 +210,3 @@ def _name(item: ObjectMask) -> str:
 
 def _tag_box(tag: Tag, x: int, y: int) -> Box:
     return x, y, x + tag.colour.shape[1], y + tag.colour.shape[0]
-
-
-def _tag_place(tag: Tag, box: Box, taken: Sequence[Box], width: int, height: int) -> tuple[int, int]:
-    """Above the object, else below, else inside its top: the first that fits and covers no other tag."""
-    tag_height, tag_width = tag.colour.shape[:2]
-    x0, y0, x1, y1 = box
-    x = min(max((x0 + x1 - tag_width) // 2, 0), max(0, width - tag_width))
-    rows = (y0 - tag_height - TAG_GAP_PX, y1 + TAG_GAP_PX, y0 + TAG_GAP_PX)
-    fitting = [y for y in rows if 0 <= y <= height - tag_height]
-    for y in fitting:
-        if not any(_overlap(_tag_box(tag, x, y), other) for other in taken):
-            return x, y
-    return x, fitting[0] if fitting else min(max(rows[0], 0), max(0, height - tag_height))
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

@@ -35,6 +35,8 @@ ENDLESS_GOP = 1_000_000
 X264_CRF = "22"
 RATE_CHANGE = 1.3
 """Reopen at a keyframe where pictures come this many times faster or slower than the encoder was told."""
+STANDING_FPS = 2.0
+"""A picture that stands may take as many bits as pictures of this rate."""
 MIN_RATE_PICTURES = 10
 """Pictures between two keyframes from which a rate is believed."""
 
@@ -62,6 +64,7 @@ class Encoder:
         self._bitrate_bps = bitrate_kbps * 1000
         self._fps = max_fps
         self._context: Any = None
+        self._standing = False
         self._group_pts = 0
         self._group_pictures = 0
 
@@ -69,6 +72,13 @@ class Encoder:
     def name(self) -> str:
         """FFmpeg's name of the encoder in use, empty before the first picture."""
         return "" if self._context is None else str(self._context.name)
+
+    def stand(self, standing: bool) -> None:
+        """Whether the pictures that come do not move: each gets the bits of those that will not come. The
+        first after a change is a keyframe."""
+        if standing is not self._standing:
+            self._standing = standing
+            self.close()
 
     def encode(self, picture: Image, pts: int, *, keyframe: bool) -> EncodedPicture:
         """Encode one picture.
@@ -83,11 +93,11 @@ class Encoder:
         height, width = picture.shape[:2]
         if self._context is not None and (
             (self._context.width, self._context.height) != (width, height)
-            or (keyframe and self._rate_changed(pts))
+            or (keyframe and not self._standing and self._rate_changed(pts))
         ):
             self.close()
         if self._context is None:
-            self._context = self._open(width, height)
+            self._context = self._open(width, height, STANDING_FPS if self._standing else self._fps)
             keyframe = True
         if keyframe:
             self._group_pts, self._group_pictures = pts, 0
@@ -129,13 +139,13 @@ class Encoder:
         self._fps = fps
         return True
 
-    def _open(self, width: int, height: int) -> Any:
+    def _open(self, width: int, height: int, fps: float) -> Any:
         names = ["libvpx"]
         if self.codec is VideoCodec.H264:
             names = ["h264_nvenc", "libx264"] if nvenc_opens() else ["libx264"]
         for name in names:
             try:
-                context = _create(name, width, height, self._bitrate_bps, self._fps)
+                context = _create(name, width, height, self._bitrate_bps, fps)
                 context.open()
             except (av.error.FFmpegError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or str(error)

@@ -12,8 +12,8 @@ import pytest
 from streamtrack.clock import NS_PER_MS
 from streamtrack.config import DetectorAutoprompt
 from streamtrack.detect import Box, Detection
-from streamtrack.detect.start_policy import MAX_PLACES, Autoprompter, Plan, covers, overlap
-from streamtrack.frame import ObjectMask, ObjectState
+from streamtrack.detect.start_policy import MAX_PLACES, Autoprompter, Plan, covers
+from streamtrack.frame import ObjectMask, ObjectState, masks_iou
 
 PERSON: Box = (100, 50, 160, 200)
 FAR_PERSON: Box = (400, 60, 450, 200)
@@ -203,5 +203,5 @@ def test_places_of_removals_are_bounded() -> None:
 
 def test_overlap_of_masks_is_of_their_pixels() -> None:
     whole, half = mask_in(PERSON, share=1.0), mask_in(PERSON, share=0.5)
-    assert overlap(whole, half) == pytest.approx(0.5)
-    assert overlap(whole, mask_in(FAR_PERSON)) == 0.0
+    assert masks_iou(whole, half) == pytest.approx(0.5)
+    assert masks_iou(whole, mask_in(FAR_PERSON)) == 0.0

@@ -27,9 +27,9 @@ from streamtrack.errors import (
     ShapeError,
     UnknownObjectError,
 )
-from streamtrack.frame import Event, EventKind, FrameResult, ObjectMask
+from streamtrack.frame import Event, EventKind, FrameResult, ObjectMask, masks_iou
 from streamtrack.pipeline import Pipeline
-from streamtrack.pipeline.session_commands import mask_iou, object_at
+from streamtrack.pipeline.session_commands import object_at
 from streamtrack.publish.mask_codec import encode_rle
 from streamtrack.publish.zmq_publisher import ZmqPublisher
 from streamtrack.tracking import Session
@@ -182,6 +182,7 @@ def test_prompt_without_an_object_under_it_is_refused_and_leaves_nothing(
 def test_object_under_a_point_is_named(ended: tuple[Pipeline, ZmqPublisher]) -> None:
     pipeline, _ = ended
     object_id = ask(pipeline, AddCommand(stream="cam", box=BOX)).object_id
+    assert BOX is not None
     x, y = (BOX[0] + BOX[2]) / 2, (BOX[1] + BOX[3]) / 2
     found = ask(pipeline, FindCommand(stream="cam", point=(x, y)))
     assert (found.object_id, found.frame_idx) == (object_id, LAST)
@@ -207,7 +208,7 @@ def test_overlap_of_masks_is_counted_in_pixels() -> None:
     b[5:15, 0:10] = True
     empty = np.zeros((40, 40), np.bool_)
     one, other, none = (ObjectMask.from_mask(mask, i) for i, mask in enumerate((a, b, empty)))
-    assert mask_iou(one, other) == pytest.approx(50 / 150)
-    assert mask_iou(one, one) == 1
-    assert mask_iou(one, none) == 0
-    assert mask_iou(none, none) == 0
+    assert masks_iou(one, other) == pytest.approx(50 / 150)
+    assert masks_iou(one, one) == 1
+    assert masks_iou(one, none) == 0
+    assert masks_iou(none, none) == 0

@@ -17,15 +17,18 @@ from streamtrack.config import (
     SceneAutoprompt,
     SourceConfig,
     StreamConfig,
+    SupervisionConfig,
     TrackingConfig,
     ZmqConfig,
 )
-from streamtrack.control.commands import Answer, AnyCommand
+from streamtrack.control.commands import Answer, AnyCommand, RleMask
 from streamtrack.errors import StreamTrackError
 from streamtrack.frame import BoolMask, Frame, FrameResult, Image
 from streamtrack.ingest import make_scene, prompts_from_masks
 from streamtrack.pipeline import Pipeline, Turns
+from streamtrack.publish.mask_codec import encode_rle
 from streamtrack.publish.zmq_publisher import ZmqPublisher
+from streamtrack.stream_outputs import attach_outputs
 from streamtrack.telemetry import Telemetry
 from streamtrack.tracking import Session, Tracker
 
@@ -41,6 +44,18 @@ OBJECT = 2
 TRUTH = make_scene(SCENE).render(LAST)[1][OBJECT]
 PROMPT = prompts_from_masks({OBJECT: TRUTH})[0]
 BOX = PROMPT.box
+OTHER_TRUTH = next(mask for key, mask in make_scene(SCENE).render(LAST)[1].items() if key != OBJECT)
+
+
+def as_prompt(mask: BoolMask) -> RleMask:
+    """A prompt that is taken as it is, on whatever picture."""
+    height, width = mask.shape
+    counts = encode_rle(mask, (0, 0, width, height), (height, width))
+    return RleMask(size=(height, width), counts=counts.decode())
+
+
+MASK, OTHER_MASK = as_prompt(TRUTH), as_prompt(OTHER_TRUTH)
+NO_RESTART = SupervisionConfig(restart_initial_ms=600_000, restart_max_ms=600_000)
 
 
 @cache
@@ -96,7 +111,8 @@ def running(
     tracker: Tracker | ChangedTracker | None = None,
     turns: Turns | None = None,
 ) -> Iterator[Pipeline]:
-    pipeline = Pipeline(config, telemetry, publisher)
+    pipeline = Pipeline(config, telemetry)
+    attach_outputs(pipeline, config, publisher)
     pipeline.start(tracker or nano(), turns or Turns())  # type: ignore[arg-type]
     try:
         yield pipeline

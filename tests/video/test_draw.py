@@ -182,3 +182,18 @@ def test_first_six_colours_differ_for_the_colour_blind(kind: str) -> None:
     seen = np.clip(linear @ np.array(matrices[kind]).T, 0, 1) ** (1 / 2.2) * 255
     closest = min(np.linalg.norm(seen[a] - seen[b]) for a in range(6) for b in range(a))
     assert closest > 20
+
+
+def test_sixteen_labels_are_all_readable_and_a_far_one_is_tied_to_its_object() -> None:
+    objects = {
+        key: ObjectMask.from_mask(
+            disc(300 + 14 * (key % 4), 150 + 14 * (key // 4), 9, (360, 640)), key, label="Player"
+        )
+        for key in range(16)
+    }
+    bare = annotate(result(0, objects, image=flat(640, 360)), AnnotateConfig(labels=False))
+    labelled = annotate(result(0, objects, image=flat(640, 360)), AnnotateConfig())
+    drawn = np.count_nonzero((labelled != bare).any(axis=2))
+    tags = [render_tag(f"{key} Player", "", object_colour(key), 13).colour.shape for key in objects]
+    # Round corners leave a few pixels of each rectangle free; sixteen tags in one place would draw a tenth.
+    assert drawn > 0.95 * sum(height * width for height, width, _ in tags)

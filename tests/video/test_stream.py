@@ -10,153 +10,18 @@ import cv2
 import numpy as np
 import pytest
 
-from streamtrack.clock import NS_PER_MS, NS_PER_S
+from streamtrack.clock import NS_PER_S
 from streamtrack.errors import CapacityError
 from streamtrack.mailbox import MailboxClosed
 from streamtrack.telemetry import Telemetry
-from streamtrack.video import stream as video_stream
+from streamtrack.video import picture_encoder
+from streamtrack.video.draw import annotate
 from streamtrack.video.encoder import EncodedPicture, Encoder, VideoCodec
-from streamtrack.video.keyframes import MIN_SPACING_NS, KeyframeGate
 from streamtrack.video.packet_queue import PacketQueue, ViewerGone
-from streamtrack.video.stream import VideoStream
-from streamtrack.video.timeline import Timeline
-from tests.support.video import dropped, pushing, read_code, result, until, video_config
+from streamtrack.video.stream import SHARPEN_AFTER_NS, SHARPEN_TIMES, VideoStream
+from tests.support.video import HEIGHT, WIDTH, dropped, pushing, read_code, result, until, video_config
 
 H264 = VideoCodec.H264
-
-
-# keyframes
-
-
-def test_many_requests_make_one_keyframe() -> None:
-    gate = KeyframeGate(interval_s=4)
-    assert gate.due(0)
-    gate.made(0)
-    for _ in range(5):
-        gate.request()
-    assert not gate.due(MIN_SPACING_NS - 1), "the last keyframe may still be on its way"
-    assert gate.due(MIN_SPACING_NS)
-    gate.made(MIN_SPACING_NS)
-    assert not gate.due(3 * MIN_SPACING_NS)
-
-
-def test_keyframe_is_due_after_its_interval() -> None:
-    gate = KeyframeGate(interval_s=4)
-    gate.made(0)
-    assert not gate.due(4 * NS_PER_S - 1)
-    assert gate.due(4 * NS_PER_S)
-
-
-# timeline
-
-
-def test_pts_follow_capture_time_in_90_khz_and_lead_back_to_frames() -> None:
-    timeline = Timeline()
-    base = 7 * NS_PER_S
-    stamps = [timeline.stamp(base + index * 40 * NS_PER_MS, 100 + index, 0) for index in range(3)]
-    assert stamps == [0, 3600, 7200]
-    assert [timeline.frame_idx_at(pts) for pts in (*stamps, 5)] == [100, 101, 102, None]
-
-
-def test_pts_rise_even_where_capture_times_do_not() -> None:
-    timeline = Timeline()
-    assert [timeline.stamp(NS_PER_S, 1, 0), timeline.stamp(NS_PER_S, 2, 0), timeline.stamp(0, 3, 0)] == [
-        0,
-        1,
-        2,
-    ]
-
-
-def test_picture_that_is_sent_again_moves_on_with_the_clock() -> None:
-    timeline = Timeline()
-    timeline.stamp(0, 8, now_ns=0)
-    assert timeline.repeat(8, now_ns=NS_PER_S) == 90_000
-    assert timeline.frame_idx_at(90_000) == 8
-
-
-def test_timeline_forgets_and_survives_the_wrap_of_32_bits() -> None:
-    timeline = Timeline(kept=2)
-    timeline.stamp(0, 0, 0)
-    late_ns = 2**32 * NS_PER_S // 90_000 + NS_PER_MS
-    pts = timeline.stamp(late_ns, 1, 0)
-    assert pts > 2**32
-    assert timeline.frame_idx_at(pts % 2**32) == 1
-    timeline.stamp(late_ns + NS_PER_S, 2, 0)
-    assert timeline.frame_idx_at(0) is None
-
-
-# packet queue
-
-
-def packet(number: int, *, keyframe: bool = False) -> EncodedPicture:
-    made = av.Packet(b"x")
-    made.pts = number
-    return EncodedPicture(made, keyframe)
-
-
-async def ready_queue(capacity: int) -> tuple[PacketQueue, list[str]]:
-    starved: list[str] = []
-    queue = PacketQueue(H264, capacity, asyncio.get_running_loop(), lambda: starved.append("keyframe"))
-    waiting = asyncio.create_task(queue.get())
-    await asyncio.sleep(0)
-    queue.offer(packet(0, keyframe=True))
-    assert (await waiting).pts == 0
-    return queue, starved
-
-
-async def test_viewer_that_connects_is_sent_nothing_and_counts_nothing() -> None:
-    queue = PacketQueue(H264, 2, asyncio.get_running_loop(), lambda: None)
-    assert [queue.offer(packet(number, keyframe=number == 0)) for number in range(9)] == [0] * 9
-    assert not queue.watching
-
-
-async def test_new_viewer_asks_for_a_keyframe_and_starts_with_it() -> None:
-    starved: list[str] = []
-    queue = PacketQueue(H264, 4, asyncio.get_running_loop(), lambda: starved.append("keyframe"))
-    waiting = asyncio.create_task(queue.get())
-    await asyncio.sleep(0)
-    assert starved == ["keyframe"]
-    assert [queue.offer(packet(1)), queue.offer(packet(2, keyframe=True)), queue.offer(packet(3))] == [
-        0,
-        0,
-        0,
-    ]
-    assert (await waiting).pts == 2
-    assert (await queue.get()).pts == 3
-
-
-async def test_overflow_drops_the_whole_run_and_resumes_at_a_keyframe() -> None:
-    queue, starved = await ready_queue(capacity=3)
-    assert [queue.offer(packet(number)) for number in (1, 2, 3)] == [0, 0, 0]
-    assert queue.offer(packet(4)) == 4
-    assert starved == ["keyframe"] * 2
-    assert queue.offer(packet(5)) == 0, "not a drop: the viewer waits for a keyframe"
-    assert starved == ["keyframe"] * 2
-    queue.offer(packet(6, keyframe=True))
-    queue.offer(packet(7))
-    assert [(await queue.get()).pts, (await queue.get()).pts] == [6, 7]
-
-
-async def test_keyframe_into_a_full_queue_replaces_what_waits() -> None:
-    queue, _ = await ready_queue(capacity=2)
-    queue.offer(packet(1))
-    queue.offer(packet(2))
-    assert queue.offer(packet(3, keyframe=True)) == 2
-    queue.offer(packet(4))
-    assert [(await queue.get()).pts, (await queue.get()).pts] == [3, 4]
-
-
-async def test_closed_queue_lets_its_reader_go() -> None:
-    queue, _ = await ready_queue(capacity=2)
-    waiting = asyncio.create_task(queue.get())
-    await asyncio.sleep(0)
-    threading.Thread(target=queue.close).start()
-    with pytest.raises(ViewerGone):
-        await asyncio.wait_for(waiting, 5)
-    assert queue.offer(packet(9, keyframe=True)) == 0
-
-
-# the stream
 
 
 @asynccontextmanager
@@ -180,7 +45,7 @@ class Counted:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.drawn = 0
         self.encoded: list[tuple[VideoCodec, bool]] = []
-        draw, encode = video_stream.annotate, Encoder.encode
+        draw, encode = annotate, Encoder.encode
 
         def counting_draw(*args: object) -> object:
             self.drawn += 1
@@ -191,7 +56,7 @@ class Counted:
             self.encoded.append((encoder.codec, encoded.is_keyframe))
             return encoded
 
-        monkeypatch.setattr(video_stream, "annotate", counting_draw)
+        monkeypatch.setattr(picture_encoder, "annotate", counting_draw)
         monkeypatch.setattr(Encoder, "encode", counting_encode)
 
 
@@ -385,3 +250,23 @@ async def test_online_follows_what_the_pipeline_says() -> None:
         assert stream.online, "a picture is there, and nobody has said otherwise"
         stream.set_online(False)
         assert not stream.online
+
+
+async def test_picture_that_stands_is_sent_again_until_it_is_sharp() -> None:
+    noise = np.random.default_rng(7).integers(0, 255, (HEIGHT // 8, WIDTH // 8, 3), np.uint8)
+    detailed = cv2.resize(noise, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    async with started(bitrate_kbps=300) as (stream, _):
+        viewer = stream.open_viewer(H264, nothing)
+        stream.push(result(0, {}, image=np.zeros_like(detailed)))
+        packets = await take(viewer, 1)
+        stream.push(result(1, {}, image=detailed))
+        packets += await take(viewer, 1 + SHARPEN_TIMES)
+        with pytest.raises(TimeoutError):  # what stands for long costs nothing
+            await asyncio.wait_for(viewer.get(), 3 * SHARPEN_AFTER_NS / NS_PER_S)
+    assert [stream.frame_idx_at(packet.pts) for packet in packets[1:]] == [1] * (1 + SHARPEN_TIMES)
+    decoder = av.CodecContext.create("h264", "r")
+    pictures = [frame.to_ndarray(format="rgb24") for packet in packets for frame in decoder.decode(packet)]
+    pictures += [frame.to_ndarray(format="rgb24") for frame in decoder.decode(None)]
+    errors = [float(np.abs(picture.astype(int) - detailed).mean()) for picture in pictures[1:]]
+    print("mean error of the picture and its repeats:", np.round(errors, 2))
+    assert errors[-1] < 0.8 * errors[0], errors

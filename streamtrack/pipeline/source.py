@@ -1,0 +1,75 @@
+"""A stream's source and the frames that it delivers; it can be opened again after its end."""
+
+from __future__ import annotations
+
+from streamtrack.clock import Clock
+from streamtrack.config import SourceConfig
+from streamtrack.frame import Frame, SourceNotice
+from streamtrack.ingest import Ingest, SourceState
+from streamtrack.mailbox import Mailbox
+from streamtrack.telemetry import StreamTelemetry
+
+FINAL_STATES = frozenset({SourceState.ENDED, SourceState.FAILED})
+"""States from which a source comes back only by `reopen`."""
+
+
+class StreamSource:
+    """The ingest of one stream with its mailbox. Any thread may call any method."""
+
+    def __init__(self, config: SourceConfig, telemetry: StreamTelemetry, clock: Clock) -> None:
+        """Check the source; nothing runs yet.
+
+        Raises:
+            SourceError: it can never work.
+        """
+        self._config = config
+        self._telemetry = telemetry
+        self._clock = clock
+        self._open()
+
+    def _open(self) -> None:
+        frames: Mailbox[Frame] = Mailbox(1)
+        self._ingest = Ingest(self._config, frames, self._telemetry, self._clock)
+        self.frames = frames
+        """One frame, the newest; another mailbox after `reopen`."""
+
+    def start(self) -> None:
+        """Start to deliver."""
+        self._ingest.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Stop, wait `timeout_s` at most."""
+        self._ingest.stop(timeout_s)
+
+    def reopen(self) -> None:
+        """Start from the beginning, after a final state.
+
+        Raises:
+            SourceError: it can never work any more, such as a file that is gone.
+        """
+        self._open()
+        self._ingest.start()
+
+    @property
+    def state(self) -> SourceState:
+        """What the source does at this moment."""
+        return self._ingest.state
+
+    @property
+    def last_error(self) -> str | None:
+        """The newest trouble in one line, without credentials; None once frames come (again)."""
+        return self._ingest.last_error
+
+    @property
+    def every_frame(self) -> bool:
+        """Whether it waits for the tracker, so that no frame is left out."""
+        return self._ingest.spec.pace == "every_frame"
+
+    @property
+    def redacted_url(self) -> str:
+        """Where frames come from, without credentials."""
+        return self._ingest.spec.redacted_url
+
+    def take_notices(self) -> tuple[SourceNotice, ...]:
+        """What the ingest noticed since the last call."""
+        return ()

@@ -1,0 +1,268 @@
+"""A stream's session over all its runs: frame numbers go on, and objects come back after a failure."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from streamtrack.config import PromptConfig, SceneAutoprompt, StreamConfig
+from streamtrack.errors import FrameExpiredError, PromptError, StreamTrackError
+from streamtrack.frame import Event, EventKind, Frame, FrameResult, ObjectMask, ObjectState
+from streamtrack.pipeline.last_seen import LastSeen, Seed
+from streamtrack.scenes.scene import prompts_from_masks
+from streamtrack.tracking import Session
+
+CONFIRMED_FRAMES = 3
+"""Frames in a row on which an object that was started again must be tracked, before it is called so."""
+
+logger = logging.getLogger(__name__)
+
+
+class RunAbandoned(Exception):
+    """The session was replaced while a call on it was under way; what it gave belongs nowhere."""
+
+
+class StreamSession:
+    """Owns the session of a stream, and replaces it.
+
+    Frame numbers are the stream's: a new session counts from 0, and what goes in and out of it is moved by
+    the frames of the sessions before. One thread at a time steps and prompts; that of a run that was given up
+    may still return from a call, and learns it by `RunAbandoned`.
+    """
+
+    def __init__(self, config: StreamConfig, new_session: Callable[[], Session]) -> None:
+        self.name = config.name
+        self._config = config
+        self._new_session = new_session
+        self._lock = threading.Lock()  # over the change from one session to the next
+        self._session = new_session()
+        self._offset = 0
+        self._oldest = 0
+        self._begun = False
+        self._seen = LastSeen()
+        self._unconfirmed: dict[int, int] = {}
+        """Frames in a row on which an object that was started again was tracked."""
+        self._untold: list[Event] = []
+        """Events that were taken from the session and told by no result."""
+        self.highest_id = 0
+        """The highest id that was ever given or asked for."""
+
+    # -- what there is -----------------------------------------------------------------------------
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """Objects in the order in which they came."""
+        return self._session.object_ids
+
+    @property
+    def newest_frame_idx(self) -> int:
+        """-1 before the first frame."""
+        return self._session.newest_frame_idx + self._offset
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the session's tensors."""
+        return self._session.num_bytes
+
+    def first_frame_of(self, object_id: int) -> int:
+        """The frame of an object's first prompt; after a restart that of its new start."""
+        first = self._session.first_frame_of(object_id)
+        return first if first < 0 else max(self._oldest, first + self._offset)
+
+    def label_of(self, object_id: int) -> str:
+        """What a person calls an object."""
+        return self._session.label_of(object_id)
+
+    # -- frames ------------------------------------------------------------------------------------
+
+    def step(self, frame: Frame) -> FrameResult:
+        """Follow every object onto the next frame. A prompt to start with that does not fit costs the
+        prompt, not the stream.
+
+        Raises:
+            RunAbandoned: the session was replaced meanwhile.
+        """
+        session = self._session
+        if not self._begun:
+            self._prompt_first_frame(session, frame)
+        while True:
+            waiting = len(session.pending_object_ids)
+            try:
+                result = session.step(frame)
+                break
+            except PromptError as error:
+                if len(session.pending_object_ids) >= waiting:  # it was not a waiting prompt that it refused
+                    raise
+                logger.error("stream %s: a prompt to start with is left out: %s", self.name, error)
+        with self._lock:
+            self._check_current(session)
+            self._begun = True
+            result = self._confirm(self._moved(result))
+            self._seen.note(result)
+            return result
+
+    def encode_ahead(self, frame: Frame) -> None:
+        """Start to encode the frame that comes next."""
+        self._session.encode_ahead(frame)
+
+    def note_gap(self) -> None:
+        """Time passed that nobody saw."""
+        self._session.note_gap()
+
+    def result(self, frame_idx: int | None = None) -> FrameResult:
+        """What is known of a kept frame (None: the newest).
+
+        Raises:
+            FrameExpiredError: the frame is not kept.
+        """
+        inner = None if frame_idx is None else self._inner(frame_idx)
+        return self._with_unconfirmed(self._moved(self._session.result(inner)))
+
+    def take_events(self, result: FrameResult) -> FrameResult:
+        """A result, with the events that no result has told yet; noted as the newest."""
+        events = [*self._untold, *self._session.take_events()]
+        self._untold.clear()
+        result = replace(result, events=tuple(self._moved_event(event) for event in events))
+        self._seen.note(result)
+        return result
+
+    # -- objects -----------------------------------------------------------------------------------
+
+    def add(self, object_id: int, at_frame: int, **prompt: Any) -> FrameResult:
+        """Start to follow an object on a kept frame; returns that frame. As `Session.add`."""
+        session, inner = self._session, self._inner(at_frame)
+        session.add(object_id, at_frame=inner, **prompt)
+        self._check_current(session)
+        self.highest_id = max(self.highest_id, object_id)
+        return self._moved(session.result(inner))
+
+    def correct(self, object_id: int, at_frame: int, **prompt: Any) -> None:
+        """Mend an object on a kept frame; as `Session.correct`."""
+        session, inner = self._session, self._inner(at_frame)
+        session.correct(object_id, at_frame=inner, **prompt)
+        self._check_current(session)
+        self._unconfirmed.pop(object_id, None)  # somebody looked at it
+
+    def undo_add(self, object_id: int, highest_id: int) -> None:
+        """Take an object back that was added just now, as if it had never been; `highest_id` as before it."""
+        self.highest_id = highest_id
+        self._untold += [event for event in self._session.take_events() if event.object_id != object_id]
+        self._session.remove(object_id)
+        self._session.take_events()
+
+    def remove(self, object_id: int) -> None:
+        """Stop following an object."""
+        self._session.remove(object_id)
+        self._unconfirmed.pop(object_id, None)
+
+    def set_label(self, object_id: int, label: str) -> None:
+        """Call an object something."""
+        self._session.set_label(object_id, label)
+
+    # -- runs --------------------------------------------------------------------------------------
+
+    def replace_session(self) -> None:
+        """Give the session up, whatever it is doing; `reopen` starts the objects again in the new one."""
+        session = self._new_session()
+        with self._lock:
+            newest = self._seen.newest_frame_idx
+            self._untold.clear()
+            self._session = session
+            self._offset = newest + 1
+            self._oldest = max(0, newest)
+
+    def reopen(self) -> tuple[int, ...]:
+        """Start every object again from what was last seen of it; returns their ids.
+
+        To be called once after `replace_session`, where steps are called.
+        """
+        session, newest = self._session, self._offset - 1
+        seeds = self._seen.seeds()
+        for seed in seeds:
+            self._start_seed(session, seed)
+            session.step(seed.frame)
+        session.take_events()
+        with self._lock:
+            self._check_current(session)
+            # The last seed is the newest frame that was tracked before.
+            self._offset = newest - session.newest_frame_idx
+            self._unconfirmed = dict.fromkeys(session.object_ids, 0)
+        return session.object_ids
+
+    def _start_seed(self, session: Session, seed: Seed) -> None:
+        for found in seed.objects:
+            try:
+                session.add(found.object_id, mask=found.mask, label=found.label)
+            except StreamTrackError as error:
+                logger.error("stream %s: %s is not followed any more: %s", self.name, _named(found), error)
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _prompt_first_frame(self, session: Session, frame: Frame) -> None:
+        prompts: Iterable[PromptConfig] = self._config.prompts
+        if isinstance(self._config.autoprompt, SceneAutoprompt) and frame.ground_truth:
+            prompts = (*prompts, *prompts_from_masks(frame.ground_truth))
+        for prompt in prompts:
+            # Ids that start a stream are taken even where the prompt turns out not to fit.
+            self.highest_id = max(self.highest_id, prompt.object_id)
+            try:
+                session.add(
+                    prompt.object_id,
+                    points=prompt.points or None,
+                    labels=prompt.labels,
+                    box=prompt.box,
+                    label=prompt.label,
+                )
+            except StreamTrackError as error:
+                logger.error("stream %s: a prompt to start with is left out: %s", self.name, error)
+
+    def _inner(self, frame_idx: int) -> int:
+        oldest = max(self._oldest, self._session.oldest_frame_idx + self._offset)
+        if not oldest <= frame_idx <= self.newest_frame_idx:
+            raise FrameExpiredError(frame_idx, oldest, self.newest_frame_idx)
+        return frame_idx - self._offset
+
+    def _moved(self, result: FrameResult) -> FrameResult:
+        if not self._offset:
+            return result
+        events = tuple(self._moved_event(event) for event in result.events)
+        return replace(result, frame_idx=result.frame_idx + self._offset, events=events)
+
+    def _moved_event(self, event: Event) -> Event:
+        if not self._offset:
+            return event
+        return replace(event, frame_idx=max(self._oldest, event.frame_idx + self._offset))
+
+    def _confirm(self, result: FrameResult) -> FrameResult:
+        """Count the frames on which objects that were started again are tracked, and tell who is back."""
+        back = []
+        for object_id in tuple(self._unconfirmed):
+            found = result.objects.get(object_id)
+            tracked = found is not None and found.state is ObjectState.TRACKING
+            self._unconfirmed[object_id] = self._unconfirmed[object_id] + 1 if tracked else 0
+            if found is None or self._unconfirmed[object_id] >= CONFIRMED_FRAMES:
+                del self._unconfirmed[object_id]
+                back += [Event(EventKind.TRACKING, result.frame_idx, object_id)] if found else []
+        return self._with_unconfirmed(replace(result, events=(*result.events, *back)) if back else result)
+
+    def _with_unconfirmed(self, result: FrameResult) -> FrameResult:
+        if not self._unconfirmed:
+            return result
+        objects = {
+            object_id: replace(found, state=ObjectState.UNCERTAIN)
+            if object_id in self._unconfirmed and found.state is ObjectState.TRACKING
+            else found
+            for object_id, found in result.objects.items()
+        }
+        return replace(result, objects=objects)
+
+    def _check_current(self, session: Session) -> None:
+        if session is not self._session:
+            raise RunAbandoned
+
+
+def _named(found: ObjectMask) -> str:
+    return f"object {found.object_id} {found.label}".rstrip()

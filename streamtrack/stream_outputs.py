@@ -1,0 +1,42 @@
+"""What a stream's config asks to be made of what the stream sees: each a consumer, attached here and named
+nowhere in the pipeline."""
+
+from __future__ import annotations
+
+from streamtrack.clock import SYSTEM_CLOCK, Clock
+from streamtrack.config import DetectorAutoprompt, StreamConfig
+from streamtrack.detect.coco_detector import load_detector
+from streamtrack.detect.detector_consumer import DetectorConsumer
+from streamtrack.pipeline import Pipeline
+from streamtrack.pipeline.scene_score import SceneScore
+from streamtrack.publish.masks_consumer import MasksConsumer
+from streamtrack.publish.zmq_publisher import ZmqPublisher
+from streamtrack.video.picture_consumer import PictureConsumer
+from streamtrack.video.stream import VideoStream
+from streamtrack.weights.catalog import DETECTOR, require_checkpoint
+
+MASKS_HELD, VIDEO_HELD, SCORES_HELD = 2, 2, 8
+"""Updates that wait: more masks would be published late; the picture keeps the newest by itself; what is
+scored are synthetic scenes, where a slow score must not drop frames."""
+
+
+def attach_outputs(
+    pipeline: Pipeline, config: StreamConfig, publisher: ZmqPublisher, clock: Clock = SYSTEM_CLOCK
+) -> VideoStream:
+    """Attach everything that a config names to a pipeline; returns the annotated picture, for its viewers.
+
+    Raises:
+        CheckpointError: a detector is asked for, and its file is missing or not whole.
+    """
+    masks = MasksConsumer(publisher, pipeline.telemetry, lambda: pipeline.model)
+    pipeline.attach(masks, capacity=MASKS_HELD, drop_reason="late", every_frame=True, required=True)
+    video = VideoStream(config.name, config.video, pipeline.telemetry, clock)
+    pipeline.attach(PictureConsumer(video), capacity=VIDEO_HELD)
+    pipeline.attach(SceneScore(pipeline.telemetry), capacity=SCORES_HELD, every_frame=True)
+    if isinstance(config.autoprompt, DetectorAutoprompt):
+        require_checkpoint(DETECTOR)
+        detector = DetectorConsumer(
+            config.name, config.autoprompt, pipeline, load_detector, pipeline.telemetry, clock
+        )
+        pipeline.attach(detector, capacity=1)
+    return video

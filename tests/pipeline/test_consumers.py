@@ -1,0 +1,119 @@
+"""Whoever is attached to a stream: what they are told, also while nobody looks, and what their failure
+does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from streamtrack.client import MaskSubscriber
+from streamtrack.control.commands import PauseCommand, RemoveCommand, ResumeCommand
+from streamtrack.frame import EventKind, ObjectState, Update
+from streamtrack.pipeline import Pipeline, Turns
+from streamtrack.publish.zmq_publisher import ZmqPublisher
+from streamtrack.telemetry import Telemetry
+from tests.support.pipelines import (
+    SCENE,
+    SOON_S,
+    ask,
+    nano,
+    newest,
+    publishing,
+    running,
+    stream_config,
+    wait_until,
+)
+
+
+@pytest.fixture
+def doors() -> Iterator[tuple[ZmqPublisher, Telemetry]]:
+    with publishing() as both:
+        yield both
+
+
+class Counting:
+    """A consumer as anybody may write one."""
+
+    name = "counting"
+
+    def __init__(self) -> None:
+        self.frames: list[int] = []
+        self.kinds: list[EventKind] = []
+        self.closed = False
+
+    def take(self, update: Update) -> None:
+        self.kinds += [event.kind for event in update.events]
+        if update.result is not None and not update.revises:
+            self.frames.append(update.result.frame_idx)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_attached_consumer_sees_every_frame_and_event_in_order(doors: tuple[ZmqPublisher, Telemetry]) -> None:
+    frames, counting = 5, Counting()
+    config = stream_config(f"synthetic:{SCENE}?frames={frames}")
+    pipeline = Pipeline(config, doors[1])
+    pipeline.attach(counting, capacity=1, drop_reason="uncounted", every_frame=True)
+    pipeline.start(nano(), Turns())
+    wait_until(lambda: pipeline.state == "ended" and newest(pipeline) == frames - 1, "the end")
+    object_id = pipeline.status().objects[0].object_id
+    ask(pipeline, PauseCommand(stream="cam"))
+    ask(pipeline, RemoveCommand(stream="cam", object_id=object_id))
+    ask(pipeline, ResumeCommand(stream="cam"))
+    assert pipeline.stop(SOON_S)
+    assert counting.frames == list(range(frames))
+    assert counting.kinds[-3:] == [EventKind.PAUSED, EventKind.REMOVED, EventKind.RESUMED]
+    assert counting.closed
+    assert pipeline.report().counts.dropped == {}
+
+
+def test_objects_of_a_paused_stream_are_unseen_everywhere(doors: tuple[ZmqPublisher, Telemetry]) -> None:
+    publisher, telemetry = doors
+    with (
+        MaskSubscriber(publisher.address, "cam") as subscriber,
+        running(stream_config(f"synthetic:{SCENE}", pace="newest"), publisher, telemetry) as pipeline,
+    ):
+        wait_until(lambda: newest(pipeline) >= 3, "some frames")
+        assert pipeline.status().fps > 0
+        ask(pipeline, PauseCommand(stream="cam"))
+        status = pipeline.status()
+        assert {found.state for found in status.objects} == {ObjectState.UNSEEN}
+        assert (status.fps, status.latency_ms.p50) == (0, 0)
+        states = {ObjectState.TRACKING.value}
+        while states != {"unseen"}:
+            message = subscriber.receive(int(SOON_S * 1000))
+            assert message is not None
+            states = {str(mask.state) for mask in message.objects.values()}
+        ask(pipeline, ResumeCommand(stream="cam"))
+        seen_at = newest(pipeline)
+        wait_until(lambda: newest(pipeline) > seen_at, "a frame after the pause")
+        assert "unseen" not in {found.state for found in pipeline.status().objects}
+        assert pipeline.past_events()[-1].kind in ("gap", "tracking", "occluded", "uncertain")
+
+
+def test_masks_that_cannot_be_published_fail_the_stream_until_they_can(
+    doors: tuple[ZmqPublisher, Telemetry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher, telemetry = doors
+    publish = publisher.publish
+
+    def broken(*arguments: Any) -> int:
+        raise OSError("no buffer space")
+
+    monkeypatch.setattr(publisher, "publish", broken)
+    with (
+        running(stream_config(f"synthetic:{SCENE}", pace="newest"), publisher, telemetry) as pipeline,
+        pipeline.watch_events() as events,
+    ):
+        wait_until(lambda: pipeline.state == "failed", "the failure")
+        assert pipeline.status().detail == "masks failed: OSError: no buffer space"
+        monkeypatch.setattr(publisher, "publish", publish)
+        wait_until(lambda: pipeline.state == "online", "the return")
+        told: list[EventKind] = []
+        while not {EventKind.FAILED, EventKind.RESTARTED} <= set(told):
+            event = events.get(SOON_S)
+            assert event is not None, told
+            told.append(event.kind)
