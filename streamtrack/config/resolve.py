@@ -137,8 +137,10 @@ def _validate(raw: object, where: str, origins: Mapping[KeyPath, str]) -> Config
 
 def _place(fault: Fault, where: str, origins: Mapping[KeyPath, str]) -> str:
     """The line of the key, or the flag that set it; of its section where the key itself is not there."""
-    for depth in range(len(fault.path), 0, -1):
-        origin = origins.get(fault.path[:depth])
+    # Where keys disagree, the message begins with the first of them.
+    path = fault.path or tuple(fault.text.partition(" ")[0].split("."))
+    for depth in range(len(path), 0, -1):
+        origin = origins.get(path[:depth])
         if origin is not None:
             line = origin.removeprefix(f"{where}:")
             return f", in line {line}" if line != origin else f", given by {origin}"

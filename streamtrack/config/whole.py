@@ -10,7 +10,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from streamtrack.config.http import HttpConfig
+from streamtrack.config.http import HttpConfig, check_origins_guarded
 from streamtrack.config.model import ModelConfig
 from streamtrack.config.section import Section
 from streamtrack.config.shown import describe_address, describe_value
@@ -39,6 +39,11 @@ class Config(Section):
             if not _ZMQ_ADDRESS.fullmatch(address):
                 got = describe_value(address)
                 raise ValueError(f"{key} is {got}, expected tcp://HOST:PORT or ipc://PATH")
+        return self
+
+    @model_validator(mode="after")
+    def _origins_are_guarded(self) -> Self:
+        check_origins_guarded(self.http)
         return self
 
     @model_validator(mode="after")

@@ -42,11 +42,12 @@ def curve(**keys: Any) -> dict[str, Any]:
         one(autoprompt={"kind": "detector", "classes": URL}), one(source={"url": "x", "pace": URL}),
         one(source={"url": "x", "fps": SECRET}), one(source={"url": ["x", URL]}), one(source={URL: 1}),
         {"streams": URL}, {"streams": [URL]}, {"streams": {"cam": URL}},
-        whole(http=SECRET), whole(http=[SECRET]), whole(http={SECRET: None}),
-        whole(http={"port": SECRET}), whole(http={"port": 123456789012}),
-        whole(http={"token": [SECRET]}),
-        whole(http={"cors_origins": SECRET}),
-        whole(http={"allow_open": SECRET}),
+        whole(http=SECRET), whole(http=[SECRET]), whole(http={SECRET: None}), whole(http={"host": SECRET}),
+        whole(http={"host": URL}), whole(http={"port": SECRET}), whole(http={"port": 123456789012}),
+        whole(http={"token": [SECRET]}), whole(http={"token": f"{SECRET[:9]} "}),
+        whole(http={"token": f"{SECRET} x"}),
+        whole(http={"cors_origins": SECRET}), whole(http={"cors_origins": [SECRET]}),
+        whole(http={"cors_origins": [f"https://u:{SECRET}@x"]}), whole(http={"allow_open": SECRET}),
         whole(zmq=SECRET), whole(zmq={"masks_address": SECRET}), whole(zmq={"control_address": URL}),
         whole(zmq={"encoding": SECRET}), whole(zmq={"curve": SECRET}),
         curve(server_public_key=KEY_41), curve(server_secret_key=KEY_41), curve(allowed_client_keys=KEY_41),
@@ -74,6 +75,12 @@ def test_fault_never_repeats_what_may_be_a_secret(raw: dict[str, Any]) -> None:
             "input should be a valid integer, unable to parse string as an integer"),
         (one(name=7), "live.yaml: streams.0.name is 7: expected text: put it in quotes"),
         ({"streams": {"cam": 1}}, "live.yaml: streams: expected a list"),
+        (whole(http={"token": ""}), "live.yaml: http.token: token is empty, expected a long random text, "
+            "or null for none"),
+        (whole(http={"host": "0.0.0.0", "token": "short"}), "live.yaml: http.token: token has 5 characters, "
+            "expected at least 6, better 20 random ones"),
+        (whole(http={"cors_origins": ["*"]}), "live.yaml: http.cors_origins lets every web page watch and "
+            "command and http.token is not set; expected origins, a token, or http.allow_open: true"),
         (whole(zmq={"masks_address": "tcp://127.0.0.1"}), "live.yaml: zmq.masks_address is a URL of 15 "
             "characters, expected tcp://HOST:PORT or ipc://PATH"),
     ],
@@ -82,6 +89,17 @@ def test_fault_still_says_what_to_change(raw: dict[str, Any], message: str) -> N
     with pytest.raises(ConfigError) as refused:
         parse_config(raw, "live.yaml")
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("token", [" " * 20, "sixteen letters ", "täglich-ein-wort-mehr", "a\nb" * 8])
+def test_token_that_no_header_can_carry_is_refused(token: str) -> None:
+    with pytest.raises(ConfigError, match=r"http.token: token (is empty|holds a blank)"):
+        parse_config(whole(http={"token": token}), "live.yaml")
+
+
+def test_every_page_may_call_with_a_token_or_when_told() -> None:
+    for keys in ({"token": "a-long-random-word"}, {"allow_open": True}):
+        assert parse_config(whole(http={"cors_origins": ["*"], **keys}), "x").http.cors_origins == ("*",)
 
 
 def test_many_faults_cost_their_number_and_not_its_square() -> None:

@@ -213,7 +213,7 @@ def test_page_of_another_origin_cannot_command(api: httpx.Client) -> None:
 
 def test_token_is_enforced_and_never_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    keys = {"port": 0, "token": "hunter2", "cors_origins": ["https://panel.example"]}
+    keys = {"port": 0, "token": "hunter2-hunter2-hunter2", "cors_origins": ["https://panel.example"]}
     http = HttpConfig.model_validate(keys)
     with serving(server_config(http=http), ready=False) as server:
         url = server.http_address
@@ -227,16 +227,21 @@ def test_token_is_enforced_and_never_told(caplog: pytest.LogCaptureFixture) -> N
         ):  # fmt: skip
             response = httpx.request(method, url + path)
             assert (response.status_code, response.headers.get("www-authenticate")) == (401, "Bearer"), path
-        assert httpx.get(f"{url}/streams?token=hunter2").status_code == 200
-        assert httpx.get(f"{url}/streams", headers={"authorization": "Bearer hunter2"}).status_code == 200
-        assert httpx.post(f"{url}/streams/cam/pause?token=hunter2").status_code == 401
+        assert httpx.get(f"{url}/streams?token=hunter2-hunter2-hunter2").status_code == 200
+        assert (
+            httpx.get(
+                f"{url}/streams", headers={"authorization": "Bearer hunter2-hunter2-hunter2"}
+            ).status_code
+            == 200
+        )
+        assert httpx.post(f"{url}/streams/cam/pause?token=hunter2-hunter2-hunter2").status_code == 401
         preflight = httpx.options(
             f"{url}/streams",
             headers={"origin": "https://panel.example", "access-control-request-method": "GET"},
         )
         assert preflight.headers["access-control-allow-origin"] == "https://panel.example"
     ours = [record.getMessage() for record in caplog.records if not record.name.startswith("http")]
-    assert not [line for line in ours if "hunter2" in line]
+    assert not [line for line in ours if "hunter2-hunter2-hunter2" in line]
 
 
 def test_unexpected_error_is_a_500_without_a_word_of_the_inside(server: Server) -> None:
