@@ -27,8 +27,8 @@ class HttpConfig(Section):
     port: int = Field(8080, ge=0, le=65_535)
     """Page, API, WHEP and metrics. 0 takes a free one and prints it."""
     token: SecretStr | None = None
-    """Bearer token that every endpoint then asks for: a long random text, ASCII without blanks; fewer than 6 characters are
-    refused. `${NAME}` takes it from the environment. null: none."""
+    """Bearer token that every endpoint then asks for: a long random text, ASCII without blanks; fewer than 6
+    characters are refused. `${NAME}` takes it from the environment. null: none."""
     cors_origins: tuple[str, ...] = ()
     """Other origins (https://host:port) whose pages may call the API. `*`, every page there is, needs `token`
     (or `allow_open`)."""
