@@ -31,6 +31,8 @@ THREADS = {
     "ingest": "ingest (decode)",
     "track": "track (step and hand-over)",
     "masks": "masks (encode, publish)",
+    "viewers": "viewers (hand-over to the picture)",
+    "watch": "watch (camera, step)",
     "video": "video (draw, encode)",
     "MainThread": "event loop (WebRTC, HTTP)",
     "native": "native (ZeroMQ, codecs)",

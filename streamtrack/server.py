@@ -1,4 +1,4 @@
-"""Many streams and their doors, started in the order in which they can fail, and stopped within three
+"""Many streams and their endpoints, started in the order in which they can fail, and stopped within three
 seconds."""
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 
 class Server:
-    """Runs the streams of a config. Fulfils `StreamBoard` for the doors."""
+    """Runs the streams of a config. Fulfils `StreamBoard` for the endpoints."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Server:
 
         Args:
             on_report: told of each stream once a second, on the event loop.
-            on_listening: told once when the doors are open.
+            on_listening: told once when the endpoints are open.
         Raises:
             PublishError: a port is in use.
             SourceError: a source can never work.
@@ -90,7 +90,7 @@ class Server:
         app = create_app(self, config.http, (router,), self._telemetry.refused)
         self._web = WebServer(app, self._listener)
 
-    # -- what the doors ask --------------------------------------------------------------------------
+    # -- what the endpoints ask --------------------------------------------------------------------------
 
     async def execute(self, command: AnyCommand) -> Answer:
         """Carry out a command on its stream; raises as `Pipeline.execute`, and UnknownStreamError."""

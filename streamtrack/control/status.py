@@ -1,4 +1,4 @@
-"""What the doors show of the streams, and who tells them: values, and the protocol that the server
+"""What the endpoints show of the streams, and who tells them: values, and the protocol that the server
 fulfils."""
 
 from __future__ import annotations

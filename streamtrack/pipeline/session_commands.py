@@ -16,7 +16,6 @@ from streamtrack.control.commands import (
     LabelCommand,
     ListCommand,
     PauseCommand,
-    PromptCommand,
     RemoveCommand,
     ReplayCommand,
     RestartCommand,
@@ -26,16 +25,13 @@ from streamtrack.errors import (
     CapacityError,
     DuplicateObjectError,
     NothingFoundError,
-    PublishError,
-    ShapeError,
     StreamOfflineError,
     StreamTrackError,
     UnknownObjectError,
 )
-from streamtrack.frame import BoolMask, EventKind, Frame, FrameResult, ObjectMask, masks_iou
+from streamtrack.frame import EventKind, Frame, FrameResult, ObjectMask, masks_iou
 from streamtrack.object_record import ObjectInfo, record_of
 from streamtrack.pipeline.stream_session import StreamSession
-from streamtrack.publish.mask_codec import decode_rle
 
 MAX_OBJECT_ID = 2**31 - 1
 DUPLICATE_IOU = 0.9
@@ -122,18 +118,11 @@ class SessionCommands:
         object_id = self._next_id() if command.object_id is None else command.object_id
         at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
         highest_id = self.session.highest_id
-        started = self.session.add(
-            object_id,
-            at_frame,
-            points=command.points or None,
-            labels=command.labels,
-            box=command.box,
-            mask=self._mask_of(command, newest.frame),
-            label=command.label,
-        )
+        prompt = command.prompt(object_id, _size(newest.frame), at_frame)
+        started = self.session.start(prompt, at_frame)
         error = self._why_not_started(started, object_id)
         if error is not None:
-            self.session.undo_add(object_id, highest_id)
+            self.session.undo_start(object_id, highest_id)
             raise error
         self.refresh()
         return Applied(self._answer(command, at_frame, object_id), self.session.result())
@@ -158,16 +147,8 @@ class SessionCommands:
     def _correct(self, command: CorrectCommand, newest: FrameResult) -> Applied:
         self._check_followed(command.object_id)
         at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
-        self.session.correct(
-            command.object_id,
-            at_frame,
-            points=command.points or None,
-            labels=command.labels,
-            box=command.box,
-            mask=self._mask_of(command, newest.frame),
-        )
-        result = self.session.result()
-        return Applied(self._answer(command, at_frame, command.object_id), result)
+        self.session.refine(command.prompt(command.object_id, _size(newest.frame), at_frame), at_frame)
+        return Applied(self._answer(command, at_frame, command.object_id), self.session.result())
 
     def _need(self, newest: FrameResult | None) -> FrameResult:
         if newest is None:
@@ -180,20 +161,6 @@ class SessionCommands:
         if object_id not in self.session.object_ids:
             raise UnknownObjectError(self.stream, object_id, self.session.object_ids)
 
-    def _mask_of(self, command: PromptCommand, frame: Frame) -> BoolMask | None:
-        if command.mask is None:
-            return None
-        expected = (frame.height_px, frame.width_px)
-        # Before decoding: a claim of 16384 x 16384 would cost 268 MB.
-        if command.mask.size != expected:
-            raise ShapeError(
-                f"{self.stream}: mask has size {list(command.mask.size)}, expected {list(expected)}"
-            )
-        try:
-            return decode_rle(command.mask.counts.encode(), expected)
-        except PublishError as error:
-            raise ShapeError(f"{self.stream}: mask.counts: {error}") from error
-
     def _next_id(self) -> int:
         # An id that was ever used is not given again: a subscriber that missed the removal would mix the
         # two up.
@@ -205,6 +172,10 @@ class SessionCommands:
 
     def _answer(self, command: AnyCommand, frame_idx: int, object_id: int | None = None) -> Answer:
         return Answer(stream=self.stream, op=command.op, frame_idx=frame_idx, object_id=object_id)
+
+
+def _size(frame: Frame) -> tuple[int, int]:
+    return frame.height_px, frame.width_px
 
 
 def object_at(result: FrameResult, point: tuple[float, float]) -> int | None:

@@ -6,12 +6,12 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
 
 from streamtrack.config import PromptConfig, SceneAutoprompt, StreamConfig
 from streamtrack.errors import FrameExpiredError, PromptError, StreamTrackError
 from streamtrack.frame import Event, EventKind, Frame, FrameResult, ObjectMask, ObjectState
 from streamtrack.pipeline.last_seen import LastSeen, Seed
+from streamtrack.prompt import Prompt
 from streamtrack.scenes.scene import prompts_from_masks
 from streamtrack.tracking import Session
 
@@ -131,22 +131,22 @@ class StreamSession:
 
     # -- objects -----------------------------------------------------------------------------------
 
-    def add(self, object_id: int, at_frame: int, **prompt: Any) -> FrameResult:
-        """Start to follow an object on a kept frame; returns that frame. As `Session.add`."""
+    def start(self, prompt: Prompt, at_frame: int) -> FrameResult:
+        """Start to follow an object on a kept frame; returns that frame. As `Session.start`."""
         session, inner = self._session, self._inner(at_frame)
-        session.add(object_id, at_frame=inner, **prompt)
+        session.start(replace(prompt, at_frame=inner))
         self._check_current(session)
-        self.highest_id = max(self.highest_id, object_id)
+        self.highest_id = max(self.highest_id, prompt.object_id)
         return self._moved(session.result(inner))
 
-    def correct(self, object_id: int, at_frame: int, **prompt: Any) -> None:
-        """Mend an object on a kept frame; as `Session.correct`."""
+    def refine(self, prompt: Prompt, at_frame: int) -> None:
+        """Correct an object on a kept frame; as `Session.refine`."""
         session, inner = self._session, self._inner(at_frame)
-        session.correct(object_id, at_frame=inner, **prompt)
+        session.refine(replace(prompt, at_frame=inner))
         self._check_current(session)
-        self._unconfirmed.pop(object_id, None)  # somebody looked at it
+        self._unconfirmed.pop(prompt.object_id, None)  # somebody looked at it
 
-    def undo_add(self, object_id: int, highest_id: int) -> None:
+    def undo_start(self, object_id: int, highest_id: int) -> None:
         """Take an object back that was added just now, as if it had never been; `highest_id` as before it."""
         self.highest_id = highest_id
         self._untold += [event for event in self._session.take_events() if event.object_id != object_id]
@@ -195,7 +195,7 @@ class StreamSession:
     def _start_seed(self, session: Session, seed: Seed) -> None:
         for found in seed.objects:
             try:
-                session.add(found.object_id, mask=found.mask, label=found.label)
+                session.start(Prompt(found.object_id, mask=found.mask, label=found.label))
             except StreamTrackError as error:
                 logger.error("stream %s: %s is not followed any more: %s", self.name, _named(found), error)
 
@@ -209,12 +209,14 @@ class StreamSession:
             # Ids that start a stream are taken even where the prompt turns out not to fit.
             self.highest_id = max(self.highest_id, prompt.object_id)
             try:
-                session.add(
-                    prompt.object_id,
-                    points=prompt.points or None,
-                    labels=prompt.labels,
-                    box=prompt.box,
-                    label=prompt.label,
+                session.start(
+                    Prompt(
+                        prompt.object_id,
+                        points=prompt.points,
+                        labels=prompt.labels,
+                        box=prompt.box,
+                        label=prompt.label,
+                    )
                 )
             except StreamTrackError as error:
                 logger.error("stream %s: a prompt to start with is left out: %s", self.name, error)
