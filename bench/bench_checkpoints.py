@@ -288,8 +288,10 @@ def _plan(options: argparse.Namespace) -> list[Row]:
         refuse(str(error))
     device = str(resolve_device(options.device).type)
     for size in (options.image_sizes or "").split(","):
-        if size and not (size.isdecimal() and 128 <= int(size) <= 2048 and int(size) % 32 == 0):
-            refuse(f"--image-sizes: got {size}, expected a multiple of 32 from 128 to 2048")
+        for name in models if size else ():
+            entry = get_entry(name)
+            if not (size.isdecimal() and 128 <= int(size) <= 2048 and entry.takes_image_size(int(size))):
+                refuse(f"--image-sizes: got {size}, expected {entry.image_sizes} from 128 to 2048")
     rows = []
     for name in models:
         default = [own_sizes[name]] if own_sizes[name] < 512 else [512, 1024]

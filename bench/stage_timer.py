@@ -12,26 +12,24 @@ from unittest import mock
 import torch
 
 from streamtrack.engine import runner
-from streamtrack.model.sam2.network import Sam2Network
+from streamtrack.model.families import FAMILIES
 from streamtrack.tracking import results, session
 
 CALLS: tuple[tuple[object, str, str], ...] = (
     (runner, "to_input", "upload"),
-    (Sam2Network, "normalise", "upload"),
-    (Sam2Network, "encode_image", "encode"),
-    (Sam2Network, "derive", "encode"),
-    (Sam2Network, "assemble_memory", "memory attention"),
-    (Sam2Network, "condition_on_memory", "memory attention"),
-    (Sam2Network, "decode_unprompted", "decode"),
-    (Sam2Network, "encode_memory", "memory encode"),
+    # families may share a network's code: each call is wrapped once
+    *dict.fromkeys(call for family in FAMILIES.values() for call in family.timed_calls),
     (results, "crop_mask", "post-process"),
     (results, "measure_crop", "post-process"),
     (session, "build_objects", "download"),
 )
 """Where each stage is called. A stage's time is its own: a call inside another one is taken out of it."""
-WHOLE_CALLS: tuple[tuple[object, str, str], ...] = (
-    (Sam2Network, "encode", "encode"),
-    (Sam2Network, "follow", "compiled follow"),
+WHOLE_CALLS: tuple[tuple[object, str, str], ...] = tuple(
+    (network, name, stage)
+    for network in dict.fromkeys(
+        network for family in FAMILIES.values() for network, _, _ in family.timed_calls
+    )
+    for name, stage in (("encode", "encode"), ("follow", "compiled follow"))
 )
 """Around several of those. Compiled, they are one library each, and nothing inside them is called."""
 STAGES = tuple(dict.fromkeys(stage for _, _, stage in (*CALLS, *WHOLE_CALLS)))

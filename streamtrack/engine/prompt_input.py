@@ -76,11 +76,11 @@ def scale_points(prompt: CheckedPrompt, input_size: Size, device: torch.device) 
     two corners would say the same.
     """
     height, width = prompt.frame_size
-    given = torch.from_numpy(np.ascontiguousarray(prompt.coords))
+    given = torch.from_numpy(np.array(prompt.coords, np.float32))
     coords = given / torch.tensor([width, height]) * torch.tensor(input_size[::-1])
     if len(prompt.labels) and prompt.labels[0] == BOX_FIRST_CORNER:
         coords[:2] = _widen(coords[:2], input_size)
-    return coords[None].to(device), torch.from_numpy(np.ascontiguousarray(prompt.labels))[None].to(device)
+    return coords[None].to(device), torch.from_numpy(np.array(prompt.labels, np.int32))[None].to(device)
 
 
 def _widen(corners: Tensor, input_size: Size) -> Tensor:
@@ -98,7 +98,8 @@ def scale_mask(mask: BoolMask, geometry: Geometry) -> Tensor:
     of the network's masks: a rope, a far ball), every pixel of the network's masks that it touches is filled
     instead, and their neighbours as well if that still is too little.
     """
-    full = torch.from_numpy(np.ascontiguousarray(mask)).to(torch.float32)[None, None]
+    # A copy, like the points: what a caller gives may lie anyhow, and may be read-only.
+    full = torch.from_numpy(np.array(mask, np.float32))[None, None]
     scaled = full if mask.shape == geometry.input_size else _cut(full, geometry.input_size)
     coverage = F.interpolate(full, size=geometry.low_res_size, mode="area")
     if coverage[coverage > WHOLE].sum() >= THICK * coverage.sum():

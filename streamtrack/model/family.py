@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -17,6 +17,8 @@ class Family(Protocol):
 
     name: str
     """As `CatalogEntry.family` spells it."""
+    timed_calls: Sequence[tuple[type, str, str]]
+    """For who measures: class, method and stage of the calls that a frame's step is made of."""
 
     def identify(self, weights: Mapping[str, Tensor]) -> str | None:
         """The catalog name that a state dict fits; None for one that is none of this family's."""

@@ -65,7 +65,7 @@ class Tracker:
         """Load a model of the catalog by name, or a weights file whose architecture is recognised.
 
         Args:
-            image_size: side of the square that the network sees, a multiple of 32; None: the model's own.
+            image_size: longer side of the picture that the network sees, in px; None: the model's own.
             threads: CPU threads for the whole process; None leaves torch's own choice.
         Raises:
             CheckpointError: unknown model, or weights that are missing, damaged or of no known model.

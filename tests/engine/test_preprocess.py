@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from streamtrack.engine.preprocess import to_input
-from streamtrack.engine.prompt_input import CheckedPrompt, scale_points
+from streamtrack.engine.prompt_input import CheckedPrompt, scale_mask, scale_points
 from streamtrack.frame import Image
+from tests.support.colour_family import WIDE, ColourFamily
 
 CPU = torch.device("cpu")
 PICTURE: Image = np.random.default_rng(3).integers(0, 256, (48, 64, 3)).astype(np.uint8)
@@ -54,7 +56,21 @@ def test_picture_of_the_input_size_is_not_resampled() -> None:
 def test_points_are_scaled_along_their_own_axes() -> None:
     backwards = np.array([[12, 32], [24, 64]], np.float32)[:, ::-1]  # y, x read as x, y
     labels = np.array([0, 1], np.int32)[::-1]
+    backwards.setflags(write=False)
     prompt = CheckedPrompt(backwards, labels, None, (48, 64))
     coords, found_labels = scale_points(prompt, (96, 64), CPU)
     assert coords.tolist() == [[[32, 24], [64, 48]]]
     assert found_labels.tolist() == [[1, 0]]
+
+
+def test_mask_gives_the_same_however_it_lies() -> None:
+    mask = PICTURE[:, :, 0] > 128
+    views = [mask[::-1][::-1], np.asfortranarray(mask), np.pad(mask, 3)[3:-3, 3:-3], mask.copy()]
+    views[-1].setflags(write=False)
+    network = ColourFamily().make_network(ColourFamily().build_module(WIDE, WIDE.image_size))
+    for input_size in ((48, 64), (32, 80)):
+        geometry = replace(network.geometry, input_size=input_size)
+        expected = scale_mask(mask, geometry)
+        assert expected.shape == (1, 1, *input_size)
+        for view in views:
+            assert torch.equal(scale_mask(view, geometry), expected)

@@ -202,6 +202,7 @@ class ColourFamily:
     """Implements `streamtrack.model.family.Family`."""
 
     name = "colour"
+    timed_calls = ((ColourNetwork, "encode_eagerly", "encode"),)
 
     def identify(self, weights: Mapping[str, Tensor]) -> str | None:
         if "sharpness" not in weights:

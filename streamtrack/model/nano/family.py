@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from streamtrack.model.family import require_image_size
 from streamtrack.model.nano.build import build_nano, trunk_of
+from streamtrack.model.sam2.family import TIMED_CALLS
 from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.weights.catalog import CatalogEntry
 
@@ -17,6 +18,7 @@ class NanoFamily:
     """nano; its trunk is exchangeable, and its weights say which one it is."""
 
     name = "nano"
+    timed_calls = TIMED_CALLS
 
     def identify(self, weights: Mapping[str, Tensor]) -> str | None:
         """`nano` for a state dict whose trunk is one of nano's."""

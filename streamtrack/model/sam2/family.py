@@ -28,6 +28,16 @@ POST_PROCESSING: Mapping[str, Any] = MappingProxyType(
     }
 )
 """Overrides that `sam2.build_sam.build_sam2_video_predictor` applies by default."""
+TIMED_CALLS = (
+    (Sam2Network, "normalise", "upload"),
+    (Sam2Network, "encode_image", "encode"),
+    (Sam2Network, "derive", "encode"),
+    (Sam2Network, "assemble_memory", "memory attention"),
+    (Sam2Network, "condition_on_memory", "memory attention"),
+    (Sam2Network, "decode_unprompted", "decode"),
+    (Sam2Network, "encode_memory", "memory encode"),
+)
+"""See `Family.timed_calls`."""
 _SUFFIXES = {"tiny": "t", "small": "s", "base-plus": "b+", "large": "l"}
 """What the configs call each size."""
 _TRUNKS = {(96, 12): "tiny", (96, 16): "small", (112, 24): "base-plus", (144, 48): "large"}
@@ -40,6 +50,7 @@ class Sam2Family:
     """The published networks; their names are `sam2-` or `sam2.1-` and a size."""
 
     name = "sam2"
+    timed_calls = TIMED_CALLS
 
     def identify(self, weights: Mapping[str, Tensor]) -> str | None:
         """The catalog name that a state dict fits, by its trunk; None for one of another family."""
