@@ -7,7 +7,7 @@ is kept. It finds coloured shapes on a grey ground well enough that a wrong heig
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -202,7 +202,7 @@ class ColourFamily:
     """Implements `streamtrack.model.family.Family`."""
 
     name = "colour"
-    timed_calls = ((ColourNetwork, "encode_eagerly", "encode"),)
+    timed_calls: Sequence[tuple[type, str, str]] = ((ColourNetwork, "encode_eagerly", "encode"),)
 
     def identify(self, weights: Mapping[str, Tensor]) -> str | None:
         if "sharpness" not in weights:

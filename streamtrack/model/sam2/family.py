@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -28,7 +28,7 @@ POST_PROCESSING: Mapping[str, Any] = MappingProxyType(
     }
 )
 """Overrides that `sam2.build_sam.build_sam2_video_predictor` applies by default."""
-TIMED_CALLS = (
+TIMED_CALLS: Sequence[tuple[type, str, str]] = (
     (Sam2Network, "normalise", "upload"),
     (Sam2Network, "encode_image", "encode"),
     (Sam2Network, "derive", "encode"),
