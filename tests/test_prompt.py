@@ -38,7 +38,8 @@ def test_points_in_any_container_are_the_same_points(points: Any) -> None:
     prompt = Prompt(1, points=points)
     rounding = 2 if isinstance(points, torch.Tensor) and points.dtype == torch.float64 else 0  # bfloat16
     assert np.abs(prompt.points - np.array(POINTS)).max() <= rounding
-    assert (prompt.points.dtype, prompt.labels.tolist()) == (np.float32, [1, 1])
+    assert prompt.points.dtype == np.float32
+    assert prompt.labels.tolist() == [1, 1]
 
 
 @pytest.mark.parametrize(

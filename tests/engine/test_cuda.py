@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from streamtrack.tracking import Session, Tracker
 
 pytestmark = pytest.mark.needs_cuda
 
-PROMPT = {"points": [(100, 80)]}
+PROMPT: dict[str, Any] = {"points": [(100, 80)]}
 
 
 def follow(session: Session, images: Sequence[Image]) -> list[torch.Tensor]:

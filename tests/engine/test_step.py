@@ -30,7 +30,8 @@ def trap_syncs() -> Iterator[None]:
 
         return fail
 
-    with mock.patch.multiple(torch.Tensor, **{name: trap(name) for name in SYNCS}):
+    traps: dict[str, Any] = {name: trap(name) for name in SYNCS}
+    with mock.patch.multiple(torch.Tensor, **traps):
         yield
 
 

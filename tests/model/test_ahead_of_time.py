@@ -56,7 +56,8 @@ def test_fingerprint_tells_weights_sizes_precisions_and_threads_apart() -> None:
     finally:
         torch.set_num_threads(threads)
     with torch.no_grad():
-        same.network.module.no_mem_embed[0, 0, 0] += 1e-6
+        same_module: Any = same.network.module
+        same_module.no_mem_embed[0, 0, 0] += 1e-6
     assert named != fingerprint(same.network, "fp32")
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -43,7 +43,7 @@ def test_own_weights_are_recognised_by_what_they_hold(tiny_file: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nano", "sam2.1-tiny", "sam2.1-small", "sam2.1-base-plus", "sam2-tiny"])
 def test_every_architecture_builds_and_is_told_apart(name: str) -> None:
-    module = build_module(CATALOG[name], 128)
+    module: Any = build_module(CATALOG[name], 128)
     assert identify(module.state_dict()) == name
     assert Sam2Network(module).geometry.grid == (8, 8)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -45,7 +46,7 @@ def write_weights(entry: CatalogEntry, folder: Path) -> Path:
 
 
 def tracker_of(entry: CatalogEntry) -> Tracker:
-    module = build_module(entry, entry.image_size)
+    module: Any = build_module(entry, entry.image_size)
     return Tracker(LoadedModel(entry.name, family_of(entry).make_network(module), "fp32"))
 
 

@@ -60,7 +60,7 @@ def random_weights(
     hidden (well below).
     """
     torch.manual_seed(seed)
-    module = build_module(entry, image_size)
+    module: Any = build_module(entry, image_size)
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             if name.endswith("gamma"):
@@ -79,14 +79,14 @@ def random_weights(
 
 
 def make_network(entry: CatalogEntry, image_size: int, weights: Mapping[str, Tensor]) -> Sam2Network:
-    module = build_module(entry, image_size)
+    module: Any = build_module(entry, image_size)
     module.load_state_dict(weights)
     return Sam2Network(module)
 
 
 def make_reference(entry: CatalogEntry, image_size: int, weights: Mapping[str, Tensor]) -> SAM2VideoPredictor:
     options = {"fill_hole_area": 0, "add_all_frames_to_correct_as_cond": True}
-    module = build_module(entry, image_size, cls=SAM2VideoPredictor, **options)
+    module: Any = build_module(entry, image_size, cls=SAM2VideoPredictor, **options)
     module.load_state_dict(weights)
     # The same convolution kernels as ours: memory is kept in bfloat16, and a last bit that falls to the
     # other side of a rounding is a difference of 2^-8.

@@ -41,12 +41,12 @@ def test_folded_batch_norm_computes_what_the_published_layers_do(tmp_path: Path)
 
     x = torch.randn(1, 16, 8, 8)
     block = "_blocks.1."
-    expected = F.batch_norm(
-        F.conv2d(x, published[f"{block}_expand_conv.weight"]),
-        *(published[f"{block}_bn0.{key}"] for key in ("running_mean", "running_var", "weight", "bias")),
-        eps=BATCH_NORM_EPSILON,
+    mean, variance, weight, bias = (
+        published[f"{block}_bn0.{key}"] for key in ("running_mean", "running_var", "weight", "bias")
     )
-    found = trunk.blocks[1].expand(x)  # type: ignore[operator, union-attr]
+    found_by_hand = F.conv2d(x, published[f"{block}_expand_conv.weight"])
+    expected = F.batch_norm(found_by_hand, mean, variance, weight, bias, eps=BATCH_NORM_EPSILON)
+    found = trunk.blocks[1].expand(x)  # type: ignore[operator]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)  # float32, sums of 16
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from streamtrack.weights.catalog import get_entry
 def test_pooled_read_equals_explicit_attention_over_squares(filled_up: bool) -> None:
     torch.manual_seed(1)
     grid, frames, pointers = 4, 3, 8
-    module = build_module(get_entry("nano"), 128).memory_attention
+    module: Any = build_module(get_entry("nano"), 128).memory_attention
     width = module.d_model
     reader = MemoryReader(module, grid, torch.randn(1, grid * grid, width), pool=2)
     layer, _, rotary = reader._layers[0]
@@ -35,6 +36,7 @@ def test_pooled_read_equals_explicit_attention_over_squares(filled_up: bool) -> 
 
     attention = layer.cross_attn_image
     queries, keys = rotary.queries(layer.norm2(x)), rotary.keys(memory.keys, num_unrotated=pointers)
+    absent = memory.absent
     for b in range(2):
         weights, values = [], []
         for t in range(frames):
@@ -42,12 +44,12 @@ def test_pooled_read_equals_explicit_attention_over_squares(filled_up: bool) -> 
                 for column in range(0, grid, 2):
                     square = [t * grid * grid + (row + i) * grid + column + j for i in (0, 1) for j in (0, 1)]
                     score = queries[b] @ keys[b, square].mean(0) / math.sqrt(keys.shape[-1])
-                    there = not filled_up or not memory.absent[b, square[0]]
+                    there = absent is None or not absent[b, square[0]]
                     weights.append(4 * score.exp() * there)  # as much as four tokens
                     values.append(memory.values[b, square].mean(0))
         for index in range(length - pointers, length):
             score = queries[b] @ keys[b, index] / math.sqrt(keys.shape[-1])
-            there = not filled_up or not memory.absent[b, index]
+            there = absent is None or not absent[b, index]
             weights.append(score.exp() * there)
             values.append(memory.values[b, index])
         weight = torch.stack(weights, dim=1)
@@ -57,7 +59,7 @@ def test_pooled_read_equals_explicit_attention_over_squares(filled_up: bool) -> 
 
 
 def test_odd_grid_is_refused_in_one_line() -> None:
-    module = build_module(get_entry("nano"), 160)
+    module: Any = build_module(get_entry("nano"), 160)
     module.image_size = 144  # a grid of 9; the product's own sizes give even ones at stride 16
     with pytest.raises(ConfigError, match="memory_pool is 2, expected 1: an image_size of 144 makes"):
         Sam2Network(module, memory_pool=2)
