@@ -58,8 +58,7 @@ class LimitedProtocol(H11Protocol):
         """Take a place, if need be that of a connection without a request."""
         super().connection_made(transport)
         self.peer = peer_of(self.client)
-        self._cycle_before: object = None
-        self._waiting_since: float | None = self.loop.time()
+        self._waiting_since = self.loop.time()
         self._unread: tuple[int, float] | None = None
         self.logger = _logger
         transport.set_write_buffer_limits(high=UNREAD_BYTES)
@@ -77,9 +76,14 @@ class LimitedProtocol(H11Protocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     @property
-    def waiting_since(self) -> float:
-        """Since when no request is under way, loop time; of what is under way: now."""
-        return self.loop.time() if self._waiting_since is None else self._waiting_since
+    def rank(self) -> tuple[bool, float]:
+        """Among connections without a request: those that never had one go first, of them the oldest."""
+        return self.cycle is not None, self._waiting_since
+
+    def on_response_complete(self) -> None:
+        """Wait for another request from now on."""
+        super().on_response_complete()
+        self._waiting_since = self.loop.time()
 
     def end_if_overdue(self, now: float) -> None:
         """Close the connection if its client has not asked, or not read, for too long."""
@@ -98,17 +102,11 @@ class LimitedProtocol(H11Protocol):
 
     def _make_room(self, among: Collection[LimitedProtocol]) -> None:
         idle = [other for other in among if other is not self and not other.answering]
-        leaving = min(idle, key=lambda other: other.waiting_since) if idle else self
+        leaving = min(idle, key=lambda other: other.rank) if idle else self
         leaving.transport.abort()
 
     def _head_is_overdue(self, now: float) -> bool:
-        if self.answering:
-            self._waiting_since = None
-        elif self._waiting_since is None or self.cycle is not self._cycle_before:
-            # Another answer has ended since the last look: its client has begun to wait anew.
-            self._waiting_since = now
-        self._cycle_before = self.cycle
-        return self._waiting_since is not None and now - self._waiting_since > self.limits.head_timeout_s
+        return not self.answering and now - self._waiting_since > self.limits.head_timeout_s
 
     def _reading_is_overdue(self, now: float) -> bool:
         unread = self.transport.get_write_buffer_size()

@@ -188,6 +188,17 @@ async def test_newcomer_takes_the_place_of_the_longest_waiting_and_of_nobody_who
                 assert await served_one.read(10)
 
 
+async def test_flood_of_mute_connections_costs_a_client_that_asks_nothing() -> None:
+    async with served(ConnectionLimits(head_timeout_s=60, max_connections_per_peer=20)) as address:
+        reader, writer = await asyncio.open_connection(*address)
+        for _ in range(10):
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"alive" in await reader.readuntil(b"}")
+            async with connected(address, 40):
+                assert await health(address) == 200
+        writer.close()
+
+
 async def test_what_is_not_http_is_refused_in_the_form_of_every_error() -> None:
     async with (
         served(QUICK) as address,
