@@ -6,10 +6,11 @@ told by the board.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -44,12 +45,8 @@ from streamtrack.http.docs_page import docs_router
 from streamtrack.http.error_answers import add_error_answers
 from streamtrack.http.live import live_stream
 from streamtrack.http.peers import peer_of
+from streamtrack.http.watchers import Watchers
 from streamtrack.object_record import ObjectInfo
-
-MAX_WATCHERS = 64
-"""Server-sent event streams at one time; each is a connection and ten small messages a second."""
-MAX_WATCHERS_PER_PEER = 48
-"""Of one client address, so that one machine leaves places to others."""
 
 StreamName = Annotated[str, Path(description="As in the config", max_length=64)]
 ObjectIdPath = Annotated[ObjectId, Path(description="The object's id")]
@@ -135,7 +132,7 @@ def api_router(board: StreamBoard) -> APIRouter:
 
 def _stream_routes(board: StreamBoard) -> APIRouter:
     router = APIRouter(tags=["streams"])
-    watchers: Counter[str] = Counter()
+    watchers = Watchers(time.monotonic)
 
     @router.get("/streams")
     async def list_streams() -> list[StreamStatus]:
@@ -179,21 +176,18 @@ def _stream_routes(board: StreamBoard) -> APIRouter:
         `event`."""
         board.status(name)  # an unknown stream is a 404, not an empty stream
         peer = peer_of(request.client)
-        if watchers.total() >= MAX_WATCHERS or watchers[peer] >= MAX_WATCHERS_PER_PEER:
-            raise CapacityError(
-                f"{watchers.total()} pages watch, and there is no place for another; close one, or ask later"
-            )
+        watchers.make_room(peer)
 
-        async def counted() -> Any:
-            watchers[peer] += 1
-            try:
+        async def blocks() -> AsyncIterator[bytes]:
+            # Only once it runs: of a client that has gone meanwhile nothing would end it.
+            with suppress(CapacityError), watchers.watching(peer) as watcher:
                 async for block in live_stream(board, name):
                     yield block
-            finally:
-                watchers[peer] -= 1
+                    if watcher.leaves:
+                        return
 
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(counted(), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(blocks(), media_type="text/event-stream", headers=headers)
 
     return router
 

@@ -13,6 +13,7 @@ import contextlib
 import json
 import logging
 import socket
+import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -88,7 +89,7 @@ class LimitedProtocol(H11Protocol):
     def end_if_overdue(self, now: float) -> None:
         """Close the connection if its client has not asked, or not read, for too long."""
         if self._head_is_overdue(now) or self._reading_is_overdue(now):
-            self.transport.abort()
+            _reset(self.transport)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, in the form of every other error."""
@@ -125,6 +126,15 @@ async def end_overdue(connections: Collection[Any], limits: ConnectionLimits) ->
         await asyncio.sleep(limits.sweep_s)
         for connection in tuple(connections):
             connection.end_if_overdue(loop.time())
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Close at once; what was not read is forgotten here, too, and not kept for a client that may read it."""
+    opened = transport.get_extra_info("socket")
+    if opened is not None:
+        with contextlib.suppress(OSError):
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 def _limit_unsent(transport: asyncio.Transport) -> None:
