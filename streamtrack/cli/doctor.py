@@ -1,4 +1,4 @@
-"""What this machine has and what it lacks, each with the mend: the first thing to run when something fails.
+"""What this machine has and what it lacks, each with the fix: the first thing to run when something fails.
 
 Every check survives a broken installation: what cannot be imported is a finding, not a traceback.
 """
@@ -55,7 +55,7 @@ class Finding:
     health: Health
     text: str
     """What was found."""
-    mend: str = ""
+    fix: str = ""
     """What to do about it; empty where all is well."""
 
 
@@ -89,7 +89,7 @@ def doctor(
         Path | None, typer.Argument(help="Config whose ports are tried.", show_default=False)
     ] = None,
 ) -> None:
-    """Show what this machine has, and how to mend what it lacks."""
+    """Show what this machine has, and how to fix what it lacks."""
     if config is None:
         report = collect_report()
     else:
@@ -103,8 +103,8 @@ def doctor(
     styles = {Health.OK: "green", Health.WARNING: "yellow", Health.MISSING: "bold red"}
     for finding in report.findings:
         text = Text(finding.text)
-        if finding.mend:
-            text.append(f"\n-> {finding.mend}", style="italic")
+        if finding.fix:
+            text.append(f"\n-> {finding.fix}", style="italic")
         table.add_row(Text(finding.health, style=styles[finding.health]), finding.topic, text)
     console.print(table)
     if not report.usable:
@@ -138,15 +138,15 @@ def _dependencies() -> Iterator[Finding]:
     for requirement in map(Requirement, lines):
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
-        mend = f"pip install '{requirement}'"
+        fix = f"pip install '{requirement}'"
         try:
             version = importlib.metadata.version(requirement.name)
         except importlib.metadata.PackageNotFoundError:
-            yield Finding("packages", Health.MISSING, f"{requirement.name} is not installed", mend)
+            yield Finding("packages", Health.MISSING, f"{requirement.name} is not installed", fix)
             continue
         if not requirement.specifier.contains(version, prereleases=True):
             text = f"{requirement.name} is {version}, expected {requirement.specifier}"
-            yield Finding("packages", Health.WARNING, text, mend)
+            yield Finding("packages", Health.WARNING, text, fix)
         found.append(f"{requirement.name} {version}")
     yield Finding("packages", Health.OK, ", ".join(found))
 
@@ -168,10 +168,10 @@ def _torch() -> Iterator[Finding]:
     if facts.has_mps:
         yield Finding("mps", Health.OK, "Apple GPU")
     elif (driver := _nvidia_driver()) is not None:
-        mend = "update the driver, or install a torch built for an older CUDA"
+        fix = "update the driver, or install a torch built for an older CUDA"
         if facts.cuda_version is None:
-            mend = "install a torch that is built for CUDA"
-        yield Finding("cuda", Health.WARNING, f"NVIDIA driver {driver}, but torch sees no device", mend)
+            fix = "install a torch that is built for CUDA"
+        yield Finding("cuda", Health.WARNING, f"NVIDIA driver {driver}, but torch sees no device", fix)
     else:
         yield Finding("cuda", Health.OK, "no GPU: nano runs live on the CPU, the larger models do not")
 
@@ -216,21 +216,21 @@ def _checkpoints() -> Iterator[Finding]:
         path = find_checkpoint(entry)
         if path is None:
             if entry.shipped:
-                mend = "reinstall streamtrack, or restore checkpoints/ in your clone"
+                fix = "reinstall streamtrack, or restore checkpoints/ in your clone"
                 # Without the detector only tracks that start by class are missing.
                 health = Health.WARNING if entry is DETECTOR else Health.MISSING
-                yield Finding("checkpoint", health, f"{entry.name} is not there", mend)
+                yield Finding("checkpoint", health, f"{entry.name} is not there", fix)
             else:
                 absent.append(entry.name)
             continue
-        mend = "reinstall streamtrack" if entry.shipped else f"streamtrack checkpoints get {entry.name}"
+        fix = "reinstall streamtrack" if entry.shipped else f"streamtrack checkpoints get {entry.name}"
         try:
             if entry.shipped:
                 verify_checkpoint(entry, path)
             elif (num_bytes := path.stat().st_size) != entry.num_bytes:
                 raise CheckpointError(f"{path}: {num_bytes} bytes, expected {entry.num_bytes}")
         except CheckpointError as error:
-            yield Finding("checkpoint", Health.WARNING, f"{entry.name} is damaged: {error}", mend)
+            yield Finding("checkpoint", Health.WARNING, f"{entry.name} is damaged: {error}", fix)
         else:
             yield Finding("checkpoint", Health.OK, f"{entry.name}: {path}")
     if absent:
@@ -242,36 +242,34 @@ def _room() -> Finding:
     """Room for downloads, in the folder or in the one that it would be made in."""
     folder = download_folder()
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    mend = "name another folder in STREAMTRACK_CHECKPOINTS"
+    fix = "name another folder in STREAMTRACK_CHECKPOINTS"
     if not there.is_dir() or not os.access(there, os.W_OK):
-        return Finding("downloads", Health.WARNING, f"{folder} cannot be written", mend)
+        return Finding("downloads", Health.WARNING, f"{folder} cannot be written", fix)
     free_bytes = shutil.disk_usage(there).free
     text = f"{folder}, {free_bytes / 2**30:.1f} GiB free"
     if free_bytes < max(entry.num_bytes for entry in CATALOG.values()):
-        return Finding("downloads", Health.WARNING, f"{text}: the largest checkpoint does not fit", mend)
+        return Finding("downloads", Health.WARNING, f"{text}: the largest checkpoint does not fit", fix)
     return Finding("downloads", Health.OK, text)
 
 
 def _ports(http: HttpConfig, zmq: ZmqConfig) -> Iterator[Finding]:
-    doors = [("http.port", http.host, http.port)]
+    endpoints = [("http.port", http.host, http.port)]
     for key, address in (
         ("zmq.masks_address", zmq.masks_address),
         ("zmq.control_address", zmq.control_address),
     ):
         url = urlsplit(address or "")
         if url.scheme == "tcp" and url.hostname is not None and url.netloc.rpartition(":")[2].isdigit():
-            doors.append((key, "0.0.0.0" if url.hostname == "*" else url.hostname, url.port or 0))
-    for key, host, port in doors:
+            endpoints.append((key, "0.0.0.0" if url.hostname == "*" else url.hostname, url.port or 0))
+    for key, host, port in endpoints:
         if port == 0:
             continue
         reason = _port_is_taken(host, port)
         if reason is None:
             yield Finding("port", Health.OK, f"{port} of {host} is free ({key})")
         else:
-            mend = f"end what uses it, or set {key}"
-            yield Finding(
-                "port", Health.WARNING, f"{port} of {host} cannot be opened: {reason} ({key})", mend
-            )
+            fix = f"end what uses it, or set {key}"
+            yield Finding("port", Health.WARNING, f"{port} of {host} cannot be opened: {reason} ({key})", fix)
 
 
 def _port_is_taken(host: str, port: int) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -110,6 +111,9 @@ def main() -> None:
     # else runs, and then each waits for a whole time slice: with one busy process beside it on two cores a
     # step of nano took 68 to 174 ms, and 35 to 55 ms with threads that sleep; on idle cores both took 32.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "--debug" not in sys.argv:
+        # What torch warns of (a driver that it does not find, an operator that is slow) no user can act on.
+        warnings.filterwarnings("ignore", module=r"torch(\..*)?")
     sys.exit(run(sys.argv[1:]))
 
 

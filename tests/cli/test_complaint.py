@@ -13,16 +13,20 @@ from streamtrack.cli import target as targets
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "out/masks.jsonl"),
-            "out/masks.jsonl: No space left on device"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "out/masks.jsonl"),
+            "out/masks.jsonl: No space left on device",
+        ),
         (PermissionError(errno.EACCES, "Permission denied"), "Permission denied"),
         (MemoryError(), "not enough memory"),
         (KeyError("lost"), "unexpected KeyError: 'lost' ("),
-        (RuntimeError("two\nlines of rtsp://admin:hunter2@camera/ and token=hunter2"),
-            "unexpected RuntimeError: two lines of rtsp://***@camera/ and token=*** ("),
+        (
+            RuntimeError("two\nlines of rtsp://admin:hunter2@camera/ and token=hunter2"),
+            "unexpected RuntimeError: two lines of rtsp://***@camera/ and token=*** (",
+        ),
         (RuntimeError("x" * 10_000), "unexpected RuntimeError: xxx"),
     ],
-)  # fmt: skip
+)
 def test_any_error_is_one_line(
     error: Exception, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,7 +46,7 @@ def test_this_machine_is_usable_and_every_fault_has_a_mend() -> None:
         "checkpoint",
         "downloads",
     } <= {finding.topic for finding in report.findings}
-    assert all(finding.mend for finding in report.findings if finding.health is not Health.OK)
+    assert all(finding.fix for finding in report.findings if finding.health is not Health.OK)
     assert all("\n" not in finding.text for finding in report.findings)
     assert [finding.text for finding in topic("encoders", report.findings)][-2] == "VP8 by libvpx"
 
@@ -58,7 +58,7 @@ def test_port_in_use_is_a_warning_that_names_its_config_key(used_port: int) -> N
     assert (
         findings[0].text == f"{used_port} of 127.0.0.1 cannot be opened: Address already in use (http.port)"
     )
-    assert findings[1].mend == "end what uses it, or set zmq.masks_address"
+    assert findings[1].fix == "end what uses it, or set zmq.masks_address"
 
 
 def test_missing_nano_makes_the_machine_unusable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_truncated_download_is_a_warning_with_the_command(
     (finding,) = [f for f in collect_report(FREE_HTTP, FREE_ZMQ).findings if f.text.startswith("sam2.1-tiny")]
     assert finding.health is Health.WARNING
     assert finding.text.endswith("sam2.1_hiera_tiny.pt: 4 bytes, expected 156008466")
-    assert finding.mend == "streamtrack checkpoints get sam2.1-tiny"
+    assert finding.fix == "streamtrack checkpoints get sam2.1-tiny"
 
 
 def test_download_folder_that_is_a_file_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

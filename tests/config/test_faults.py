@@ -36,26 +36,58 @@ def curve(**keys: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "raw",
     [
-        one(source=URL), one(source=[URL]), one(name=URL), one(name=SECRET), one(video=URL),
-        one(tracking=URL), one(source={URL: None}), one(prompts=URL), one(prompts=[URL]), one(autoprompt=URL),
-        one(autoprompt={"kind": URL}), one(autoprompt={"kind": "detector", "classes": [URL]}),
-        one(autoprompt={"kind": "detector", "classes": URL}), one(source={"url": "x", "pace": URL}),
-        one(source={"url": "x", "fps": SECRET}), one(source={"url": ["x", URL]}), one(source={URL: 1}),
-        {"streams": URL}, {"streams": [URL]}, {"streams": {"cam": URL}},
-        whole(http=SECRET), whole(http=[SECRET]), whole(http={SECRET: None}), whole(http={"host": SECRET}),
-        whole(http={"host": URL}), whole(http={"port": SECRET}), whole(http={"port": 123456789012}),
-        whole(http={"token": [SECRET]}), whole(http={"token": f"{SECRET[:9]} "}),
+        one(source=URL),
+        one(source=[URL]),
+        one(name=URL),
+        one(name=SECRET),
+        one(video=URL),
+        one(tracking=URL),
+        one(source={URL: None}),
+        one(prompts=URL),
+        one(prompts=[URL]),
+        one(autoprompt=URL),
+        one(autoprompt={"kind": URL}),
+        one(autoprompt={"kind": "detector", "classes": [URL]}),
+        one(autoprompt={"kind": "detector", "classes": URL}),
+        one(source={"url": "x", "pace": URL}),
+        one(source={"url": "x", "fps": SECRET}),
+        one(source={"url": ["x", URL]}),
+        one(source={URL: 1}),
+        {"streams": URL},
+        {"streams": [URL]},
+        {"streams": {"cam": URL}},
+        whole(http=SECRET),
+        whole(http=[SECRET]),
+        whole(http={SECRET: None}),
+        whole(http={"host": SECRET}),
+        whole(http={"host": URL}),
+        whole(http={"port": SECRET}),
+        whole(http={"port": 123456789012}),
+        whole(http={"token": [SECRET]}),
+        whole(http={"token": f"{SECRET[:9]} "}),
         whole(http={"token": f"{SECRET} x"}),
-        whole(http={"cors_origins": SECRET}), whole(http={"cors_origins": [SECRET]}),
-        whole(http={"cors_origins": [f"https://u:{SECRET}@x"]}), whole(http={"allow_open": SECRET}),
-        whole(zmq=SECRET), whole(zmq={"masks_address": SECRET}), whole(zmq={"control_address": URL}),
-        whole(zmq={"encoding": SECRET}), whole(zmq={"curve": SECRET}),
-        curve(server_public_key=KEY_41), curve(server_secret_key=KEY_41), curve(allowed_client_keys=KEY_41),
-        curve(allowed_client_keys=[[KEY_41]]), curve(secret=KEY_41),
-        whole(model=SECRET), whole(model={"device": SECRET}), whole(model={"image_size": SECRET}),
-        whole(model={"checkpoint": [SECRET]}), whole(**{SECRET: None}), whole(**{URL: 1}),
+        whole(http={"cors_origins": SECRET}),
+        whole(http={"cors_origins": [SECRET]}),
+        whole(http={"cors_origins": [f"https://u:{SECRET}@x"]}),
+        whole(http={"allow_open": SECRET}),
+        whole(zmq=SECRET),
+        whole(zmq={"masks_address": SECRET}),
+        whole(zmq={"control_address": URL}),
+        whole(zmq={"encoding": SECRET}),
+        whole(zmq={"curve": SECRET}),
+        curve(server_public_key=KEY_41),
+        curve(server_secret_key=KEY_41),
+        curve(allowed_client_keys=KEY_41),
+        curve(allowed_client_keys=[[KEY_41]]),
+        curve(secret=KEY_41),
+        whole(model=SECRET),
+        whole(model={"device": SECRET}),
+        whole(model={"image_size": SECRET}),
+        whole(model={"checkpoint": [SECRET]}),
+        whole(**{SECRET: None}),
+        whole(**{URL: 1}),
     ],
-)  # fmt: skip
+)
 def test_fault_never_repeats_what_may_be_a_secret(raw: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as refused:
         parse_config(raw, "live.yaml")
@@ -69,22 +101,36 @@ def test_fault_never_repeats_what_may_be_a_secret(raw: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (one(source=URL), "live.yaml: streams.0.source is a URL of 47 characters: "
-            "expected a section with keys of its own"),
-        (whole(http={"port": "eighty-eighty"}), "live.yaml: http.port is text of 13 characters: "
-            "input should be a valid integer, unable to parse string as an integer"),
+        (
+            one(source=URL),
+            "live.yaml: streams.0.source is a URL of 47 characters: expected a section with keys of its own",
+        ),
+        (
+            whole(http={"port": "eighty-eighty"}),
+            "live.yaml: http.port is text of 13 characters: "
+            "input should be a valid integer, unable to parse string as an integer",
+        ),
         (one(name=7), "live.yaml: streams.0.name is 7: expected text: put it in quotes"),
         ({"streams": {"cam": 1}}, "live.yaml: streams: expected a list"),
-        (whole(http={"token": ""}), "live.yaml: http.token: token is empty, expected a long random text, "
-            "or null for none"),
-        (whole(http={"host": "0.0.0.0", "token": "short"}), "live.yaml: http.token: token has 5 characters, "
-            "expected at least 6, better 20 random ones"),
-        (whole(http={"cors_origins": ["*"]}), "live.yaml: http.cors_origins lets every web page watch and "
-            "command and http.token is not set; expected origins, a token, or http.allow_open: true"),
-        (whole(zmq={"masks_address": "tcp://127.0.0.1"}), "live.yaml: zmq.masks_address is a URL of 15 "
-            "characters, expected tcp://HOST:PORT or ipc://PATH"),
+        (
+            whole(http={"token": ""}),
+            "live.yaml: http.token: token is empty, expected a long random text, or null for none",
+        ),
+        (
+            whole(http={"host": "0.0.0.0", "token": "short"}),
+            "live.yaml: http.token: token has 5 characters, expected at least 6, better 20 random ones",
+        ),
+        (
+            whole(http={"cors_origins": ["*"]}),
+            "live.yaml: http.cors_origins lets every web page watch and "
+            "command and http.token is not set; expected origins, a token, or http.allow_open: true",
+        ),
+        (
+            whole(zmq={"masks_address": "tcp://127.0.0.1"}),
+            "live.yaml: zmq.masks_address is a URL of 15 characters, expected tcp://HOST:PORT or ipc://PATH",
+        ),
     ],
-)  # fmt: skip
+)
 def test_fault_still_says_what_to_change(raw: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as refused:
         parse_config(raw, "live.yaml")

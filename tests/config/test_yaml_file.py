@@ -42,8 +42,10 @@ def test_each_key_and_item_has_its_line() -> None:
         ("a:\n  - {b: 1,\n     b: 2}\n", "live.yaml:3: the key b is there twice, first in line 2"),
         ("a:\n  b:\n    c: 1\n    'c': 2\n", "live.yaml:4: the key c is there twice, first in line 3"),
         ("a: &x {b: 1}\nc:\n  <<: *x\n  <<: *x\n", "live.yaml:4: the key << is there twice, first in line 3"),
-        ("'rtsp://u:pw@h/': 1\n'rtsp://u:pw@h/': 2\n",
-            "live.yaml:2: the key (14 characters) is there twice, first in line 1"),
+        (
+            "'rtsp://u:pw@h/': 1\n'rtsp://u:pw@h/': 2\n",
+            "live.yaml:2: the key (14 characters) is there twice, first in line 1",
+        ),
         ("a:\n\tb: 1\n", "live.yaml:2: not YAML: a tab, expected spaces"),
         ("\ta: 1\n", "live.yaml:1: not YAML: a tab, expected spaces"),
         ("a: @x\n", "live.yaml:1: not YAML: a character that cannot start a value, expected quotes"),
@@ -61,7 +63,7 @@ def test_each_key_and_item_has_its_line() -> None:
         ("a: \x01\n", "live.yaml: not YAML: "),
         ("a: [1\n", "live.yaml:2: not YAML: did not find expected ',' or ']'"),
     ],
-)  # fmt: skip
+)
 def test_fault_names_its_line(text: str, message: str) -> None:
     assert refusal(text).startswith(message)
 
