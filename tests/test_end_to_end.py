@@ -5,8 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +26,6 @@ from tests.support.end_to_end import (
     robot,
     served,
 )
-from tests.support.page_server import PageServer
 from tests.support.pipelines import iou, wait_until
 from tests.support.rtsp import RtspServer
 from tests.support.video import read_code
@@ -139,8 +137,7 @@ def test_robot_gets_true_masks_and_tracking_survives_a_power_cut_of_the_camera(
 async def test_click_in_the_browser_is_followed_and_drawn(clip: Clip, tmp_path: Path) -> None:
     with RtspServer([clip.path], fps=FPS) as camera, served(camera.url, tmp_path) as server:
         followed, _, _ = prompt_followed(server, clip)
-        page = cast(PageServer, SimpleNamespace(url=server.url))
-        async with browsers() as chromium, chromium.opened(page) as tab:
+        async with browsers() as chromium, chromium.opened(server) as tab:
             await tab.live()
             await (await tab.row(followed)).wait_for()
             # A click on a picture that stands must give feedback, too.

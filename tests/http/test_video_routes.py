@@ -6,13 +6,12 @@ import asyncio
 import re
 
 import cv2
-import httpx
 import numpy as np
 
+from streamtrack.frame import FrameResult
 from streamtrack.video.palette import palette
-from tests.support.page_server import FollowedObject, serving
-from tests.support.video import read_code, until
-from tests.support.whep import opened
+from tests.support.video import pushing, read_code, result, until
+from tests.support.whep import listening, opened
 
 
 def jpeg_code(data: bytes) -> int:
@@ -21,20 +20,20 @@ def jpeg_code(data: bytes) -> int:
 
 
 async def test_motion_jpeg_brings_pictures_in_order_and_the_viewer_is_forgotten() -> None:
-    async with serving(max_viewers=1) as server, httpx.AsyncClient(base_url=server.url) as http:
-        server.objects[1] = FollowedObject(100, 60)
-        async with http.stream("GET", "/streams/cam/mjpeg", timeout=10) as answer:
-            assert answer.headers["content-type"] == "multipart/x-mixed-replace; boundary=picture"
-            data = b""
-            async with asyncio.timeout(20):
-                async for chunk in answer.aiter_raw():
-                    data += chunk
-                    if data.count(b"--picture") > 6:
-                        break
-            assert server.stream.num_viewers == 1
-            full = await http.get("/streams/cam/mjpeg")
-            assert (full.status_code, full.headers["retry-after"]) == (503, "2")
-        await until(lambda: server.stream.num_viewers == 0)
+    async with opened(max_viewers=1) as door, listening(door) as http:
+        with pushing(door.stream, fps=15):
+            async with http.stream("GET", "/streams/cam/mjpeg", timeout=10) as answer:
+                assert answer.headers["content-type"] == "multipart/x-mixed-replace; boundary=picture"
+                data = b""
+                async with asyncio.timeout(20):
+                    async for chunk in answer.aiter_raw():
+                        data += chunk
+                        if data.count(b"--picture") > 6:
+                            break
+                assert door.stream.num_viewers == 1
+                full = await http.get("/streams/cam/mjpeg")
+                assert (full.status_code, full.headers["retry-after"]) == (503, "2")
+            await until(lambda: door.stream.num_viewers == 0)
     parts = re.findall(rb"Content-Length: (\d+)\r\n\r\n(.*?)\r\n--picture", data, re.DOTALL)
     assert all(int(length) == len(jpeg) for length, jpeg in parts)
     codes = [jpeg_code(jpeg) for _, jpeg in parts]
@@ -43,13 +42,20 @@ async def test_motion_jpeg_brings_pictures_in_order_and_the_viewer_is_forgotten(
 
 
 async def test_snapshot_is_the_newest_picture() -> None:
-    async with serving() as server, httpx.AsyncClient(base_url=server.url) as http:
-        await until(lambda: server.frame_idx >= 3)
-        before = server.frame_idx
-        answer = await http.get("/streams/cam/snapshot.jpg")
+    pushed = []
+
+    def noted(index: int) -> FrameResult:
+        pushed.append(index)
+        return result(index)
+
+    async with opened() as door:
+        with pushing(door.stream, fps=15, make=noted):
+            await until(lambda: len(pushed) > 3)
+            before = pushed[-1]
+            answer = await door.http.get("/streams/cam/snapshot.jpg")
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.headers["cache-control"] == "no-store"
-    assert before <= jpeg_code(answer.content) <= server.frame_idx
+    assert before <= jpeg_code(answer.content) <= pushed[-1]
 
 
 async def test_snapshot_before_the_first_picture_asks_to_come_back() -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
 from playwright.async_api import Browser, Page, Playwright, async_playwright
 
-from tests.support.page_server import PageServer
 from tests.support.video import HEIGHT, WIDTH, until
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -47,16 +48,24 @@ def decode_png(address: str) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
 
 
+class HasUrl(Protocol):
+    """Whatever serves the page."""
+
+    url: str
+
+
 class Tab:
     """The page in a browser, and what it did."""
 
-    def __init__(self, page: Page, server: PageServer) -> None:
-        self.page, self.server = page, server
+    def __init__(self, page: Page) -> None:
+        self.page = page
         self.faults: list[str] = []
+        self.commands: list[tuple[str, str, Any]] = []
+        """Method, path and body of what the page asked to be done to a stream, oldest first."""
         self.sessions: list[str] = []
         self.addresses: list[str] = []
         page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("request", lambda request: self.addresses.append(request.url))
+        page.on("request", self._on_request)
         page.on("console", self._on_console)
         page.on("response", self._on_response)
 
@@ -64,6 +73,13 @@ class Tab:
         # Chromium logs every answer above 399 by itself; those the tests ask for on purpose.
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
             self.faults.append(message.text)
+
+    def _on_request(self, request: Any) -> None:
+        self.addresses.append(request.url)
+        path = urlsplit(request.url).path
+        if request.method != "GET" and path.startswith("/streams/") and not path.endswith("/whep"):
+            body = json.loads(request.post_data) if request.post_data else None
+            self.commands.append((request.method, path, body))
 
     def _on_response(self, response: Any) -> None:
         if response.url.endswith("/whep") and response.status == 201:
@@ -94,11 +110,18 @@ class Tab:
         if shift:
             await self.page.keyboard.up("Shift")
 
+    async def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Draw a box between two pixels of the frame."""
+        await self.page.mouse.move(*await self.place(*start))
+        await self.page.mouse.down()
+        await self.page.mouse.move(*await self.place(*end), steps=6)
+        await self.page.mouse.up()
+
     async def asked(self, count: int) -> list[tuple[str, str, Any]]:
-        """What the page asked of the control API, once it is `count` requests."""
-        await until(lambda: len(self.server.requests) >= count)
-        assert len(self.server.requests) == count
-        return self.server.requests
+        """What the page asked to be done, once it is `count` requests."""
+        await until(lambda: len(self.commands) >= count)
+        assert len(self.commands) == count
+        return self.commands
 
     async def row(self, object_id: int) -> Any:
         row = self.page.locator(f"#objects li[data-id='{object_id}']")
@@ -118,7 +141,7 @@ class Browsers:
 
     @asynccontextmanager
     async def opened(
-        self, server: PageServer, path: str = "/", arguments: tuple[str, ...] = LOOPBACK, **context: Any
+        self, server: HasUrl, path: str = "/", arguments: tuple[str, ...] = LOOPBACK, **context: Any
     ) -> AsyncIterator[Tab]:
         """A tab with the page, in which nothing may go wrong unseen."""
         if arguments not in self._started:
@@ -129,7 +152,7 @@ class Browsers:
         profile = await self._started[arguments].new_context(**settings)
         try:
             page = await profile.new_page()
-            tab = Tab(page, server)
+            tab = Tab(page)
             await page.goto(server.url + path)
             yield tab
             assert tab.faults == []

@@ -1,227 +1,157 @@
-"""The page with all it calls: the video router as shipped, and the control API over objects kept in memory.
-
-The objects are discs that stand where they were asked for; everything from their masks to the screen is the
-real thing.
-"""
+"""The product's own server with cameras that a test can unplug, and what a test asks beside the page."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+import httpx
 
-from streamtrack.frame import Event, EventKind, ObjectMask, ObjectState
-from streamtrack.http.api import add_cors
-from streamtrack.http.error_answers import add_error_answers
-from streamtrack.http.video_routes import video_router
-from streamtrack.telemetry import Telemetry
-from streamtrack.video.stream import VideoStream
-from streamtrack.webrtc.whep import WhepSessions
-from tests.support.video import CODE_BITS, HEIGHT, WIDTH, absent, disc, result, until, video_config
+from streamtrack.config import Config, HttpConfig, ReconnectConfig, SourceConfig, StreamConfig, TrackingConfig
+from streamtrack.config import VideoConfig as Video
+from streamtrack.frame import FrameResult
+from streamtrack.server import Server
+from tests.support import servers
+from tests.support.camera import DISCS, RADIUS, Camera
+from tests.support.pipelines import wait_until
+from tests.support.video import read_code, until
 
-
-@dataclass
-class FollowedObject:
-    """One disc of the scene."""
-
-    x: float
-    y: float
-    label: str = ""
-    state: ObjectState = ObjectState.TRACKING
-
-    def mask(self, object_id: int) -> ObjectMask:
-        if self.state in (ObjectState.LOST, ObjectState.OCCLUDED):
-            return absent(object_id, self.state, self.label)
-        mask = disc(self.x, self.y, 22)
-        return ObjectMask.from_mask(mask, object_id, label=self.label, state=self.state, object_score=0.97)
+SOON = ReconnectConfig(first_delay_ms=200, max_delay_ms=400)
+"""A test does not wait for a camera as long as an operator's network would like."""
 
 
 @dataclass
 class PageServer:
-    """A server with one stream, and what the page asked of it."""
+    """A running server and its cameras, by stream."""
 
-    fps: float = 15
-    token: str | None = None
-    max_viewers: int = 16
-    ice_addresses: tuple[str, ...] = ("127.0.0.1",)
-    cors_origins: tuple[str, ...] = ()
+    config: Config
+    cameras: Mapping[str, Camera]
     url: str = ""
-    objects: dict[int, FollowedObject] = field(default_factory=dict)
-    requests: list[tuple[str, str, Any]] = field(default_factory=list)
-    """Method, path and body of every control request, oldest first."""
-    frame_idx: int = -1
-    paused: bool = False
-    state: str = "online"
-    answer_delay_s: float = 0
-    refusal: str | None = None
-    """Answer the next prompt with 409 and this line."""
-    shown_at: dict[int, float] = field(default_factory=dict)
-    events: deque[Event] = field(default_factory=lambda: deque(maxlen=16))
-    stream: VideoStream = field(init=False)
-    sessions: WhepSessions = field(default_factory=WhepSessions)
+    token: str | None = None
+    pictures: dict[str, dict[int, int]] = field(default_factory=dict)
+    """By stream and frame_idx: the number that the camera wrote into the picture."""
+    _running: ExitStack = field(default_factory=ExitStack)
+    _server: Server | None = None
 
-    def status(self) -> dict[str, Any]:
-        return {
-            "name": "cam",
-            "state": self.state,
-            "detail": "" if self.state == "online" else "no answer from the camera",
-            "width_px": WIDTH,
-            "height_px": HEIGHT,
-            "fps": self.fps,
-            "latency_ms": {"p50": 41.0, "p95": 66.0},
-            "dropped": {"superseded": 3},
-            "model": "nano",
-            "paused": self.paused,
-            "newest_frame_idx": self.frame_idx,
-            "objects": [
-                {
-                    "object_id": object_id,
-                    "label": one.label,
-                    "state": one.state.value,
-                    "object_score": 0.97,
-                    "iou_score": 0.91,
-                    "box": (0, 0, 0, 0),
-                    "area_px": 1,
-                    "added_at_frame": 0,
-                }
-                for object_id, one in self.objects.items()
-            ],
-        }
+    def start(self) -> None:
+        """Start, or start again on the same port."""
+        port = int(self.url.rpartition(":")[2]) if self.url else 0
+        config = self.config.model_copy(update={"http": self.config.http.model_copy(update={"port": port})})
+        self._server = self._running.enter_context(servers.serving(config))
+        self.url = self._server.http_address
+        for name in self.cameras:
+            self._keep_pictures(name)
 
-    async def push(self) -> None:
-        while True:
-            if not self.paused:
-                self.frame_idx = (self.frame_idx + 1) % (1 << CODE_BITS)
-                masks = {key: one.mask(key) for key, one in self.objects.items()}
-                self.stream.push(result(self.frame_idx, masks))
-            await asyncio.sleep(1 / self.fps)
+    def stop(self) -> None:
+        """As an operator would; may be called again."""
+        self._running.close()
 
-    def control(self) -> FastAPI:
-        """The control API as far as the page calls it."""
-        app = FastAPI()
+    def hold(self, seconds: float) -> None:
+        """Let the server be silent for a while, as one whose network was cut; its connections stay."""
+        asked: list[None] = []
+        self._loop.call_soon_threadsafe(lambda: (asked.append(None), time.sleep(seconds)))
+        wait_until(lambda: bool(asked), "the silence")
 
-        @app.middleware("http")
-        async def token(request: Request, call_next: Any) -> Response:
-            open_path = request.url.path == "/" or request.url.path.startswith("/web/")
-            given = request.headers.get("authorization", "").removeprefix("Bearer ")
-            given = given or request.query_params.get("token", "")
-            if self.token is not None and not open_path and given != self.token:
-                return JSONResponse({"error": "the bearer token is missing or wrong"}, 401)
-            response: Response = await call_next(request)
-            return response
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        loop = self._pipeline(next(iter(self.cameras))).video._loop
+        assert loop is not None
+        return loop
 
-        @app.get("/streams")
-        async def streams() -> Any:
-            return [self.status()]
+    def api(self) -> httpx.AsyncClient:
+        """An operator beside the page."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return httpx.AsyncClient(base_url=self.url, timeout=20, headers=headers)
 
-        @app.get("/streams/cam/live")
-        async def live() -> Response:
-            async def lines() -> AsyncIterator[str]:
-                while True:
-                    yield f"event: state\ndata: {json.dumps(self.status())}\n\n"
-                    while self.events:
-                        event = self.events.popleft()
-                        data = {
-                            "kind": event.kind,
-                            "frame_idx": event.frame_idx,
-                            "object_id": event.object_id,
-                            "detail": {},
-                        }
-                        yield f"event: event\ndata: {json.dumps(data)}\n\n"
-                    await asyncio.sleep(0.1)
+    async def status(self, stream: str = "cam") -> Any:
+        async with self.api() as api:
+            return (await api.get(f"/streams/{stream}")).json()
 
-            return StreamingResponse(lines(), media_type="text/event-stream")
+    async def follow(self, disc: str, label: str = "", stream: str = "cam") -> int:
+        """Box a disc; its object's id."""
+        x, y = DISCS[disc]
+        box = [x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS]
+        async with self.api() as api:
+            answer = await api.post(f"/streams/{stream}/objects", json={"box": box, "label": label})
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["object_id"])
 
-        @app.post("/streams/cam/objects", status_code=201)
-        async def add(request: Request) -> Any:
-            return await self.prompt(request, max(self.objects, default=0) + 1)
+    async def tidy(self) -> None:
+        """Every camera delivers, nothing is paused and nothing followed."""
+        for camera in self.cameras.values():
+            camera.hidden = frozenset()
+            camera.plug_in()
+        async with self.api() as api:
+            for name in self.cameras:
+                for found in (await api.get(f"/streams/{name}/objects")).json():
+                    await api.delete(f"/streams/{name}/objects/{found['object_id']}")
+                await api.post(f"/streams/{name}/resume")
+        await until(lambda: all(self._pipeline(name).state == "online" for name in self.cameras), 20)
 
-        @app.post("/streams/cam/objects/{object_id}/prompts")
-        async def correct(object_id: int, request: Request) -> Any:
-            return await self.prompt(request, object_id)
+    def num_viewers(self, stream: str = "cam") -> int:
+        return self._pipeline(stream).video.num_viewers
 
-        @app.patch("/streams/cam/objects/{object_id}")
-        async def rename(object_id: int, request: Request) -> Any:
-            body = await self.note(request)
-            self.objects[object_id].label = body["label"]
-            return {}
+    def break_viewers(self, how: Callable[[Any], None], stream: str = "cam") -> None:
+        """Do something to each viewer's queue of packets."""
+        for queue in tuple(self._pipeline(stream).video._viewers):
+            how(queue)
 
-        @app.delete("/streams/cam/objects/{object_id}")
-        async def remove(object_id: int, request: Request) -> Any:
-            await self.note(request)
-            del self.objects[object_id]
-            return {}
+    def _pipeline(self, name: str) -> Any:
+        assert self._server is not None
+        return self._server._pipelines[name]
 
-        @app.post("/streams/cam/pause")
-        @app.post("/streams/cam/resume")
-        async def pause(request: Request) -> Any:
-            await self.note(request)
-            self.paused = request.url.path.endswith("pause")
-            return {}
+    def _keep_pictures(self, name: str) -> None:
+        video = self._pipeline(name).video
+        push, numbers = video.push, self.pictures.setdefault(name, {})
+        numbers.clear()
 
-        return app
+        def noted(result: FrameResult) -> None:
+            numbers[result.frame_idx] = read_code(result.frame.image)
+            push(result)
 
-    async def note(self, request: Request) -> Any:
-        text = await request.body()
-        body = json.loads(text) if text else None
-        self.requests.append((request.method, request.url.path, body))
-        return body
+        video.push = noted
 
-    async def prompt(self, request: Request, object_id: int) -> Any:
-        body = await self.note(request)
-        await asyncio.sleep(self.answer_delay_s)
-        if self.refusal is not None:
-            line, self.refusal = self.refusal, None
-            return JSONResponse({"error": line}, 409)
-        if "box" in body:
-            x0, y0, x1, y1 = body["box"]
-            place = ((x0 + x1) / 2, (y0 + y1) / 2)
-        else:
-            place = tuple(body["points"][0])
-        self.objects.setdefault(object_id, FollowedObject(*place))
-        return {"object_id": object_id, "frame_idx": body.get("at_frame", self.frame_idx)}
 
-    def lose(self, object_id: int) -> None:
-        """An object goes out of sight for good."""
-        self.objects[object_id].state = ObjectState.LOST
-        self.events.append(Event(EventKind.LOST, self.frame_idx, object_id))
+def camera_stream(
+    name: str, camera: Camera, *, ice_addresses: tuple[str, ...] = ("127.0.0.1",)
+) -> StreamConfig:
+    return StreamConfig(
+        name=name,
+        source=SourceConfig(url=camera.url, reconnect=SOON, open_timeout_ms=2000),
+        video=Video(ice_addresses=ice_addresses),
+        tracking=TrackingConfig(max_objects=3, lost_after_ms=600),
+    )
 
 
 @asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[PageServer]:
-    """A page server on a free port of this machine."""
-    server = PageServer(**settings)
-    server.stream = VideoStream(
-        "cam",
-        video_config(max_viewers=server.max_viewers, ice_addresses=server.ice_addresses),
-        Telemetry().stream("cam"),
-    )
-    server.stream.start(asyncio.get_running_loop())
-    server.stream.set_online(True)
-    app = server.control()
-    app.include_router(video_router({"cam": server.stream}, sessions=server.sessions))
-    add_error_answers(app)
-    add_cors(app, server.cors_origins)
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_level="warning", ws="none", timeout_graceful_shutdown=1
-    )
-    http = uvicorn.Server(config)
-    serve = asyncio.create_task(http.serve())
-    push = asyncio.create_task(server.push())
+async def serving(
+    *names: str,
+    token: str | None = None,
+    fps: float = 5,
+    addresses: Mapping[str, tuple[str, ...]] | None = None,
+    **http: Any,
+) -> AsyncIterator[PageServer]:
+    """A server with a camera for each of these streams.
+
+    Args:
+        addresses: by stream, what WebRTC offers where it is not this machine's loopback address.
+    """
+    cameras = {name: Camera(fps) for name in names or ("cam",)}
+    offered = addresses or {}
+    streams = [
+        camera_stream(name, camera, ice_addresses=offered.get(name, ("127.0.0.1",)))
+        for name, camera in cameras.items()
+    ]
+    section = HttpConfig(port=0, token=token, **http)
+    server = PageServer(servers.server_config(*streams, http=section), cameras, token=token)
     try:
-        await until(lambda: http.started)
-        server.url = f"http://127.0.0.1:{http.servers[0].sockets[0].getsockname()[1]}"
+        await asyncio.to_thread(server.start)
         yield server
     finally:
-        push.cancel()
-        await server.stream.stop()
-        http.should_exit = True
-        await asyncio.wait_for(serve, 5)
+        await asyncio.to_thread(server.stop)
+        for camera in cameras.values():
+            camera.unplug()

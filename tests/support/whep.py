@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from streamtrack.http.api import add_cors
 from streamtrack.http.error_answers import add_error_answers
 from streamtrack.http.video_routes import video_router
+from streamtrack.http.web_server import WebServer, bind_http
 from streamtrack.telemetry import Telemetry
 from streamtrack.video.stream import VideoStream
 from streamtrack.webrtc.whep import WhepSessions
@@ -25,7 +26,7 @@ class Door:
 
     def __init__(self, stream: VideoStream, sessions: WhepSessions, telemetry: Telemetry) -> None:
         self.stream, self.sessions, self.telemetry = stream, sessions, telemetry
-        app = FastAPI()
+        self.app = app = FastAPI()
         app.include_router(video_router({"cam": stream}, sessions=sessions))
         add_error_answers(app)
         add_cors(app, ("https://a.example",))
@@ -53,6 +54,20 @@ async def opened(
     finally:
         await stream.stop()
         await door.http.aclose()
+
+
+@asynccontextmanager
+async def listening(door: Door) -> AsyncIterator[httpx.AsyncClient]:
+    """The same app on a real socket, where an answer comes in pieces."""
+    listener = bind_http("127.0.0.1", 0)
+    web = WebServer(door.app, listener)
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    await web.start()
+    try:
+        async with httpx.AsyncClient(base_url=address) as http:
+            yield http
+    finally:
+        await web.stop()
 
 
 class Viewer:

@@ -1,32 +1,20 @@
-// Requests to the server: token, errors as one line, server-sent events.
+// Requests to the server: token, time limits, errors as values, server-sent events.
+
+import { within } from "./time.js";
 
 const TOKEN_KEY = "streamtrack.token";
+const REQUEST_LIMIT_MS = 10_000;
+const HEAD_LIMIT_MS = 4000;
+const SILENCE_LIMIT_MS = 3000;
+const A_PERSON_MS = 2 ** 31 - 1; // the longest that a browser counts
 
-/** An answer that was not 2xx; the message is the server's own line. */
+/** An answer that was not 2xx: its status, the error's kind and the server's own line. */
 export class ApiError extends Error {
-  constructor(status, message, retryAfterS) {
+  constructor(status, kind, message, retryAfterS) {
     super(message);
     this.status = status;
+    this.kind = kind;
     this.retryAfterS = retryAfterS;
-  }
-}
-
-export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Waits that double up to a limit, with a random share so that many pages do not knock at once. */
-export class Backoff {
-  constructor(firstMs = 400, limitMs = 10_000) {
-    this.firstMs = firstMs;
-    this.limitMs = limitMs;
-    this.reset();
-  }
-  reset() {
-    this.nextMs = this.firstMs;
-  }
-  wait(atLeastMs = 0) {
-    const ms = Math.max(this.nextMs * (0.75 + 0.5 * Math.random()), atLeastMs);
-    this.nextMs = Math.min(this.nextMs * 2, this.limitMs);
-    return sleep(ms);
   }
 }
 
@@ -44,13 +32,13 @@ export function adoptTokenFromAddress() {
 
 let asking = null;
 
-/** Asks for the token; several requests that fail together share one question. */
+/** Asks a person for the token; several requests that fail together share one question. */
 function askToken() {
   asking ??= new Promise((resolve) => {
     const dialog = document.getElementById("token-dialog");
     const input = document.getElementById("token");
-    const known = sessionStorage.getItem(TOKEN_KEY) !== null;
-    if (known) document.getElementById("token-text").textContent = "That token was not accepted. Try another.";
+    document.getElementById("token-text").hidden = sessionStorage.getItem(TOKEN_KEY) !== null;
+    document.getElementById("token-wrong").hidden = sessionStorage.getItem(TOKEN_KEY) === null;
     input.value = "";
     // Escape would leave a page that can do nothing.
     dialog.oncancel = (event) => event.preventDefault();
@@ -64,44 +52,73 @@ function askToken() {
   return asking;
 }
 
-/** fetch with the token; asks for one at 401. Throws ApiError for anything but 2xx. */
-export async function request(path, options = {}) {
+/**
+ * fetch with the token, once more after a person was asked for it; gives what `read(response)` gives.
+ * Throws ApiError for anything but 2xx, and what fetch throws, or LimitError, where no answer came.
+ * @param headMs limit of each try until its head has come
+ * @param limitMs limit of reading the answer; null where `read` sets limits of its own
+ */
+async function exchange(path, options, read) {
+  const { headMs = REQUEST_LIMIT_MS, limitMs = REQUEST_LIMIT_MS, signal, ...rest } = options;
   for (;;) {
     const token = sessionStorage.getItem(TOKEN_KEY);
-    const headers = { ...options.headers };
+    const headers = { ...rest.headers };
     if (token !== null) headers.Authorization = `Bearer ${token}`;
-    const response = await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
-    if (response.ok) return response;
-    if (response.status === 401) {
-      if (sessionStorage.getItem(TOKEN_KEY) === token) await askToken();
-      continue;
+    const leave = new AbortController();
+    const onAbort = () => leave.abort(signal.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal?.aborted) onAbort();
+    try {
+      const sent = fetch(path, { ...rest, headers, cache: "no-store", credentials: "omit", signal: leave.signal });
+      const response = await within(headMs, sent, signal);
+      if (response.ok) {
+        const answer = read(response);
+        return await (limitMs === null ? answer : within(limitMs, answer, signal));
+      }
+      if (response.status !== 401) throw await within(headMs, errorOf(response), signal);
+    } catch (error) {
+      leave.abort(); // nothing is left behind, whatever went wrong
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
     }
-    throw await errorOf(response);
+    // A person may take any time, but whoever asked may have moved on meanwhile.
+    if (sessionStorage.getItem(TOKEN_KEY) === token) await within(A_PERSON_MS, askToken(), signal);
   }
 }
 
 async function errorOf(response) {
-  let message = `${response.status} ${response.statusText}`;
+  let body = {};
   try {
-    const body = await response.json();
-    if (typeof body.error === "string") message = body.error;
+    body = await response.json();
   } catch {
-    // Not JSON: a proxy in between. The status line has to do.
+    // Not JSON: a proxy in between. The status has to do.
   }
-  return new ApiError(response.status, message, Number(response.headers.get("Retry-After")) || 0);
+  const message = typeof body.error === "string" ? body.error : `${response.status} ${response.statusText}`;
+  const retryAfterS = Number(response.headers.get("Retry-After")) || 0;
+  return new ApiError(response.status, body.kind ?? "", message, retryAfterS);
 }
 
 /** Sends JSON, gives JSON back. */
-export async function send(method, path, body) {
-  const options = { method };
-  if (body !== undefined) {
-    options.body = JSON.stringify(body);
-    options.headers = { "Content-Type": "application/json" };
-  }
-  const response = await request(path, options);
-  const text = await response.text();
-  return text ? JSON.parse(text) : null;
+export function send(method, path, body, options = {}) {
+  const json = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+  return exchange(path, { ...options, ...json, method }, async (response) => {
+    const text = await response.text();
+    return text ? JSON.parse(text) : null;
+  });
 }
+
+/** Posts an SDP offer; gives the answer and the session's address. */
+export function offer(path, sdp, options) {
+  const rest = { method: "POST", headers: { "Content-Type": "application/sdp" }, body: sdp };
+  return exchange(path, { ...options, ...rest }, async (response) => ({
+    sdp: await response.text(),
+    session: response.headers.get("Location"),
+  }));
+}
+
+/** A file, as a Blob. */
+export const download = (path) => exchange(path, {}, (response) => response.blob());
 
 /** The address of a picture for an <img>, which cannot send headers. */
 export function imageAddress(path) {
@@ -110,19 +127,40 @@ export function imageAddress(path) {
 }
 
 /**
- * Reads server-sent events until the stream ends; calls onEvent(name, data) for each.
+ * Reads server-sent events until the stream ends, or says nothing for SILENCE_LIMIT_MS (throws LimitError).
  * EventSource is not used because it cannot send the token in a header.
+ * @param onEvent (name, data) for each event
+ * @param onSound called for everything that comes, comments included
  */
-export async function readEvents(path, signal, onEvent) {
-  const response = await request(path, { signal, headers: { Accept: "text/event-stream" } });
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    rest += value.replaceAll("\r\n", "\n");
-    const blocks = rest.split("\n\n");
-    rest = blocks.pop();
+export function readEvents(path, signal, onEvent, onSound) {
+  const options = { headMs: HEAD_LIMIT_MS, limitMs: null, signal, headers: { Accept: "text/event-stream" } };
+  return exchange(path, options, async (response) => {
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    const split = new EventSplitter(onEvent);
+    try {
+      for (;;) {
+        const { value, done } = await within(SILENCE_LIMIT_MS, reader.read(), signal);
+        if (done) return;
+        onSound();
+        split.feed(value);
+      }
+    } finally {
+      reader.cancel().catch(() => {});
+    }
+  });
+}
+
+/** Cuts text/event-stream into events. */
+class EventSplitter {
+  rest = "";
+
+  constructor(onEvent) {
+    this.onEvent = onEvent;
+  }
+
+  feed(text) {
+    const blocks = (this.rest + text.replaceAll("\r\n", "\n")).split("\n\n");
+    this.rest = blocks.pop();
     for (const block of blocks) {
       let name = "message";
       const data = [];
@@ -130,7 +168,7 @@ export async function readEvents(path, signal, onEvent) {
         if (line.startsWith("event:")) name = line.slice(6).trim();
         else if (line.startsWith("data:")) data.push(line.slice(5).trim());
       }
-      if (data.length) onEvent(name, JSON.parse(data.join("\n")));
+      if (data.length) this.onEvent(name, JSON.parse(data.join("\n")));
     }
   }
 }

@@ -1,248 +1,334 @@
-// Ties the page together: streams, player, pointing, objects, figures, messages.
+// Ties the page together: which stream is shown, and who hears of what.
 
-import { adoptTokenFromAddress, ApiError, Backoff, readEvents, request, send } from "./api.js";
+import { adoptTokenFromAddress, download, send } from "./api.js";
+import { clearFigures, showFigures, showPause, showStanding } from "./bar.js";
+import { EventLog } from "./eventlog.js";
+import { Feed } from "./feed.js";
+import { Happenings } from "./happenings.js";
+import { bindKeys } from "./keys.js";
 import { ObjectList } from "./objects.js";
+import { Picker } from "./picker.js";
 import { Player } from "./player.js";
+import { Pointing } from "./pointing.js";
 import { Stage } from "./stage.js";
+import { standing } from "./standing.js";
+import { fillTexts, nameOf, sentence, text } from "./strings.js";
+import { Backoff, Nap } from "./time.js";
+import { Trials } from "./trials.js";
+import { Undo } from "./undo.js";
 
-const TOAST_MS = 5000;
-const MAX_TOASTS = 4;
+const NOTICE_MS = 6000;
+const TICK_MS = 250;
+const STANDS_MS = 5000; // a stream without a newly tracked frame for so long shows nothing of this moment
+const FIRST_STEPS_KEY = "streamtrack.pointed";
 const $ = (id) => document.getElementById(id);
 
-let stream = null; // the name of the stream that is shown
-let status = null; // its newest state from the server
-let link = { state: "connecting", text: "Connecting" };
-let live = new AbortController();
+/** The stream that is shown. A turn that is over changes nothing on the page. */
+class Turn {
+  status = null;
+  link = { up: null, error: null, nextTryAt: null };
+  play = { state: "connecting", mjpeg: false, error: null };
+  framesAtStall = null;
+  frameAt = performance.now(); // when the server last told of a newly tracked frame
+  trials = new Trials();
+  over = false;
 
-const path = (rest = "") => `/streams/${encodeURIComponent(stream)}${rest}`;
-
-// messages
-
-function toast(text, { error = false, colour = null } = {}) {
-  const box = document.createElement("div");
-  box.className = error ? "toast error" : "toast";
-  if (error) box.setAttribute("role", "alert");
-  if (colour) box.style.setProperty("--tint", colour);
-  box.append(document.createElement("i"), text);
-  $("toasts").append(box);
-  while ($("toasts").children.length > MAX_TOASTS) $("toasts").firstElementChild.remove();
-  setTimeout(() => box.classList.add("leaving"), TOAST_MS);
-  setTimeout(() => box.remove(), TOAST_MS + 400);
-}
-
-/** Runs something that talks to the server; false and one line on the screen where it fails. */
-async function attempt(work) {
-  try {
-    await work();
-    return true;
-  } catch (error) {
-    toast(error instanceof ApiError ? error.message : "The server does not answer", { error: true });
-    return false;
+  constructor(name) {
+    this.name = name;
+    this.path = `/streams/${encodeURIComponent(name)}`;
+    this.happenings = new Happenings((words, how) => log.add(name, words, how), (id) => objects.colour(id));
   }
 }
 
-const EVENT_TEXTS = {
-  lost: "lost",
-  found: "found again",
-  gap: "The camera was away: time passed that nobody saw",
-  failed: "The tracker failed on a frame",
-};
+let turn = null;
+let feed = null;
+let now = standing({ status: null, link: { up: null }, play: {}, stalled: false });
+const undo = new Undo();
 
-function onEvent(event) {
-  const text = EVENT_TEXTS[event.kind];
-  if (!text) return;
-  if (event.object_id === null) return toast(text, { error: event.kind === "failed" });
-  const label = status?.objects.find((item) => item.object_id === event.object_id)?.label;
-  const name = label ? `${event.object_id} ${label}` : `Object ${event.object_id}`;
-  return toast(`${name}: ${text}`, { colour: objects.colour(event.object_id) });
-}
-
-// figures
-
-function onStatus(next) {
-  status = next;
-  const online = next.state === "online";
-  $("fps").textContent = online ? next.fps.toFixed(1) : "–";
-  $("latency").textContent = online && next.latency_ms.p50 ? `${Math.round(next.latency_ms.p50)} ms` : "–";
-  $("latency-box").title = `Camera's decoder to published masks: median, 95 % within ${Math.round(next.latency_ms.p95)} ms`;
-  const dropped = Object.entries(next.dropped ?? {}).filter(([, count]) => count > 0);
-  $("dropped").textContent = dropped.reduce((sum, [, count]) => sum + count, 0);
-  $("dropped-box").title = `Frames dropped since the start: ${dropped.map(([why, count]) => `${why} ${count}`).join(", ") || "none"}`;
-  $("iou-box").hidden = next.mean_iou == null;
-  if (next.mean_iou != null) $("iou").textContent = next.mean_iou.toFixed(2);
-  $("pause").setAttribute("aria-pressed", String(next.paused));
-  $("pause").textContent = next.paused ? "Resume" : "Pause";
-  $("count").textContent = next.objects.length || "";
-  $("empty").hidden = next.objects.length > 0;
-  objects.show(next.objects);
-  showLink();
-}
-
-/** Reconnects where the tracker goes on and the picture does not: a connection that died without a word. */
-let framesAtStall = null;
-function watchStall() {
-  if (!player.stalled || !status) {
-    framesAtStall = null;
-  } else if (framesAtStall === null) {
-    framesAtStall = status.newest_frame_idx;
-  } else if (status.newest_frame_idx > framesAtStall + 1) {
-    framesAtStall = null;
-    player.reconnect?.();
-  }
-  showLink();
-}
-
-function showLink() {
-  let { state, text } = link;
-  let curtain = state === "live" ? "" : `${text}…`;
-  if (status && status.state !== "online" && status.state !== "ended") {
-    state = status.state === "connecting" || status.state === "loading" ? "connecting" : "offline";
-    text = status.state[0].toUpperCase() + status.state.slice(1);
-    curtain = status.detail ? `${text}: ${status.detail}` : `${text}…`;
-  } else if (status?.paused) {
-    text = "Paused";
-  } else if (status?.state === "ended") {
-    text = "Ended";
-  } else if (player.stalled) {
-    [state, text] = ["connecting", "No new pictures"];
-  }
-  $("link").dataset.state = state;
-  if ($("link-text").textContent !== text) $("link-text").textContent = text;
-  if (curtain && $("curtain").textContent !== curtain) $("curtain").textContent = curtain;
-  $("curtain").classList.toggle("open", !curtain);
-}
-
-// objects and prompts
-
+fillTexts(document);
+const log = new EventLog($("events"), $("no-events"));
 const objects = new ObjectList($("objects"), $("row"), await palette(), {
-  rename: (id, label) => attempt(() => send("PATCH", path(`/objects/${id}`), { label })),
-  remove: (id) => attempt(() => send("DELETE", path(`/objects/${id}`))),
-  selected: () => showHint(),
+  rename: (id, label, former) => act(rename, id, label, former),
+  remove: (id) => act(remove, id),
+  selected: () => showSelection(),
+});
+const player = new Player($("video"), $("mjpeg"), (play) => {
+  turn.play = play;
+  show();
+});
+const pointing = new Pointing({ turn: () => turn, dead: () => now.dead, objects, undo, notice, refused });
+const stage = new Stage($("stage"), $("marks"), player, frameSize, (prompt, frame) => {
+  const done = pointing.prompt(prompt, frame);
+  done.then((accepted) => accepted && endFirstSteps());
+  return done;
+});
+const picker = new Picker($("picker"), $("streams"), open, (name, shown) => {
+  const words = text("unknownStream", { name, shown });
+  log.add("", words, { bad: true });
+  notice(words);
 });
 
 async function palette() {
   // The picture's own colours, so that a swatch is what the operator sees.
   try {
-    return await (await fetch("/web/palette.json")).json();
+    return await send("GET", "/web/palette.json");
   } catch {
     return ["#8b98a5"];
   }
 }
 
-async function onPrompt(prompt, framePromise) {
-  const selected = objects.selected;
-  if (selected === null && prompt.labels?.[0] === 0) {
-    toast("Select an object first: excluding needs one to take from", { error: true });
-    return false;
-  }
-  return attempt(async () => {
-    const frame = await framePromise;
-    const body = frame === null ? prompt : { ...prompt, at_frame: frame };
-    await send("POST", path(selected === null ? "/objects" : `/objects/${selected}/prompts`), body);
-  });
+function frameSize() {
+  return turn?.status?.width_px ? [turn.status.width_px, turn.status.height_px] : null;
 }
 
-function setNegative(negative) {
-  stage.negative = negative;
-  $("mode-positive").setAttribute("aria-checked", String(!negative));
-  $("mode-negative").setAttribute("aria-checked", String(negative));
+// one stream
+
+function open(name) {
+  if (turn) turn.over = true;
+  feed?.close();
+  const mine = (turn = new Turn(name));
+  objects.select(null);
+  objects.show([], false);
+  clearFigures();
+  feed = new Feed(`${mine.path}/live`, {
+    state: (status) => mine.over || onState(mine, status),
+    event: (event) => mine.over || mine.happenings.onEvent(event),
+    link: (link) => mine.over || onLink(mine, link),
+  });
+  player.play(name);
+  show();
+}
+
+function onState(mine, status) {
+  const before = mine.status;
+  if (status.newest_frame_idx !== before?.newest_frame_idx) mine.frameAt = performance.now();
+  const inS = status.next_try_in_s ?? null;
+  const seen = status.state === "online" && !status.paused;
+  const objects = pointing.settled(mine, status, seen);
+  mine.status = { ...status, objects, next_try_at: inS === null ? null : performance.now() + inS * 1000 };
+  mine.happenings.onState(mine.status);
+  if (status.state === "online" && before && before.state !== "online") player.retryNow();
+  show();
+}
+
+function onLink(mine, link) {
+  const { up } = mine.link;
+  mine.link = link;
+  // A server that refuses us is there, and its pictures may well come.
+  const gone = link.up === false && link.nextTryAt !== null && typeof link.error?.status !== "number";
+  if (gone && player.playing) {
+    player.stop();
+    log.add("", text("serverLost"), { bad: true });
+    mine.happenings.forget();
+  } else if (link.up && !player.playing) {
+    log.add("", text("serverBack"));
+    mine.status = null; // what it says now counts, and not what it said before
+    player.play(mine.name);
+  }
+  if (link.up !== up || !link.up) show();
+}
+
+/** Connects anew where the tracker goes on and the picture does not: a connection that died without a word. */
+function watchStall() {
+  const { status } = turn;
+  if (!player.stalled || !status) {
+    turn.framesAtStall = null;
+  } else if (turn.framesAtStall === null) {
+    turn.framesAtStall = status.newest_frame_idx;
+  } else if (status.newest_frame_idx > turn.framesAtStall + 1) {
+    turn.framesAtStall = null;
+    player.reconnect();
+  }
+}
+
+// what is shown
+
+function show() {
+  const { name, status, link, play } = turn;
+  const stands = performance.now() - turn.frameAt > STANDS_MS;
+  const { dead } = now;
+  now = standing({ name, status, link, play, stalled: player.stalled, stands });
+  if (dead !== null && now.dead === null) notice(""); // why a click said nothing holds no longer
+  showStanding(now);
+  showFigures(status, now.seen);
+  showPause(status?.paused ?? false);
+  const followed = status?.objects ?? [];
+  $("count").textContent = followed.length || "";
+  $("empty").hidden = followed.length > 0;
+  $("remove-all").hidden = followed.length < 2;
+  objects.show(followed, now.seen);
+  showSelection();
+}
+
+function showSelection() {
+  const id = objects.selected;
+  const item = id === null ? null : objects.item(id);
+  const box = item && item.area_px > 0 && now.curtain === null ? item.box : null;
+  stage.select(box, id === null ? null : objects.colour(id));
   showHint();
 }
 
 function showHint() {
   const id = objects.selected;
-  const verb = stage.negative ? "Click what does not belong to" : "Click what belongs to";
-  $("hint").textContent = id === null ? "" : `${verb} object ${id} · Esc when done`;
+  const touch = matchMedia("(pointer: coarse)").matches ? "Touch" : "";
+  let words = "";
+  if (id !== null) {
+    const object = nameOf(id, objects.item(id)?.label);
+    words = text(`${stage.negative ? "hintExclude" : "hintInclude"}${touch}`, { object });
+  } else if (now.dead === null && isBeginner()) {
+    words = text(`firstSteps${touch}`);
+  }
+  if ($("hint").textContent !== words) $("hint").textContent = words;
 }
 
-// wiring
-
-const player = new Player($("video"), $("mjpeg"), (state, text) => {
-  link = { state, text };
-  showLink();
-});
-const stage = new Stage(
-  $("stage"),
-  $("marks"),
-  player,
-  () => (status?.width_px ? [status.width_px, status.height_px] : null),
-  onPrompt,
-);
-
-$("mode-positive").onclick = () => setNegative(false);
-$("mode-negative").onclick = () => setNegative(true);
-$("pause").onclick = () => attempt(() => send("POST", path(status?.paused ? "/resume" : "/pause")));
-$("snapshot").onclick = () =>
-  attempt(async () => {
-    const picture = await (await request(path("/snapshot.jpg"))).blob();
-    const anchor = document.createElement("a");
-    anchor.href = URL.createObjectURL(picture);
-    anchor.download = `${stream}-${new Date().toISOString().replaceAll(":", "-").slice(0, 19)}.jpg`;
-    anchor.click();
-    setTimeout(() => URL.revokeObjectURL(anchor.href), 1000);
-  });
-
-document.addEventListener("keydown", (event) => {
-  if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
-  if (event.ctrlKey || event.metaKey || event.altKey || $("token-dialog").open) return;
-  if (event.key === "Escape") {
-    if (!stage.cancel()) objects.select(null);
-  } else if (event.key >= "1" && event.key <= "9") {
-    objects.selectNth(Number(event.key) - 1);
-  } else if (event.key.toLowerCase() === "x") {
-    setNegative(!stage.negative);
-  } else if (event.key === "Delete" && objects.selected !== null) {
-    objects.actions.remove(objects.selected);
-  }
-});
-
-async function follow(signal) {
-  const backoff = new Backoff();
-  while (!signal.aborted) {
-    try {
-      await readEvents(path("/live"), signal, (name, data) => {
-        backoff.reset();
-        if (name === "state") onStatus(data);
-        else if (name === "event") onEvent(data);
-      });
-    } catch {
-      // Shown by the player, which fails for the same reason and tries again as well.
-    }
-    if (!signal.aborted) await backoff.wait();
+function isBeginner() {
+  try {
+    return localStorage.getItem(FIRST_STEPS_KEY) === null;
+  } catch {
+    return false; // a browser that keeps nothing would tell it for ever
   }
 }
 
-function open(name) {
-  live.abort();
-  live = new AbortController();
-  stream = name;
-  status = null;
-  objects.show([]);
-  objects.select(null);
-  document.title = `${name} · streamtrack`;
-  history.replaceState(null, "", `#${encodeURIComponent(name)}`);
-  follow(live.signal);
-  player.play(name);
+function endFirstSteps() {
+  try {
+    localStorage.setItem(FIRST_STEPS_KEY, "yes");
+  } catch {
+    // then it is not told at all
+  }
+  showHint();
 }
+
+let noticeTimer = 0;
+
+/** One line at the foot of the picture, for a while: what came of what the person just did. */
+function notice(words) {
+  clearTimeout(noticeTimer);
+  $("notice").textContent = words;
+  noticeTimer = setTimeout(() => ($("notice").textContent = ""), NOTICE_MS);
+}
+
+function refused(error) {
+  const words = sentence(error, { numObjects: turn?.status?.objects.length ?? 0 });
+  notice(words);
+  log.add(turn?.name ?? "", words, { bad: true });
+}
+
+// what a person may do
+
+/** Runs something that talks to the server about the stream that is shown; what goes wrong is told. */
+async function act(work, ...rest) {
+  const mine = turn;
+  if (!mine) return;
+  try {
+    await work(mine, ...rest);
+  } catch (error) {
+    if (!mine.over) refused(error);
+  }
+}
+
+async function rename({ path }, id, label, former) {
+  await send("PATCH", `${path}/objects/${id}`, { label });
+  undo.note({ path, kind: "label", id, label: former });
+}
+
+async function remove({ path }, id) {
+  await send("DELETE", `${path}/objects/${id}`);
+  undo.forget(path, id);
+  undo.note({ path, kind: "remove", id });
+}
+
+async function takeBack({ path }) {
+  await pointing.answered; // what was clicked a moment ago counts
+  notice(await undo.last(path));
+}
+
+async function togglePause(mine) {
+  if (mine.status === null) return;
+  const { paused } = mine.status;
+  mine.happenings.noteAsked(paused ? "resumed" : "paused");
+  await send("POST", `${mine.path}/${paused ? "resume" : "pause"}`);
+}
+
+async function retryCamera(mine) {
+  await send("POST", `${mine.path}/retry`);
+}
+
+async function saveSnapshot({ name, path }) {
+  const picture = await download(`${path}/snapshot.jpg`);
+  const anchor = document.createElement("a");
+  anchor.href = URL.createObjectURL(picture);
+  anchor.download = `${name}-${new Date().toISOString().replaceAll(":", "-").slice(0, 19)}.jpg`;
+  anchor.click();
+  setTimeout(() => URL.revokeObjectURL(anchor.href), 1000);
+}
+
+function askRemoveAll() {
+  const mine = turn;
+  const ids = [...objects.items.keys()];
+  $("remove-question").textContent = text("removeAllQuestion", { count: ids.length });
+  $("remove-dialog").returnValue = "";
+  $("remove-dialog").showModal();
+  $("remove-dialog").onclose = () => {
+    if ($("remove-dialog").returnValue !== "remove" || mine.over) return;
+    act(async (shown) => {
+      for (const id of ids) if (objects.item(id)) await remove(shown, id);
+    });
+  };
+}
+
+function setNegative(negative) {
+  stage.negative = negative;
+  $(negative ? "mode-negative" : "mode-positive").checked = true;
+  showHint();
+}
+
+function toggleFullScreen() {
+  const done = document.fullscreenElement ? document.exitFullscreen() : $("stage").requestFullscreen?.();
+  done?.catch(() => {}); // a browser may refuse it; the page is as it was
+}
+
+$("mode-positive").onchange = () => setNegative(false);
+$("mode-negative").onchange = () => setNegative(true);
+$("pause").onclick = () => act(togglePause);
+$("snapshot").onclick = () => act(saveSnapshot);
+$("full-screen").onclick = toggleFullScreen;
+$("full-screen").hidden = !document.fullscreenEnabled;
+$("undo").onclick = () => act(takeBack);
+$("remove-all").onclick = askRemoveAll;
+$("retry").onclick = () => (now.curtain?.retry === "camera" ? act(retryCamera) : feed.retryNow());
+bindKeys({
+  escape: () => stage.cancel() || objects.select(null),
+  nth: (n) => objects.selectNth(n),
+  mode: () => setNegative(!stage.negative),
+  remove: () => objects.selected !== null && act(remove, objects.selected),
+  undo: () => act(takeBack),
+  pause: () => act(togglePause),
+  fullScreen: toggleFullScreen,
+});
+
+// the start
 
 async function start() {
   adoptTokenFromAddress();
-  const backoff = new Backoff();
+  const backoff = new Backoff(300, 1000);
+  const nap = new Nap();
   for (;;) {
+    let error = null;
     try {
       const names = (await send("GET", "/streams")).map((one) => one.name);
-      $("streams").replaceChildren(...names.map((name) => new Option(name, name)));
-      $("picker").hidden = names.length < 2;
-      const wanted = decodeURIComponent(location.hash.slice(1));
-      $("streams").value = names.includes(wanted) ? wanted : names[0];
-      $("streams").onchange = () => open($("streams").value);
-      setInterval(watchStall, 1000);
-      return open($("streams").value);
-    } catch (error) {
-      link = { state: "offline", text: error instanceof ApiError ? error.message : "The server does not answer" };
-      showLink();
-      await backoff.wait();
+      if (names.length) {
+        picker.offer(names);
+        setInterval(() => (watchStall(), show()), TICK_MS);
+        return;
+      }
+    } catch (caught) {
+      error = caught;
     }
+    const ms = backoff.next();
+    const curtain = { text: text(error ? "noAnswerLong" : "noStreamsLong"), detail: "", nextTryAt: null, retry: null };
+    if (typeof error?.status === "number") curtain.text = sentence(error);
+    showStanding({ dot: "connecting", text: text("connecting"), curtain });
+    await nap.sleep(ms);
   }
 }
 

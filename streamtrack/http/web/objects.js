@@ -1,10 +1,15 @@
 // The list of followed objects. Rows are kept and updated in place, so that a label can be typed while states change.
 
+import { hasText, nameOf, text } from "./strings.js";
+
 export class ObjectList {
-  /** @param actions {rename(id, label), remove(id), selected(id|null)} */
+  #awaited = null;
+
+  /** @param actions {rename(id, label, former), remove(id), selected(id|null)} */
   constructor(list, template, palette, actions) {
     Object.assign(this, { list, template, palette, actions });
     this.rows = new Map();
+    this.items = new Map();
     this.selected = null;
   }
 
@@ -13,39 +18,41 @@ export class ObjectList {
     return this.palette[id % this.palette.length];
   }
 
-  /** Shows these objects (the server's ObjectInfo). */
-  show(objects) {
-    const seen = new Set(objects.map((item) => item.object_id));
+  /** What the server says of an object; undefined where it is not followed. */
+  item(id) {
+    return this.items.get(id);
+  }
+
+  /** Shows these objects (the server's ObjectInfo); `seen` is false where their states are not of this moment. */
+  show(objects, seen) {
+    this.items = new Map(objects.map((item) => [item.object_id, item]));
     for (const [id, row] of this.rows) {
-      if (seen.has(id)) continue;
+      if (this.items.has(id)) continue;
       row.remove();
       this.rows.delete(id);
       if (this.selected === id) this.select(null);
     }
-    for (const item of objects) {
-      const row = this.rows.get(item.object_id) ?? this.#add(item);
-      const label = row.querySelector(".label");
-      if (label !== document.activeElement && label.value !== item.label) label.value = item.label;
-      const state = row.querySelector(".state");
-      if (state.dataset.state !== item.state) {
-        state.dataset.state = item.state;
-        state.textContent = item.state;
-      }
-      const score = row.querySelector(".score");
-      score.value = item.object_score;
-      score.title = `visible ${percent(item.object_score)}, mask ${percent(item.iou_score)}`;
-    }
+    for (const item of objects) this.#update(this.rows.get(item.object_id) ?? this.#add(item.object_id), item, seen);
+    if (this.rows.has(this.#awaited)) this.select(this.#awaited);
   }
 
-  /** Selects an object, or none with null. */
+  /** Selects an object, now or as soon as the server shows it. */
+  selectWhenShown(id) {
+    if (!this.select(id)) this.#awaited = id;
+  }
+
+  /** Selects an object, or none with null; false where it is not in the list. */
   select(id) {
-    if (id !== null && !this.rows.has(id)) return;
+    if (id !== null && !this.rows.has(id)) return false;
     this.selected = id;
+    this.#awaited = null;
     for (const [other, row] of this.rows) {
       row.classList.toggle("selected", other === id);
       row.querySelector(".pick").setAttribute("aria-pressed", String(other === id));
+      if (other === id) row.scrollIntoView({ block: "nearest" });
     }
     this.actions.selected(id);
+    return true;
   }
 
   /** Selects by place in the list, from 0. */
@@ -54,30 +61,46 @@ export class ObjectList {
     if (id !== undefined) this.select(this.selected === id ? null : id);
   }
 
-  #add(item) {
-    const id = item.object_id;
+  #update(row, item, seen) {
+    const label = row.querySelector(".label");
+    if (label !== document.activeElement && label.value !== item.label) label.value = item.label;
+    if (label.title !== item.label) label.title = item.label; // the field shows the beginning of a long one
+    const shown = seen ? item.state : "unseen";
+    const state = row.querySelector(".state");
+    if (state.dataset.state !== shown) {
+      state.dataset.state = shown;
+      state.textContent = hasText(`state_${shown}`) ? text(`state_${shown}`) : shown;
+      state.title = hasText(`stateTitle_${shown}`) ? text(`stateTitle_${shown}`) : "";
+    }
+    const score = row.querySelector(".score");
+    score.value = shown === "unseen" ? 0 : item.object_score;
+    const [visible, mask] = [item.object_score, item.iou_score].map((share) => Math.round(share * 100));
+    score.title = shown === "unseen" ? text("stateTitle_unseen") : text("scoreTitle", { visible, mask });
+  }
+
+  #add(id) {
     const row = this.template.content.firstElementChild.cloneNode(true);
+    const object = nameOf(id);
     row.dataset.id = id;
     row.style.setProperty("--tint", this.colour(id));
     row.querySelector(".id").textContent = id;
     const pick = row.querySelector(".pick");
-    pick.setAttribute("aria-label", `Select object ${id}`);
+    pick.setAttribute("aria-label", text("selectObject", { object }));
     pick.onclick = () => this.select(this.selected === id ? null : id);
     const label = row.querySelector(".label");
-    label.setAttribute("aria-label", `Label of object ${id}`);
-    label.onchange = () => this.actions.rename(id, label.value.trim());
+    label.setAttribute("aria-label", text("labelOfObject", { object }));
+    label.onchange = () => this.actions.rename(id, label.value.trim(), this.items.get(id)?.label ?? "");
     label.onkeydown = (event) => {
       if (event.key === "Enter" || event.key === "Escape") label.blur();
       event.stopPropagation();
     };
-    row.querySelector(".score").setAttribute("aria-label", `Visibility of object ${id}`);
+    row.querySelector(".score").setAttribute("aria-label", text("visibilityOfObject", { object }));
     const remove = row.querySelector(".remove");
-    remove.setAttribute("aria-label", `Remove object ${id}`);
+    remove.setAttribute("aria-label", text("removeObject", { object }));
+    remove.title = text("removeObject", { object });
     remove.onclick = () => this.actions.remove(id);
     this.rows.set(id, row);
     this.list.append(row);
     return row;
   }
 }
-
-const percent = (share) => `${Math.round(share * 100)} %`;

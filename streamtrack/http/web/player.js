@@ -1,23 +1,51 @@
 // Plays one stream: WebRTC by WHEP, again and again until it holds, and motion JPEG where WebRTC cannot pass.
 
-import { ApiError, Backoff, imageAddress, request } from "./api.js";
+import { ApiError, imageAddress, send } from "./api.js";
+import { Backoff, Nap, within } from "./time.js";
+import { WhepConnection } from "./whep.js";
 
-const CONNECT_TIMEOUT_MS = 6000;
-const GATHER_TIMEOUT_MS = 250;
-const STALL_TIMEOUT_MS = 3000;
+const FIRST_WAIT_MS = 300;
+const LONGEST_WAIT_MS = 4000;
+const STALL_MS = 3000;
 const TRIES_BEFORE_MJPEG = 2;
+const MJPEG_FIRST_PICTURE_MS = 8000;
 const MJPEG_RETRY_MS = 60_000;
+const FRAME_LIMIT_MS = 2000;
+
+/** One stretch of playing one stream. A turn that is over says nothing and touches nothing that is shared. */
+class Turn {
+  #leave = new AbortController();
+
+  constructor(name) {
+    this.name = name;
+    this.path = `/streams/${encodeURIComponent(name)}`;
+    this.nap = new Nap();
+    this.connection = null;
+  }
+  get signal() {
+    return this.#leave.signal;
+  }
+  get over() {
+    return this.signal.aborted;
+  }
+  end(leaving = false) {
+    this.#leave.abort();
+    this.connection?.close(leaving);
+    this.connection = null;
+  }
+}
 
 export class Player {
-  /** @param onState called with (state, text): state is connecting, live or offline. */
+  #turn = null;
+
+  /** @param onState called with ({ state: "connecting" | "live" | "refused", mjpeg, error }). */
   constructor(video, image, onState) {
-    this.video = video;
-    this.image = image;
-    this.onState = onState;
-    this.playing = null;
-    this.displayed = null;
-    this.#watchFrames();
-    addEventListener("pagehide", () => this.#hangUp(true));
+    Object.assign(this, { video, image, onState });
+    addEventListener("pagehide", () => this.#turn?.end(true));
+    addEventListener("pageshow", (event) => {
+      // Back from the browser's cache of pages: what was ended when it left begins anew.
+      if (event.persisted && this.#turn?.over) this.play(this.#turn.name);
+    });
   }
 
   /** What is on the screen: the element and the size of its picture. */
@@ -28,52 +56,34 @@ export class Player {
     return { element: this.video, width: this.video.videoWidth, height: this.video.videoHeight };
   }
 
-  /** Plays another stream. */
-  async play(name) {
+  /** Plays a stream from now on; the one before it is over. */
+  play(name) {
+    const same = this.#turn?.name === name;
     this.stop();
-    const turn = { name, over: false };
-    this.playing = turn;
-    const backoff = new Backoff();
-    let failures = 0;
-    while (!turn.over) {
-      this.onState("connecting", "Connecting");
-      let waitMs = 0;
-      try {
-        await this.#watch(turn, () => {
-          backoff.reset();
-          failures = 0;
-        });
-      } catch (error) {
-        if (turn.over) return;
-        if (error instanceof ApiError) {
-          // The server answered: it is the source, or the room, that is missing, not a way for packets.
-          waitMs = error.retryAfterS * 1000;
-          this.onState("offline", error.message);
-          if (error.status === 404) waitMs = 5000;
-          if (error.status === 406) failures = TRIES_BEFORE_MJPEG;
-        } else {
-          failures += 1;
-          this.onState("connecting", "Reconnecting");
-        }
-      } finally {
-        this.#hangUp();
-      }
-      if (turn.over) return;
-      if (failures >= TRIES_BEFORE_MJPEG) {
-        await this.#watchMjpeg(turn);
-        failures = 0;
-      } else {
-        await backoff.wait(waitMs);
-      }
-    }
+    if (!same) this.video.srcObject = null; // another stream's last picture would be a lie
+    this.#turn = new Turn(name);
+    this.#run(this.#turn);
   }
 
+  /** Ends what plays; the last picture stays, as far as it can. */
   stop() {
-    if (this.playing) this.playing.over = true;
-    this.playing = null;
-    this.wake?.();
-    this.#hangUp();
-    this.#showImage(false);
+    this.#turn?.end();
+    this.#hideImage();
+  }
+
+  /** Whether something is played, or tried. */
+  get playing() {
+    return this.#turn !== null && !this.#turn.over;
+  }
+
+  /** Tries at once where it waits. */
+  retryNow() {
+    this.#turn?.nap.wake();
+  }
+
+  /** Connects anew: tracking goes on, and pictures do not come. */
+  reconnect() {
+    this.#turn?.connection?.giveUp();
   }
 
   /**
@@ -81,120 +91,84 @@ export class Player {
    * Ask at the moment of the click: the answer is for what was displayed then.
    */
   displayedFrame() {
-    if (!this.session || this.displayed === null || !this.image.hidden) return Promise.resolve(null);
-    return request(`${this.session}/frame?rtp_timestamp=${this.displayed}`)
-      .then((response) => response.json())
+    const connection = this.#turn?.connection;
+    if (!connection?.session || connection.displayed === null || !this.image.hidden) return Promise.resolve(null);
+    const limits = { headMs: FRAME_LIMIT_MS, limitMs: FRAME_LIMIT_MS };
+    return send("GET", `${connection.session}/frame?rtp_timestamp=${connection.displayed}`, undefined, limits)
       .then((body) => body.frame_idx)
       .catch(() => null);
   }
 
-  /** One connection, until it breaks (throws) or is stopped (returns). */
-  async #watch(turn, onPlaying) {
-    const pc = new RTCPeerConnection({ iceServers: [] });
-    this.pc = pc;
-    const transceiver = pc.addTransceiver("video", { direction: "recvonly" });
-    // Without this the browser smooths over network jitter by showing every picture later.
-    if ("jitterBufferTarget" in transceiver.receiver) transceiver.receiver.jitterBufferTarget = 0;
-    const broken = new Promise((resolve, reject) => {
-      this.wake = resolve;
-      this.reconnect = () => reject(new Error("no new pictures"));
-      pc.onconnectionstatechange = () => {
-        if (["failed", "closed", "disconnected"].includes(pc.connectionState)) reject(new Error("connection lost"));
-      };
-    });
-    broken.catch(() => {});
-    await pc.setLocalDescription(await pc.createOffer());
-    await gathered(pc);
-    const response = await request(`/streams/${encodeURIComponent(turn.name)}/whep`, {
-      method: "POST",
-      headers: { "Content-Type": "application/sdp" },
-      body: pc.localDescription.sdp,
-    });
-    this.session = response.headers.get("Location");
-    if (turn.over) return;
-    const first = new Promise((resolve) => (this.onFirstFrame = resolve));
-    this.video.srcObject = new MediaStream([transceiver.receiver.track]);
-    this.video.play().catch(() => {});
-    await pc.setRemoteDescription({ type: "answer", sdp: await response.text() });
-    // A server that says goodbye is heard here at once; the connection itself only notices seconds later.
-    const { transport } = transceiver.receiver;
-    transport?.addEventListener("statechange", () => transport.state === "closed" && this.reconnect());
-    await within(CONNECT_TIMEOUT_MS, Promise.race([first, broken]));
-    if (turn.over) return;
-    this.#showImage(false);
-    this.onState("live", "Live");
-    onPlaying();
-    await broken;
-  }
-
-  async #watchMjpeg(turn) {
-    this.#showImage(true);
-    this.image.src = imageAddress(`/streams/${encodeURIComponent(turn.name)}/mjpeg`);
-    await new Promise((resolve) => {
-      this.wake = resolve;
-      this.image.onload = () => this.onState("live", "Live, MJPEG");
-      this.image.onerror = resolve;
-      // A network may let packets through later on.
-      setTimeout(resolve, MJPEG_RETRY_MS);
-    });
-  }
-
-  /** Keeps the RTP timestamp of the picture on the screen. */
-  #watchFrames() {
-    // A tab in the background decodes but draws nothing: it is connected all the same.
-    this.video.addEventListener("loadeddata", () => this.onFirstFrame?.());
-    document.addEventListener("visibilitychange", () => (this.displayedAt = performance.now()));
-    if (!("requestVideoFrameCallback" in HTMLVideoElement.prototype)) return;
-    const note = (_, metadata) => {
-      this.displayed = metadata.rtpTimestamp ?? null;
-      this.displayedAt = performance.now();
-      this.onFirstFrame?.();
-      this.video.requestVideoFrameCallback(note);
-    };
-    this.video.requestVideoFrameCallback(note);
-  }
-
   /** Whether the picture stands still although the connection is up. */
   get stalled() {
-    if (document.hidden || !this.image.hidden || this.displayed === null) return false;
-    return performance.now() - this.displayedAt > STALL_TIMEOUT_MS;
+    const connection = this.#turn?.connection;
+    if (document.hidden || !connection || connection.displayed === null) return false;
+    return performance.now() - connection.displayedAt > STALL_MS;
   }
 
-  #hangUp(leaving = false) {
-    if (this.session) {
-      // keepalive lets it leave with a page that is being closed.
-      const bye = request(this.session, { method: "DELETE", keepalive: leaving });
-      bye.catch(() => {});
+  async #run(turn) {
+    const say = (state) => !turn.over && this.onState({ mjpeg: false, error: null, ...state });
+    const backoff = new Backoff(FIRST_WAIT_MS, LONGEST_WAIT_MS);
+    let failures = 0;
+    while (!turn.over) {
+      say({ state: "connecting" });
+      const connection = (turn.connection = new WhepConnection(this.video));
+      let waitMs = 0;
+      try {
+        await connection.open(`${turn.path}/whep`);
+        backoff.reset();
+        failures = 0;
+        if (!turn.over) this.#hideImage();
+        say({ state: "live" });
+        await connection.broken;
+      } catch (error) {
+        if (error instanceof ApiError) {
+          // The server answered: it is the source, or the room, that is missing, not a way for packets.
+          waitMs = error.retryAfterS * 1000;
+          if (error.status === 406) failures = TRIES_BEFORE_MJPEG;
+          else say({ state: "refused", error });
+        } else {
+          failures += 1;
+          say({ state: "connecting", error });
+        }
+      } finally {
+        connection.close(); // this turn's own, whoever plays by now
+        if (turn.connection === connection) turn.connection = null;
+      }
+      if (turn.over) return;
+      if (failures >= TRIES_BEFORE_MJPEG) {
+        await this.#watchMjpeg(turn, say);
+        failures = 0;
+      } else {
+        await turn.nap.sleep(backoff.next(waitMs), turn.signal);
+      }
     }
-    this.session = null;
-    this.pc?.close();
-    this.pc = null;
-    this.displayed = null;
-    this.onFirstFrame = null;
   }
 
-  #showImage(shown) {
-    this.image.hidden = !shown;
-    this.video.hidden = shown;
-    if (!shown) {
-      this.image.onload = this.image.onerror = null;
-      this.image.removeAttribute("src");
+  /** Motion JPEG, until it breaks or it is time to see whether the network lets packets through by now. */
+  async #watchMjpeg(turn, say) {
+    const { image } = this;
+    this.#hideImage();
+    const broken = new Promise((_, reject) => (image.onerror = () => reject(new Error("no picture"))));
+    const first = new Promise((resolve) => (image.onload = resolve));
+    image.src = imageAddress(`${turn.path}/mjpeg`);
+    try {
+      await within(MJPEG_FIRST_PICTURE_MS, Promise.race([first, broken]), turn.signal);
+      image.hidden = false; // not before: a browser draws a torn picture for one that never came
+      this.video.hidden = true;
+      say({ state: "live", mjpeg: true });
+      await Promise.race([broken, turn.nap.sleep(MJPEG_RETRY_MS, turn.signal)]);
+    } catch (error) {
+      say({ state: "connecting", error });
+      if (!turn.over) this.#hideImage();
+      await turn.nap.sleep(LONGEST_WAIT_MS, turn.signal);
     }
   }
-}
 
-/** Waits for the candidates of this machine; the few that come later are not needed. */
-function gathered(pc) {
-  return new Promise((resolve) => {
-    if (pc.iceGatheringState === "complete") resolve();
-    pc.onicegatheringstatechange = () => pc.iceGatheringState === "complete" && resolve();
-    setTimeout(resolve, GATHER_TIMEOUT_MS);
-  });
-}
-
-function within(ms, promise) {
-  return Promise.race([
-    promise,
-    new Promise((_, reject) => setTimeout(() => reject(new Error("no picture in time")), ms)),
-  ]);
+  #hideImage() {
+    this.image.onload = this.image.onerror = null;
+    this.image.hidden = true;
+    this.image.removeAttribute("src");
+    this.video.hidden = false;
+  }
 }

@@ -1,10 +1,18 @@
 // Where people point: pointer and keys on the picture become points and boxes in pixels of the frame.
 
+import { COLOURS, drawBox, drawCross, drawPoint, drawSelection } from "./marks.js";
+
 const DRAG_PX = 6;
 const MARK_MS = 900;
-const COLOURS = { positive: "#4cc38a", negative: "#f2777a", box: "#6cb6ff" };
+const DOUBLE_MS = 450;
+const DOUBLE_PX = 12;
+const EASE_MS = 60;
 
 export class Stage {
+  #selection = null; // { box: where it is drawn, goal: where it belongs, colour }, boxes in pixels of the frame
+  #lastClick = { at: -Infinity, x: 0, y: 0 };
+  #animating = false;
+
   /**
    * @param player tells what is on the screen
    * @param frameSize () => [width, height] of the stream's frames in pixels, or null
@@ -35,6 +43,18 @@ export class Stage {
     return had;
   }
 
+  /** Frames the selected object: its box in pixels of the frame and its colour; none with null. */
+  select(box, colour) {
+    if (box === null) {
+      if (this.#selection === null) return;
+      this.#selection = null;
+      return this.#draw();
+    }
+    const same = this.#selection?.colour === colour;
+    this.#selection = { box: same ? this.#selection.box : [...box], goal: box, colour };
+    this.#animate();
+  }
+
   /** The picture's rectangle inside the stage, in CSS pixels; null before there is a picture. */
   #pictureRect() {
     const { width, height } = this.player.surface;
@@ -60,8 +80,18 @@ export class Stage {
     return [round(u * size[0], size[0]), round(v * size[1], size[1])];
   }
 
+  /** A box in pixels of the frame to client coordinates; null where there is no picture. */
+  #toClient([x0, y0, x1, y1]) {
+    const rect = this.#pictureRect();
+    const size = this.frameSize();
+    if (!rect || !size) return null;
+    const across = (x) => rect.left + (x / size[0]) * rect.width;
+    const down = (y) => rect.top + (y / size[1]) * rect.height;
+    return [across(x0), down(y0), across(x1), down(y1)];
+  }
+
   #down(event) {
-    if (event.button !== 0 || this.press) return;
+    if (event.button !== 0 || this.press || event.target.closest("button")) return;
     if (!this.#toFrame(event.clientX, event.clientY)) return;
     this.element.setPointerCapture(event.pointerId);
     // The frame under the pointer is the one on the screen now, not the one at the end of a drag.
@@ -84,13 +114,23 @@ export class Stage {
     const { from, to, frame } = this.press;
     this.press = null;
     if (Math.hypot(to[0] - from[0], to[1] - from[1]) < DRAG_PX) {
-      this.#point(from[0], from[1], this.negative !== event.shiftKey, frame);
+      if (!this.#isSecondOfTwo(event)) this.#point(from[0], from[1], this.negative !== event.shiftKey, frame);
       return;
     }
-    const [ax, ay] = this.#toFrame(from[0], from[1], true);
-    const [bx, by] = this.#toFrame(to[0], to[1], true);
+    const start = this.#toFrame(from[0], from[1], true);
+    const end = this.#toFrame(to[0], to[1], true);
+    if (!start || !end) return this.#draw(); // the picture went away under the drag
+    const [[ax, ay], [bx, by]] = [start, end];
     const box = [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)];
     this.#prompt({ box }, { kind: "box", from, to }, frame);
+  }
+
+  /** A double click means one click. */
+  #isSecondOfTwo({ clientX: x, clientY: y, timeStamp: at }) {
+    const last = this.#lastClick;
+    const second = at - last.at < DOUBLE_MS && Math.hypot(x - last.x, y - last.y) < DOUBLE_PX;
+    this.#lastClick = { at, x, y };
+    return second;
   }
 
   #point(x, y, negative, frame) {
@@ -112,6 +152,7 @@ export class Stage {
   #key(event) {
     const step = (event.shiftKey ? 1 : 10) * (event.ctrlKey ? 5 : 1);
     const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    if (event.target !== this.element) return;
     if (event.key in moves) {
       const rect = this.#pictureRect();
       if (!rect) return;
@@ -133,15 +174,29 @@ export class Stage {
   }
 
   #animate() {
-    if (this.animating) return;
-    this.animating = true;
+    if (this.#animating) return;
+    this.#animating = true;
+    let before = performance.now();
     const tick = () => {
-      this.marks = this.marks.filter((mark) => performance.now() < mark.until);
+      const now = performance.now();
+      this.marks = this.marks.filter((mark) => now < mark.until);
+      const moving = this.#easeSelection(now - before);
+      before = now;
       this.#draw();
-      this.animating = this.marks.length > 0;
-      if (this.animating) requestAnimationFrame(tick);
+      this.#animating = moving || this.marks.length > 0;
+      if (this.#animating) requestAnimationFrame(tick);
     };
     requestAnimationFrame(tick);
+  }
+
+  /** Moves the selection's corners towards their place: states come ten times a second, pictures more often. */
+  #easeSelection(elapsedMs) {
+    if (this.#selection === null) return false;
+    const { box, goal } = this.#selection;
+    const share = 1 - Math.exp(-elapsedMs / EASE_MS);
+    const far = Math.max(...box.map((value, i) => Math.abs(goal[i] - value)));
+    this.#selection.box = far < 0.3 ? [...goal] : box.map((value, i) => value + (goal[i] - value) * share);
+    return far >= 0.3;
   }
 
   #draw() {
@@ -153,6 +208,8 @@ export class Stage {
     pen.setTransform(ratio, 0, 0, ratio, -box.left * ratio, -box.top * ratio);
     pen.clearRect(box.left, box.top, box.width, box.height);
     pen.lineCap = "round";
+    const selected = this.#selection && this.#toClient(this.#selection.box);
+    if (selected) drawSelection(pen, selected, this.#selection.colour);
     for (const mark of this.marks) this.#drawMark(pen, mark);
     if (this.press) {
       const { from, to } = this.press;
@@ -165,45 +222,9 @@ export class Stage {
     const age = performance.now() - mark.since;
     const left = mark.until - performance.now();
     pen.globalAlpha = Math.min(1, Math.max(0, left / 300));
-    const colour = mark.failed ? "#8b98a5" : COLOURS[mark.kind];
+    const colour = mark.failed ? COLOURS.failed : COLOURS[mark.kind];
     if (mark.kind === "box") drawBox(pen, mark.from, mark.to, colour);
     else drawPoint(pen, mark.from, colour, mark.kind === "negative", age);
     pen.globalAlpha = 1;
   }
-}
-
-/** Draws a path twice: a dark halo, then the colour. Readable on any picture. */
-function stroke(pen, colour, width, path) {
-  for (const [style, line] of [["rgb(8 10 14 / .75)", width + 2.5], [colour, width]]) {
-    pen.strokeStyle = style;
-    pen.lineWidth = line;
-    pen.beginPath();
-    path();
-    pen.stroke();
-  }
-}
-
-function drawPoint(pen, [x, y], colour, negative, age) {
-  const grown = Math.min(1, age / 220);
-  stroke(pen, colour, 2, () => pen.arc(x, y, 22 - 11 * grown, 0, 2 * Math.PI));
-  stroke(pen, colour, 2, () => {
-    pen.moveTo(x - 4, y);
-    pen.lineTo(x + 4, y);
-    if (negative) return;
-    pen.moveTo(x, y - 4);
-    pen.lineTo(x, y + 4);
-  });
-}
-
-function drawBox(pen, from, to, colour) {
-  stroke(pen, colour, 1.5, () => pen.rect(from[0], from[1], to[0] - from[0], to[1] - from[1]));
-}
-
-function drawCross(pen, [x, y]) {
-  stroke(pen, "#ffffff", 1.5, () => {
-    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-      pen.moveTo(x + 4 * dx, y + 4 * dy);
-      pen.lineTo(x + 13 * dx, y + 13 * dy);
-    }
-  });
 }

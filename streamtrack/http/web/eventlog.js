@@ -1,0 +1,55 @@
+// What happened, to be read back: newest first, equal ones merged, kept while the page is open.
+
+import { text } from "./strings.js";
+
+const MAX_ENTRIES = 200;
+
+export class EventLog {
+  #entries = [];
+
+  constructor(list, empty) {
+    this.list = list;
+    this.empty = empty;
+  }
+
+  /**
+   * Notes something.
+   * @param stream where it happened; empty for the server as a whole
+   * @param colour of the object, or null
+   * @param bad whether a person should look at it
+   */
+  add(stream, words, { colour = null, bad = false } = {}) {
+    const known = this.#entries.findIndex((entry) => entry.stream === stream && entry.words === words);
+    const count = known < 0 ? 1 : this.#entries[known].count + 1;
+    if (known >= 0) this.#entries.splice(known, 1)[0].row.remove();
+    const row = makeRow({ at: new Date(), stream, words, count, colour, bad });
+    this.#entries.unshift({ stream, words, count, row });
+    this.list.prepend(row);
+    for (const entry of this.#entries.splice(MAX_ENTRIES)) entry.row.remove();
+    this.empty.hidden = true;
+  }
+}
+
+function makeRow({ at, stream, words, count, colour, bad }) {
+  const row = document.createElement("li");
+  row.classList.toggle("bad", bad);
+  if (colour) row.style.setProperty("--tint", colour);
+  const time = document.createElement("time");
+  time.dateTime = at.toISOString();
+  time.textContent = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+  row.append(time, span("what", words));
+  if (count > 1) {
+    const times = span("count", `×${count}`);
+    times.title = text("times", { count });
+    row.append(times);
+  }
+  if (stream) row.append(span("where", stream));
+  return row;
+}
+
+function span(name, words) {
+  const node = document.createElement("span");
+  node.className = name;
+  node.textContent = words;
+  return node;
+}

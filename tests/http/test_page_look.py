@@ -1,0 +1,202 @@
+"""How the page looks and reads: any scheme and size of screen, without a mouse, and to a screen reader."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python.base as axe
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from tests.support.browser_tab import Browsers, Tab, browsers
+from tests.support.page_server import PageServer, serving
+
+WEB = Path(__file__).parents[2] / "streamtrack" / "http" / "web"
+AXE = Path(axe.__file__).with_name("axe.min.js")
+DESKTOP = {"viewport": {"width": 1280, "height": 720}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+ON_ITS_SIDE: dict[str, Any] = {**PHONE, "viewport": {"width": 844, "height": 390}}
+SCREENS = {
+    "desktop-dark": {**DESKTOP, "color_scheme": "dark"},
+    "desktop-light": {**DESKTOP, "color_scheme": "light"},
+    "phone-dark": {**PHONE, "color_scheme": "dark"},
+    "phone-light": {**PHONE, "color_scheme": "light"},
+    "landscape": {**ON_ITS_SIDE, "color_scheme": "dark"},
+}
+TARGET_PX = 44
+LABEL = "player 7 of the home team, who came in after the break"
+
+browser = [pytest.mark.browser, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
+
+
+def with_browser(test: Any) -> Any:
+    for mark in browser:
+        test = mark(test)
+    return test
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Browsers]:
+    async with browsers() as shared:
+        yield shared
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server() -> AsyncIterator[PageServer]:
+    async with serving("cam", "yard") as shared:
+        await shared.tidy()
+        await shared.follow("red", LABEL)
+        await shared.follow("blue")
+        yield shared
+
+
+@with_browser
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_axe_finds_nothing_and_everything_fits_the_screen(
+    screen: str, server: PageServer, chromium: Browsers
+) -> None:
+    # bypass_csp: the page's own policy would keep axe out.
+    async with chromium.opened(server, bypass_csp=True, **SCREENS[screen]) as tab:
+        await tab.live()
+        await expect(tab.page.locator("#objects li")).to_have_count(2)
+        await tab.page.keyboard.press("1")
+        await tab.page.locator("#pause").click()
+        await tab.page.get_by_role("log").get_by_text("Paused").wait_for()
+        assert await violations(tab) == []
+        await fits(tab)
+        await tab.page.locator("#pause").click()
+        await tab.live()
+
+
+async def violations(tab: Tab) -> list[str]:
+    await tab.page.evaluate(AXE.read_text())
+    found = await tab.page.evaluate("() => axe.run()")
+    assert len(found["passes"]) > 25, "axe has looked at next to nothing"
+    return [
+        f"{one['impact']} {one['id']}: {node['html'][:120]}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+
+
+async def fits(tab: Tab) -> None:
+    """Nothing is cut at the screen's side, and what is touched is large enough."""
+    width = tab.page.viewport_size["width"] if tab.page.viewport_size else 0
+    assert await tab.page.evaluate("() => document.documentElement.scrollWidth") <= width
+    for node in await tab.page.locator(".figures div:visible, .actions button:visible, .stage").all():
+        box = await node.bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] < box["x"] + box["width"] <= width, await node.inner_text()
+    if not await tab.page.evaluate("() => matchMedia('(pointer: coarse)').matches"):
+        return
+    for node in await tab.page.locator("button:visible, select:visible, summary:visible, .mode label").all():
+        box = await node.bounding_box()
+        assert box is not None
+        assert min(box["height"], box["width"]) >= TARGET_PX, await node.evaluate("(node) => node.outerHTML")
+
+
+@with_browser
+async def test_long_labels_and_hidden_things_read_as_they_are(server: PageServer, chromium: Browsers) -> None:
+    async with chromium.opened(server, **DESKTOP) as tab:
+        await tab.live()
+        field = tab.page.locator("#objects .label").first
+        await expect(field).to_have_attribute("title", LABEL)
+        await tab.page.locator("#curtain").wait_for(state="hidden")
+        heading = tab.page.get_by_role("heading", level=1)
+        assert await heading.count() == 1
+        read = await tab.page.locator("body").aria_snapshot()
+        assert "Connecting" not in read
+        assert "offline" not in read
+
+
+@with_browser
+async def test_full_screen_shows_the_picture_alone(server: PageServer, chromium: Browsers) -> None:
+    async with chromium.opened(server, **DESKTOP) as tab:
+        await tab.live()
+        for _ in range(2):
+            await tab.page.keyboard.press("f")
+            await expect(tab.page.locator("#stage:fullscreen")).to_have_count(1)
+            await tab.page.keyboard.press("f")
+            await expect(tab.page.locator("#stage:fullscreen")).to_have_count(0)
+
+
+STANDING = """async (cases) => {
+  const { standing } = await import("/web/standing.js");
+  const base = {
+    name: "cam",
+    link: { up: true, error: null, nextTryAt: null },
+    play: { state: "live", mjpeg: false, error: null },
+    status: { state: "online", paused: false, detail: "" }, stalled: false, stands: false,
+  };
+  return cases.map(([change]) => {
+    const now = { ...base, ...change };
+    if (change.status) now.status = { ...base.status, ...change.status };
+    const { dot, text, curtain, seen, dead } = standing(now);
+    return [dot, text, curtain?.text ?? null, seen, dead];
+  });
+}"""
+CASES: list[tuple[dict[str, Any], list[Any]]] = [
+    ({}, ["live", "Live", None, True, None]),
+    ({"status": {"paused": True}}, ["paused", "Paused", None, False, None]),
+    ({"status": {"state": "ended"}}, ["ended", "Ended", None, False, None]),
+    (
+        {"status": {"state": "offline"}},
+        ["offline", "Camera offline", "The camera is offline", False, "offline"],
+    ),
+    ({"status": {"state": "failed"}}, ["offline", "Tracking failed", "Tracking has failed", False, "failed"]),
+    ({"status": {"state": "stalled"}}, ["offline", "Tracking hangs", "Tracking hangs", False, "failed"]),
+    (
+        {"status": {"state": "loading"}},
+        ["connecting", "Loading", "The model is being loaded…", False, "wait"],
+    ),
+    ({"stalled": True}, ["connecting", "No new pictures", "No new pictures arrive", True, "wait"]),
+    ({"stands": True}, ["live", "Live", None, False, None]),
+    (
+        {"play": {"state": "connecting", "error": None}},
+        ["connecting", "Connecting", "Connecting to the picture…", True, "wait"],
+    ),
+    (
+        {"play": {"state": "refused", "error": {"status": 503}}},
+        ["connecting", "Reconnecting", "Too many people watch this stream", True, "wait"],
+    ),
+    (
+        {"link": {"up": False, "error": None, "nextTryAt": None}},
+        ["connecting", "Reconnecting", "The server does not answer", False, "server"],
+    ),
+    (
+        {"link": {"up": False, "error": {"status": 404}, "nextTryAt": 1}},
+        ["connecting", "Reconnecting", "There is no stream cam on this server", False, "server"],
+    ),
+]
+
+
+@with_browser
+async def test_no_state_but_live_is_green_and_none_but_tracking_is_seen(
+    server: PageServer, chromium: Browsers
+) -> None:
+    async with chromium.opened(server, "/web/icon.svg") as tab:
+        await tab.page.goto(server.url)
+        shown = await tab.page.evaluate(STANDING, CASES)
+    assert shown == [expected for _, expected in CASES]
+
+
+def test_every_text_of_the_page_is_in_the_table_and_every_text_of_the_table_is_used() -> None:
+    table = set(re.findall(r"^  (\w+):(?:\s|$)", (WEB / "strings.js").read_text(), re.MULTILINE))
+    sources = {path.name: path.read_text() for path in WEB.glob("*.js")}
+    page = (WEB / "index.html").read_text()
+    asked = set(re.findall(r'data-(?:text|title|label|placeholder)="(\w+)"', page))
+    asked |= {name for text in sources.values() for name in re.findall(r'\btext\("(\w+)"', text)}
+    assert asked - table == set()
+    every = "".join(sources[name] for name in sources if name != "strings.js") + page + sources["strings.js"]
+    composed = r"(state|stateTitle|event|error|deadPicture)_|(firstSteps|hintInclude|hintExclude)(Touch)?$"
+    unused = {name for name in table if not re.match(composed, name) and every.count(f'"{name}"') == 0}
+    assert unused == set()
+
+
+def test_page_files_are_small() -> None:
+    lengths = {path.name: len(path.read_text().splitlines()) for path in WEB.iterdir()}
+    assert {name: length for name, length in lengths.items() if length > 350} == {}
