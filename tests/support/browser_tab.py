@@ -141,9 +141,19 @@ class Browsers:
 
     @asynccontextmanager
     async def opened(
-        self, server: HasUrl, path: str = "/", arguments: tuple[str, ...] = LOOPBACK, **context: Any
+        self,
+        server: HasUrl,
+        path: str = "/",
+        arguments: tuple[str, ...] = LOOPBACK,
+        *,
+        past: bool = False,
+        **context: Any,
     ) -> AsyncIterator[Tab]:
-        """A tab with the page, in which nothing may go wrong unseen."""
+        """A tab with the page, in which nothing may go wrong unseen.
+
+        Args:
+            past: whether the page is told what happened before, to the test before for example.
+        """
         if arguments not in self._started:
             self._started[arguments] = await self._playwright.chromium.launch(
                 executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments]
@@ -153,6 +163,8 @@ class Browsers:
         try:
             page = await profile.new_page()
             tab = Tab(page)
+            if not past:
+                await page.route("**/streams/*/events", lambda route: route.fulfill(json=[]))
             await page.goto(server.url + path)
             yield tab
             assert tab.faults == []

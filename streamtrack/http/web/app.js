@@ -2,8 +2,10 @@
 
 import { adoptTokenFromAddress, download, send } from "./api.js";
 import { clearFigures, showFigures, showPause, showStanding } from "./bar.js";
+import { Boxes } from "./boxes.js";
 import { EventLog } from "./eventlog.js";
 import { Feed } from "./feed.js";
+import { Foot } from "./foot.js";
 import { Happenings } from "./happenings.js";
 import { bindKeys } from "./keys.js";
 import { ObjectList } from "./objects.js";
@@ -12,15 +14,13 @@ import { Player } from "./player.js";
 import { Pointing } from "./pointing.js";
 import { Stage } from "./stage.js";
 import { standing } from "./standing.js";
-import { fillTexts, nameOf, sentence, text } from "./strings.js";
+import { fillTexts, sentence, text } from "./strings.js";
 import { Backoff, Nap } from "./time.js";
 import { Trials } from "./trials.js";
 import { Undo } from "./undo.js";
 
-const NOTICE_MS = 6000;
 const TICK_MS = 250;
 const STANDS_MS = 5000; // a stream without a newly tracked frame for so long shows nothing of this moment
-const FIRST_STEPS_KEY = "streamtrack.pointed";
 const $ = (id) => document.getElementById(id);
 
 /** The stream that is shown. A turn that is over changes nothing on the page. */
@@ -31,12 +31,15 @@ class Turn {
   framesAtStall = null;
   frameAt = performance.now(); // when the server last told of a newly tracked frame
   trials = new Trials();
+  boxes = new Boxes();
   over = false;
 
   constructor(name) {
     this.name = name;
     this.path = `/streams/${encodeURIComponent(name)}`;
-    this.happenings = new Happenings((words, how) => log.add(name, words, how), (id) => objects.colour(id));
+    if (!told.has(name)) told.set(name, new Set());
+    const note = (words, how) => log.add(name, words, how);
+    this.happenings = new Happenings(note, (id) => objects.colour(id), told.get(name));
   }
 }
 
@@ -44,9 +47,12 @@ let turn = null;
 let feed = null;
 let now = standing({ status: null, link: { up: null }, play: {}, stalled: false });
 const undo = new Undo();
+const told = new Map(); // by stream: which of its events are in the list
 
 fillTexts(document);
 const log = new EventLog($("events"), $("no-events"));
+const foot = new Foot($("hint"), $("notice"));
+const notice = (words) => foot.notice(words);
 const objects = new ObjectList($("objects"), $("row"), await palette(), {
   rename: (id, label, former) => act(rename, id, label, former),
   remove: (id) => act(remove, id),
@@ -59,7 +65,10 @@ const player = new Player($("video"), $("mjpeg"), (play) => {
 const pointing = new Pointing({ turn: () => turn, dead: () => now.dead, objects, undo, notice, refused });
 const stage = new Stage($("stage"), $("marks"), player, frameSize, (prompt, frame) => {
   const done = pointing.prompt(prompt, frame);
-  done.then((accepted) => accepted && endFirstSteps());
+  done.then((accepted) => {
+    if (accepted) foot.endFirstSteps();
+    showHint();
+  });
   return done;
 });
 const picker = new Picker($("picker"), $("streams"), open, (name, shown) => {
@@ -96,7 +105,18 @@ function open(name) {
     link: (link) => mine.over || onLink(mine, link),
   });
   player.play(name);
+  loadPast(mine);
   show();
+}
+
+/** What happened on the stream while nobody looked here. */
+async function loadPast(mine) {
+  try {
+    const events = await send("GET", `${mine.path}/events`);
+    if (!mine.over) mine.happenings.onPast(events);
+  } catch {
+    // The list begins now. Whatever is wrong with the server shows elsewhere.
+  }
 }
 
 function onState(mine, status) {
@@ -107,6 +127,7 @@ function onState(mine, status) {
   const objects = pointing.settled(mine, status, seen);
   mine.status = { ...status, objects, next_try_at: inS === null ? null : performance.now() + inS * 1000 };
   mine.happenings.onState(mine.status);
+  mine.boxes.note(mine.status);
   if (status.state === "online" && before && before.state !== "online") player.retryNow();
   show();
 }
@@ -141,6 +162,12 @@ function watchStall() {
   }
 }
 
+function tick() {
+  watchStall();
+  if (objects.selected !== null) turn.boxes.compare(() => player.displayedFrame());
+  show();
+}
+
 // what is shown
 
 function show() {
@@ -151,7 +178,7 @@ function show() {
   if (dead !== null && now.dead === null) notice(""); // why a click said nothing holds no longer
   showStanding(now);
   showFigures(status, now.seen);
-  showPause(status?.paused ?? false);
+  showPause(status);
   const followed = status?.objects ?? [];
   $("count").textContent = followed.length || "";
   $("empty").hidden = followed.length > 0;
@@ -162,49 +189,15 @@ function show() {
 
 function showSelection() {
   const id = objects.selected;
-  const item = id === null ? null : objects.item(id);
-  const box = item && item.area_px > 0 && now.curtain === null ? item.box : null;
+  const box = id !== null && now.curtain === null ? turn.boxes.of(id) : null;
   stage.select(box, id === null ? null : objects.colour(id));
   showHint();
 }
 
 function showHint() {
   const id = objects.selected;
-  const touch = matchMedia("(pointer: coarse)").matches ? "Touch" : "";
-  let words = "";
-  if (id !== null) {
-    const object = nameOf(id, objects.item(id)?.label);
-    words = text(`${stage.negative ? "hintExclude" : "hintInclude"}${touch}`, { object });
-  } else if (now.dead === null && isBeginner()) {
-    words = text(`firstSteps${touch}`);
-  }
-  if ($("hint").textContent !== words) $("hint").textContent = words;
-}
-
-function isBeginner() {
-  try {
-    return localStorage.getItem(FIRST_STEPS_KEY) === null;
-  } catch {
-    return false; // a browser that keeps nothing would tell it for ever
-  }
-}
-
-function endFirstSteps() {
-  try {
-    localStorage.setItem(FIRST_STEPS_KEY, "yes");
-  } catch {
-    // then it is not told at all
-  }
-  showHint();
-}
-
-let noticeTimer = 0;
-
-/** One line at the foot of the picture, for a while: what came of what the person just did. */
-function notice(words) {
-  clearTimeout(noticeTimer);
-  $("notice").textContent = words;
-  noticeTimer = setTimeout(() => ($("notice").textContent = ""), NOTICE_MS);
+  const selected = id === null ? null : { id, label: objects.item(id)?.label ?? "" };
+  foot.showHint(selected, stage.negative, now.dead !== null);
 }
 
 function refused(error) {
@@ -244,13 +237,17 @@ async function takeBack({ path }) {
 
 async function togglePause(mine) {
   if (mine.status === null) return;
+  if (mine.status.state === "ended") return void (await send("POST", `${mine.path}/replay`));
   const { paused } = mine.status;
   mine.happenings.noteAsked(paused ? "resumed" : "paused");
   await send("POST", `${mine.path}/${paused ? "resume" : "pause"}`);
 }
 
-async function retryCamera(mine) {
-  await send("POST", `${mine.path}/retry`);
+/** The curtain's button: the page asks the server again, or the server does what the person wants. */
+async function tryAgain({ path }) {
+  const retry = now.curtain?.retry;
+  if (retry === "server") feed.retryNow();
+  else if (retry) await send("POST", `${path}/${retry}`);
 }
 
 async function saveSnapshot({ name, path }) {
@@ -295,7 +292,7 @@ $("full-screen").onclick = toggleFullScreen;
 $("full-screen").hidden = !document.fullscreenEnabled;
 $("undo").onclick = () => act(takeBack);
 $("remove-all").onclick = askRemoveAll;
-$("retry").onclick = () => (now.curtain?.retry === "camera" ? act(retryCamera) : feed.retryNow());
+$("retry").onclick = () => act(tryAgain);
 bindKeys({
   escape: () => stage.cancel() || objects.select(null),
   nth: (n) => objects.selectNth(n),
@@ -318,7 +315,7 @@ async function start() {
       const names = (await send("GET", "/streams")).map((one) => one.name);
       if (names.length) {
         picker.offer(names);
-        setInterval(() => (watchStall(), show()), TICK_MS);
+        setInterval(tick, TICK_MS);
         return;
       }
     } catch (caught) {

@@ -27,9 +27,14 @@ export function clearFigures() {
   showFigures(null, false);
 }
 
-export function showPause(paused) {
-  $("pause").setAttribute("aria-pressed", String(paused));
-  set($("pause"), text(paused ? "resume" : "pause"));
+/** What the first button does: pause, resume, or play a recording again that has ended. */
+export function showPause(status) {
+  const paused = status?.paused ?? false;
+  const ended = status?.state === "ended";
+  $("pause").setAttribute("aria-pressed", String(paused && !ended));
+  set($("pause"), text(ended ? "replay" : paused ? "resume" : "pause"));
+  const title = text(ended ? "replayTitle" : "pauseTitle");
+  if ($("pause").title !== title) $("pause").title = title;
 }
 
 /** Shows what `standing` gives. */
@@ -45,6 +50,7 @@ export function showStanding({ dot, text: words, curtain }) {
   if (leftMs !== null) next = leftMs > 0 ? text("next", { seconds: Math.ceil(leftMs / 1000) }) : text("trying");
   set($("curtain-next"), next);
   $("retry").hidden = curtain.retry === null;
+  set($("retry"), text(curtain.retry === "restart" ? "restart" : "tryNow"));
 }
 
 /** Writes a text only where it changed: a screen reader reads out what is written. */

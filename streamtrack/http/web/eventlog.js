@@ -17,14 +17,22 @@ export class EventLog {
    * @param stream where it happened; empty for the server as a whole
    * @param colour of the object, or null
    * @param bad whether a person should look at it
+   * @param at when it was, a Date
    */
-  add(stream, words, { colour = null, bad = false } = {}) {
+  add(stream, words, { colour = null, bad = false, at = new Date() } = {}) {
     const known = this.#entries.findIndex((entry) => entry.stream === stream && entry.words === words);
-    const count = known < 0 ? 1 : this.#entries[known].count + 1;
-    if (known >= 0) this.#entries.splice(known, 1)[0].row.remove();
-    const row = makeRow({ at: new Date(), stream, words, count, colour, bad });
-    this.#entries.unshift({ stream, words, count, row });
-    this.list.prepend(row);
+    let [count, newest] = [1, at];
+    if (known >= 0) {
+      const [old] = this.#entries.splice(known, 1);
+      old.row.remove();
+      count = old.count + 1;
+      newest = old.at > at ? old.at : at;
+    }
+    const row = makeRow({ at: newest, stream, words, count, colour, bad });
+    const later = this.#entries.findIndex((entry) => entry.at <= newest);
+    const place = later < 0 ? this.#entries.length : later;
+    this.list.insertBefore(row, this.#entries[place]?.row ?? null);
+    this.#entries.splice(place, 0, { at: newest, stream, words, count, row });
     for (const entry of this.#entries.splice(MAX_ENTRIES)) entry.row.remove();
     this.empty.hidden = true;
   }

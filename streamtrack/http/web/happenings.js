@@ -5,6 +5,7 @@ import { hasText, nameOf, text } from "./strings.js";
 const BAD = new Set(["lost", "failed", "stalled", "source_lost", "frozen", "damaged", "not_finite"]);
 const OWN_MS = 3000;
 const GAP_AFTER_PAUSE_MS = 5000;
+const MAX_TOLD = 1000;
 
 export class Happenings {
   #known = null; // labels by object id, of the last state
@@ -12,10 +13,22 @@ export class Happenings {
   #resumedAt = -Infinity;
   #pausing = false;
 
-  /** @param log (words, {colour, bad}) */
-  constructor(log, colourOf) {
-    this.log = log;
-    this.colourOf = colourOf;
+  /**
+   * @param log (words, {colour, bad, at})
+   * @param told keys of the stream's events that are in the list already, of earlier visits too
+   */
+  constructor(log, colourOf, told) {
+    Object.assign(this, { log, colourOf, told });
+  }
+
+  /** What happened before anybody looked here: the server's past events, oldest first. */
+  onPast(events) {
+    for (const event of events) {
+      if (!this.#isNew(event)) continue;
+      const { kind, object_id: id, detail, wall_ms: ms } = event;
+      if (kind === "added" || kind === "removed" || (kind === "gap" && detail?.reason !== "source_away")) continue;
+      this.#tell(kind, id, id === null ? "" : (this.#known?.get(id) ?? ""), new Date(ms));
+    }
   }
 
   /** This page itself asks for what the event `paused` or `resumed` will tell. */
@@ -23,9 +36,10 @@ export class Happenings {
     this.#asked = { kind, at: performance.now() };
   }
 
-  /** The server was away: what it follows now is no news. */
+  /** The server was away: what it follows now is no news, and it counts its frames anew. */
   forget() {
     this.#known = null;
+    this.told.clear();
   }
 
   onState(status) {
@@ -40,12 +54,28 @@ export class Happenings {
 
   onEvent(event) {
     const { kind, object_id: id } = event;
+    this.#isNew(event); // and not to be told again as a past one
     if (kind === "added" || kind === "removed") return; // seen in the states, refused clicks are not
     if (kind === "paused" || kind === "resumed") return this.#tellPause(kind);
-    // The frames of a pause were not watched: nobody was away.
-    if (kind === "gap" && (this.#pausing || performance.now() - this.#resumedAt < GAP_AFTER_PAUSE_MS)) return;
-    if (id !== null) this.#tell(kind, id, this.#known?.get(id) ?? "");
-    else if (hasText(`event_${kind}`)) this.log(text(`event_${kind}`), { bad: BAD.has(kind) });
+    if (kind === "gap") return this.#tellGap(event.detail ?? {});
+    this.#tell(kind, id, id === null ? "" : (this.#known?.get(id) ?? ""));
+  }
+
+  /** Whether an event was not told before; the server tells the newest ones again to who comes later. */
+  #isNew({ kind, frame_idx: frame, object_id: id }) {
+    const key = `${kind} ${frame} ${id}`;
+    if (this.told.has(key)) return false;
+    this.told.add(key);
+    if (this.told.size > MAX_TOLD) this.told.delete(this.told.values().next().value);
+    return true;
+  }
+
+  /** A camera that was away. The frames of a pause were not watched either, and nobody was away. */
+  #tellGap({ reason, seconds }) {
+    const afterPause = this.#pausing || performance.now() - this.#resumedAt < GAP_AFTER_PAUSE_MS;
+    if (reason === undefined ? afterPause : reason !== "source_away") return;
+    const known = typeof seconds === "number" && seconds > 0;
+    this.log(known ? text("event_gapSeconds", { seconds: Math.round(seconds * 10) / 10 }) : text("event_gap"), {});
   }
 
   #tellPause(kind) {
@@ -54,8 +84,9 @@ export class Happenings {
     this.log(text(`event_${kind}${here ? "Here" : "Elsewhere"}`), {});
   }
 
-  #tell(kind, id, label) {
+  #tell(kind, id, label, at) {
     if (!hasText(`event_${kind}`)) return;
-    this.log(text(`event_${kind}`, { object: nameOf(id, label, true) }), { colour: this.colourOf(id), bad: BAD.has(kind) });
+    const how = { colour: id === null ? null : this.colourOf(id), bad: BAD.has(kind), at };
+    this.log(text(`event_${kind}`, id === null ? {} : { object: nameOf(id, label, true) }), how);
   }
 }

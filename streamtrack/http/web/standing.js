@@ -19,7 +19,8 @@ const SERVER_STATES = {
  *   stalled: whether the picture stands still; stands: whether tracking does }
  * @returns {
  *   dot: live, connecting, offline, paused or ended; text: beside it;
- *   curtain: null, or { text, detail, nextTryAt, retry: what a person may ask for: "server", "camera" or null };
+ *   curtain: null, or { text, detail, nextTryAt, retry: what a person may ask for: null, "server" (be asked again),
+ *     "retry" (the camera) or "restart" (tracking), both commands of the server };
  *   seen: whether frames are tracked at this moment, so that states and figures are true;
  *   dead: null, or why a click would say nothing: server, offline, failed or wait }
  */
@@ -42,13 +43,11 @@ function ofStream({ status }) {
   const state = SERVER_STATES[status.state];
   if (!state) return null;
   const { dot, dead } = state;
-  const waits = status.state === "offline" || status.state === "failed";
-  const curtain = {
-    text: text(state.long),
-    detail: status.detail ?? "",
-    nextTryAt: status.next_try_at ?? null,
-    retry: waits && status.next_try_at ? "camera" : null,
-  };
+  const nextTryAt = status.next_try_at ?? null;
+  let retry = null;
+  if (status.state === "failed" || status.state === "stalled") retry = "restart";
+  else if (status.state === "offline" && nextTryAt !== null) retry = "retry";
+  const curtain = { text: text(state.long), detail: status.detail ?? "", nextTryAt, retry };
   return { dot, text: text(state.text), curtain, seen: false, dead };
 }
 

@@ -16,6 +16,8 @@ const ENGLISH = {
   pause: "Pause",
   resume: "Resume",
   pauseTitle: "Stop and go on tracking, for every viewer (Space)",
+  replay: "Play again",
+  replayTitle: "Play the recording again, from its beginning (Space)",
   snapshot: "Snapshot",
   snapshotTitle: "Save the picture as JPEG",
   fullScreen: "Full screen",
@@ -50,6 +52,7 @@ const ENGLISH = {
   next: "Next try in {seconds} s",
   trying: "Trying now…",
   tryNow: "Try now",
+  restart: "Start it again",
 
   // the picture
   stageLabel:
@@ -131,6 +134,7 @@ const ENGLISH = {
   event_found: "{object}: found again",
   event_not_finite: "{object}: the network gave no valid numbers; it goes on from the frame before",
   event_gap: "The camera was away: time passed that nobody saw",
+  event_gapSeconds: "The camera was away for {seconds} s: what happened meanwhile nobody saw",
   event_failed: "Tracking failed; it is started again after a while",
   event_restarted: "Tracking goes on after a failure; the objects are followed again",
   event_stalled: "Tracking hangs",
@@ -140,6 +144,8 @@ const ENGLISH = {
   event_size_changed: "The camera's picture has another size",
   event_clock_jumped: "The camera's clock jumped",
   event_damaged: "The camera's pictures arrive damaged",
+  event_paused: "Paused",
+  event_resumed: "Goes on",
   event_pausedHere: "Paused, for every viewer",
   event_pausedElsewhere: "Paused by another viewer",
   event_resumedHere: "Goes on",
