@@ -91,7 +91,7 @@ async def test_browser_shows_the_overlay_and_each_picture_leads_back_to_its_fram
         for _ in range(3):
             image, rtp_timestamp = await tab.grab()
             frame = await api.get(f"{tab.sessions[-1]}/frame", params={"rtp_timestamp": rtp_timestamp})
-            assert server.pictures["cam"][frame.json()["frame_idx"]] == read_code(image)
+            assert await server.picture_of(frame.json()["frame_idx"]) == read_code(image)
     scale = image.shape[1] / WIDTH
     x, y = RED
     inside = image[int((y - 6) * scale) : int((y + 6) * scale), int((x - 6) * scale) : int((x + 6) * scale)]
@@ -149,7 +149,7 @@ async def test_click_adds_an_object_on_the_frame_that_was_on_the_screen(server: 
     assert body["labels"] == [1]
     assert np.abs(np.array(body["points"]) - [RED]).max() < 0.6  # a CSS pixel is 0.4 of the frame's
     clicked = decode_png(await tab.page.evaluate("window.clicked"))
-    assert server.pictures["cam"][body["at_frame"]] == read_code(clicked)
+    assert await server.picture_of(body["at_frame"]) == read_code(clicked)
     row = tab.page.locator("#objects li")
     await row.wait_for()
     object_id = int(await row.get_attribute("data-id") or 0)

@@ -13,7 +13,7 @@ import httpx
 
 from streamtrack.config import Config, HttpConfig, ReconnectConfig, SourceConfig, StreamConfig, TrackingConfig
 from streamtrack.config import VideoConfig as Video
-from streamtrack.frame import FrameResult
+from streamtrack.frame import Update
 from streamtrack.server import Server
 from tests.support import servers
 from tests.support.camera import DISCS, RADIUS, Camera
@@ -44,7 +44,8 @@ class PageServer:
         self._server = self._running.enter_context(servers.serving(config))
         self.url = self._server.http_address
         for name in self.cameras:
-            self._keep_pictures(name)
+            numbers = self.pictures[name] = {}
+            self._server._pipelines[name].attach(PictureNumbers(numbers), capacity=64)
 
     def stop(self) -> None:
         """As an operator would; may be called again."""
@@ -58,7 +59,7 @@ class PageServer:
 
     @property
     def _loop(self) -> asyncio.AbstractEventLoop:
-        loop = self._pipeline(next(iter(self.cameras))).video._loop
+        loop = self._video(next(iter(self.cameras)))._loop
         assert loop is not None
         return loop
 
@@ -92,28 +93,42 @@ class PageServer:
                 await api.post(f"/streams/{name}/resume")
         await until(lambda: all(self._pipeline(name).state == "online" for name in self.cameras), 20)
 
+    async def picture_of(self, frame_idx: int, stream: str = "cam") -> int:
+        """The number that the camera wrote into a tracked frame's picture."""
+        numbers = self.pictures[stream]
+        await until(lambda: frame_idx in numbers, 5)
+        return numbers[frame_idx]
+
     def num_viewers(self, stream: str = "cam") -> int:
-        return self._pipeline(stream).video.num_viewers
+        return int(self._video(stream).num_viewers)
 
     def break_viewers(self, how: Callable[[Any], None], stream: str = "cam") -> None:
         """Do something to each viewer's queue of packets."""
-        for queue in tuple(self._pipeline(stream).video._viewers):
+        for queue in tuple(self._video(stream)._viewers._queues):
             how(queue)
+
+    def _video(self, name: str) -> Any:
+        assert self._server is not None
+        return self._server._videos[name]
 
     def _pipeline(self, name: str) -> Any:
         assert self._server is not None
         return self._server._pipelines[name]
 
-    def _keep_pictures(self, name: str) -> None:
-        video = self._pipeline(name).video
-        push, numbers = video.push, self.pictures.setdefault(name, {})
-        numbers.clear()
 
-        def noted(result: FrameResult) -> None:
-            numbers[result.frame_idx] = read_code(result.frame.image)
-            push(result)
+@dataclass
+class PictureNumbers:
+    """A consumer that reads which picture of the camera each tracked frame is."""
 
-        video.push = noted
+    numbers: dict[int, int]
+    name: str = "numbers"
+
+    def take(self, update: Update) -> None:
+        if update.result is not None:
+            self.numbers[update.result.frame_idx] = read_code(update.result.frame.image)
+
+    def close(self) -> None:
+        pass
 
 
 def camera_stream(
