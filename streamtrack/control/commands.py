@@ -148,6 +148,12 @@ class RestartCommand(Command):
     op: Literal["restart"] = "restart"
 
 
+class RetryCommand(Command):
+    """Ask a camera that is offline at once, and not when the next try is due."""
+
+    op: Literal["retry"] = "retry"
+
+
 class ReplayCommand(Command):
     """Play a file that ended again from its beginning; its objects are kept."""
 
@@ -164,6 +170,7 @@ AnyCommand = Annotated[
     | PauseCommand
     | ResumeCommand
     | RestartCommand
+    | RetryCommand
     | ReplayCommand,
     Field(discriminator="op"),
 ]

@@ -35,6 +35,8 @@ class StreamStatus(BaseModel):
     """loading, connecting, online, offline, ended, stalled, failed or stopped."""
     detail: str = ""
     """Why it is offline, stalled or failed, in one line without credentials; empty otherwise."""
+    next_try_in_s: float | None = None
+    """Until a source that is offline is tried again, in tenths; null where no try is planned."""
     source: str
     """Where frames come from, without credentials."""
     width_px: int

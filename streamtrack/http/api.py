@@ -34,6 +34,7 @@ from streamtrack.control.commands import (
     ReplayCommand,
     RestartCommand,
     ResumeCommand,
+    RetryCommand,
 )
 from streamtrack.control.status import PastEvent, Readiness, StreamBoard, StreamStatus, readiness
 from streamtrack.errors import CapacityError, PromptError
@@ -159,6 +160,11 @@ def _stream_routes(board: StreamBoard) -> APIRouter:
         """Give the stream's session up, also one that hangs, and start its objects again from what was last
         seen of them."""
         return await board.execute(RestartCommand(stream=name))
+
+    @router.post("/streams/{name}/retry")
+    async def retry(name: StreamName) -> Answer:
+        """Ask a camera that is offline at once, and not when the next try is due."""
+        return await board.execute(RetryCommand(stream=name))
 
     @router.post("/streams/{name}/replay")
     async def replay(name: StreamName) -> Answer:

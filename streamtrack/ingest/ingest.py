@@ -69,6 +69,8 @@ class Ingest:
         self._lock = threading.Lock()
         self._state = SourceState.CONNECTING
         self._last_error: str | None = None
+        self._hurry = threading.Event()  # ends the wait before the next try
+        self._next_try_ns: int | None = None
         # The rest belongs to the thread.
         self._random = random.Random()
         self._pacer = Pacer()
@@ -94,6 +96,16 @@ class Ingest:
         """Frames decoded so far, across reconnects: the `seq` of the next one."""
         return self._seq
 
+    @property
+    def next_try_in_s(self) -> float | None:
+        """Seconds until an offline source is tried again, in tenths; None where no try is planned."""
+        due_ns = self._next_try_ns
+        return None if due_ns is None else round(max(0, due_ns - self._clock.monotonic_ns()) / NS_PER_S, 1)
+
+    def retry_now(self) -> None:
+        """Try an offline source at once; without effect on any other. Any thread may ask."""
+        self._hurry.set()
+
     def start(self) -> None:
         """Start the thread and return at once. Once in a lifetime."""
         if self._thread is not None:
@@ -111,6 +123,7 @@ class Ingest:
         it go.
         """
         self._stopping.set()
+        self._hurry.set()
         self._mailbox.close()
         self._finish(SourceState.STOPPED)
         if self._thread is None:
@@ -247,7 +260,13 @@ class Ingest:
         self._telemetry.set_online(False)
         level = logging.WARNING if is_news else logging.DEBUG
         logger.log(level, "stream %s: %s; next try in %.1f s", self._telemetry.name, why, delay_ms / 1000)
-        self._stopping.wait(delay_ms * NS_PER_MS / NS_PER_S)
+        self._hurry.clear()
+        self._next_try_ns = self._clock.monotonic_ns() + round(delay_ms * NS_PER_MS)
+        if (
+            not self._stopping.is_set()
+        ):  # looked at after the clearing, which may have wiped out the stop's own
+            self._hurry.wait(delay_ms * NS_PER_MS / NS_PER_S)
+        self._next_try_ns = None
 
     def _finish(self, state: SourceState, error: str | None = None) -> None:
         """Enter a final state; the first one stays."""

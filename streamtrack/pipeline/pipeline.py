@@ -31,6 +31,7 @@ from streamtrack.control.commands import (
     ListCommand,
     ReplayCommand,
     RestartCommand,
+    RetryCommand,
 )
 from streamtrack.control.status import PastEvent, StreamStatus
 from streamtrack.errors import StreamOfflineError
@@ -151,7 +152,7 @@ class Pipeline:
     # -- commands ----------------------------------------------------------------------------------
 
     async def execute(self, command: AnyCommand) -> Answer:
-        """Carry out a command between two frames; `list`, `restart` and `replay` need none.
+        """Carry out a command between two frames; `list`, `restart`, `retry` and `replay` need none.
 
         A prompt without `at_frame` applies to the newest tracked frame as soon as the step under way ends,
         also while the stream is paused; the mended frame is told again with its old frame_idx. Before the
@@ -167,6 +168,8 @@ class Pipeline:
                 return self._answer(command)
             case RestartCommand():
                 return await self._restart(command)
+            case RetryCommand():
+                return self._retry(command)
             case ReplayCommand():
                 return await self._replay(command)
         self._check_picture(command)
@@ -214,6 +217,15 @@ class Pipeline:
             raise StreamOfflineError(
                 f"{self.name}: the restart has not ended in {RESTART_TIMEOUT_S:g} s"
             ) from None
+        return self._answer(command)
+
+    def _retry(self, command: RetryCommand) -> Answer:
+        source = self._parts.source
+        if source.state is not SourceState.OFFLINE:
+            raise StreamOfflineError(
+                f"{self.name}: the source is {source.state}, expected one that is offline"
+            )
+        source.retry_now()
         return self._answer(command)
 
     async def _replay(self, command: ReplayCommand) -> Answer:

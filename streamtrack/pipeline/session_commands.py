@@ -20,6 +20,7 @@ from streamtrack.control.commands import (
     ReplayCommand,
     RestartCommand,
     ResumeCommand,
+    RetryCommand,
 )
 from streamtrack.errors import (
     CapacityError,
@@ -103,7 +104,7 @@ class SessionCommands:
                 return Applied(self._answer(command, newest_idx).model_copy(update={"objects": objects}))
             case FindCommand():
                 return self._find(command, self._need(newest))
-            case PauseCommand() | ResumeCommand() | RestartCommand() | ReplayCommand():
+            case PauseCommand() | ResumeCommand() | RestartCommand() | RetryCommand() | ReplayCommand():
                 return Applied(self._answer(command, newest_idx))
             case _:
                 assert_never(command)

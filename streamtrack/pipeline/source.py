@@ -61,6 +61,15 @@ class StreamSource:
         return self._ingest.last_error
 
     @property
+    def next_try_in_s(self) -> float | None:
+        """Seconds until an offline source is tried again; None where no try is planned."""
+        return self._ingest.next_try_in_s
+
+    def retry_now(self) -> None:
+        """Try an offline source at once."""
+        self._ingest.retry_now()
+
+    @property
     def every_frame(self) -> bool:
         """Whether it waits for the tracker, so that no frame is left out."""
         return self._ingest.spec.pace == "every_frame"

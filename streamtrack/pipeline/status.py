@@ -21,6 +21,7 @@ def describe(
         name=parts.name,
         state=state_of(parts),
         detail=detail_of(parts),
+        next_try_in_s=parts.source.next_try_in_s,
         source=parts.source.redacted_url,
         width_px=newest.frame.width_px if newest else 0,
         height_px=newest.frame.height_px if newest else 0,

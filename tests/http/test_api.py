@@ -268,3 +268,9 @@ def test_object_under_a_point_is_found(api: httpx.Client) -> None:
     second = api.post("/streams/cam/objects", json={"box": BOX})
     assert second.json()["kind"] == "duplicate"
     refused(second, 409)
+
+
+def test_camera_is_asked_again_only_where_it_is_offline(api: httpx.Client) -> None:
+    assert api.get("/streams/cam").json()["next_try_in_s"] is None
+    reason = refused(api.post("/streams/cam/retry"), 409)
+    assert reason == "cam: the source is ended, expected one that is offline"

@@ -70,6 +70,7 @@ async def test_camera_that_is_away_is_told_and_nothing_claims_to_be_seen(
 
     server.cameras["cam"].unplug()
     await tab.page.get_by_text("The camera is offline", exact=True).wait_for()
+    await tab.page.get_by_text(re.compile(r"Next try in \d s|Trying now")).wait_for()
     assert await tab.page.get_attribute("#link", "data-state") == "offline"
     await expect(row.locator(".state")).to_have_text("unseen")
     assert await figures(tab) == ["–", "–"]

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamtrack.config import SourceConfig
+from streamtrack.config import ReconnectConfig, SourceConfig
 from streamtrack.ingest import SourceState
 from tests.ingest.conftest import CLIP_FRAMES
 from tests.support.ingest import QUICK_RECONNECT, folder_server, http_server, running, tcp_server, wait_until
@@ -166,3 +166,13 @@ def test_playlist_with_an_end_is_a_recording(clip: Path, tmp_path: Path) -> None
 
     assert len(frames) == CLIP_FRAMES
     assert source.ingest.state is SourceState.ENDED
+
+
+def test_offline_source_says_when_it_is_tried_again_and_can_be_tried_at_once() -> None:
+    patient = {"first_delay_ms": 20_000, "max_delay_ms": 60_000, "jitter": 0}
+    config = SourceConfig(url="rtsp://127.0.0.1:9/live", reconnect=ReconnectConfig.model_validate(patient))
+    with running(config) as source:
+        wait_until(lambda: source.ingest.next_try_in_s is not None, "the first refusal")
+        assert 0 < (source.ingest.next_try_in_s or 0) <= 20
+        source.ingest.retry_now()
+        wait_until(lambda: (source.ingest.next_try_in_s or 0) > 30, "the second refusal, and twice the wait")
