@@ -32,6 +32,7 @@ class Turn {
   frameAt = performance.now(); // when the server last told of a newly tracked frame
   trials = new Trials();
   boxes = new Boxes();
+  pastAsked = false;
   over = false;
 
   constructor(name) {
@@ -105,7 +106,6 @@ function open(name) {
     link: (link) => mine.over || onLink(mine, link),
   });
   player.play(name);
-  loadPast(mine);
   show();
 }
 
@@ -128,6 +128,10 @@ function onState(mine, status) {
   mine.status = { ...status, objects, next_try_at: inS === null ? null : performance.now() + inS * 1000 };
   mine.happenings.onState(mine.status);
   mine.boxes.note(mine.status);
+  if (!mine.pastAsked) {
+    mine.pastAsked = true; // now that objects have their labels
+    loadPast(mine);
+  }
   if (status.state === "online" && before && before.state !== "online") player.retryNow();
   show();
 }
