@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import Config, ModelConfig, fill_in
+from streamtrack.consumer import Consumer
 from streamtrack.control.commands import Answer, AnyCommand
 from streamtrack.control.status import PastEvent, StreamStatus
 from streamtrack.control.zmq_control import ZmqControl
@@ -119,6 +120,13 @@ class Server:
     def metrics(self) -> bytes:
         """The Prometheus text format."""
         return self._telemetry.expose()
+
+    def attach(
+        self, stream: str, consumer: Consumer, *, capacity: int = 2, drop_reason: str | None = None
+    ) -> None:
+        """Give a consumer of your own every update of a stream, as `Pipeline.attach`; raises
+        UnknownStreamError."""
+        self._pipeline(stream).attach(consumer, capacity=capacity, drop_reason=drop_reason)
 
     @property
     def totals(self) -> Sequence[RunTotals]:

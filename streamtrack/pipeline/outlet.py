@@ -56,17 +56,23 @@ class Outlet:
             for thread in self._threads:
                 thread.start()
 
-    def emit(self, update: Update, *, wait: bool, is_wanted: Callable[[], bool]) -> None:
+    def emit(
+        self,
+        update: Update,
+        *,
+        is_wanted: Callable[[], bool],
+        wait_while: Callable[[], bool] | None = None,
+    ) -> None:
         """Hand an update to everyone.
 
         Args:
-            wait: wait for the consumers that must miss no frame.
             is_wanted: asked at the last moment; an update of a run that was given up is not.
+            wait_while: wait for the consumers that must miss no frame as long as this holds; None: don't.
         """
-        if wait:
+        if wait_while is not None:
             for thread in self._threads:
                 if thread.attachment.every_frame:
-                    thread.wait_for_room(is_wanted)
+                    thread.wait_for_room(wait_while)
         with self._lock:
             if not is_wanted():
                 return
@@ -78,7 +84,7 @@ class Outlet:
         """Hand on events that belong to no result."""
         if events:
             update = Update(self._stream, None, events=events)
-            self.emit(update, wait=False, is_wanted=lambda: True)
+            self.emit(update, is_wanted=lambda: True)
 
     def has_room(self) -> bool:
         """Whether an update would push nothing out where no frame may go missing."""

@@ -213,9 +213,8 @@ class Supervisor:
         if (stands or parts.source.state in LOST_STATES) and parts.outlet.has_room():
             state.unseen = newest
             shown = replace(with_unseen(newest), events=())
-            parts.outlet.emit(
-                Update(parts.name, shown, revises=True), wait=False, is_wanted=lambda: state.newest is newest
-            )
+            update = Update(parts.name, shown, revises=True)
+            parts.outlet.emit(update, is_wanted=lambda: state.newest is newest)
 
     def _answer_restarts(self, error: StreamOfflineError) -> None:
         for asked in self._take_asked(begun=True) + self._take_asked(begun=False):

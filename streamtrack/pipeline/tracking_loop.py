@@ -223,8 +223,8 @@ class TrackingLoop:
         parts.telemetry.set_objects(len(result.objects))
         parts.outlet.emit(
             Update(parts.name, shown, revises, shown.events),
-            wait=parts.source.every_frame,
             is_wanted=lambda: not self._abandoned.is_set(),
+            wait_while=(lambda: not self._stopping.is_set()) if parts.source.every_frame else None,
         )
 
     @contextmanager

@@ -19,13 +19,13 @@ Box = tuple[int, int, int, int]
 GAP_PX = 5
 RINGS = 3
 """Rows above and below, and columns beside an object, that a tag is tried on."""
-HIDES_TAG, HIDES_OBJECT, HIDES_OWN = 1000.0, 8.0, 2.0
+HIDES_TAG, HIDES_OBJECT, HIDES_OWN = 1000.0, 4.0, 6.0
 """What a tag costs that lies wholly on another tag, on another object's box, on its own."""
 FARTHER = 0.02
 """Cost of each pixel between a tag and its object."""
-LESS_LIKED = 0.15
-"""Cost of each place farther down the list, so that of equal ones the first is taken."""
-STAYS = 4.0
+SIDEWAYS, BESIDE, BELOW, INSIDE, ELSEWHERE = 0.15, 0.8, 1.0, 1.3, 1.5
+"""What it costs not to stand right above the object, where one looks first."""
+STAYS = 0.8
 """What it is worth to stand where it stood: a tag moves where that gains more."""
 FORGET_OVER = 256
 """Objects whose place is remembered."""
@@ -79,40 +79,44 @@ class TagLayout:
         width: int,
         height: int,
     ) -> tuple[int, int]:
-        places = _places_around(tag)
+        corners, dislikes = _places_around(tag)
         before = self._offsets.get(tag.object_id)
         if before is not None:
             x0, y0, x1, _ = tag.box
-            places = [((x0 + x1) // 2 + before[0], y0 + before[1]), *places]
-        corners = _inside(np.array(places, np.int64), tag, width, height)
-        costs = _costs(corners, tag, fixed, others)
-        if before is not None:
-            costs[0] -= STAYS
+            stood = ((x0 + x1) // 2 + before[0], y0 + before[1])
+            nearest = int(np.argmin(np.abs(corners - stood).sum(axis=1)))
+            corners = np.vstack([stood, corners])
+            dislikes = np.concatenate([dislikes[nearest : nearest + 1] - STAYS, dislikes])
+        corners = _inside(corners, tag, width, height)
+        costs = _costs(corners, tag, fixed, others) + dislikes
         best = int(np.argmin(costs))
         if _overlap_shares(corners[best : best + 1], tag, fixed).any():
             grid = _inside(_grid(tag, width, height), tag, width, height)
-            grid_costs = _costs(grid, tag, fixed, others)
+            grid_costs = _costs(grid, tag, fixed, others) + ELSEWHERE
             if grid_costs.min() < costs[best]:
                 return _corner(grid[int(np.argmin(grid_costs))])
         return _corner(corners[best])
 
 
-def _places_around(tag: TagOf) -> list[tuple[int, int]]:
-    """Corners of the places beside an object, the most natural first."""
+def _places_around(tag: TagOf) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(n, 2) corners of the places near an object, and (n,) how much each is disliked."""
     x0, y0, x1, y1 = tag.box
     middle, centre = (x0 + x1 - tag.width) // 2, (y0 + y1 - tag.height) // 2
     above, below = y0 - tag.height - GAP_PX, y1 + GAP_PX
     left, right = x0 - tag.width - GAP_PX, x1 + GAP_PX
     places = [
-        *((middle, above), (middle, below), (x0, above), (x1 - tag.width, above)),
-        *((x0, below), (x1 - tag.width, below), (right, centre), (left, centre)),
-        *((right, y0), (left, y0), (middle, y0 + GAP_PX)),
+        *((middle, above, 0.0), (x0, above, SIDEWAYS), (x1 - tag.width, above, SIDEWAYS)),
+        *((right, centre, BESIDE), (left, centre, BESIDE), (right, y0, BESIDE), (left, y0, BESIDE)),
+        *((middle, below, BELOW), (x0, below, BELOW + SIDEWAYS), (x1 - tag.width, below, BELOW + SIDEWAYS)),
+        (middle, y0 + GAP_PX, INSIDE),
     ]
     for ring in range(1, RINGS + 1):
         away = ring * (tag.height + GAP_PX)
-        places += [(middle, above - away), (middle, below + away), (right, centre - away)]
-        places += [(left, centre - away), (right, centre + away), (left, centre + away)]
-    return places
+        places += [(x, above - away, ELSEWHERE) for x in (middle, right, left)]
+        places += [(x, below + away, ELSEWHERE) for x in (middle, right, left)]
+        places += [(x, centre + step, ELSEWHERE) for x in (right, left) for step in (-away, away)]
+    table = np.array(places, np.float64)
+    return table[:, :2].astype(np.int64), table[:, 2]
 
 
 def _grid(tag: TagOf, width: int, height: int) -> NDArray[np.int64]:
@@ -130,7 +134,7 @@ def _inside(corners: NDArray[np.int64], tag: TagOf, width: int, height: int) -> 
 def _costs(
     corners: NDArray[np.int64], tag: TagOf, fixed: NDArray[np.int64], others: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """(n,) what each place costs."""
+    """(n,) what each place costs beside being disliked."""
     own = np.array([tag.box], np.int64)
     middles = corners + np.array((tag.width, tag.height)) / 2
     x0, y0, x1, y1 = tag.box
@@ -140,8 +144,7 @@ def _costs(
         HIDES_TAG * _overlap_shares(corners, tag, fixed)
         + HIDES_OBJECT * _overlap_shares(corners, tag, others)
         + HIDES_OWN * _overlap_shares(corners, tag, own)
-        + FARTHER * (outside_x + outside_y)
-        + LESS_LIKED * np.minimum(np.arange(len(corners)), 11),
+        + FARTHER * (outside_x + outside_y),
         np.float64,
     )
 

@@ -50,7 +50,7 @@ class Parts:
 
     def emit(self, index: int, *, wait: bool = False) -> None:
         update = Update("cam", result(index, {}), events=(Event(EventKind.TRACKING, index, 1),))
-        self.outlet.emit(update, wait=wait, is_wanted=lambda: True)
+        self.outlet.emit(update, is_wanted=lambda: True, wait_while=(lambda: True) if wait else None)
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_update_of_a_run_that_was_given_up_reaches_nobody(parts: Parts) -> None:
     consumer = Listing("one")
     parts.outlet.attach(consumer, Attachment())
     parts.outlet.start()
-    parts.outlet.emit(Update("cam", result(0, {})), wait=True, is_wanted=lambda: False)
+    parts.outlet.emit(Update("cam", result(0, {})), is_wanted=lambda: False, wait_while=lambda: True)
     parts.outlet.close()
     assert parts.outlet.join(SOON_S)
     assert consumer.taken == []
@@ -152,3 +152,20 @@ def test_second_consumer_of_a_name_is_refused(parts: Parts) -> None:
     parts.outlet.attach(Listing("masks"), Attachment())
     with pytest.raises(ValueError, match="'masks' is attached already"):
         parts.outlet.attach(Listing("masks"), Attachment())
+
+
+def test_wait_for_a_consumer_that_hangs_ends_with_the_stream(parts: Parts) -> None:
+    stuck = Listing("stuck")
+    stuck.may_go_on.clear()
+    parts.outlet.attach(stuck, Attachment(capacity=1, every_frame=True))
+    parts.outlet.start()
+    looks: list[int] = []
+
+    def look_twice() -> bool:
+        looks.append(1)
+        return len(looks) < 3
+
+    for index in range(3):
+        looks.clear()
+        parts.outlet.emit(Update("cam", result(index, {})), is_wanted=lambda: True, wait_while=look_twice)
+    stuck.may_go_on.set()
