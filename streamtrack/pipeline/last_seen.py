@@ -41,10 +41,11 @@ class LastSeen:
         """Note the newest frame's masks; an object that is not among them is followed no more."""
         sights = {}
         for object_id, found in result.objects.items():
-            if found.area_px:
+            kept = self._sights.get(object_id)
+            if found.area_px and (kept is None or not result.frame.damaged):
                 sights[object_id] = _Sight(result.frame_idx, result.frame, found)
-            elif object_id in self._sights:
-                sights[object_id] = self._sights[object_id]
+            elif kept is not None:
+                sights[object_id] = kept
         self._newest, self._sights = result, sights
 
     def seeds(self) -> tuple[Seed, ...]:

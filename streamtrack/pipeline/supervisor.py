@@ -68,10 +68,11 @@ class Supervisor:
         self._answer_restarts(StreamOfflineError(f"{self._parts.name}: the stream is stopped"))
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the tracker thread; False where one is still in a step."""
-        ended = self._loop.join(timeout_s)
-        self._thread.join(timeout_s)
-        return ended and not any(loop.is_alive() for loop in self._left_behind)
+        """Wait for both threads; False where a tracker thread is still in a step."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        self._loop.stop()  # it may have been begun while the stop was asked for
+        return self._loop.join(timeout_s) and not any(loop.is_alive() for loop in self._left_behind)
 
     def request_restart(self) -> Future[tuple[int, ...]]:
         """Restart soon; the future gives the ids of the objects that were started again."""

@@ -62,3 +62,11 @@ def test_stream_is_steered_with_curl(tmp_path: Path) -> None:
     assert added["object_id"] in [item["object_id"] for item in objects]
     assert (paused["paused"], resumed["paused"]) == (True, False)
     assert (tmp_path / "streamtrack-snapshot.jpg").read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_consumer_of_ones_own_sees_frames_and_events() -> None:
+    lines = run(
+        sys.executable, EXAMPLES / "own_consumer.py", "synthetic:demo?frames=4&width=320&height=180", "2"
+    )
+    assert any(line.startswith("added ") for line in lines)
+    assert lines[-1] in ("frames 4", "frames 3", "frames 2"), "a slow one misses frames, never all"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from streamtrack.frame import ObjectMask, ObjectState
@@ -33,6 +35,16 @@ def test_newest_picture_comes_last_also_where_nothing_is_seen_on_it() -> None:
     kept.note(last)
     assert [seed.frame for seed in kept.seeds()][-1] is last.frame
     assert kept.newest_frame_idx == 9
+
+
+def test_smeared_picture_is_nothing_to_start_from() -> None:
+    kept = LastSeen()
+    whole, smeared = result(3, {1: seen(1, 60)}), result(4, {1: seen(1, 90)})
+    smeared = replace(smeared, frame=replace(smeared.frame, damaged=True))
+    kept.note(whole)
+    kept.note(smeared)
+    assert [len(seed.objects) for seed in kept.seeds()] == [1, 0]
+    assert kept.seeds()[0].frame is whole.frame
 
 
 def test_removed_object_is_forgotten() -> None:
