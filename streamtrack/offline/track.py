@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from streamtrack.config import SourceConfig, TrackingConfig
 from streamtrack.consumer import Consumer
@@ -46,6 +45,8 @@ class TrackSummary:
     """Frames that came damaged: shown, and kept out of memory."""
     dropped_before: tuple[int, ...] = ()
     """Frames in front of which pictures were dropped; the number of frames where that was at the end."""
+    unfound: tuple[int, ...] = ()
+    """Objects at whose first prompt nothing was found."""
     events: Mapping[EventKind, int] = field(default_factory=dict)
     """How often each kind happened."""
     stopped: bool = False
@@ -63,6 +64,8 @@ class TrackSummary:
         parts += [
             f"{self.events[kind]} {words}" for kind, words in TOLD_EVENTS.items() if self.events.get(kind)
         ]
+        if self.unfound:
+            parts.append(f"nothing found at the prompt of object {_shown(self.unfound)}")
         if self.damaged_frames:
             parts.append(f"{len(self.damaged_frames)} damaged (frame {_shown(self.damaged_frames)})")
         if dropped := [f"{count} as {reason}" for reason, count in sorted(self.dropped.items()) if count]:
@@ -168,12 +171,15 @@ def track_recording(
     num_frames, stopped = 0, False
     damaged: list[int] = []
     dropped_before: list[int] = []
+    unfound: list[int] = []
     events: Counter[EventKind] = Counter()
     for update in follow(session, reader, prompts):
         for consumer in consumers:
             consumer.take(update)
         events.update(event.kind for event in update.events)
         for event in update.events:
+            if event.kind is EventKind.ADDED and event.detail.get("area_px") == 0:
+                unfound.append(event.object_id or 0)
             if event.kind is EventKind.DAMAGED:
                 (damaged if event.detail["shown"] else dropped_before).append(event.frame_idx)
         num_frames += update.result is not None
@@ -186,6 +192,7 @@ def track_recording(
         dict(reader.dropped),
         tuple(damaged),
         tuple(dropped_before),
+        tuple(unfound),
         dict(events),
         stopped,
     )
@@ -201,11 +208,11 @@ def _step(session: Session, frame: Frame, prompts: Sequence[Prompt]) -> FrameRes
     corrections = [prompt for prompt in prompts if prompt.object_id in session.object_ids]
     for prompt in prompts:
         if prompt not in corrections:
-            session.add(label=prompt.label, **_pixels(prompt))
+            session.start(replace(prompt, at_frame=None))
     result = session.step(frame)
     events = result.events
     for prompt in corrections:
-        result = session.correct(**_pixels(prompt))
+        result = session.refine(prompt)
     return replace(result, events=events + session.take_events())
 
 
@@ -219,16 +226,6 @@ def _damage(frame_idx: int, dropped: Mapping[str, int], *, shown: bool) -> tuple
 def _shown(numbers: Sequence[int]) -> str:
     more = ", ..." if len(numbers) > MAX_NUMBERS_SHOWN else ""
     return ", ".join(map(str, numbers[:MAX_NUMBERS_SHOWN])) + more
-
-
-def _pixels(prompt: Prompt) -> dict[str, Any]:
-    return {
-        "object_id": prompt.object_id,
-        "points": prompt.points if len(prompt.points) else None,
-        "labels": prompt.labels if len(prompt.points) else None,
-        "box": prompt.box,
-        "mask": prompt.mask,
-    }
 
 
 def _count_frames(config: SourceConfig, enough: int) -> int:

@@ -142,9 +142,10 @@ def test_forgotten_prompts_are_counted_in_the_last_line(clip: Path) -> None:
 
 def test_last_line_says_what_was_damaged_or_dropped() -> None:
     events = {EventKind.LOST: 2, EventKind.FOUND: 1, EventKind.ADDED: 5}
-    summary = TrackSummary(60, 2.0, 1, {"corrupt": 3}, tuple(range(4, 14)), (20, 31), events)
+    summary = TrackSummary(60, 2.0, 1, {"corrupt": 3}, tuple(range(4, 14)), (20, 31), (5,), events)
     assert summary.line() == (
         "60 frames, 1 objects in 2.0 s (30.0 fps), 2 lost, 1 found again, "
+        "nothing found at the prompt of object 5, "
         "10 damaged (frame 4, 5, 6, 7, 8, 9, 10, 11, ...), dropped 3 as corrupt (before frame 20, 31)"
     )
 
