@@ -1,1 +1,1 @@
-"""How people and machines steer a running stream: one set of commands, behind every door."""
+"""How people and machines steer a running stream: one set of commands, behind every endpoint."""

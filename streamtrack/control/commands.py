@@ -1,7 +1,7 @@
-"""The commands of every door (HTTP, ZeroMQ) and their answers, as values.
+"""The commands of every endpoint (HTTP, ZeroMQ) and their answers, as values.
 
-A door parses bytes into a command, gives it to `Executor.execute`, and serialises the answer. What a command
-means is decided once, in the pipeline.
+An endpoint parses bytes into a command, gives it to `Executor.execute`, and serialises the answer. What a
+command means is decided once, in the pipeline.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class AddCommand(PromptCommand):
 
 
 class CorrectCommand(PromptCommand):
-    """Mend the mask of an object that is followed."""
+    """Correct the mask of an object that is followed."""
 
     op: Literal["correct"] = "correct"
     object_id: ObjectId

@@ -1,4 +1,4 @@
-"""The ZeroMQ door for commands: a ROUTER socket on the event loop, in front of an Executor."""
+"""The ZeroMQ endpoint for commands: a ROUTER socket on the event loop, in front of an Executor."""
 
 from __future__ import annotations
 

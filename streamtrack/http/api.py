@@ -220,7 +220,7 @@ def _object_routes(board: StreamBoard) -> APIRouter:
 
     @router.post("/{object_id}/prompts")
     async def correct_object(name: StreamName, object_id: ObjectIdPath, body: CorrectBody) -> Answer:
-        """Mend an object's mask on the newest tracked frame, or on the kept frame `at_frame`, and from
+        """Correct an object's mask on the newest tracked frame, or on the kept frame `at_frame`, and from
         there on."""
         return await board.execute(_for_stream(body, name, object_id))
 

@@ -1,4 +1,4 @@
-"""What we need of aiortc that it has no public door for. Every reach into its insides is here and checked.
+"""What we need of aiortc that it has no public way to get. Every reach into its insides is here and checked.
 
 Tests play the stream and fail when an aiortc of another make breaks one of these; at run time the message
 names it.

@@ -12,7 +12,7 @@ from streamtrack.http.error_answers import add_error_answers
 from streamtrack.http.video_routes import video_router
 from streamtrack.http.web_server import WebServer, bind_http
 from tests.support.rtsp import SYSTEM_PYTHON
-from tests.support.video import pushing
+from tests.support.video import HEIGHT, WIDTH, pushing
 from tests.support.whep import opened
 
 PLAYER = Path(__file__).parents[1] / "support" / "webrtcbin_player.py"
@@ -41,5 +41,5 @@ async def test_webrtcbin_plays(codec: str) -> None:
                     told, errors = await player.communicate()
         finally:
             await server.stop()
-    assert told.decode().startswith("played 10 "), (told.decode(), errors.decode()[-2_000:])
+    assert told.decode() == f"played 10 {WIDTH}x{HEIGHT}\n", (told.decode(), errors.decode()[-2_000:])
     assert player.returncode == 0
