@@ -17,7 +17,7 @@ MAX_QUOTED_BITS = 30
 MAX_KEY_CHARS = 40
 MAX_KEY_DIGITS = 3
 
-_NUMBER_WITH_UNIT = re.compile(r"[+-]?\d{1,9}(?:\.\d{1,9})? ?[A-Za-z%]{0,4}")
+_NUMBER_WITH_UNIT = re.compile(r"[+-]?\d{1,6}(?:\.\d{1,3})? ?[A-Za-z%]{0,2}")
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
