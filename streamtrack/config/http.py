@@ -11,8 +11,8 @@ from pydantic import Field, SecretStr, field_validator
 from streamtrack.config.section import Section
 from streamtrack.config.shown import describe_value
 
-MIN_TOKEN_CHARS = 6
-"""Fewer are guessed in a day, even where guesses are slowed."""
+MIN_TOKEN_CHARS = 16
+"""Random letters and digits of that length are not found by trying, whoever tries."""
 EVERY_ORIGIN = ("*", "null")
 """Origins that any web page can have; null is that of a sandboxed frame."""
 
@@ -27,7 +27,7 @@ class HttpConfig(Section):
     port: int = Field(8080, ge=0, le=65_535)
     """Page, API, WHEP and metrics. 0 takes a free one and prints it."""
     token: SecretStr | None = None
-    """Bearer token that every endpoint then asks for: a long random text, ASCII without blanks; fewer than 6
+    """Bearer token that every endpoint then asks for: a long random text, ASCII without blanks; fewer than 16
     characters are refused. `${NAME}` takes it from the environment. null: none."""
     cors_origins: tuple[str, ...] = ()
     """Other origins (https://host:port) whose pages may call the API. `*`, every page there is, needs `token`

@@ -118,7 +118,7 @@ def test_fault_never_repeats_what_may_be_a_secret(raw: dict[str, Any]) -> None:
         ),
         (
             whole(http={"host": "0.0.0.0", "token": "short"}),
-            "live.yaml: http.token: token has 5 characters, expected at least 6, better 20 random ones",
+            "live.yaml: http.token: token has 5 characters, expected at least 16, better 20 random ones",
         ),
         (
             whole(http={"cors_origins": ["*"]}),
