@@ -59,7 +59,11 @@ ConfigFile = Annotated[
 ]
 Exports = Annotated[
     list[str] | None,
-    typer.Option("--export", metavar="NAME", help="Another exporter to run. May be repeated."),
+    typer.Option(
+        "--export",
+        metavar="NAME",
+        help="One more exporter, or MODULE:CLASS of your own. May be repeated.",
+    ),
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from streamtrack.errors import PublishError
 from streamtrack.frame import Update
-from streamtrack.offline.exporters import Exporter, Run, find_exporters
+from streamtrack.offline.exporters import Exporter, Run, find_exporter
 
 MaskFormat = Literal["png", "rle", "both", "none"]
 
@@ -26,10 +26,8 @@ def exporter_names(masks: MaskFormat, overlay: bool, others: Sequence[str] = ())
         names.append("masks-rle")
     if overlay:
         names.append("overlay")
-    known = find_exporters()
     for name in others:
-        if name not in known:
-            raise PublishError(f"--export is {name!r}, expected one of: {', '.join(known)}")
+        find_exporter(name)
     return tuple(dict.fromkeys((*names, *others)))
 
 
@@ -46,7 +44,7 @@ class Outputs:
             PublishError: the folder cannot be written, or holds what may not be removed.
         """
         self._run = run
-        self._classes = [find_exporters()[name] for name in exporters]
+        self._classes = [find_exporter(name) for name in exporters]
         self._outputs = [name for exporter in self._classes for name in exporter.outputs(run.object_ids)]
         self._open: list[Exporter] = []
         self._claimed = False

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from streamtrack.config import PromptConfig, SceneAutoprompt, StreamConfig
-from streamtrack.errors import FrameExpiredError, PromptError, StreamTrackError
+from streamtrack.errors import FrameExpiredError, PromptError, ShapeError, StreamTrackError
 from streamtrack.frame import Event, EventKind, Frame, FrameResult, ObjectMask, ObjectState
 from streamtrack.pipeline.last_seen import LastSeen, Seed
 from streamtrack.prompt import Prompt
@@ -93,7 +93,7 @@ class StreamSession:
             try:
                 result = session.step(frame)
                 break
-            except PromptError as error:
+            except (PromptError, ShapeError) as error:
                 if len(session.pending_object_ids) >= waiting:  # it was not a waiting prompt that it refused
                     raise
                 logger.error("stream %s: a prompt to start with is left out: %s", self.name, error)

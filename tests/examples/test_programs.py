@@ -22,11 +22,12 @@ RUN_S = 90
 """Importing torch and loading nano on a busy machine, and a few frames."""
 
 
-def run(*argv: str | Path, **environment: str) -> list[str]:
+def run(*argv: str | Path, quiet: bool = True, **environment: str) -> list[str]:
     done = subprocess.run(
         argv, capture_output=True, text=True, timeout=RUN_S, check=False, env={**os.environ, **environment}
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert not (quiet and done.stderr)
     return done.stdout.splitlines()
 
 
@@ -70,3 +71,20 @@ def test_consumer_of_ones_own_sees_frames_and_events() -> None:
     )
     assert any(line.startswith("added ") for line in lines)
     assert lines[-1] in ("frames 4", "frames 3", "frames 2"), "a slow one misses frames, never all"
+
+
+def test_exporter_of_ones_own_writes_polygons(tmp_path: Path) -> None:
+    scene, clip, out = make_scene("demo?width=320&height=180"), tmp_path / "clip.mp4", tmp_path / "out"
+    write_scene(scene, clip, 3)
+    rows, columns = np.nonzero(next(iter(scene.render(0)[1].values())))
+    options = ["--point", f"{columns.mean()},{rows.mean()}", "--masks", "none", "--no-overlay"]
+    options += ["--export", "own_exporter:YoloPolygons", "--out", str(out)]
+    found_at = os.pathsep.join([str(EXAMPLES), os.environ.get("PYTHONPATH", "")])
+    command = (sys.executable, "-m", "streamtrack.cli", "track", clip)
+    run(*command, *options, quiet=False, PYTHONPATH=found_at)  # the progress bar goes to stderr
+    files = sorted((out / "yolo").iterdir())
+    assert [path.name for path in files] == ["000000.txt", "000001.txt", "000002.txt"]
+    object_id, *shares = files[-1].read_text().split()
+    points = np.array(shares, float).reshape(-1, 2) * (320, 180)
+    assert object_id == "1"
+    assert np.abs(points.mean(axis=0) - (columns.mean(), rows.mean())).max() < 20, "it is somewhere else"

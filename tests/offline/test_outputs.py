@@ -114,6 +114,19 @@ def test_error_at_the_end_is_told_and_one_after_another_error_is_not(
         raise ValueError("first")
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere:Mine", "--export nowhere:Mine: 'nowhere' cannot be imported"),
+        ("json:JSONDecoder", "--export json:JSONDecoder: json has no Exporter called 'JSONDecoder'"),
+        (":Mine", "--export :Mine: '' cannot be imported"),
+    ],
+)
+def test_exporter_of_ones_own_that_is_none_is_refused(name: str, message: str) -> None:
+    with pytest.raises(PublishError, match=message):
+        exporter_names("none", False, [name])
+
+
 def test_options_name_exporters_and_others_join_them() -> None:
     assert exporter_names("both", True) == ("objects", "events", "masks-png", "masks-rle", "overlay")
     assert exporter_names("none", False, ["overlay", "objects"]) == ("objects", "events", "overlay")

@@ -7,9 +7,10 @@ import pkgutil
 from collections.abc import Mapping
 from functools import cache
 
+from streamtrack.errors import PublishError
 from streamtrack.offline.exporters.exporter import Exporter, Run
 
-__all__ = ["Exporter", "Run", "find_exporters"]
+__all__ = ["Exporter", "Run", "find_exporter", "find_exporters"]
 
 
 @cache
@@ -25,3 +26,24 @@ def find_exporters() -> Mapping[str, type[Exporter]]:
         if isinstance(value, type) and issubclass(value, Exporter) and value is not Exporter
     ]
     return {exporter.name: exporter for exporter in sorted(classes, key=lambda exporter: exporter.name)}
+
+
+def find_exporter(name: str) -> type[Exporter]:
+    """An exporter by its name, or one of your own as `module:Class`.
+
+    Raises:
+        PublishError: there is none of that name; the module cannot be imported or holds no such exporter.
+    """
+    known = find_exporters()
+    if name in known:
+        return known[name]
+    module_name, separator, class_name = name.partition(":")
+    if not separator:
+        raise PublishError(f"--export is {name!r}, expected one of: {', '.join(known)}; or MODULE:CLASS")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name, None)
+    except (ImportError, ValueError) as error:
+        raise PublishError(f"--export {name}: {module_name!r} cannot be imported: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Exporter)):
+        raise PublishError(f"--export {name}: {module_name} has no Exporter called {class_name!r}")
+    return found
