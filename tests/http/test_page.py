@@ -46,7 +46,8 @@ async def chromium() -> AsyncIterator[Browsers]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared() -> AsyncIterator[PageServer]:
-    async with serving("cam", "yard", addresses={"yard": ()}) as server:
+    clips = {"clip": "synthetic:leave?frames=3&width=320&height=192"}
+    async with serving("cam", "yard", addresses={"yard": ()}, clips=clips) as server:
         yield server
 
 
@@ -386,6 +387,17 @@ async def test_page_needs_nothing_from_elsewhere_and_its_policy_forbids_it(
     assert "script-src 'self'" in response.headers["content-security-policy"]
     assert (await tab.page.request.get(f"{server.url}/web/nothing.js")).status == 404
     assert (await tab.page.request.get(f"{server.url}/web/..%2f__init__.py")).status == 404
+
+
+async def test_recording_that_has_ended_can_be_played_again(server: PageServer, chromium: Browsers) -> None:
+    async with chromium.opened(server, "/#clip") as tab:
+        await tab.page.locator("#link[data-state=ended]").wait_for()
+        before = (await server.status("clip"))["newest_frame_idx"]
+        await tab.page.get_by_role("button", name="Play again").click()
+        async with asyncio.timeout(10):
+            while (await server.status("clip"))["newest_frame_idx"] < before + 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        await tab.page.locator("#link[data-state=ended]").wait_for()
 
 
 async def test_closed_tab_frees_its_place(server: PageServer, tab: Tab) -> None:

@@ -47,7 +47,7 @@ async def chromium() -> AsyncIterator[Browsers]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server() -> AsyncIterator[PageServer]:
-    async with serving("cam", "yard") as shared:
+    async with serving("cam", "yard", fps=2) as shared:
         await shared.tidy()
         await shared.follow("red", LABEL)
         await shared.follow("blue")
@@ -135,8 +135,7 @@ STANDING = """async (cases) => {
   return cases.map(([change]) => {
     const now = { ...base, ...change };
     if (change.status) now.status = { ...base.status, ...change.status };
-    const { dot, text, curtain, seen, dead } = standing(now);
-    return [dot, text, curtain?.text ?? null, seen, dead];
+    return standing(now);
   });
 }"""
 CASES: list[tuple[dict[str, Any], list[Any]]] = [
@@ -174,6 +173,16 @@ CASES: list[tuple[dict[str, Any], list[Any]]] = [
 ]
 
 
+RETRIES: list[tuple[dict[str, Any], str | None]] = [
+    ({"status": {"state": "offline", "next_try_at": 1}}, "retry"),
+    ({"status": {"state": "offline"}}, None),
+    ({"status": {"state": "failed"}}, "restart"),
+    ({"status": {"state": "stalled"}}, "restart"),
+    ({"link": {"up": False, "error": None, "nextTryAt": 1}}, "server"),
+]
+"""What the button over the picture asks for."""
+
+
 @with_browser
 async def test_no_state_but_live_is_green_and_none_but_tracking_is_seen(
     server: PageServer, chromium: Browsers
@@ -181,7 +190,12 @@ async def test_no_state_but_live_is_green_and_none_but_tracking_is_seen(
     async with chromium.opened(server, "/web/icon.svg") as tab:
         await tab.page.goto(server.url)
         shown = await tab.page.evaluate(STANDING, CASES)
-    assert shown == [expected for _, expected in CASES]
+        retries = await tab.page.evaluate(STANDING, RETRIES)
+    fields = ("dot", "text", "curtain", "seen", "dead")
+    found = [[one[name] for name in fields] for one in shown]
+    told = [[value["text"] if isinstance(value, dict) else value for value in one] for one in found]
+    assert told == [expected for _, expected in CASES]
+    assert [one["curtain"]["retry"] for one in retries] == [expected for _, expected in RETRIES]
 
 
 def test_every_text_of_the_page_is_in_the_table_and_every_text_of_the_table_is_used() -> None:

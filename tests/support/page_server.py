@@ -17,7 +17,7 @@ from streamtrack.frame import Update
 from streamtrack.server import Server
 from tests.support import servers
 from tests.support.camera import DISCS, RADIUS, Camera
-from tests.support.pipelines import wait_until
+from tests.support.pipelines import stream_config, wait_until
 from tests.support.video import read_code, until
 
 SOON = ReconnectConfig(first_delay_ms=200, max_delay_ms=400)
@@ -146,13 +146,15 @@ def camera_stream(
 async def serving(
     *names: str,
     token: str | None = None,
-    fps: float = 5,
+    fps: float = 4,
+    clips: Mapping[str, str] | None = None,
     addresses: Mapping[str, tuple[str, ...]] | None = None,
     **http: Any,
 ) -> AsyncIterator[PageServer]:
     """A server with a camera for each of these streams.
 
     Args:
+        clips: more streams, by name: recordings that come to their end.
         addresses: by stream, what WebRTC offers where it is not this machine's loopback address.
     """
     cameras = {name: Camera(fps) for name in names or ("cam",)}
@@ -161,6 +163,7 @@ async def serving(
         camera_stream(name, camera, ice_addresses=offered.get(name, ("127.0.0.1",)))
         for name, camera in cameras.items()
     ]
+    streams += [stream_config(url, name, autoprompt=None) for name, url in (clips or {}).items()]
     section = HttpConfig(port=0, token=token, **http)
     server = PageServer(servers.server_config(*streams, http=section), cameras, token=token)
     try:
