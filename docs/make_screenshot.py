@@ -32,7 +32,7 @@ def main() -> None:
     arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=arguments)
-        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        page = browser.new_page(viewport={"width": 1280, "height": 720}, color_scheme="dark")
         page.goto(options.address)
         deadline = time.monotonic() + PLAY_S
         # Asked again and again from here: the page's security policy lets nobody evaluate strings in it.
@@ -40,6 +40,7 @@ def main() -> None:
             if time.monotonic() > deadline:
                 parser.error(f"{options.address} did not play within {PLAY_S:.0f} s")
             time.sleep(0.2)
+        page.keyboard.press("1")  # the first object is selected, as after a click on it
         time.sleep(SETTLE_S)
         page.screenshot(path=options.picture)
         browser.close()

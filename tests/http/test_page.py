@@ -47,7 +47,7 @@ async def chromium() -> AsyncIterator[Browsers]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared() -> AsyncIterator[PageServer]:
     clips = {"clip": "synthetic:leave?frames=3&width=320&height=192"}
-    async with serving("cam", "yard", addresses={"yard": ()}, clips=clips) as server:
+    async with serving("cam", "yard", addresses={"yard": ()}, clips=clips, fps=3) as server:
         yield server
 
 
@@ -148,7 +148,7 @@ async def test_click_adds_an_object_on_the_frame_that_was_on_the_screen(server: 
     method, path, body = (await tab.asked(1))[0]
     assert (method, path) == ("POST", "/streams/cam/objects")
     assert body["labels"] == [1]
-    assert np.abs(np.array(body["points"]) - [RED]).max() < 0.6  # a CSS pixel is 0.4 of the frame's
+    assert np.abs(np.array(body["points"]) - [RED]).max() < 0.6  # a CSS pixel is 0.6 of the frame's
     clicked = decode_png(await tab.page.evaluate("window.clicked"))
     assert await server.picture_of(body["at_frame"]) == read_code(clicked)
     row = tab.page.locator("#objects li")

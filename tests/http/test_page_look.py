@@ -24,8 +24,7 @@ SCREENS = {
     "desktop-dark": {**DESKTOP, "color_scheme": "dark"},
     "desktop-light": {**DESKTOP, "color_scheme": "light"},
     "phone-dark": {**PHONE, "color_scheme": "dark"},
-    "phone-light": {**PHONE, "color_scheme": "light"},
-    "landscape": {**ON_ITS_SIDE, "color_scheme": "dark"},
+    "landscape-light": {**ON_ITS_SIDE, "color_scheme": "light"},
 }
 TARGET_PX = 44
 LABEL = "player 7 of the home team, who came in after the break"

@@ -158,7 +158,7 @@ class Browsers:
             self._started[arguments] = await self._playwright.chromium.launch(
                 executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments]
             )
-        settings = {"viewport": {"width": 1100, "height": 640}, **context}
+        settings = {"viewport": {"width": 900, "height": 560}, **context}
         profile = await self._started[arguments].new_context(**settings)
         try:
             page = await profile.new_page()
