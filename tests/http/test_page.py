@@ -379,16 +379,6 @@ async def test_browser_with_its_own_settings_connects(
         await tab.page.get_by_text("Live", exact=True).wait_for(timeout=20_000)
 
 
-async def test_page_needs_nothing_from_elsewhere_and_its_policy_forbids_it(
-    server: PageServer, tab: Tab
-) -> None:
-    assert all(address.startswith((server.url, "blob:", "data:")) for address in tab.addresses)
-    response = await tab.page.request.get(server.url)
-    assert "script-src 'self'" in response.headers["content-security-policy"]
-    assert (await tab.page.request.get(f"{server.url}/web/nothing.js")).status == 404
-    assert (await tab.page.request.get(f"{server.url}/web/..%2f__init__.py")).status == 404
-
-
 async def test_recording_that_has_ended_can_be_played_again(server: PageServer, chromium: Browsers) -> None:
     async with chromium.opened(server, "/#clip") as tab:
         await tab.page.locator("#link[data-state=ended]").wait_for()

@@ -123,6 +123,19 @@ async def test_full_screen_shows_the_picture_alone(server: PageServer, chromium:
             await expect(tab.page.locator("#stage:fullscreen")).to_have_count(0)
 
 
+@with_browser
+async def test_page_needs_nothing_from_elsewhere_and_its_policy_forbids_it(
+    server: PageServer, chromium: Browsers
+) -> None:
+    async with chromium.opened(server, **DESKTOP) as tab:
+        await tab.live()
+        assert all(address.startswith((server.url, "blob:", "data:")) for address in tab.addresses)
+        response = await tab.page.request.get(server.url)
+        assert "script-src 'self'" in response.headers["content-security-policy"]
+        assert (await tab.page.request.get(f"{server.url}/web/nothing.js")).status == 404
+        assert (await tab.page.request.get(f"{server.url}/web/..%2f__init__.py")).status == 404
+
+
 STANDING = """async (cases) => {
   const { standing } = await import("/web/standing.js");
   const base = {
