@@ -7,6 +7,7 @@ not by its suffix, and it never makes more of itself in memory than a few times 
 from __future__ import annotations
 
 import os
+import pickle
 import stat
 import warnings
 import zipfile
@@ -143,6 +144,9 @@ def _as_float(value: Tensor, name: str, path: Path) -> Tensor:
 
 
 def _first_line(error: Exception) -> str:
+    if isinstance(error, pickle.UnpicklingError):
+        # What torch says there is how to run the file's code all the same.
+        return "torch.save wrote more into it than tensors by name, or it is cut"
     return _one_line(str(error).strip().split("\n", maxsplit=1)[0]) or type(error).__name__
 
 

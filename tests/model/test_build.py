@@ -119,8 +119,9 @@ def test_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
             return print, ("code ran",)
 
     torch.save({"model": Trap()}, tmp_path / "evil.pt")
-    with pytest.raises(CheckpointError, match="damaged, or not a checkpoint"):
+    with pytest.raises(CheckpointError, match="damaged, or not a checkpoint") as caught:
         load_model(ModelConfig(name="nano", checkpoint=tmp_path / "evil.pt"))
+    assert "weights_only" not in str(caught.value), "nobody is told how to run it all the same"
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
