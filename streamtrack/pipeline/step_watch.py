@@ -40,8 +40,11 @@ class StepWatch:
 
     def patience_s(self, num_objects: int) -> float:
         """How long others shall wait for a step with so many objects."""
-        if not self._is_warm(num_objects):
-            return COLD_PATIENCE_S
+        return self.usual_patience_s if self._is_warm(num_objects) else COLD_PATIENCE_S
+
+    @property
+    def usual_patience_s(self) -> float:
+        """How long others shall wait for what nothing is compiled for, such as a restart."""
         return max(MIN_PATIENCE_S, PATIENCE_TIMES * self._usual_s())
 
     @contextmanager

@@ -96,7 +96,7 @@ class TrackingLoop:
         """Start the objects again in a new session."""
         session = self._tracking.session
         session.replace_session()
-        with self._tracking.turns.turn(self._parts.watch.patience_s(-1)), self._parts.watch.work():
+        with self._tracking.turns.turn(self._parts.watch.usual_patience_s), self._parts.watch.work():
             object_ids = session.reopen()
         self._tracking.commands.refresh()
         if not self._abandoned.is_set():

@@ -51,6 +51,8 @@ def test_others_wait_five_usual_steps_for_a_slow_model() -> None:
     watch = StepWatch(LIMITS, clock)
     warm(watch, clock, 3_000)
     assert watch.patience_s(1) == pytest.approx(15)
+    assert watch.patience_s(2) == COLD_PATIENCE_S
+    assert watch.usual_patience_s == pytest.approx(15), "a restart compiles nothing"
 
 
 def test_step_that_raises_teaches_nothing() -> None:

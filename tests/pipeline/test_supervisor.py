@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,10 +21,10 @@ from streamtrack.control.commands import (
 )
 from streamtrack.control.status import READY_STATES
 from streamtrack.errors import StreamOfflineError
-from streamtrack.frame import Event, EventKind
+from streamtrack.frame import Event, EventKind, Update
 from streamtrack.mailbox import Mailbox
-from streamtrack.pipeline import Pipeline, Turns
-from streamtrack.pipeline.step_watch import WARM_STEPS
+from streamtrack.pipeline import Pipeline, Turns, step_watch
+from streamtrack.pipeline.step_watch import MIN_PATIENCE_S, WARM_STEPS
 from streamtrack.publish.zmq_publisher import ZmqPublisher
 from streamtrack.telemetry import Telemetry
 from tests.support.pipelines import (
@@ -54,6 +55,7 @@ def doors() -> Iterator[tuple[ZmqPublisher, Telemetry]]:
 
 @pytest.fixture
 def fault(monkeypatch: pytest.MonkeyPatch) -> Fault:
+    monkeypatch.setattr(step_watch, "USUAL_TIMES", 3)  # a hang of a second is enough to be told
     return Fault(monkeypatch)
 
 
@@ -94,6 +96,27 @@ class Fault:
             self.goes_on.set()
 
 
+class Times:
+    """A consumer that notes when each frame came."""
+
+    name = "times"
+
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+
+    def take(self, update: Update) -> None:
+        if update.result is not None and not update.revises:
+            self.taken.append(time.monotonic())
+
+    def gaps_s(self, first: int) -> list[float]:
+        """Pauses between the frames from a number on."""
+        taken = self.taken[first:]
+        return [after - before for before, after in itertools.pairwise(taken)]
+
+    def close(self) -> None:
+        pass
+
+
 def live(name: str, **changes: Any) -> StreamConfig:
     url = f"synthetic:{SCENE}?fps={FPS}&width=320&height=180"
     return stream_config(url, name, pace="newest", **{"supervision": QUICK, **changes})
@@ -130,11 +153,15 @@ def test_step_that_hangs_is_told_and_the_other_stream_goes_on(
         running(live("good"), publisher, telemetry, turns=turns) as good,
         bad.watch_events() as events,
     ):
+        times = Times()
+        good.attach(times, capacity=64)
         warm(bad)
         warm(good)
+        wait_until(lambda: len(times.gaps_s(0)) >= 5, "the other's usual pauses")
+        usual_s = max(times.gaps_s(0))
         followed = ids(bad)
         with fault.hanging():
-            stood_at, began = newest(good), time.monotonic()
+            seen = len(times.taken)
             stalled = next_event(events, EventKind.STALLED)
             assert "a step has taken" in stalled.detail["reason"]
             status = bad.status()
@@ -143,9 +170,10 @@ def test_step_that_hangs_is_told_and_the_other_stream_goes_on(
             assert (status.fps, status.latency_ms.p95) == (0, 0)
             assert {found.state for found in status.objects} == {"unseen"}
             assert "stalled" in refuse(bad, AddCommand(stream="bad", box=BOX), StreamOfflineError)
-            # Less than the patience of 0.3 s and one frame is lost: 15 frames take their own time and that.
-            wait_until(lambda: newest(good) >= stood_at + 15, "the other's frames")
-            assert time.monotonic() - began < 15 / FPS * 1.5, "half of it for a busy machine"
+            # Long enough that the hang is given up meanwhile, and its successor hangs as well.
+            wait_until(lambda: len(times.taken) >= seen + 16, "the other's frames")
+            # One pause is longer by the patience with the neighbour. A busy machine triples any of them.
+            assert max(times.gaps_s(seen - 1)) < MIN_PATIENCE_S + 3 * usual_s
         restarted = next_event(events, EventKind.RESTARTED)
         assert restarted.detail["reason"].endswith("and ended")
         wait_until(lambda: bad.state == "online", "the return")
@@ -157,7 +185,9 @@ def test_step_that_hangs_is_told_and_the_other_stream_goes_on(
             assert message is not None, sent
             sent.add(str(message.kind))
     value = telemetry.registry.get_sample_value
-    assert value("streamtrack_stream_failures_total", {"stream": "bad", "what": "stalled"}) == 1
+    stalled = value("streamtrack_stream_failures_total", {"stream": "bad", "what": "stalled"})
+    assert stalled is not None
+    assert stalled >= 1, "the run that followed may have hung as well"
     assert value("streamtrack_stream_up", {"stream": "bad"}) == 1
 
 
@@ -182,7 +212,7 @@ def test_stream_that_ran_out_of_memory_is_back_with_its_objects(
         status = pipeline.status()
         assert (status.objects[0].object_id, status.objects[0].label) == (followed[0], "keeper")
         assert [found.object_id for found in status.objects] == followed
-        assert {found.state for found in status.objects} <= {"tracking", "uncertain"}
+        assert "unseen" not in {found.state for found in status.objects}
         expired = AddCommand(stream="bad", box=BOX, at_frame=0)
         assert "expected a kept frame from" in refuse(pipeline, expired, Exception)  # type: ignore[arg-type]
     assert doors[1].registry.get_sample_value("streamtrack_stream_restarts_total", {"stream": "bad"}) == 1
