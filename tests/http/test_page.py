@@ -14,7 +14,7 @@ from streamtrack.video.palette import object_colour
 from tests.support.browser_tab import Browsers, Tab, browsers, decode_png
 from tests.support.camera import DISCS, EMPTY
 from tests.support.page_server import PageServer, serving
-from tests.support.video import HEIGHT, WIDTH, read_code, until
+from tests.support.video import HEIGHT, WIDTH, read_code
 
 RED, BLUE = DISCS["red"], DISCS["blue"]
 # Keeps the picture that is on the screen at the moment of a click, before the page sees the click.
@@ -46,8 +46,7 @@ async def chromium() -> AsyncIterator[Browsers]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared() -> AsyncIterator[PageServer]:
-    clips = {"clip": "synthetic:leave?frames=3&width=320&height=192"}
-    async with serving("cam", "yard", addresses={"yard": ()}, clips=clips, fps=3) as server:
+    async with serving("cam") as server:
         yield server
 
 
@@ -101,44 +100,6 @@ async def test_browser_shows_the_overlay_and_each_picture_leads_back_to_its_fram
     assert np.abs(inside.reshape(-1, 3).mean(axis=0) - expected).max() < 14
     ground = image[int(130 * scale) : int(150 * scale), int(20 * scale) : int(40 * scale)]
     assert np.abs(ground.reshape(-1, 3).mean(axis=0) - 90).max() < 14
-
-
-async def test_streams_are_switched_back_and_forth(server: PageServer, tab: Tab) -> None:
-    for turn in range(10):
-        name = ("yard", "cam")[turn % 2]
-        await tab.page.select_option("#streams", name)
-        await expect(tab.page).to_have_title(f"{name} · streamtrack")
-        await tab.page.wait_for_selector("#link[data-state=live]", timeout=8_000)
-        await until(lambda name=name: server.num_viewers(name) == 1, 5)
-    await until(lambda: server.num_viewers("yard") == 0, 5)
-    assert len(tab.sessions) == 11, "one connection for each turn, and none again"
-    await tab.grab()
-
-
-async def test_streams_that_are_switched_in_haste_end_at_the_last_choice(
-    server: PageServer, tab: Tab
-) -> None:
-    for name in ("yard", "cam", "yard", "cam", "yard"):
-        await tab.page.select_option("#streams", name)
-    await tab.live()
-    await expect(tab.page).to_have_title("yard · streamtrack")
-    await until(lambda: (server.num_viewers("cam"), server.num_viewers("yard")) == (0, 1), 10)
-
-
-async def test_address_names_the_stream_and_back_returns_to_the_one_before(
-    server: PageServer, chromium: Browsers
-) -> None:
-    async with chromium.opened(server, "/#attic") as tab:
-        await (
-            tab.page.get_by_role("log").get_by_text("There is no stream attic here: cam is shown").wait_for()
-        )
-        assert tab.page.url == f"{server.url}/#cam"
-        await tab.page.select_option("#streams", "yard")
-        assert tab.page.url == f"{server.url}/#yard"
-        await tab.page.go_back()
-        await expect(tab.page).to_have_title("cam · streamtrack")
-        assert await tab.page.input_value("#streams") == "cam"
-        await tab.live()
 
 
 async def test_click_adds_an_object_on_the_frame_that_was_on_the_screen(server: PageServer, tab: Tab) -> None:
@@ -368,29 +329,3 @@ async def test_touch_adds_an_object(server: PageServer, chromium: Browsers) -> N
         _, path, body = (await tab.asked(1))[0]
     assert path == "/streams/cam/objects"
     assert np.abs(np.array(body["points"]) - [RED]).max() < 1.3  # a CSS pixel is 0.8 of the frame's
-
-
-@pytest.mark.parametrize("stream", ["cam", "yard"], ids=["loopback", "machine"])
-async def test_browser_with_its_own_settings_connects(
-    stream: str, server: PageServer, chromium: Browsers
-) -> None:
-    # No switches: it hides its addresses behind mDNS names and offers none of loopback.
-    async with chromium.opened(server, f"/#{stream}", arguments=()) as tab:
-        await tab.page.get_by_text("Live", exact=True).wait_for(timeout=20_000)
-
-
-async def test_recording_that_has_ended_can_be_played_again(server: PageServer, chromium: Browsers) -> None:
-    async with chromium.opened(server, "/#clip") as tab:
-        await tab.page.locator("#link[data-state=ended]").wait_for()
-        before = (await server.status("clip"))["newest_frame_idx"]
-        await tab.page.get_by_role("button", name="Play again").click()
-        async with asyncio.timeout(10):
-            while (await server.status("clip"))["newest_frame_idx"] < before + 3:  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
-        await tab.page.locator("#link[data-state=ended]").wait_for()
-
-
-async def test_closed_tab_frees_its_place(server: PageServer, tab: Tab) -> None:
-    assert server.num_viewers() == 1
-    await tab.page.goto("about:blank")
-    await until(lambda: server.num_viewers() == 0, 5)
