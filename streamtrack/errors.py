@@ -4,6 +4,7 @@
     ├── ConfigError           a config file or option that cannot be used as written
     ├── SourceError           a video source that cannot be opened or read
     │   └── SourceLostError       a source that was open and is gone
+    │       └── SourceRefusedError    a camera that refuses user or password
     ├── CheckpointError       weights that are missing, damaged or of another model
     │   └── CompileError          a network that could not be compiled; it runs uncompiled
     ├── PromptError           a prompt or object id that does not fit the stream
@@ -67,6 +68,12 @@ class SourceLostError(SourceError):
     """A source that was open and is gone: try again."""
 
     kind = "source_lost"
+
+
+class SourceRefusedError(SourceLostError):
+    """A camera that refuses user or password: asked again, but seldom, so that it locks no account."""
+
+    kind = "source_refused"
 
 
 class CheckpointError(StreamTrackError):

@@ -124,6 +124,11 @@ class Mailbox(Generic[T]):
             self._closed = True
             self._wake()
 
+    def reopen(self) -> None:
+        """Take items again after `close`; what was held stays."""
+        with self._changed:
+            self._closed = False
+
     def statistics(self) -> MailboxStatistics:
         """Counts at this moment."""
         with self._changed:

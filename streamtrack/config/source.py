@@ -14,11 +14,15 @@ class ReconnectConfig(Section):
 
     first_delay_ms: int = Field(500, ge=10)
     """First wait after a loss; doubles at each failure. Shorter is back sooner and asks more often."""
-    max_delay_ms: int = Field(15_000, ge=10)
-    """The longest wait between two tries, which go on for ever."""
-    jitter: float = Field(0.25, ge=0, le=1)
-    """Share of each wait that is random, so that a hundred cameras do not come back at once after a power
-    cut."""
+    max_delay_ms: int = Field(5_000, ge=10)
+    """The longest wait between two tries, which go on for ever. Longer asks a dead camera less often, and is
+    back that much later."""
+    jitter: float = Field(0.5, ge=0, le=1)
+    """Share by which each wait is longer or shorter at random, so that a hundred cameras do not come back at
+    once after a power cut."""
+    refused_delay_ms: int = Field(30_000, ge=10)
+    """The wait after a camera refused user or password. Shorter is back sooner once the password is right;
+    many cameras lock an account after a few wrong tries."""
 
 
 class SourceConfig(Section):
@@ -39,6 +43,22 @@ class SourceConfig(Section):
     one."""
     read_timeout_ms: int = Field(5_000, ge=100)
     """How long a silence may last before the source counts as lost and is connected to again."""
+    after_damage: Literal["wait", "mark"] = "wait"
+    """What becomes of pictures that may be smeared because a part of the stream was lost or damaged. wait: left
+    out until the next keyframe (recordings show the last sound picture instead, so that frames keep their
+    numbers). mark: shown, never remembered by the tracker. Both are counted and told as a `damaged` event."""
+    damage_wait_ms: int = Field(5_000, ge=0)
+    """How long `after_damage: wait` leaves pictures out; then they are shown, marked. Streams that send no
+    keyframes, or one in a minute, go on by this."""
+    verify_pictures: bool = True
+    """Look twice at H.264, which finds the damage that the decoder does not report. Costs a second decoding of
+    the entropy code."""
+    frozen_after_ms: int = Field(10_000, ge=0)
+    """A live source that shows exactly the same picture for so long is told as `frozen`; 0 never tells. Real
+    cameras have noise: an exact repeat is a hung encoder. Raise it for drawn pictures that stand still."""
+    follow_hosts: tuple[str, ...] = ()
+    """Hosts, or host:port, to which redirects and playlists of this source may lead beside its own; "*" allows
+    every host. Credentials are only ever sent to the source's own."""
     decoder_threads: int = Field(1, ge=1, le=16)
     """Threads of one decoder. More decode 4K in time, and take cores from the tracker."""
     max_width_px: int | None = Field(None, ge=32)

@@ -3,6 +3,7 @@
 from streamtrack.errors import SourceLostError
 from streamtrack.ingest.decoder import StreamInfo
 from streamtrack.ingest.ingest import Ingest, SourceState
+from streamtrack.ingest.open_decoder import identify_source
 from streamtrack.ingest.reader import FrameReader, iter_frames, with_next
 from streamtrack.ingest.redact import redact_url
 from streamtrack.ingest.source import SourceKind, SourceSpec, resolve_source
@@ -17,6 +18,7 @@ __all__ = [
     "SourceSpec",
     "SourceState",
     "StreamInfo",
+    "identify_source",
     "iter_frames",
     "make_scene",
     "prompts_from_masks",

@@ -22,16 +22,20 @@ class StreamInfo:
     """What the container says before the first picture."""
 
     width_px: int
-    """Of the source, before any scaling; 0 where not known yet."""
+    """As shown (pixels squared), before `max_width_px` and before a turn, which only the first picture tells;
+    0 where not known yet."""
     height_px: int
     fps: float | None
     """Average frame rate; None where not known."""
     num_frames: int | None
-    """Pictures in a recording, as its container counts them; None for live sources or where not known."""
+    """Pictures in a recording, as its container counts them; None for live sources or where not known.
+    Containers miscount: only where `counted` may anything be refused for it."""
     codec: str
     """FFmpeg's name of the codec, `images` for a folder, `synthetic` for a scene."""
     needs_pacing: bool
     """True where pictures can be had faster than they were taken: their own clock has to be waited for."""
+    counted: bool = False
+    """True where `num_frames` is known for sure: folders, scenes, pages of a picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +50,10 @@ class Picture:
     """Seconds per tick."""
     ground_truth: Mapping[int, BoolMask] | None = None
     """Masks by object id where the source knows them."""
+    damaged: bool = False
+    """True where it is known or suspected to be smeared, or stands in for one that could not be decoded."""
+    stepped_back_s: float = 0.0
+    """Seconds by which the source's own times went back with this picture; `pts` goes on regardless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,8 @@ class Skipped:
     """Packets or pictures that were dropped; the stream goes on."""
 
     reason: str
-    """`corrupt` or `before_keyframe`."""
+    """`corrupt`: damaged itself; `after_damage`: may be built on a damaged one; `before_keyframe`;
+    with a count of 0, that no picture is due yet."""
     count: int = 1
 
 

@@ -9,10 +9,11 @@ from enum import StrEnum
 
 from streamtrack.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK, Clock
 from streamtrack.config import SourceConfig
-from streamtrack.errors import SourceError
-from streamtrack.frame import Frame
+from streamtrack.errors import SourceError, SourceRefusedError
+from streamtrack.frame import Frame, SourceNotice
 from streamtrack.ingest.backoff import backoff_delay_ms
 from streamtrack.ingest.decoder import EndOfStream, Picture, Skipped
+from streamtrack.ingest.notices import SourceWatch
 from streamtrack.ingest.open_decoder import prepare_source
 from streamtrack.ingest.pacing import Pacer
 from streamtrack.mailbox import Mailbox
@@ -20,6 +21,10 @@ from streamtrack.telemetry import StreamTelemetry
 
 ROOM_POLL_S = 0.2
 """How often a source that waits for room in the mailbox looks whether it shall stop."""
+
+DAMAGE_REASONS = frozenset({"corrupt", "after_damage"})
+REPLAY_JOIN_S = 2.0
+"""How long a replay waits for the thread of the last one, which has nothing left to do but to close."""
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +78,7 @@ class Ingest:
         self._next_try_ns: int | None = None
         # The rest belongs to the thread.
         self._random = random.Random()
-        self._pacer = Pacer()
+        self._watch = SourceWatch(config.frozen_after_ms if self.spec.live else 0)
         self._seq = 0
         self._failures = 0
         self._gap = False
@@ -106,10 +111,34 @@ class Ingest:
         """Try an offline source at once; without effect on any other. Any thread may ask."""
         self._hurry.set()
 
+    def take_notices(self) -> tuple[SourceNotice, ...]:
+        """What was noticed of a live source since the last call, oldest first; any thread may ask."""
+        return self._watch.take()
+
     def start(self) -> None:
         """Start the thread and return at once. Once in a lifetime."""
         if self._thread is not None:
             raise RuntimeError("this Ingest was started before")
+        self._start_thread()
+
+    def replay(self) -> None:
+        """Play a recording that has ended once more: the mailbox opens again, the first frame has a gap.
+
+        Raises:
+            SourceError: it has not ended.
+        """
+        with self._lock:
+            if self._state is not SourceState.ENDED or self._stopping.is_set():
+                what = f"source {self.spec.redacted_url} is {self._state.value}"
+                raise SourceError(f"{what}, expected a recording that has ended")
+            self._state, self._last_error = SourceState.CONNECTING, None
+        if self._thread is not None:
+            self._thread.join(REPLAY_JOIN_S)
+        self._mark_gap()
+        self._mailbox.reopen()
+        self._start_thread()
+
+    def _start_thread(self) -> None:
         self._telemetry.set_online(False)
         # A daemon, so that a FFmpeg that hangs in a call cannot keep the process from ending.
         self._thread = threading.Thread(target=self._run, name=f"ingest-{self._telemetry.name}", daemon=True)
@@ -160,7 +189,7 @@ class Ingest:
                     return
                 # Of a live source even a stream without video may pass: a camera that boots, a server without
                 # input.
-                self._wait_before_retry(str(error))
+                self._wait_before_retry(error)
                 continue
             if self._stopping.is_set():
                 return
@@ -178,6 +207,7 @@ class Ingest:
         """Open the source and deliver until a recording ends or we shall stop."""
         info = self._decoder.open()
         logger.info("%s: %s, %dx%d", self._name, info.codec, info.width_px, info.height_px)
+        self._watch.connected()
         pacer = Pacer() if info.needs_pacing and self.spec.pace == "newest" else None
         frame_ns = round(NS_PER_S / info.fps) if info.fps else 0
         media_ns = 0
@@ -186,7 +216,7 @@ class Ingest:
             if isinstance(outcome, EndOfStream):
                 return
             if isinstance(outcome, Skipped):
-                self._telemetry.dropped(outcome.reason, outcome.count)
+                self._skip(outcome)
                 continue
             if pacer is not None:
                 if outcome.pts is None:
@@ -196,8 +226,20 @@ class Ingest:
                 self._stopping.wait(pacer.wait_ns(media_ns, self._clock.monotonic_ns()) / NS_PER_S)
             self._deliver(outcome)
 
+    def _skip(self, skipped: Skipped) -> None:
+        """Count what was left out, and tell of damage."""
+        if not skipped.count:
+            return
+        self._telemetry.dropped(skipped.reason, skipped.count)
+        if self.spec.live and skipped.reason in DAMAGE_REASONS:
+            self._watch.skipped(skipped.count, self._clock.monotonic_ns())
+
     def _deliver(self, picture: Picture) -> None:
         """Stamp a picture and hand it over."""
+        if picture.damaged:
+            self._telemetry.fell_back("damaged_picture_shown")
+        if self.spec.live:
+            self._watch.picture(picture, self._clock.monotonic_ns())
         gap_before = self._next_is_after_gap()
         frame = Frame(
             image=picture.image,
@@ -207,6 +249,7 @@ class Ingest:
             capture_monotonic_ns=self._clock.monotonic_ns(),
             capture_wall_ns=self._clock.wall_ns(),
             gap_before=gap_before,
+            damaged=picture.damaged,
             ground_truth=picture.ground_truth,
         )
         self._seq += 1
@@ -246,12 +289,15 @@ class Ingest:
             self._state, self._last_error = SourceState.ONLINE, None
         self._telemetry.set_online(True)
 
-    def _wait_before_retry(self, why: str) -> None:
+    def _wait_before_retry(self, error: SourceError) -> None:
         """Go offline and sit out the backoff, or until we shall stop."""
+        why, refused = str(error), isinstance(error, SourceRefusedError)
         self._failures += 1
         if self._seq:
             self._mark_gap()
-        delay_ms = backoff_delay_ms(self._config.reconnect, self._failures, self._random.random())
+        delay_ms = backoff_delay_ms(
+            self._config.reconnect, self._failures, self._random.random(), refused=refused
+        )
         with self._lock:
             if self._state in FINAL_STATES:
                 return

@@ -10,9 +10,9 @@ from typing import Self
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import SourceConfig
-from streamtrack.errors import StreamTrackError
+from streamtrack.errors import SourceError, StreamTrackError
 from streamtrack.frame import Frame
-from streamtrack.ingest.decoder import EndOfStream, Skipped, StreamInfo
+from streamtrack.ingest.decoder import EndOfStream, Picture, StreamInfo
 from streamtrack.ingest.open_decoder import prepare_source
 
 
@@ -27,14 +27,24 @@ class FrameReader:
         """Open the source.
 
         Raises:
-            SourceError: it cannot be opened or holds no video.
+            SourceError: it cannot be opened, or holds no picture.
         """
         self._clock = clock
-        self.spec, self.scene, self._decoder = prepare_source(config)
+        self.spec, self.scene, self._decoder = prepare_source(config, ask=True)
         self.dropped: Counter[str] = Counter()
         """Packets and pictures that could not be used, by reason."""
         self.info: StreamInfo = self._decoder.open()
         """Size, frame rate and number of frames, where known."""
+        self._first: Picture | None = None
+        try:
+            self._first = self._next_picture()
+        finally:
+            if self._first is None:
+                self._decoder.close()
+        if self._first is None:
+            raise SourceError(
+                f"source {self.spec.redacted_url}: it opens, and no picture in it can be decoded"
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -51,20 +61,28 @@ class FrameReader:
             SourceLostError: the source broke off.
         """
         seq = 0
-        while not isinstance(outcome := self._decoder.read(), EndOfStream):
-            if isinstance(outcome, Skipped):
-                self.dropped[outcome.reason] += outcome.count
-                continue
+        picture, self._first = self._first, None
+        while picture is not None:
             yield Frame(
-                image=outcome.image,
+                image=picture.image,
                 seq=seq,
-                pts=outcome.pts,
-                time_base=outcome.time_base,
+                pts=picture.pts,
+                time_base=picture.time_base,
                 capture_monotonic_ns=self._clock.monotonic_ns(),
                 capture_wall_ns=self._clock.wall_ns(),
-                ground_truth=outcome.ground_truth,
+                damaged=picture.damaged,
+                ground_truth=picture.ground_truth,
             )
             seq += 1
+            picture = self._next_picture()
+
+    def _next_picture(self) -> Picture | None:
+        """The next picture; None at the end."""
+        while not isinstance(outcome := self._decoder.read(), EndOfStream):
+            if isinstance(outcome, Picture):
+                return outcome
+            self.dropped[outcome.reason] += outcome.count
+        return None
 
     def close(self) -> None:
         """Close the source, from the thread that read it."""

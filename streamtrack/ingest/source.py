@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -36,7 +36,7 @@ LIVE_OPTIONS = {
     # Not `nobuffer`: it throws away what was read while probing, the first keyframe with it. Over RTSP with a
     # keyframe every 2 s the first picture came after 2.0 s with it and after 0.3 s without, and later
     # pictures at the same time: what was buffered is decoded at once and superseded.
-    "fflags": "discardcorrupt",
+    # Not `discardcorrupt`, either: what it throws away nobody learns of, and pictures are built on the hole.
     "flags": "low_delay",
     # Enough for the parameter sets of any camera; the default of 5 MB and 5 s would be paid in start-up time.
     "probesize": "500000",
@@ -91,10 +91,13 @@ def resolve_source(config: SourceConfig, platform: str = sys.platform) -> Source
     match = _SCHEME.match(url)
     scheme = match.group(1).lower() if match else ""
     if scheme in _RESOLVERS:
-        return _RESOLVERS[scheme](config, url, platform)
+        # FFmpeg knows schemes in small letters alone; RFC 3986 says that they are the same.
+        return _RESOLVERS[scheme](config, scheme + url[len(scheme) :], platform)
     if scheme and not Path(url).exists():
         raise SourceError(f"source {redact_url(url)}: unknown scheme {scheme!r}, {EXPECTED}")
-    return _path(config, Path(url).expanduser())
+    # A file whose name begins or ends with a blank is that file; else the blank was typed by mistake.
+    as_written = Path(config.url).expanduser()
+    return _path(config, as_written if as_written.exists() else Path(url).expanduser())
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -127,7 +130,6 @@ def _rtsp(config: SourceConfig, url: str, platform: str) -> SourceSpec:
 
 def _http(config: SourceConfig, url: str, platform: str) -> SourceSpec:
     _check_host(url)
-    recording = urlsplit(url).path.lower().endswith(RECORDING_SUFFIXES)
     timeout_us = str(config.read_timeout_ms * US_PER_MS)
     options = {
         # A playlist must not be able to make us read local files.
@@ -135,13 +137,20 @@ def _http(config: SourceConfig, url: str, platform: str) -> SourceSpec:
         "timeout": timeout_us,
         "rw_timeout": timeout_us,
     }
-    if recording:
-        # A dropped connection goes on where it was, by a range request.
-        options |= {"reconnect": "1", "reconnect_delay_max": str(max(1, config.read_timeout_ms // 1000))}
-    else:
-        options |= LIVE_OPTIONS
-    pace = _pace(config, "every_frame" if recording else "newest")
-    return SourceSpec(SourceKind.HTTP, url, redact_url(url), options, live=not recording, pace=pace)
+    spec = SourceSpec(
+        SourceKind.HTTP, url, redact_url(url), options | LIVE_OPTIONS, live=True, pace=_pace(config, "newest")
+    )
+    is_recording = urlsplit(url).path.lower().endswith(RECORDING_SUFFIXES)
+    return as_recording(spec, config) if is_recording else spec
+
+
+def as_recording(spec: SourceSpec, config: SourceConfig) -> SourceSpec:
+    """The same HTTP source, taken for a recording: it has an end, and none of it is left out."""
+    # A dropped connection goes on where it was, by a range request.
+    delay_s = max(1, config.read_timeout_ms // 1000)
+    options = {name: value for name, value in spec.options.items() if name not in LIVE_OPTIONS}
+    options |= {"reconnect": "1", "reconnect_delay_max": str(delay_s)}
+    return replace(spec, options=options, live=False, pace=_pace(config, "every_frame"))
 
 
 def _webcam(config: SourceConfig, url: str, platform: str) -> SourceSpec:

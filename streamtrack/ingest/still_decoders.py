@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from streamtrack.config import SourceConfig
 from streamtrack.errors import SourceError
 from streamtrack.frame import Image
 from streamtrack.ingest.decoder import EndOfStream, Picture, Skipped, StreamInfo
+from streamtrack.ingest.picture_pages import Page, PageReader, list_pages
 from streamtrack.ingest.source import SourceSpec, list_images
 from streamtrack.scenes.scene import Scene
 
@@ -20,42 +22,66 @@ FOLDER_FPS = 30.0
 MAX_DENOMINATOR = 1001
 """Keeps 29.97 as 30000/1001."""
 
+logger = logging.getLogger(__name__)
+
 
 class FolderDecoder:
-    """Reads the pictures of a folder in natural order; what cannot be read is skipped as corrupt."""
+    """Reads the pictures of a folder in natural order, or of one file with several: pages are pictures.
+
+    A picture that cannot be read keeps its place: the one before is shown again, marked as damaged, so that
+    every other keeps its number.
+    """
 
     def __init__(self, spec: SourceSpec, config: SourceConfig) -> None:
         self._spec = spec
         self._fps = config.fps or FOLDER_FPS
         self._max_width_px = config.max_width_px
-        self._paths: list[Path] = []
+        self._pages: list[Page] = []
+        self._reader = PageReader()
         self._next = 0
+        self._is_told = False
+        self._last: Image | None = None
 
     def open(self) -> StreamInfo:
-        """List the folder; the size is that of its first readable picture."""
-        self._paths = list_images(Path(self._spec.url))
-        self._next = 0
-        first = next((image for image in map(_read_rgb, self._paths) if image is not None), None)
+        """List the pictures; the size is that of the first that can be read.
+
+        Raises:
+            SourceError: none can be read, or one is too large to decode.
+        """
+        path = Path(self._spec.url.removeprefix("file:"))
+        self._pages = list_pages(list_images(path) if path.is_dir() else [path])
+        self._next, self._is_told = 0, False
+        first = next((image for image in map(self._reader.read, self._pages) if image is not None), None)
         if first is None:
             raise SourceError(
-                f"source {self._spec.redacted_url}: none of {len(self._paths)} pictures can be read"
+                f"source {self._spec.redacted_url}: none of {len(self._pages)} pictures can be read"
             )
+        self._last = fit_width(first, self._max_width_px)
         height, width = first.shape[:2]
-        return StreamInfo(width, height, self._fps, len(self._paths), "images", needs_pacing=True)
+        return StreamInfo(
+            width, height, self._fps, len(self._pages), "images", needs_pacing=True, counted=True
+        )
 
     def read(self) -> Picture | Skipped | EndOfStream:
-        """The next picture."""
-        if self._next >= len(self._paths):
+        """The next picture; one that cannot be read is told first, then stood in for."""
+        if self._next >= len(self._pages):
             return EndOfStream()
-        index, self._next = self._next, self._next + 1
-        image = _read_rgb(self._paths[index])
-        if image is None:
+        page = self._pages[self._next]
+        image = None if self._is_told else self._reader.read(page)
+        if image is None and not self._is_told:
+            self._is_told = True
+            logger.warning("source %s: %s cannot be read", self._spec.redacted_url, page.path.name)
             return Skipped("corrupt")
-        return Picture(_fit_width(image, self._max_width_px), index, _frame_time(self._fps))
+        if image is not None:
+            self._last = fit_width(image, self._max_width_px)
+        damaged, self._is_told = self._is_told, False
+        index, self._next = self._next, self._next + 1
+        assert self._last is not None
+        return Picture(self._last, index, _frame_time(self._fps), damaged=damaged)
 
     def close(self) -> None:
         """Forget the listing."""
-        self._paths = []
+        self._pages, self._reader, self._last = [], PageReader(), None
 
 
 class SceneDecoder:
@@ -71,7 +97,13 @@ class SceneDecoder:
         self._next = 0
         scene = self._scene
         return StreamInfo(
-            scene.width_px, scene.height_px, scene.fps, scene.num_frames, "synthetic", needs_pacing=True
+            scene.width_px,
+            scene.height_px,
+            scene.fps,
+            scene.num_frames,
+            "synthetic",
+            needs_pacing=True,
+            counted=True,
         )
 
     def read(self) -> Picture | Skipped | EndOfStream:
@@ -80,7 +112,7 @@ class SceneDecoder:
             return EndOfStream()
         index, self._next = self._next, self._next + 1
         image, masks = self._scene.render(index)
-        fitted = _fit_width(image, self._max_width_px)
+        fitted = fit_width(image, self._max_width_px)
         if fitted is not image:
             size = (fitted.shape[1], fitted.shape[0])
             masks = {
@@ -93,22 +125,7 @@ class SceneDecoder:
         """Nothing to let go of."""
 
 
-def _read_rgb(path: Path) -> Image | None:
-    """The picture as (H, W, 3) uint8 RGB, None where it cannot be read."""
-    try:
-        encoded = np.fromfile(path, dtype=np.uint8)  # cv2.imread cannot open every name on Windows
-    except OSError:
-        return None
-    if encoded.size == 0:
-        return None
-    try:
-        bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-    except cv2.error:
-        return None
-    return None if bgr is None else np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
-
-
-def _fit_width(image: Image, max_width_px: int | None) -> Image:
+def fit_width(image: Image, max_width_px: int | None) -> Image:
     """The image itself where it fits, else scaled down."""
     height, width = image.shape[:2]
     if max_width_px is None or width <= max_width_px:

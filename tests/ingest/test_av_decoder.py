@@ -134,8 +134,10 @@ def test_damaged_picture_is_counted_and_the_rest_is_read(clip: Path, tmp_path: P
 
     pictures, skipped = read_all(decoder_of(path))
 
-    assert skipped == {"corrupt": 1}
-    assert len(pictures) == CLIP_FRAMES - 1
+    # A keyframe comes every 10: the five pictures after it are built on it.
+    assert skipped == {"corrupt": 1, "after_damage": 5}
+    assert [n for n, p in enumerate(pictures) if p.damaged] == [14, 15, 16, 17, 18, 19]
+    assert len(pictures) == CLIP_FRAMES  # each keeps its number
 
 
 def test_truncated_recording_gives_what_is_left_of_it(clip: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_folder_reads_each_kind_of_picture(suffix: str, tmp_path: Path) -> None:
     assert abs(int(frame.image[20, 20, 0]) - 200) < 6  # JPEG is not exact
 
 
-def test_picture_that_cannot_be_read_is_skipped_and_counted(tmp_path: Path) -> None:
+def test_picture_that_cannot_be_read_keeps_its_place_and_is_counted(tmp_path: Path) -> None:
     write_image(tmp_path / "1.png", red=1)
     (tmp_path / "2.png").write_bytes(b"no picture")
     (tmp_path / "3.png").touch()
@@ -53,8 +53,9 @@ def test_picture_that_cannot_be_read_is_skipped_and_counted(tmp_path: Path) -> N
     with FrameReader(SourceConfig(url=str(tmp_path))) as reader:
         frames = list(reader)
 
-    assert [int(f.image[0, 0, 0]) for f in frames] == [1, 4]
-    assert [f.seq for f in frames] == [0, 1]
+    assert [int(f.image[0, 0, 0]) for f in frames] == [1, 1, 1, 4]
+    assert [f.damaged for f in frames] == [False, True, True, False]
+    assert [f.pts for f in frames] == [0, 1, 2, 3]
     assert reader.dropped == {"corrupt": 2}
 
 

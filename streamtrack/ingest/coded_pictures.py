@@ -1,0 +1,127 @@
+"""What a packet tells of its picture before it is decoded, by codec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from streamtrack.ingest.h264 import (
+    SEI,
+    SLICE,
+    SLICE_IDR,
+    SPS,
+    SequenceParameters,
+    SliceHeader,
+    read_extradata,
+    read_slice,
+    read_sps,
+    recovery_frames,
+    split_units,
+    unit_type,
+)
+from streamtrack.ingest.h264_check import EndCheck
+
+
+@dataclass(frozen=True, slots=True)
+class CodedPicture:
+    """One packet's picture."""
+
+    is_keyframe: bool
+    is_reference: bool = True
+    """False where no other picture is predicted from it."""
+    recovery_frames: int = 0
+    """Of a keyframe that heals bit by bit: pictures until it has."""
+    misses_reference: bool = False
+    """A picture that this one is predicted from never came."""
+    is_picture: bool = True
+    """False for a packet that holds parameters or remarks alone."""
+    continues: bool = False
+    """The packet begins in the middle of a picture: FFmpeg tore it from the packet before."""
+
+
+class PictureReader(Protocol):
+    """Reads one stream's packets, in the order in which they are decoded."""
+
+    def read(self, packet: Any) -> CodedPicture:
+        """What the packet's picture is."""
+        ...
+
+    def damaged(self, number: int, packet: Any) -> set[int]:
+        """Numbers of pictures, this one and earlier ones, about whose damage the decoder says nothing."""
+        ...
+
+
+class PlainReader:
+    """Any codec: what the container says."""
+
+    def read(self, packet: Any) -> CodedPicture:
+        """What the packet's flags say."""
+        return CodedPicture(bool(packet.is_keyframe), not packet.is_disposable)
+
+    def damaged(self, number: int, packet: Any) -> set[int]:
+        """Nothing is known beyond the decoder's own flags."""
+        return set()
+
+
+class H264Reader:
+    """H.264: gaps in the count of pictures, recovery points, torn pictures, a second look at the slices."""
+
+    def __init__(self, extradata: bytes | None, *, verify: bool) -> None:
+        """`verify`: look a second time, for the price of decoding twice."""
+        sets, self._length_bytes = read_extradata(extradata)
+        self._sps: SequenceParameters | None = None
+        self._check = EndCheck() if verify else None
+        if self._check is not None:
+            self._check.start(sets)
+        self._learn(sets)
+        self._reference_frame_num: int | None = None
+
+    def read(self, packet: Any) -> CodedPicture:
+        """What the packet's first slice says."""
+        units = self._units(packet)
+        self._learn(units)
+        header = self._first_slice(units)
+        is_keyframe = bool(packet.is_keyframe)
+        if header is None:
+            return CodedPicture(is_keyframe, is_picture=not units or self._sps is None)
+        if header.first_macroblock:
+            return CodedPicture(is_keyframe, header.is_reference, continues=True)
+        remarks = [] if header.is_idr else [unit for unit in units if unit_type(unit) == SEI]
+        recovery = max((recovery_frames(unit) or 0 for unit in remarks), default=0)
+        misses_reference = self._follow(header)
+        return CodedPicture(is_keyframe, header.is_reference, recovery, misses_reference)
+
+    def damaged(self, number: int, packet: Any) -> set[int]:
+        """Pictures whose slices did not end where they should."""
+        if self._check is None or self._sps is None or not self._sps.frames_only:
+            return set()
+        return self._check.damaged(number, self._units(packet))
+
+    def _units(self, packet: Any) -> list[bytes]:
+        return split_units(bytes(packet), self._length_bytes)
+
+    def _learn(self, units: Sequence[bytes]) -> None:
+        for unit in units:
+            if unit_type(unit) == SPS:
+                self._sps = read_sps(unit) or self._sps
+
+    def _first_slice(self, units: Sequence[bytes]) -> SliceHeader | None:
+        if self._sps is None:
+            return None
+        first = next((unit for unit in units if unit_type(unit) in (SLICE, SLICE_IDR)), None)
+        return None if first is None else read_slice(first, self._sps)
+
+    def _follow(self, header: SliceHeader) -> bool:
+        """Keep count of the pictures that others are predicted from; True where one or more are missing."""
+        sps, before = self._sps, self._reference_frame_num
+        if header.is_reference:
+            self._reference_frame_num = header.frame_num
+        if sps is None or before is None or header.is_idr or sps.gaps_allowed:
+            return False
+        return header.frame_num not in (before, (before + 1) % (1 << sps.frame_num_bits))
+
+
+def picture_reader(codec: str, extradata: bytes | None, *, verify: bool) -> PictureReader:
+    """The reader for a codec, by FFmpeg's name of it."""
+    return H264Reader(extradata, verify=verify) if codec == "h264" else PlainReader()

@@ -1,0 +1,260 @@
+"""Asks an HTTP address what it is before FFmpeg does: a stream, a recording, a playlist, a single picture.
+
+Redirects are followed here and not by FFmpeg, so that no source leads where it may not, and credentials go to
+the host alone that they were written for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http
+import http.client
+import socket
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+
+from streamtrack.config import SourceConfig
+from streamtrack.errors import SourceError
+from streamtrack.ingest.containers import lost_error
+from streamtrack.ingest.host_policy import is_same_host, may_follow
+from streamtrack.ingest.live_body import LiveBody
+from streamtrack.ingest.picture_header import picture_size
+from streamtrack.ingest.redact import redact_text, redact_url
+from streamtrack.ingest.source import RECORDING_SUFFIXES, SourceSpec
+
+MAX_REDIRECTS = 5
+NOT_MODIFIED = 304
+REDIRECTS = (301, 302, 303, 307, 308)
+HEAD_BYTES = 2048
+"""Of the body, enough to see what it is."""
+PLAYLIST_TYPES = ("mpegurl", "dash+xml")
+PLAYLIST_HEADS = (b"#EXTM3U", b"<?xml", b"<MPD", b"ffconcat")
+
+
+class HttpKind(StrEnum):
+    """What an address gives."""
+
+    PLAYLIST = "playlist"
+    SNAPSHOT = "snapshot"
+    """One picture a request."""
+    RECORDING = "recording"
+    """Has a length, and can be asked for by parts."""
+    STREAM = "stream"
+    """Goes on for as long as one reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What an address gave, its body still open."""
+
+    kind: HttpKind
+    url: str
+    """Where it was found, after redirects."""
+    head: bytes
+    response: Any
+
+    def body(self) -> LiveBody:
+        """The whole body, from its first byte."""
+        return LiveBody(self.response, self.head)
+
+
+class NotModifiedError(Exception):
+    """The answer is the one that the asker has."""
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def ask(
+    spec: SourceSpec, config: SourceConfig, headers: dict[str, str] | None = None, url: str | None = None
+) -> HttpAnswer:
+    """Ask for a source, or for an address that its playlist names, and look at what comes.
+
+    The caller closes the response.
+
+    Raises:
+        NotModifiedError: it has not changed since the answer that `headers` name.
+        SourceLostError: no answer, or a refusal. SourceError: it leads to a host that it may not lead to.
+    """
+    at = spec.url if url is None else url
+    for _ in range(MAX_REDIRECTS):
+        try:
+            response, head = _open(at, spec.url, config, headers or {})
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == NOT_MODIFIED:
+                raise NotModifiedError from None
+            if error.code not in REDIRECTS:
+                raise lost_error(f"Server returned {_status(error.code)}", spec) from None
+            at = urljoin(at, error.headers.get("Location", ""))
+            if not may_follow(spec.url, at, config.follow_hosts):
+                raise _leads_away(spec, at) from None
+            continue
+        except (OSError, http.client.HTTPException) as error:
+            raise lost_error(_describe(error, config, spec), spec) from None
+        content_type = response.headers.get("Content-Type", "").lower()
+        return HttpAnswer(_kind(at, response, content_type, head), at, head, response)
+    raise lost_error(f"more than {MAX_REDIRECTS} redirects", spec)
+
+
+def nested_opener(spec: SourceSpec, config: SourceConfig, own_url: str) -> Callable[[str, int, Any], Any]:
+    """What opens the addresses that a playlist names, where it may.
+
+    Args:
+        own_url: where the playlist was found, after redirects that were allowed.
+    Raises, when called:
+        SourceError: the address is of a host to which this source may not lead.
+    """
+
+    def open_nested(url: str, _flags: int, options: dict[str, str]) -> Any:
+        if url.startswith("crypto"):
+            raise SourceError(
+                f"source {spec.redacted_url}: an encrypted playlist, expected one in the clear; "
+                'follow_hosts: ["*"] leaves it to FFmpeg'
+            )
+        if not (is_same_host(own_url, url) or may_follow(spec.url, url, config.follow_hosts)):
+            raise _leads_away(spec, url)
+        start, end = int(options.get("offset") or 0), int(options.get("end_offset") or 0)
+        ranged = {"Range": f"bytes={start}-{end - 1 if end else ''}"} if start or end else None
+        answer = ask(spec, config, ranged, url)
+        body = answer.body()
+        body.allow(config.read_timeout_ms / 1000)
+        return body
+
+    return open_nested
+
+
+def _open(url: str, own_url: str, config: SourceConfig, headers: dict[str, str]) -> tuple[Any, bytes]:
+    """An answer with its body still open, and the body's first bytes.
+
+    User and password go along to the source's own host alone.
+    """
+    connections = _Connections()
+    passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    handlers: list[urllib.request.BaseHandler] = [
+        _NoRedirects(),
+        urllib.request.ProxyHandler({}),
+        _HttpHandler(connections),
+        _HttpsHandler(connections),
+    ]
+    parts, own = urlsplit(url), urlsplit(own_url)
+    target = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    if own.username is not None and is_same_host(own_url, url):
+        passwords.add_password(None, target, unquote(own.username), unquote(own.password or ""))
+        handlers.append(urllib.request.HTTPBasicAuthHandler(passwords))
+        handlers.append(urllib.request.HTTPDigestAuthHandler(passwords))
+    request = urllib.request.Request(target, headers={"User-Agent": "streamtrack", **headers})
+    opener = urllib.request.build_opener(*handlers)
+    # Each byte starts a socket's own limit again, so a server that drips would hold us for ever.
+    timer = threading.Timer(config.open_timeout_ms / 1000, connections.cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        response = opener.open(request, timeout=config.read_timeout_ms / 1000)
+        return response, response.read1(HEAD_BYTES)
+    finally:
+        timer.cancel()
+
+
+class _Connections:
+    """The sockets of one request, so that another thread can end it."""
+
+    def __init__(self) -> None:
+        self._sockets: list[socket.socket] = []
+
+    def add(self, connection: socket.socket) -> None:
+        """Remember a connection."""
+        self._sockets.append(connection)
+
+    def cut(self) -> None:
+        """End every connection: whoever reads from it reads the end."""
+        for connection in self._sockets:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class _HttpHandler(urllib.request.HTTPHandler):
+    def __init__(self, connections: _Connections) -> None:
+        super().__init__()
+        self._connections = connections
+
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        connections = self._connections
+
+        class Connection(http.client.HTTPConnection):
+            def connect(self) -> None:
+                super().connect()
+                connections.add(self.sock)
+
+        return self.do_open(Connection, request)
+
+
+class _HttpsHandler(urllib.request.HTTPSHandler):
+    def __init__(self, connections: _Connections) -> None:
+        super().__init__(context=_unverified())
+        self._connections = connections
+
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        connections, context = self._connections, _unverified()
+
+        class Connection(http.client.HTTPSConnection):
+            def connect(self) -> None:
+                super().connect()
+                connections.add(self.sock)
+
+        return self.do_open(Connection, request, context=context)
+
+
+def _unverified() -> ssl.SSLContext:
+    """As FFmpeg: cameras have certificates of their own making."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _leads_away(spec: SourceSpec, url: str) -> SourceError:
+    host = urlsplit(url).netloc.rpartition("@")[2] or redact_url(url)
+    return SourceError(
+        f"source {spec.redacted_url}: it leads to {host}, expected its own host and port; "
+        "`follow_hosts` names others that it may lead to"
+    )
+
+
+def _kind(url: str, response: Any, content_type: str, head: bytes) -> HttpKind:
+    if any(name in content_type for name in PLAYLIST_TYPES) or head.lstrip().startswith(PLAYLIST_HEADS):
+        return HttpKind.PLAYLIST
+    if "multipart/" in content_type:
+        return HttpKind.STREAM
+    has_length = response.headers.get("Content-Length") is not None
+    if picture_size(head) is not None or content_type.startswith("image/"):
+        return HttpKind.SNAPSHOT
+    if has_length or urlsplit(url).path.lower().endswith(RECORDING_SUFFIXES):
+        return HttpKind.RECORDING
+    return HttpKind.STREAM
+
+
+def _status(code: int) -> str:
+    try:
+        return f"{code} {http.HTTPStatus(code).phrase}"
+    except ValueError:
+        return str(code)
+
+
+def _describe(error: Exception, config: SourceConfig, spec: SourceSpec) -> str:
+    if isinstance(error, http.client.HTTPException):
+        return "its answer is not HTTP, or was cut off"
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, TimeoutError):
+        return f"connected, and sent nothing for {config.read_timeout_ms} ms"
+    text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+    return " ".join(redact_text(text, spec.url).split())

@@ -1,0 +1,210 @@
+"""Packets of one video stream in, judged pictures out."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av.error
+
+from streamtrack.clock import NS_PER_MS, NS_PER_S
+from streamtrack.config import SourceConfig
+from streamtrack.frame import Image
+from streamtrack.ingest.coded_pictures import CodedPicture, picture_reader
+from streamtrack.ingest.containers import lost_error
+from streamtrack.ingest.damage import DamageRecord, PictureNumbers, VerdictQueue
+from streamtrack.ingest.decoder import EndOfStream, Picture, Skipped
+from streamtrack.ingest.display import Display
+from streamtrack.ingest.picture_times import PictureTimes
+from streamtrack.ingest.source import SourceSpec
+from streamtrack.ingest.torn_pictures import TornPictures
+
+MAX_CORRUPT_RUN = 100
+"""Damaged packets in a row before a recording is given up: a codec that changed never heals by itself."""
+MAX_KEYFRAME_WAIT = 300
+"""Packets after which we go on without a first keyframe: cameras with a rolling refresh never send one."""
+KEYFRAME_WAIT_NS = 15 * NS_PER_S
+"""And the time after which we do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """A picture that could not be decoded."""
+
+    pts: int | None
+    dts: int | None
+
+
+class PictureDecoder:
+    """Decodes one playback of a stream; the thread that made it calls it."""
+
+    def __init__(self, stream: Any, spec: SourceSpec, config: SourceConfig, times: PictureTimes) -> None:
+        self._stream, self._codec = stream, stream.codec_context
+        self._spec, self._config, self._times = spec, config, times
+        self._display = Display(config.max_width_px)
+        self._reader = picture_reader(self._codec.name, self._codec.extradata, verify=config.verify_pictures)
+        self._record, self._queue = DamageRecord(), VerdictQueue[Any]()
+        self._torn = TornPictures()
+        self._opening_aspect: Fraction | None = self._codec.sample_aspect_ratio
+        self._container_aspect: Fraction | None = stream.sample_aspect_ratio
+        self._missing: list[_Missing] = []
+        self._last_image: Image | None = None
+        self._number = 0
+        self._numbers = PictureNumbers()
+        self._wait_for_keyframe, self._packets_waited = True, 0
+        self._corrupt_run = 0
+        self._withheld_since_ns: int | None = None
+        self._opened_ns = time.monotonic_ns()
+        self.outcomes: deque[Picture | Skipped | EndOfStream] = deque()
+        """What became of the packets, oldest first; the caller takes them out."""
+        self.alive_ns = self._opened_ns
+        """Monotonic time of the newest packet that was not damaged itself."""
+
+    def take(self, packet: Any) -> None:
+        """Turn one packet into outcomes; an empty packet flushes the decoder."""
+        if packet.size:
+            for whole, coded in self._torn.take(packet, self._reader.read(packet)):
+                self._decode(whole, coded)
+            return
+        for whole, coded in self._torn.flush():
+            self._decode(whole, coded)
+        self._flush()
+
+    def _decode(self, packet: Any, coded: CodedPicture) -> None:
+        """Decode one picture, with all that is known of its damage."""
+        now_ns = time.monotonic_ns()
+        number, self._number = self._number, self._number + 1
+        if self._wait_for_keyframe and not self._may_begin(number, coded, now_ns):
+            self.outcomes.append(Skipped("before_keyframe"))
+            return
+        self._record.coded(
+            number,
+            keyframe=coded.is_keyframe,
+            reference=coded.is_reference,
+            recovery_frames=coded.recovery_frames,
+        )
+        if coded.misses_reference:
+            self._record.lost_before(number, now_ns)
+        if coded.is_reference:
+            self._queue.coded(number)
+        self._numbers.remember(packet, number)
+        frames, is_decoded = self._decoded(packet)
+        if not is_decoded:
+            self._hit(number, now_ns)
+            self._queue.judged(number)
+            if coded.is_picture:
+                self._lose(packet)
+        for damaged in self._reader.damaged(number, packet):
+            self._record.damaged(damaged, now_ns)
+        self._show(frames, number, now_ns)
+        if not self._record.is_hit(number):
+            self.alive_ns, self._corrupt_run = now_ns, 0
+
+    def _may_begin(self, number: int, coded: CodedPicture, now_ns: int) -> bool:
+        """Whether decoding begins with this picture."""
+        self._packets_waited += 1
+        waited_long = now_ns - self._opened_ns > KEYFRAME_WAIT_NS and self._spec.live
+        if not (coded.is_keyframe or self._packets_waited > MAX_KEYFRAME_WAIT or waited_long):
+            self.alive_ns = now_ns
+            return False
+        if not coded.is_keyframe:
+            self._record.lost_before(number, now_ns)
+        self._wait_for_keyframe = False
+        return True
+
+    def _decoded(self, packet: Any) -> tuple[list[Any], bool]:
+        """The frames that come out, and whether the packet was decoded at all."""
+        if packet.is_corrupt:
+            return [], False
+        try:
+            return self._codec.decode(packet), True
+        except av.error.EOFError:
+            return [], True
+        except (av.error.FFmpegError, ValueError):
+            return [], False
+
+    def _flush(self) -> None:
+        """Let the decoder give what it holds."""
+        try:
+            frames = self._codec.decode(None)
+        except (av.error.FFmpegError, ValueError):
+            frames = []
+        self._show(frames, self._number, time.monotonic_ns(), everything=True)
+        while self._missing:
+            self._fill(self._missing.pop(0))
+
+    def _show(self, frames: list[Any], number: int, now_ns: int, *, everything: bool = False) -> None:
+        """Queue what came out, and deliver what need not wait."""
+        for frame in frames:
+            own_number = self._numbers.of(frame, number)
+            if frame.is_corrupt:
+                self._hit(own_number, now_ns)
+            self._queue.shown(own_number, frame)
+        for own_number, frame in self._queue.release(everything=everything):
+            self._deliver(own_number, frame, now_ns)
+
+    def _hit(self, number: int, now_ns: int) -> None:
+        """A coded picture turned out to be damaged."""
+        self._record.damaged(number, now_ns)
+        self._corrupt_run += 1
+        if self._corrupt_run > MAX_CORRUPT_RUN and not self._spec.live:
+            raise lost_error(f"{self._corrupt_run} damaged packets in a row", self._spec)
+
+    def _deliver(self, number: int, frame: Any, now_ns: int) -> None:
+        """Make outcomes of a frame that is judged."""
+        self._fill_before(frame)
+        pts = self._times.stamp(frame.pts, frame.dts)
+        if self._record.is_sound(number, now_ns):
+            self._withheld_since_ns = None
+            self._put(frame, pts, damaged=False)
+            return
+        if self._withheld_since_ns is None:
+            self._withheld_since_ns = now_ns
+        waited_ms = (now_ns - self._withheld_since_ns) / NS_PER_MS
+        gave_up = self._spec.live and waited_ms > self._config.damage_wait_ms
+        if self._config.after_damage == "mark" or gave_up:
+            self._put(frame, pts, damaged=True)
+            return
+        self.outcomes.append(Skipped("corrupt" if self._record.is_hit(number) else "after_damage"))
+        self._stand_in(pts)
+
+    def _put(self, frame: Any, pts: int, *, damaged: bool) -> None:
+        image = self._display.show(frame, self._sample_aspect())
+        self._last_image = None if self._spec.live else image
+        stepped_back_s = self._times.stepped_back_s
+        self.outcomes.append(
+            Picture(image, pts, self._times.time_base, damaged=damaged, stepped_back_s=stepped_back_s)
+        )
+
+    def _sample_aspect(self) -> Fraction | None:
+        """What the stream says now, where it changed since the container told."""
+        aspect: Fraction | None = self._codec.sample_aspect_ratio
+        return aspect if aspect and aspect != self._opening_aspect else self._container_aspect
+
+    def _lose(self, packet: Any) -> None:
+        """Count a picture that could not be decoded, and remember its place in a recording."""
+        self.outcomes.append(Skipped("corrupt"))
+        if not self._spec.live:
+            self._missing.append(_Missing(packet.pts, packet.dts))
+
+    def _fill_before(self, frame: Any) -> None:
+        """Fill the places of pictures that were lost before this one, so that the rest keep their numbers."""
+        while self._missing:
+            missing = min(self._missing, key=lambda m: -1 if m.pts is None else m.pts)
+            if missing.pts is not None and frame.pts is not None and missing.pts >= frame.pts:
+                return
+            self._missing.remove(missing)
+            self._fill(missing)
+
+    def _fill(self, missing: _Missing) -> None:
+        if self._last_image is not None:
+            self._stand_in(self._times.stamp(missing.pts, missing.dts))
+
+    def _stand_in(self, pts: int) -> None:
+        """Show a recording's last picture once more, marked, where one is missing."""
+        if self._last_image is not None:
+            picture = Picture(self._last_image, pts, self._times.time_base, damaged=True)
+            self.outcomes.append(picture)

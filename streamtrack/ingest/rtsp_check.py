@@ -1,0 +1,165 @@
+"""Asks an RTSP camera before FFmpeg does, which follows redirects with the password and hides what is wrong.
+
+Source: RFC 2326; RFC 7616 for digests.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+
+from streamtrack.config import SourceConfig
+from streamtrack.errors import SourceError
+from streamtrack.ingest.containers import lost_error
+from streamtrack.ingest.host_policy import host_and_port, may_follow
+from streamtrack.ingest.redact import redact_url
+from streamtrack.ingest.source import SourceSpec
+
+MAX_HEAD_BYTES = 65_536
+WORDS = {
+    401: "401 Unauthorized: user or password is wrong",
+    403: "403 Forbidden: the camera does not let this user watch",
+    404: "404 Not Found: the camera has no such stream",
+    453: "453 Not Enough Bandwidth: the camera has no room for another viewer",
+    503: "503 Service Unavailable: the camera has no room for another viewer, or is starting",
+}
+_PARAMETER = re.compile(r'(\w+)="?([^",]*)"?')
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    status: int
+    reason: str
+    headers: dict[str, list[str]]
+
+
+def check_rtsp(spec: SourceSpec, config: SourceConfig) -> None:
+    """Ask for the description of a camera's stream, so that FFmpeg meets no surprise.
+
+    A camera that answers in no way that we read is left to FFmpeg.
+
+    Raises:
+        SourceLostError: it cannot be reached, says nothing, or refuses.
+        SourceError: it leads to a host that it may not lead to.
+    """
+    deadline_s = time.monotonic() + min(config.open_timeout_ms, config.read_timeout_ms) / 1000
+    try:
+        with _connect(spec.url, deadline_s) as connection:
+            reply = _describe(connection, spec.url, deadline_s)
+    except TimeoutError:
+        waited_ms = min(config.open_timeout_ms, config.read_timeout_ms)
+        raise lost_error(f"it took the connection and said nothing for {waited_ms} ms", spec) from None
+    except OSError as error:
+        raise lost_error(error.strerror or str(error) or type(error).__name__, spec) from None
+    if reply is None:
+        return
+    if 300 <= reply.status < 400:
+        target = urljoin(spec.url, (reply.headers.get("location") or [""])[0])
+        if not may_follow(spec.url, target, config.follow_hosts):
+            host = urlsplit(target).netloc.rpartition("@")[2] or redact_url(target)
+            raise SourceError(
+                f"source {spec.redacted_url}: it leads to {host}, expected its own host and port; "
+                "`follow_hosts` names others that it may lead to"
+            )
+    elif reply.status >= 400:
+        raise lost_error(WORDS.get(reply.status, f"{reply.status} {reply.reason}"), spec)
+
+
+def _connect(url: str, deadline_s: float) -> socket.socket:
+    host, port = host_and_port(url)
+    connection = socket.create_connection((host, port), timeout=max(0.01, deadline_s - time.monotonic()))
+    if urlsplit(url).scheme.lower() != "rtsps":
+        return connection
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # as FFmpeg: cameras have certificates of their own making
+    return context.wrap_socket(connection, server_hostname=host)
+
+
+def _describe(connection: socket.socket, url: str, deadline_s: float) -> _Reply | None:
+    """The last reply to OPTIONS and DESCRIBE, as FFmpeg asks them; None where it is none that we read."""
+    parts = urlsplit(url)
+    target = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
+    reply = _ask(connection, "OPTIONS", target, 1, "", deadline_s)
+    if reply is None or 300 <= reply.status < 400:
+        return reply
+    reply = _ask(connection, "DESCRIBE", target, 2, "", deadline_s)
+    if reply is None or reply.status != 401 or parts.username is None:
+        return reply
+    user, password = unquote(parts.username), unquote(parts.password or "")
+    authorization = _authorization(reply.headers.get("www-authenticate", []), user, password, target)
+    if authorization is None:
+        return None
+    return _ask(connection, "DESCRIBE", target, 3, authorization, deadline_s)
+
+
+def _ask(
+    connection: socket.socket, method: str, target: str, number: int, authorization: str, deadline_s: float
+) -> _Reply | None:
+    lines = [f"{method} {target} RTSP/1.0", f"CSeq: {number}", "User-Agent: streamtrack"]
+    lines += ["Accept: application/sdp"] if method == "DESCRIBE" else []
+    lines += [f"Authorization: {authorization}"] if authorization else []
+    connection.settimeout(max(0.01, deadline_s - time.monotonic()))
+    connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+    return _read_reply(connection, deadline_s)
+
+
+def _read_reply(connection: socket.socket, deadline_s: float) -> _Reply | None:
+    """A reply and its body, read away; None where the camera hung up or speaks something else."""
+    data = bytearray()
+    while b"\r\n\r\n" not in data:
+        if not _receive(connection, data, deadline_s):
+            return None
+    head, _, body = bytes(data).partition(b"\r\n\r\n")
+    first, *rest = head.decode("latin-1").split("\r\n")
+    version, _, status = first.partition(" ")
+    if not version.startswith("RTSP/") or not status[:3].isdigit():
+        return None
+    headers: dict[str, list[str]] = {}
+    for line in rest:
+        name, _, value = line.partition(":")
+        headers.setdefault(name.strip().lower(), []).append(value.strip())
+    length = (headers.get("content-length") or ["0"])[0]
+    left = bytearray(body)
+    while length.isdigit() and len(left) < int(length):
+        if not _receive(connection, left, deadline_s):
+            break
+    return _Reply(int(status[:3]), status[4:], headers)
+
+
+def _receive(connection: socket.socket, data: bytearray, deadline_s: float) -> bool:
+    """Add what came; False where the camera hung up, or talks without end."""
+    left_s = deadline_s - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError
+    connection.settimeout(left_s)
+    piece = connection.recv(4096)
+    data += piece
+    return bool(piece) and len(data) <= MAX_HEAD_BYTES
+
+
+def _authorization(challenges: list[str], user: str, password: str, target: str) -> str | None:
+    """The header that answers a 401, a digest where the camera offers one; None for other schemes."""
+    digest = next((c for c in challenges if c.lower().startswith("digest")), None)
+    if digest is not None:
+        told = dict(_PARAMETER.findall(digest[6:]))
+        if told.get("algorithm", "MD5").upper() != "MD5" or "nonce" not in told:
+            return None
+        realm, nonce = told.get("realm", ""), told["nonce"]
+        secret = _md5(f"{_md5(f'{user}:{realm}:{password}')}:{nonce}:{_md5(f'DESCRIBE:{target}')}")
+        return (
+            f'Digest username="{user}", realm="{realm}", nonce="{nonce}", uri="{target}", response="{secret}"'
+        )
+    if any(c.lower().startswith("basic") for c in challenges):
+        return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+    return None
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
