@@ -46,10 +46,12 @@ class FrozenWatch:
         picture = zlib.crc32(rows.tobytes())
         self._equal_share += ((picture == self._newest) - self._equal_share) / 16
         self._newest = picture
-        if picture not in self._seen:
+        is_new = picture not in self._seen
+        if is_new:
             self._seen.append(picture)
             self._newest_ns = now_ns
-        stands = now_ns - self._newest_ns >= self._after_ns and self._equal_share > MOSTLY_EQUAL
+        stood_long = now_ns - self._newest_ns >= self._after_ns
+        stands = not is_new and (self.is_frozen or (stood_long and self._equal_share > MOSTLY_EQUAL))
         changed, self.is_frozen = stands != self.is_frozen, stands
         return changed
 

@@ -8,6 +8,8 @@ DECODE_STAMPS_ONLY = frozenset({"avi"})
 """Containers that hold decode times alone: what FFmpeg calls their pictures' time is a guess."""
 FALLBACK_FPS = 25
 """Where neither container nor codec names a rate; FFmpeg's own default for raw streams."""
+DISORDER_S = 1.0
+"""Damaged pictures come out of their order by less than this; a clock that was set goes back by more."""
 WRAP_BITS = 33
 MPEG_TICKS = 90_000
 """MPEG's clock starts again after 2^33 ticks of 1/90000 s, every 26.5 hours."""
@@ -65,14 +67,17 @@ class PictureTimes:
         return 0 if self._last is None else self._last + self._frame_ticks
 
     def _after_step_back(self, ticks: int, last: int) -> int:
-        """Move this picture and all that follow behind the last one."""
+        """Put this picture behind the last one, and where the times went back by much, all that follow."""
         wrap = 1 << WRAP_BITS
         if self.time_base == Fraction(1, MPEG_TICKS) and last - ticks > wrap // 2:
             moved = ticks + wrap
             if moved > last:
                 self._offset += wrap
                 return moved
-        self.stepped_back_s = float((last - ticks) * self.time_base)
+        stepped_back_s = float((last - ticks) * self.time_base)
+        if stepped_back_s < DISORDER_S:
+            return last + 1
+        self.stepped_back_s = stepped_back_s
         step = last + self._frame_ticks - ticks
         self._offset += step
         return ticks + step

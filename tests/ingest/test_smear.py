@@ -1,0 +1,174 @@
+"""Damaged H.264 against the truth: what is delivered unmarked must not be smeared."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from streamtrack.config import SourceConfig
+from streamtrack.errors import SourceLostError
+from streamtrack.frame import Image
+from streamtrack.ingest.av_decoder import AvDecoder
+from streamtrack.ingest.decoder import EndOfStream, Picture, Skipped
+from streamtrack.ingest.source import resolve_source
+from tests.support.smear import is_smeared
+
+NUM_FRAMES = 120
+KEYFRAME_INTERVAL = 15
+DAMAGED_SHARE = 0.1
+
+
+def noisy_picture(index: int) -> Image:
+    """(144, 256, 3) a textured ground that pans, a disc that moves, and a camera's noise."""
+    ground = np.random.default_rng(1).integers(60, 200, (24, 96, 3), dtype=np.uint8)
+    panned = cv2.resize(ground, (1024, 288), interpolation=cv2.INTER_CUBIC)[
+        40:184, 2 * index : 2 * index + 256
+    ]
+    image = np.ascontiguousarray(panned)
+    cv2.circle(image, (30 + index, 70), 22, (215, 35, 40), -1)
+    noise = np.random.default_rng(index).normal(0, 3, (144, 256, 1))
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module", params=["high", "baseline"])
+def clip_with_b_frames(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """CABAC with B-frames, or CAVLC without."""
+    path = tmp_path_factory.mktemp("smear") / f"{request.param}.mkv"
+    options = {"g": str(KEYFRAME_INTERVAL), "preset": "veryfast", "profile": request.param}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 256, 144, "yuv420p"
+        stream.codec_context.thread_count = 1
+        for index in range(NUM_FRAMES):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy_picture(index), format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def flip_a_bit(data: bytes, rng: random.Random) -> bytes:
+    changed = bytearray(data)
+    bit = rng.randrange(5 * 8, 8 * len(data))
+    changed[bit >> 3] ^= 1 << (bit & 7)
+    return bytes(changed)
+
+
+def lose_a_fragment(data: bytes, rng: random.Random) -> bytes:
+    size = min(1400, len(data) // 2)
+    start = rng.randrange(5, len(data) - size + 1)
+    return data[:start] + data[start + size :]
+
+
+def damage(source: Path, target: Path, harm: Callable[[bytes, random.Random], bytes], seed: int) -> int:
+    """Copy a clip, harming a tenth of its packets; returns how many."""
+    rng, num_harmed = random.Random(seed), 0
+    with av.open(str(source)) as sound, av.open(str(target), "w") as harmed:
+        stream = harmed.add_stream_from_template(sound.streams.video[0])
+        for packet in sound.demux(video=0):
+            if packet.dts is None:
+                continue
+            copy = packet
+            if rng.random() < DAMAGED_SHARE:
+                num_harmed += 1
+                copy = av.Packet(harm(bytes(packet), rng))
+                copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+                copy.is_keyframe = packet.is_keyframe
+            copy.stream = stream
+            harmed.mux(copy)
+    return num_harmed
+
+
+def play_live(path: Path, **keys: object) -> tuple[dict[int, Picture], Counter[str]]:
+    """What a live source with these packets would deliver, by time, and what it left out."""
+    config = SourceConfig.model_validate({"url": str(path), "read_timeout_ms": 60_000, **keys})
+    decoder = AvDecoder(replace(resolve_source(config), live=True), config)
+    pictures: dict[int, Picture] = {}
+    skipped: Counter[str] = Counter()
+    decoder.open()
+    while (outcome := _read(decoder)) is not None:
+        if isinstance(outcome, Picture):
+            pictures[outcome.pts or 0] = outcome
+        elif isinstance(outcome, Skipped):
+            skipped[outcome.reason] += outcome.count
+    decoder.close()
+    return pictures, skipped
+
+
+def _read(decoder: AvDecoder) -> Picture | Skipped | EndOfStream | None:
+    """The next outcome; None at the end, which a live source takes for a loss."""
+    try:
+        return decoder.read()
+    except SourceLostError:
+        return None
+
+
+@pytest.mark.parametrize("harm", [flip_a_bit, lose_a_fragment])
+@pytest.mark.parametrize("after_damage", ["wait", "mark"])
+def test_hardly_a_picture_is_smeared_and_unmarked(
+    clip_with_b_frames: Path,
+    harm: Callable[[bytes, random.Random], bytes],
+    after_damage: str,
+    tmp_path: Path,
+) -> None:
+    truth, left_out = play_live(clip_with_b_frames)
+    assert (len(truth), left_out) == (NUM_FRAMES, {})
+    unmarked = smeared = marked = 0
+    for seed in range(3):
+        path = tmp_path / f"{seed}.mkv"
+        assert damage(clip_with_b_frames, path, harm, seed) >= 5
+        pictures, skipped = play_live(path, after_damage=after_damage)
+        marked += sum(p.damaged for p in pictures.values())
+        for pts, picture in pictures.items():
+            if not picture.damaged:
+                unmarked += 1
+                smeared += is_smeared(picture.image, truth[pts].image)
+        if after_damage == "wait":
+            assert len(pictures) + sum(skipped.values()) == NUM_FRAMES
+
+    assert unmarked > NUM_FRAMES / 2  # what is sound is delivered
+    # The bound that was promised; before, 29 to 75 % were. CAVLC codes values as plain bits: where one of
+    # those flips, the slice stays valid and nothing can tell, for a picture and what is built on it.
+    is_undetectable = "baseline" in clip_with_b_frames.name and harm is flip_a_bit
+    assert smeared < (0.07 if is_undetectable else 0.01) * unmarked
+    assert (marked > 0) == (after_damage == "mark")
+
+
+def test_without_the_second_look_smeared_pictures_pass(clip_with_b_frames: Path, tmp_path: Path) -> None:
+    """Shows that the measure can fail: FFmpeg's own flags miss some."""
+    truth, _ = play_live(clip_with_b_frames)
+    smeared = {True: 0, False: 0}
+    for seed in range(6):
+        path = tmp_path / f"{seed}.mkv"
+        damage(clip_with_b_frames, path, flip_a_bit, seed)
+        for verify in smeared:
+            pictures, _ = play_live(path, verify_pictures=verify)
+            smeared[verify] += sum(is_smeared(p.image, truth[pts].image) for pts, p in pictures.items())
+
+    assert smeared[True] <= smeared[False]
+
+
+def test_recording_keeps_the_number_of_every_picture(clip_with_b_frames: Path, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.mkv"
+    damage(clip_with_b_frames, path, lose_a_fragment, 1)
+    config = SourceConfig(url=str(path))
+    truth, _ = play_live(clip_with_b_frames)
+
+    decoder = AvDecoder(resolve_source(config), config)
+    decoder.open()
+    pictures = []
+    while not isinstance(outcome := decoder.read(), EndOfStream):
+        if isinstance(outcome, Picture):
+            pictures.append(outcome)
+    decoder.close()
+
+    assert len(pictures) == NUM_FRAMES
+    assert any(p.damaged for p in pictures)
+    sound = [p for p in pictures if not p.damaged]
+    assert not any(is_smeared(p.image, truth[p.pts or 0].image) for p in sound)
