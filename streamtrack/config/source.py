@@ -44,21 +44,20 @@ class SourceConfig(Section):
     read_timeout_ms: int = Field(5_000, ge=100)
     """How long a silence may last before the source counts as lost and is connected to again."""
     after_damage: Literal["wait", "mark"] = "wait"
-    """What becomes of pictures that may be smeared because a part of the stream was lost or damaged. wait: left
-    out until the next keyframe (recordings show the last sound picture instead, so that frames keep their
-    numbers). mark: shown, never remembered by the tracker. Both are counted and told as a `damaged` event."""
+    """What becomes of pictures that may be smeared because a part of the stream was lost or damaged. wait:
+    left out until the next keyframe (recordings show the last sound picture instead, so that frames keep
+    their numbers). mark: shown, never remembered by the tracker. Both are counted and told as `damaged`."""
     damage_wait_ms: int = Field(5_000, ge=0)
     """How long `after_damage: wait` leaves pictures out; then they are shown, marked. Streams that send no
     keyframes, or one in a minute, go on by this."""
     verify_pictures: bool = True
-    """Look twice at H.264, which finds the damage that the decoder does not report. Costs a second decoding of
-    the entropy code."""
+    """Look twice at H.264, which finds the damage that the decoder does not report. Costs a second decoding."""
     frozen_after_ms: int = Field(10_000, ge=0)
     """A live source that shows exactly the same picture for so long is told as `frozen`; 0 never tells. Real
     cameras have noise: an exact repeat is a hung encoder. Raise it for drawn pictures that stand still."""
     follow_hosts: tuple[str, ...] = ()
-    """Hosts, or host:port, to which redirects and playlists of this source may lead beside its own; "*" allows
-    every host. Credentials are only ever sent to the source's own."""
+    """Hosts, or host:port, to which redirects and playlists of this source may lead beside its own; "*"
+    allows every host. With an RTSP redirect, FFmpeg sends the credentials along to these."""
     decoder_threads: int = Field(1, ge=1, le=16)
     """Threads of one decoder. More decode 4K in time, and take cores from the tracker."""
     max_width_px: int | None = Field(None, ge=32)

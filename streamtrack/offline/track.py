@@ -11,7 +11,7 @@ from streamtrack.config import SourceConfig, TrackingConfig
 from streamtrack.consumer import Consumer
 from streamtrack.errors import PromptError, SourceError
 from streamtrack.frame import Event, EventKind, Frame, FrameResult, Update
-from streamtrack.ingest import FrameReader, resolve_source, with_next
+from streamtrack.ingest import FrameReader, identify_source, with_next
 from streamtrack.prompt import Prompt
 from streamtrack.tracking import Session
 from streamtrack.tracking.prompts import check_prompt
@@ -80,7 +80,7 @@ def open_recording(config: SourceConfig) -> FrameReader:
     Raises:
         SourceError: it cannot be read, or is a live source that has no end.
     """
-    spec = resolve_source(config)
+    spec = identify_source(config)
     if spec.live:
         raise SourceError(f"source {spec.redacted_url} is live, expected a recording; `serve` takes it")
     return FrameReader(config)
