@@ -159,22 +159,3 @@ def test_without_the_second_look_smeared_pictures_pass(clip_with_b_frames: Path,
             smeared[verify] += sum(is_smeared(p.image, at(truth, pts).image) for pts, p in pictures.items())
 
     assert smeared[True] <= smeared[False]
-
-
-def test_recording_stands_in_for_pictures_that_are_damaged(clip_with_b_frames: Path, tmp_path: Path) -> None:
-    path = tmp_path / "damaged.mkv"
-    damage(clip_with_b_frames, path, lose_a_fragment, 1)
-    config = SourceConfig(url=str(path))
-    truth, _ = play_live(clip_with_b_frames)
-
-    decoder = AvDecoder(resolve_source(config), config)
-    decoder.open()
-    pictures = []
-    while not isinstance(outcome := decoder.read(), EndOfStream):
-        if isinstance(outcome, Picture):
-            pictures.append(outcome)
-    decoder.close()
-
-    assert any(p.damaged for p in pictures)
-    sound = [p for p in pictures if not p.damaged]
-    assert not any(is_smeared(p.image, at(truth, p.pts or 0).image) for p in sound)
