@@ -49,7 +49,7 @@ style: $(READY)  ## ruff: rules and format
 types: $(READY)  ## mypy --strict over all of the code
 	$(BIN)/mypy
 
-fix: $(READY)  ## let ruff mend what it can
+fix: $(READY)  ## let ruff fix what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 

@@ -155,7 +155,7 @@ class Pipeline:
         """Carry out a command between two frames; `list`, `restart`, `retry` and `replay` need none.
 
         A prompt without `at_frame` applies to the newest tracked frame as soon as the step under way ends,
-        also while the stream is paused; the mended frame is told again with its old frame_idx. Before the
+        also while the stream is paused; the corrected frame goes out again with its old frame_idx. Before the
         first frame a prompt waits COMMAND_TIMEOUT_S for one.
 
         Raises:

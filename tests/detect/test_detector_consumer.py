@@ -44,7 +44,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def doors() -> Iterator[tuple[ZmqPublisher, Telemetry]]:
+def endpoints() -> Iterator[tuple[ZmqPublisher, Telemetry]]:
     with publishing() as both:
         yield both
 
@@ -77,9 +77,9 @@ def detections(telemetry: Telemetry) -> float:
 
 
 def test_person_starts_once_by_class_and_stays_away_once_removed(
-    clip: Path, doors: tuple[ZmqPublisher, Telemetry]
+    clip: Path, endpoints: tuple[ZmqPublisher, Telemetry]
 ) -> None:
-    publisher, telemetry = doors
+    publisher, telemetry = endpoints
     with running(detecting(clip), publisher, telemetry) as pipeline, pipeline.watch_events() as events:
         added = next_event(events, EventKind.ADDED)
         assert added.detail["by"] == "detector"
@@ -100,7 +100,7 @@ def test_person_starts_once_by_class_and_stays_away_once_removed(
 
 
 def test_object_that_no_detection_confirms_ends_and_tells_why(
-    clip: Path, doors: tuple[ZmqPublisher, Telemetry], monkeypatch: pytest.MonkeyPatch
+    clip: Path, endpoints: tuple[ZmqPublisher, Telemetry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class SeesTwice:
         """Finds the person on two pictures, then nothing any more."""
@@ -112,7 +112,7 @@ def test_object_that_no_detection_confirms_ends_and_tells_why(
             self.left -= 1
             return [Detection("person", 0.9, BOX)] if self.left >= 0 else []
 
-    publisher, telemetry = doors
+    publisher, telemetry = endpoints
     monkeypatch.setattr(stream_outputs, "load_detector", SeesTwice)
     config = detecting(clip, label="visitor", remove_unconfirmed_after_ms=300)
     with running(config, publisher, telemetry) as pipeline, pipeline.watch_events() as events:
@@ -124,12 +124,12 @@ def test_object_that_no_detection_confirms_ends_and_tells_why(
 
 
 def test_detector_that_fails_leaves_the_stream_alone(
-    clip: Path, doors: tuple[ZmqPublisher, Telemetry], monkeypatch: pytest.MonkeyPatch
+    clip: Path, endpoints: tuple[ZmqPublisher, Telemetry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken() -> Any:
         raise CheckpointError("detector.safetensors: damaged")
 
-    publisher, telemetry = doors
+    publisher, telemetry = endpoints
     monkeypatch.setattr(stream_outputs, "load_detector", broken)
     with running(detecting(clip), publisher, telemetry) as pipeline:
         labels = {"stream": "cam", "what": "autoprompt_off"}
@@ -141,11 +141,11 @@ def test_detector_that_fails_leaves_the_stream_alone(
 
 
 def test_missing_detector_stops_the_start_before_a_camera_is_touched(
-    clip: Path, doors: tuple[ZmqPublisher, Telemetry], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    clip: Path, endpoints: tuple[ZmqPublisher, Telemetry], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(catalog, "search_folders", lambda: (tmp_path,))
     with pytest.raises(CheckpointError, match="detector is not on this machine"):
-        stream_outputs.attach_outputs(Pipeline(detecting(clip), doors[1]), detecting(clip), doors[0])
+        stream_outputs.attach_outputs(Pipeline(detecting(clip), endpoints[1]), detecting(clip), endpoints[0])
 
 
 def test_unknown_class_is_one_line_with_what_was_meant(

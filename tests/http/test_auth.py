@@ -19,10 +19,10 @@ def refusal(policy: AccessPolicy, method: str, path: str, query: str = "", **hea
     return None if found is None else int(found.status)
 
 
-DOORS = ("/streams", "/metrics", "/readyz", "/docs", "/openapi.json", "/streams/a/mjpeg")
+ENDPOINTS = ("/streams", "/metrics", "/readyz", "/docs", "/openapi.json", "/streams/a/mjpeg")
 
 
-@pytest.mark.parametrize("path", DOORS)
+@pytest.mark.parametrize("path", ENDPOINTS)
 def test_token_is_asked_for_at_every_door(path: str) -> None:
     assert refusal(LOCKED, "GET", path) == 401
     assert refusal(LOCKED, "GET", path, authorization="Bearer hunter2-hunter2-hunter2") is None

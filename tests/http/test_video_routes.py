@@ -20,8 +20,8 @@ def jpeg_code(data: bytes) -> int:
 
 
 async def test_motion_jpeg_brings_pictures_in_order_and_the_viewer_is_forgotten() -> None:
-    async with opened(max_viewers=1) as door, listening(door) as http:
-        with pushing(door.stream, fps=15):
+    async with opened(max_viewers=1) as endpoint, listening(endpoint) as http:
+        with pushing(endpoint.stream, fps=15):
             async with http.stream("GET", "/streams/cam/mjpeg", timeout=10) as answer:
                 assert answer.headers["content-type"] == "multipart/x-mixed-replace; boundary=picture"
                 data = b""
@@ -30,10 +30,10 @@ async def test_motion_jpeg_brings_pictures_in_order_and_the_viewer_is_forgotten(
                         data += chunk
                         if data.count(b"--picture") > 6:
                             break
-                assert door.stream.num_viewers == 1
+                assert endpoint.stream.num_viewers == 1
                 full = await http.get("/streams/cam/mjpeg")
                 assert (full.status_code, full.headers["retry-after"]) == (503, "2")
-            await until(lambda: door.stream.num_viewers == 0)
+            await until(lambda: endpoint.stream.num_viewers == 0)
     parts = re.findall(rb"Content-Length: (\d+)\r\n\r\n(.*?)\r\n--picture", data, re.DOTALL)
     assert all(int(length) == len(jpeg) for length, jpeg in parts)
     codes = [jpeg_code(jpeg) for _, jpeg in parts]
@@ -48,47 +48,49 @@ async def test_snapshot_is_the_newest_picture() -> None:
         pushed.append(index)
         return result(index)
 
-    async with opened() as door:
-        with pushing(door.stream, fps=15, make=noted):
+    async with opened() as endpoint:
+        with pushing(endpoint.stream, fps=15, make=noted):
             await until(lambda: len(pushed) > 3)
             before = pushed[-1]
-            answer = await door.http.get("/streams/cam/snapshot.jpg")
+            answer = await endpoint.http.get("/streams/cam/snapshot.jpg")
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.headers["cache-control"] == "no-store"
     assert before <= jpeg_code(answer.content) <= pushed[-1]
 
 
 async def test_snapshot_before_the_first_picture_asks_to_come_back() -> None:
-    async with opened() as door:
-        answer = await door.http.get("/streams/cam/snapshot.jpg")
+    async with opened() as endpoint:
+        answer = await endpoint.http.get("/streams/cam/snapshot.jpg")
     assert (answer.status_code, answer.headers["retry-after"]) == (409, "2")
     assert answer.json() == {"error": "stream cam: there is no picture yet", "kind": "offline"}
 
 
 async def test_unknown_stream_is_404_at_every_door() -> None:
-    async with opened() as door:
+    async with opened() as endpoint:
         for path in ("/streams/x/mjpeg", "/streams/x/snapshot.jpg"):
-            answer = await door.http.get(path)
+            answer = await endpoint.http.get(path)
             assert (answer.status_code, answer.json()) == (
                 404,
                 {"error": "stream is 'x', expected one of: cam", "kind": "unknown_stream"},
             )
-        assert (await door.http.get("/whep/sessions/x/frame", params={"rtp_timestamp": 1})).status_code == 404
-        assert (await door.http.delete("/whep/sessions/x")).status_code == 404
+        assert (
+            await endpoint.http.get("/whep/sessions/x/frame", params={"rtp_timestamp": 1})
+        ).status_code == 404
+        assert (await endpoint.http.delete("/whep/sessions/x")).status_code == 404
 
 
 async def test_page_files_come_with_their_types_and_a_strict_policy() -> None:
-    async with opened() as door:
-        page = await door.http.get("/")
+    async with opened() as endpoint:
+        page = await endpoint.http.get("/")
         assert page.headers["content-type"].startswith("text/html")
         assert "unsafe-inline" not in page.headers["content-security-policy"]
         for kind, name in re.findall(r'(src|href)="/web/([^"]+)"', page.text):
-            answer = await door.http.get(f"/web/{name}")
+            answer = await endpoint.http.get(f"/web/{name}")
             assert answer.status_code == 200, (kind, name)
             assert answer.headers["x-content-type-options"] == "nosniff"
-        script = await door.http.get("/web/app.js")
+        script = await endpoint.http.get("/web/app.js")
         assert "javascript" in script.headers["content-type"]
         for name in re.findall(r'from "\./([^"]+)"', script.text):
-            assert (await door.http.get(f"/web/{name}")).status_code == 200
-        assert (await door.http.get("/web/palette.json")).json() == palette()
-        assert (await door.http.get("/web/..%2Fwhep.py")).status_code == 404
+            assert (await endpoint.http.get(f"/web/{name}")).status_code == 200
+        assert (await endpoint.http.get("/web/palette.json")).json() == palette()
+        assert (await endpoint.http.get("/web/..%2Fwhep.py")).status_code == 404

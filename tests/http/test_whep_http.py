@@ -14,9 +14,9 @@ from tests.support.whep import Viewer, made_offer, opened
 
 
 async def test_offline_source_asks_to_come_back() -> None:
-    async with opened() as door:
-        door.stream.set_online(False)
-        answer = await door.post(await made_offer())
+    async with opened() as endpoint:
+        endpoint.stream.set_online(False)
+        answer = await endpoint.post(await made_offer())
         assert (answer.status_code, answer.headers["retry-after"]) == (409, "2")
         assert answer.json() == {"error": "stream cam: the source is offline", "kind": "offline"}
 
@@ -38,33 +38,33 @@ async def test_offline_source_asks_to_come_back() -> None:
 async def test_wrong_body_is_refused_in_one_line(
     body: str, media_type: str, status: int, kind: str, error: str
 ) -> None:
-    async with opened() as door:
+    async with opened() as endpoint:
         headers = {"Content-Type": media_type}
-        answer = await door.http.post("/streams/cam/whep", content=body, headers=headers)
+        answer = await endpoint.http.post("/streams/cam/whep", content=body, headers=headers)
         assert (answer.status_code, answer.json()) == (status, {"error": error, "kind": kind})
-        assert door.stream.num_viewers == 0
+        assert endpoint.stream.num_viewers == 0
 
 
 async def test_damaged_offers_are_refused_and_leave_nothing_behind() -> None:
     sound = await made_offer()
     lines = sound.splitlines(keepends=True)
-    async with opened(max_viewers=2) as door:
+    async with opened(max_viewers=2) as endpoint:
         for index in range(1, len(lines)):
-            answer = await door.post("".join(lines[:index]))
-            # Some lines can be missing; what counts is that no text brings the door down or takes a place
+            answer = await endpoint.post("".join(lines[:index]))
+            # Some lines can be missing; what counts is that no text brings the endpoint down or takes a place
             # for good.
             assert answer.status_code in (201, 400, 406), answer.text
             if answer.status_code == 201:
-                await door.http.delete(answer.headers["location"])
+                await endpoint.http.delete(answer.headers["location"])
             else:
                 assert "\n" not in answer.json()["error"]
-            assert door.stream.num_viewers == 0
+            assert endpoint.stream.num_viewers == 0
 
 
 async def test_offer_without_a_codec_of_ours_is_406() -> None:
     sdp = (await made_offer("VP8")).replace("VP8/90000", "AV1/90000")
-    async with opened() as door:
-        answer = await door.post(sdp)
+    async with opened() as endpoint:
+        answer = await endpoint.post(sdp)
     assert (answer.status_code, answer.json()["error"]) == (
         406,
         "the offer's codecs are AV1, expected H264 baseline or VP8",
@@ -72,8 +72,8 @@ async def test_offer_without_a_codec_of_ours_is_406() -> None:
 
 
 async def test_unknown_stream_names_the_known_ones() -> None:
-    async with opened() as door:
-        answer = await door.http.post("/streams/cam10/whep", content="v=0")
+    async with opened() as endpoint:
+        answer = await endpoint.http.post("/streams/cam10/whep", content="v=0")
     assert (answer.status_code, answer.json()) == (
         404,
         {"error": "stream is 'cam10', expected one of: cam", "kind": "unknown_stream"},
@@ -84,10 +84,10 @@ async def test_unknown_stream_names_the_known_ones() -> None:
 
 
 async def test_options_tell_what_to_post_and_who_may() -> None:
-    async with opened() as door:
-        ours = await door.http.options("/streams/cam/whep", headers={"Origin": "https://a.example"})
-        theirs = await door.http.options("/streams/cam/whep", headers={"Origin": "https://b.example"})
-        session = await door.http.options("/whep/sessions/x")
+    async with opened() as endpoint:
+        ours = await endpoint.http.options("/streams/cam/whep", headers={"Origin": "https://a.example"})
+        theirs = await endpoint.http.options("/streams/cam/whep", headers={"Origin": "https://b.example"})
+        session = await endpoint.http.options("/whep/sessions/x")
     assert ours.status_code == theirs.status_code == session.status_code == 204
     assert ours.headers["accept-post"] == "application/sdp"
     assert ours.headers["access-control-allow-origin"] == "https://a.example"
@@ -96,8 +96,8 @@ async def test_options_tell_what_to_post_and_who_may() -> None:
 
 
 async def test_created_session_has_an_unguessable_address_and_an_entity_tag() -> None:
-    async with opened() as door:
-        answers = [await door.post(await made_offer(), Origin="https://a.example") for _ in range(2)]
+    async with opened() as endpoint:
+        answers = [await endpoint.post(await made_offer(), Origin="https://a.example") for _ in range(2)]
     locations = {answer.headers["location"] for answer in answers}
     assert len(locations) == 2
     assert all(re.fullmatch(r"/whep/sessions/[\w-]{32}", one) for one in locations)
@@ -107,17 +107,17 @@ async def test_created_session_has_an_unguessable_address_and_an_entity_tag() ->
 
 
 async def test_candidates_that_come_later_connect_the_viewer() -> None:
-    async with opened() as door:
+    async with opened() as endpoint:
         viewer = Viewer()
         offer = await viewer.offer()
         # Without its candidates nor their end, as a browser that trickles sends it.
         bare = re.sub(r"a=(candidate:|end-of-candidates).*\r\n", "", offer)
         candidates = re.findall(r"a=candidate:.*\r\n", offer)
-        with pushing(door.stream):
-            answer = await door.post(bare)
+        with pushing(endpoint.stream):
+            answer = await endpoint.post(bare)
             fragment = "a=mid:0\r\n" + "".join(candidates) + "a=end-of-candidates\r\n"
             headers = {"Content-Type": "application/trickle-ice-sdpfrag", "If-Match": answer.headers["etag"]}
-            patched = await door.http.patch(answer.headers["location"], content=fragment, headers=headers)
+            patched = await endpoint.http.patch(answer.headers["location"], content=fragment, headers=headers)
             assert patched.status_code == 204
             await viewer.pc.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
             await viewer.picture()
@@ -135,12 +135,12 @@ async def test_candidates_that_come_later_connect_the_viewer() -> None:
     ],
 )
 async def test_trickled_fragments_are_judged(fragment: str, headers: dict[str, str], status: int) -> None:
-    async with opened() as door:
-        location = (await door.post(await made_offer())).headers["location"]
+    async with opened() as endpoint:
+        location = (await endpoint.post(await made_offer())).headers["location"]
         headers = {"Content-Type": "application/trickle-ice-sdpfrag", **headers}
-        answer = await door.http.patch(location, content=fragment, headers=headers)
+        answer = await endpoint.http.patch(location, content=fragment, headers=headers)
         assert answer.status_code == status
-        assert (await door.http.patch("/whep/sessions/x", content="", headers=headers)).status_code == 404
+        assert (await endpoint.http.patch("/whep/sessions/x", content="", headers=headers)).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -154,14 +154,14 @@ async def test_trickled_fragments_are_judged(fragment: str, headers: dict[str, s
 async def test_configured_addresses_are_the_only_ones_offered(
     of_stream: tuple[str, ...], of_server: tuple[str, ...], expected: set[str]
 ) -> None:
-    async with opened(ice_addresses=of_stream, session_addresses=of_server) as door:
-        answer = (await door.post(await made_offer())).text
+    async with opened(ice_addresses=of_stream, session_addresses=of_server) as endpoint:
+        answer = (await endpoint.post(await made_offer())).text
     addresses = {line.split()[4] for line in answer.splitlines() if line.startswith("a=candidate:")}
     assert addresses == expected
 
 
 async def test_machine_offers_its_own_addresses_where_none_are_configured() -> None:
-    async with opened(ice_addresses=()) as door:
-        answer = (await door.post(await made_offer())).text
+    async with opened(ice_addresses=()) as endpoint:
+        answer = (await endpoint.post(await made_offer())).text
     assert "a=candidate:" in answer
     assert " typ srflx" not in answer, "no public STUN server is asked"
