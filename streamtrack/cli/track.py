@@ -122,7 +122,7 @@ def track(
                 stream.video.annotate,
             )
             with offline.Outputs(run, exporters) as outputs:
-                offline.check_prompts(prompts, stream.source, reader.info.num_frames)
+                offline.check_prompts(prompts, stream.source, reader.info)
                 tracker = Tracker.from_config(in_force.model)
                 session = tracker.new_session(offline.with_capacity(stream.tracking, prompts))
                 stopping.in_order = True

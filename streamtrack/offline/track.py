@@ -11,7 +11,7 @@ from streamtrack.config import SourceConfig, TrackingConfig
 from streamtrack.consumer import Consumer
 from streamtrack.errors import PromptError, SourceError
 from streamtrack.frame import Event, EventKind, Frame, FrameResult, Update
-from streamtrack.ingest import FrameReader, identify_source, with_next
+from streamtrack.ingest import FrameReader, StreamInfo, identify_source, with_next
 from streamtrack.prompt import Prompt
 from streamtrack.tracking import Session
 from streamtrack.tracking.prompts import check_prompt
@@ -86,12 +86,12 @@ def open_recording(config: SourceConfig) -> FrameReader:
     return FrameReader(config)
 
 
-def check_prompts(prompts: Sequence[Prompt], config: SourceConfig, num_frames: int | None) -> None:
+def check_prompts(prompts: Sequence[Prompt], config: SourceConfig, info: StreamInfo) -> None:
     """Refuse what can be seen to be wrong before anything is tracked.
 
-    Args:
-        num_frames: as the container counts them. Some count fewer than there are, so where a prompt is for a
-            later frame, the recording is decoded up to it.
+    Containers miscount, so where a prompt is for a later frame than the first, the recording is decoded up to
+    it: that takes a small part of what tracking takes.
+
     Raises:
         PromptError: a prompt that says nothing, an empty box, or one for a frame that never comes.
     """
@@ -101,8 +101,9 @@ def check_prompts(prompts: Sequence[Prompt], config: SourceConfig, num_frames: i
             check_prompt(prompt, ANY_SIZE, starts_object=prompt.object_id not in started)
         started.add(prompt.object_id)
     last = max(map(frame_of, prompts), default=0)
-    if last > 0 and (num_frames is None or num_frames <= last):
-        _refuse_late(prompts, _count_frames(config, last + 1))
+    if last > 0:
+        counted = info.num_frames if info.counted else None
+        _refuse_late(prompts, _count_frames(config, last + 1) if counted is None else counted)
 
 
 def with_capacity(config: TrackingConfig, prompts: Sequence[Prompt]) -> TrackingConfig:

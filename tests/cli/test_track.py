@@ -14,6 +14,8 @@ import pytest
 
 from streamtrack.cli import main as cli
 from streamtrack.offline.result_folder import LIST
+from tests.support.file_server import FileServer
+from tests.support.recordings import FRAMES, write_clip
 
 SCENE = "synthetic:leave?width=320&height=180&frames={}"
 POINT = ("--point", "70,120")
@@ -68,6 +70,16 @@ def test_config_preset_and_set_reach_tracking(tmp_path: Path) -> None:
     record = json.loads((out / "masks.jsonl").read_text().splitlines()[0])
     assert [item["object_id"] for item in record["objects"]] == [4]
     assert cli.run([*arguments, "--set", "tracking.nope=1"]) == cli.EXIT_ERROR
+
+
+def test_recording_behind_an_address_is_known_by_what_it_is(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a clip.mp4")
+    out = tmp_path / "out"
+    with FileServer(clip.read_bytes()).running() as server:
+        url = server.url.replace("file.pt", "download?id=3")
+        assert track(url, out, "--masks", "none", "--no-overlay") == 0
+    assert len((out / "objects.csv").read_text().splitlines()) == FRAMES + 1
+    assert track(str(clip), tmp_path / "b", "--masks", "none", "--no-overlay") == 0, "a name with a blank"
 
 
 def send_when_written(path: Path, number: int) -> threading.Thread:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -15,7 +16,7 @@ from pycocotools import mask as coco
 from streamtrack.config import SourceConfig, TrackingConfig
 from streamtrack.errors import PromptError, SourceError
 from streamtrack.frame import EventKind, FrameResult
-from streamtrack.ingest import make_scene
+from streamtrack.ingest import StreamInfo, make_scene
 from streamtrack.offline import check_prompts, follow, open_recording, track_recording, with_capacity
 from streamtrack.offline.exporters.objects import COLUMNS
 from streamtrack.offline.track import TrackSummary
@@ -39,6 +40,11 @@ CENTRE = (float(COLUMNS_PX.mean()), float(ROWS.mean()))
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4")
+
+
+def info_of(clip: Path) -> StreamInfo:
+    with open_recording(SourceConfig(url=str(clip))) as reader:
+        return reader.info
 
 
 def results(clip: Path, *prompts: Prompt) -> list[FrameResult]:
@@ -187,11 +193,15 @@ def test_prompt_that_is_wrong_by_itself_is_told_before_anything_is_tracked(
     clip: Path, prompt: Prompt, error: str
 ) -> None:
     with pytest.raises(PromptError, match=error):
-        check_prompts([prompt], SourceConfig(url=str(clip)), FRAMES)
+        check_prompts([prompt], SourceConfig(url=str(clip)), info_of(clip))
 
 
-def test_container_that_counts_too_few_frames_is_not_believed(clip: Path) -> None:
-    check_prompts([Prompt(1, box=BOX, at_frame=11)], SourceConfig(url=str(clip)), 3)
+@pytest.mark.parametrize("num_frames", [3, 99, None])
+def test_container_that_miscounts_its_frames_is_not_believed(clip: Path, num_frames: int | None) -> None:
+    source, info = SourceConfig(url=str(clip)), replace(info_of(clip), num_frames=num_frames)
+    check_prompts([Prompt(1, box=BOX, at_frame=11)], source, info)
+    with pytest.raises(PromptError, match="expected one of the 12 frames"):
+        check_prompts([Prompt(1, box=BOX, at_frame=12)], source, info)
 
 
 def test_stop_ends_as_if_the_recording_ended_there(clip: Path) -> None:
