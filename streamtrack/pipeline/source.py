@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
 from streamtrack.clock import Clock
 from streamtrack.config import SourceConfig
 from streamtrack.frame import Frame, SourceNotice
@@ -13,15 +11,6 @@ from streamtrack.telemetry import StreamTelemetry
 
 FINAL_STATES = frozenset({SourceState.ENDED, SourceState.FAILED})
 """States from which a source comes back only by `reopen`."""
-
-
-@runtime_checkable
-class Noticing(Protocol):
-    """An ingest that notices what its source does beside delivering."""
-
-    def take_notices(self) -> tuple[SourceNotice, ...]:
-        """What was noticed since the last call, oldest first."""
-        ...
 
 
 class StreamSource:
@@ -92,4 +81,4 @@ class StreamSource:
 
     def take_notices(self) -> tuple[SourceNotice, ...]:
         """What the ingest noticed since the last call."""
-        return self._ingest.take_notices() if isinstance(self._ingest, Noticing) else ()
+        return self._ingest.take_notices()
