@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from streamtrack.config import SourceConfig
+from streamtrack.errors import SourceLostError
 from streamtrack.ingest.av_decoder import AvDecoder
 from streamtrack.ingest.containers import lost_error
 from streamtrack.ingest.decoder import Decoder, EndOfStream, Picture, Skipped, StreamInfo
@@ -19,6 +21,8 @@ NO_REDIRECTS = {"max_redirects": "0"}
 OWN_OPENING = {"http_persistent": "0", "http_multiple": "0", "http_seekable": "0"}
 """FFmpeg's playlist reader must not take our files for its own connections."""
 MULTIPART_FORMAT = "mpjpeg"
+RETRY_S = 0.3
+"""Before a camera that says 5xx right after it answered is asked once more."""
 
 
 class RtspDecoder:
@@ -31,7 +35,14 @@ class RtspDecoder:
     def open(self) -> StreamInfo:
         """Ask the camera, then connect."""
         check_rtsp(self._spec, self._config)
-        return self._decoder.open()
+        try:
+            return self._decoder.open()
+        except SourceLostError as error:
+            if "5XX" not in str(error):
+                raise
+            # A server that takes down what the first question set up answers so for a moment.
+            time.sleep(RETRY_S)
+            return self._decoder.open()
 
     def read(self) -> Picture | Skipped | EndOfStream:
         """The next outcome."""
