@@ -85,7 +85,13 @@ def test_wake_ends_a_wait_once() -> None:
 
 async def test_task_of_an_event_loop_takes_what_a_thread_puts() -> None:
     mailbox: Mailbox[int] = Mailbox(4)
-    producer = threading.Thread(target=lambda: [mailbox.put(item) for item in range(3)] and mailbox.close())
+
+    def produce() -> None:
+        for item in range(3):
+            mailbox.put(item)
+        mailbox.close()
+
+    producer = threading.Thread(target=produce)
     async with asyncio.timeout(SOON_S):
         first = asyncio.create_task(mailbox.get_async())
         await asyncio.sleep(0)  # it waits before anything is there

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from bench import bench_pareto
 from bench.scene_sequence import SceneSequence
+from streamtrack.config import TrackingConfig
 from streamtrack.config.presets import PRESETS
 from streamtrack.model.hardware import cpu_has_bf16
 from tests.support.bench import run
+from tests.support.image_files import read_image
 
 
 def test_quick_run_has_cost_gain_and_a_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,14 +27,14 @@ def test_quick_run_has_cost_gain_and_a_plot(tmp_path: Path, monkeypatch: pytest.
     assert all(point.lead > 0 for point in points.values())
     assert "| preset balanced |" in table
     assert "| balanced |" in bench_pareto.headline(result)
-    height, width = cv2.imread(str(tmp_path / "pareto.png")).shape[:2]
+    height, width = read_image(tmp_path / "pareto.png").shape[:2]
     assert width > height > 300
 
 
 def test_every_key_of_the_switches_is_known() -> None:
     for name, switch in bench_pareto.all_switches().items():
-        config = bench_pareto.TrackingConfig(**switch.tracking)
-        assert (config == bench_pareto.TrackingConfig()) == (not switch.tracking), name
+        config = TrackingConfig(**switch.tracking)
+        assert (config == TrackingConfig()) == (not switch.tracking), name
 
 
 def test_cost_is_the_mean_over_prompts_and_gain_the_median_over_turns() -> None:
@@ -52,7 +53,7 @@ def test_cost_is_the_mean_over_prompts_and_gain_the_median_over_turns() -> None:
 def test_preset_is_measured_as_the_keys_that_it_comes_to() -> None:
     switch = bench_pareto.preset_switch("fast")
     assert switch.tracking == PRESETS["fast"].tracking
-    assert switch.model == (PRESETS["fast"].model | ({"precision": "bf16"} if cpu_has_bf16() else {}))
+    assert switch.model == {**PRESETS["fast"].model, **({"precision": "bf16"} if cpu_has_bf16() else {})}
     assert bench_pareto.preset_switch("quality") == bench_pareto.all_switches()["exact"]
 
 

@@ -68,7 +68,7 @@ def test_contender_without_its_environment_says_how_to_get_it(
 ) -> None:
     monkeypatch.setattr(player, "PEERS_PYTHON", tmp_path / "python")
     case = Case("nano", 128, 1, frames=1, precision="fp32", device="cpu", threads=1)
-    assert bench_peers.Player("cutie").start(case) == "needs packages of its own: run `make peers`"
+    assert player.Player("cutie").start(case) == "needs packages of its own: run `make peers`"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_masks_survive_the_pipe() -> None:
     worker = Worker("streamtrack-eager")
     worker.start(vars(Case("nano", 128, 2, frames=1, precision="fp32", device="cpu", threads=1)))
     worker.run(1)
-    player = bench_peers.Player("streamtrack-eager")
+    asking = player.Player("streamtrack-eager")
     answer = worker.masks()
-    player.ask = lambda what: answer  # type: ignore[assignment, misc]
-    assert np.array_equal(player.masks(), worker._require().masks(worker._outcome))
+    asking.ask = lambda what: answer  # type: ignore[assignment, misc]
+    assert np.array_equal(asking.masks(), worker._require().masks(worker._outcome))

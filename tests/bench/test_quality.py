@@ -29,6 +29,7 @@ from bench.settings import read_settings
 from streamtrack.errors import ConfigError
 from streamtrack.frame import Image
 from streamtrack.scenes.scene import make_scene
+from tests.support.image_files import read_image
 
 FRAMES = 8
 
@@ -174,4 +175,4 @@ def test_run_writes_raw_scores_table_and_pictures(tmp_path: Path, monkeypatch: p
         assert f"| {prompt} | **mean** |" in table
     assert (tmp_path / "pictures/region.png").stat().st_size > 1000
     (worst,) = (tmp_path / "pictures/worst_box").glob("ball_*.png")
-    assert cv2.imread(str(worst)).shape == rendered[0][0].shape
+    assert read_image(worst).shape == rendered[0][0].shape

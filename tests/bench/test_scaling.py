@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import pytest
 
 from bench import bench_scaling
 from tests.support.bench import run
+from tests.support.image_files import read_image
 
 
 def test_quick_run_has_every_axis_and_a_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +23,7 @@ def test_quick_run_has_every_axis_and_a_plot(tmp_path: Path, monkeypatch: pytest
     assert len({point["session_bytes"] for point in axes["frames"]}) == 1
     assert sum(len(point["seconds"]) for point in axes["frames"]) == 2 * bench_scaling.FRAME_BLOCKS
     assert "nano, frames tracked:" in table
-    height, width = cv2.imread(str(tmp_path / "scaling.png")).shape[:2]
+    height, width = read_image(tmp_path / "scaling.png").shape[:2]
     assert width > height > 400
 
 

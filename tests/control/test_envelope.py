@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from streamtrack.control import commands, envelope
 from streamtrack.control.envelope import (
-    MAX_REQUEST_BYTES,
     BadRequest,
     decode_reply,
     decode_request,
@@ -17,6 +16,7 @@ from streamtrack.control.envelope import (
     encode_refusal,
     encode_request,
 )
+from streamtrack.control.untrusted import MAX_REQUEST_BYTES
 from streamtrack.errors import (
     BusyError,
     CapacityError,

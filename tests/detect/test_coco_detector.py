@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -17,6 +16,7 @@ from streamtrack.detect.coco_detector import CocoDetector, load_detector
 from streamtrack.errors import CheckpointError
 from streamtrack.frame import Image
 from streamtrack.weights import catalog
+from tests.support.image_files import read_image
 
 PHOTOS = Path(__file__).parent / "photos"
 BY_HAND: dict[str, list[tuple[str, Box]]] = {
@@ -47,7 +47,7 @@ def detector() -> CocoDetector:
 
 
 def photo(name: str) -> Image:
-    picture = cv2.imread(str(PHOTOS / f"{name}.jpg"))
+    picture = read_image(PHOTOS / f"{name}.jpg")
     return np.ascontiguousarray(picture[..., ::-1], np.uint8)
 
 

@@ -23,6 +23,7 @@ from streamtrack.pipeline import Pipeline
 from streamtrack.publish.zmq_publisher import ZmqPublisher
 from streamtrack.telemetry import Telemetry
 from streamtrack.weights import catalog
+from tests.support.image_files import read_image
 from tests.support.pipelines import SOON_S, ask, publishing, running, wait_until
 
 PHOTO = Path(__file__).parent / "photos/person.jpg"
@@ -37,7 +38,7 @@ STEP_PX = 3
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of frames, to be played in a loop."""
     folder = tmp_path_factory.mktemp("person")
-    photo = cv2.imread(str(PHOTO))
+    photo = read_image(PHOTO)
     for index, step in enumerate((*range(FRAMES), *range(FRAMES - 2, 0, -1))):
         cv2.imwrite(str(folder / f"{index:03d}.jpg"), np.roll(photo, -STEP_PX * step, axis=1))
     return folder

@@ -18,7 +18,7 @@ from streamtrack.frame import Image
 PICTURE: Image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
 
 
-class Subclass(np.ndarray):  # type: ignore[type-arg]
+class Subclass(np.ndarray):
     pass
 
 

@@ -41,7 +41,7 @@ def test_gpu_follows_as_the_cpu_does(
 
 
 def make_session(*, graphs: bool, precision: str = "fp32", compiled: bool = False) -> Session:
-    config = ModelConfig(device="cuda", precision=precision, compile="off")  # type: ignore[arg-type]
+    config = ModelConfig(device="cuda", precision=precision, compile="off")
     model = load_model(config)
     if compiled:
         model.network.compiled = JustInTimeCalls(model.network)

@@ -263,7 +263,8 @@ def test_object_under_a_point_is_found(api: httpx.Client) -> None:
     where = {"x": CENTRE[0], "y": CENTRE[1], "at_frame": LAST}
     assert api.get("/streams/cam/objects/at", params=where).json()["object_id"] == object_id
     assert api.get("/streams/cam/objects/at", params={"x": 5, "y": 5}).json()["object_id"] is None
-    for wrong in ({"x": "nan", "y": 5}, {"x": 5}, {"x": 5, "y": "inf"}):
+    wrongs: tuple[dict[str, str | int], ...] = ({"x": "nan", "y": 5}, {"x": 5}, {"x": 5, "y": "inf"})
+    for wrong in wrongs:
         refused(api.get("/streams/cam/objects/at", params=wrong), 422)
     second = api.post("/streams/cam/objects", json={"box": BOX})
     assert second.json()["kind"] == "duplicate"

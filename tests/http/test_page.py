@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -321,7 +322,7 @@ async def test_refused_clicks_are_told_in_a_persons_words(server: PageServer, ta
 
 
 async def test_touch_adds_an_object(server: PageServer, chromium: Browsers) -> None:
-    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    phone: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
     async with chromium.opened(server, **phone) as tab:
         await tab.live()
         await expect(tab.page.locator("#hint")).to_contain_text("Tap an object")

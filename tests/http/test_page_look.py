@@ -17,7 +17,7 @@ from tests.support.page_server import PageServer, serving
 
 WEB = Path(__file__).parents[2] / "streamtrack" / "http" / "web"
 AXE = Path(axe.__file__).with_name("axe.min.js")
-DESKTOP = {"viewport": {"width": 1280, "height": 720}}
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 720}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 ON_ITS_SIDE: dict[str, Any] = {**PHONE, "viewport": {"width": 844, "height": 390}}
 SCREENS = {

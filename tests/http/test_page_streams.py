@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -36,13 +37,17 @@ async def tab(server: PageServer, chromium: Browsers) -> AsyncIterator[Tab]:
         yield opened
 
 
+def has_one_viewer(server: PageServer, stream: str) -> bool:
+    return server.num_viewers(stream) == 1
+
+
 async def test_streams_are_switched_back_and_forth(server: PageServer, tab: Tab) -> None:
     for turn in range(10):
         name = ("yard", "cam")[turn % 2]
         await tab.page.select_option("#streams", name)
         await expect(tab.page).to_have_title(f"{name} · streamtrack")
         await tab.page.wait_for_selector("#link[data-state=live]", timeout=8_000)
-        await until(lambda name=name: server.num_viewers(name) == 1, 5)
+        await until(partial(has_one_viewer, server, name), 5)
     await until(lambda: server.num_viewers("yard") == 0, 5)
     assert len(tab.sessions) == 11, "one connection for each turn, and none again"
     await tab.grab()

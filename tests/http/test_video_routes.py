@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 
-import cv2
-import numpy as np
-
 from streamtrack.frame import FrameResult
 from streamtrack.video.palette import palette
+from tests.support.image_files import decode_image
 from tests.support.video import pushing, read_code, result, until
 from tests.support.whep import listening, opened
 
 
 def jpeg_code(data: bytes) -> int:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    return read_code(image)
+    return read_code(decode_image(data))
 
 
 async def test_motion_jpeg_brings_pictures_in_order_and_the_viewer_is_forgotten() -> None:

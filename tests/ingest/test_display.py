@@ -13,6 +13,7 @@ from streamtrack.config import SourceConfig
 from streamtrack.frame import Image
 from streamtrack.ingest import FrameReader, iter_frames
 from streamtrack.ingest.display import UPRIGHT, Turn, shown_size, turn_of_matrix
+from tests.support.image_files import decode_image
 
 ONE = 1 << 16
 MATRICES = {
@@ -61,7 +62,7 @@ def shown_by_ffmpeg(path: Path) -> Image:
         "-",
     ]
     png = subprocess.run(command, check=True, capture_output=True, timeout=30).stdout
-    return cv2.cvtColor(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return decode_image(png, cv2.IMREAD_COLOR_RGB)
 
 
 def first_image(path: Path, **keys: object) -> Image:

@@ -53,18 +53,20 @@ def test_keyframes_that_repeat_in_a_frozen_picture_do_not_hide_it() -> None:
 def test_what_moves_is_not_frozen(case: str) -> None:
     watch = SourceWatch(frozen_after_ms=0 if case == "off" else 1000)
     still = image(1)
-    images = {
+    series: dict[str, list[Image]] = {
         "noise": [
-            np.clip(still + np.random.default_rng(n).normal(0, 1, still.shape), 0, 255) for n in range(40)
+            np.clip(still + np.random.default_rng(n).normal(0, 1, still.shape), 0, 255).astype(np.uint8)
+            for n in range(40)
         ],
         "a clip in a loop": [image(n % 10) for n in range(60)],
         "off": [still] * 40,
         "one pixel": [still.copy() for _ in range(40)],
-    }[case]
+    }
+    images = series[case]
     for number, content in enumerate(images if case == "one pixel" else []):
         content[36, 64] = number
 
-    show(watch, [np.asarray(content, np.uint8) for content in images])
+    show(watch, images)
 
     assert kinds(watch) == []
 

@@ -187,8 +187,9 @@ def test_compiled_calls_follow_as_the_eager_ones_do(
     options: dict[str, object] = {"name": model, "image_size": size}
     if model != "nano":
         weights = random_weights(get_entry(model), size, seed=11, object_score_bias=1.0)
-        options["checkpoint"] = tmp_path / "random.pt"
-        torch.save({"model": weights}, options["checkpoint"])
+        checkpoint = tmp_path / "random.pt"
+        torch.save({"model": weights}, checkpoint)
+        options["checkpoint"] = checkpoint
     eager, compiled = nano(compile="off", **options), nano(compile="on", **options)
     assert compiled.network.compiled is not None
     assert compiled_folder() == folder

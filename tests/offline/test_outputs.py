@@ -12,7 +12,7 @@ import pytest
 
 from streamtrack.errors import PublishError
 from streamtrack.frame import Image, ObjectMask
-from streamtrack.offline import Outputs, ResultFolder, Run, exporter_names, whole_writes
+from streamtrack.offline import Outputs, ResultFolder, Run, exporter_names
 from streamtrack.offline.result_folder import LIST
 from tests.support.recordings import EVERY_EXPORTER, track_into, update, write_clip
 
@@ -39,7 +39,7 @@ def fill_disk(monkeypatch: pytest.MonkeyPatch, bytes_left: int) -> None:
         left[0] -= count
         return real_write(file, bytes(data[:count]))
 
-    monkeypatch.setattr(whole_writes.os, "write", write)
+    monkeypatch.setattr("streamtrack.offline.whole_writes.os.write", write)
 
 
 def test_run_without_a_frame_touches_nothing(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from streamtrack.frame import Image
-from streamtrack.offline import whole_writes
 from streamtrack.offline.overlay_video import OverlayVideo, fit_into
 from tests.support.recordings import frame
 
@@ -169,7 +168,7 @@ def test_full_disk_leaves_a_file_that_plays(
 
     rng = np.random.default_rng(3)
     video = OverlayVideo(tmp_path / "a.mp4", 25)
-    monkeypatch.setattr(whole_writes.os, "write", write_until_full)
+    monkeypatch.setattr("streamtrack.offline.whole_writes.os.write", write_until_full)
     written = 0
     with pytest.raises(OSError, match="No space left"):  # noqa: PT012
         for index in range(100):

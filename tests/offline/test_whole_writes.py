@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from streamtrack.offline import whole_writes
 from streamtrack.offline.whole_writes import LineFile, part_of, write_file
 
 
@@ -39,7 +38,7 @@ def test_line_is_in_the_file_when_append_returns(tmp_path: Path) -> None:
 
 def test_full_disk_keeps_the_lines_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = LineFile(tmp_path / "a.csv")
-    monkeypatch.setattr(whole_writes.os, "write", FullDisk(25))
+    monkeypatch.setattr("streamtrack.offline.whole_writes.os.write", FullDisk(25))
     lines.append("a whole line\n")
     with pytest.raises(OSError, match="No space left"):
         lines.append("a line for which there is no room\n")
@@ -55,7 +54,7 @@ def test_existing_file_is_not_written_over(tmp_path: Path) -> None:
 
 def test_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_file(tmp_path / "a.png", b"whole")
-    monkeypatch.setattr(whole_writes.os, "write", FullDisk(3))
+    monkeypatch.setattr("streamtrack.offline.whole_writes.os.write", FullDisk(3))
     with pytest.raises(OSError, match="No space left"):
         write_file(tmp_path / "b.png", b"too long")
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

@@ -185,9 +185,9 @@ def test_step_that_hangs_is_told_and_the_other_stream_goes_on(
             assert message is not None, sent
             sent.add(str(message.kind))
     value = telemetry.registry.get_sample_value
-    stalled = value("streamtrack_stream_failures_total", {"stream": "bad", "what": "stalled"})
-    assert stalled is not None
-    assert stalled >= 1, "the run that followed may have hung as well"
+    failures = value("streamtrack_stream_failures_total", {"stream": "bad", "what": "stalled"})
+    assert failures is not None
+    assert failures >= 1, "the run that followed may have hung as well"
     assert value("streamtrack_stream_up", {"stream": "bad"}) == 1
 
 

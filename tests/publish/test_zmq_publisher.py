@@ -17,6 +17,7 @@ from streamtrack.clock import FakeClock
 from streamtrack.config import ZmqConfig
 from streamtrack.errors import PublishError
 from streamtrack.frame import BoolMask, Event, EventKind
+from streamtrack.publish.message import MaskMessage
 from streamtrack.publish.wire import masks_topic
 from streamtrack.publish.zmq_publisher import MAX_SUBSCRIPTION_BYTES, ZmqPublisher
 from streamtrack.telemetry import Telemetry
@@ -117,7 +118,7 @@ def test_conflating_subscriber_gets_only_the_newest_message() -> None:
             publisher.publish("cam1", make_result(index), "nano")
             time.sleep(0.001)
         time.sleep(0.2)  # most often all have arrived now; on a busy machine the last ones may be under way
-        received = []
+        received: list[MaskMessage] = []
         while not received or received[-1].frame_idx < 49:
             message = masks.receive(TIMEOUT_MS)
             assert message is not None

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from playwright.async_api import Browser, Page, Playwright, async_playwright
 
+from streamtrack.frame import Image
+from tests.support.image_files import decode_image
 from tests.support.video import HEIGHT, WIDTH, until
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -42,10 +44,9 @@ GRAB = """
 """
 
 
-def decode_png(address: str) -> np.ndarray:
+def decode_png(address: str) -> Image:
     """(H, W, 3) uint8 RGB of a data: address."""
-    data = base64.b64decode(address.partition(",")[2])
-    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return decode_image(base64.b64decode(address.partition(",")[2]), cv2.IMREAD_COLOR_RGB)
 
 
 class HasUrl(Protocol):

@@ -45,9 +45,9 @@ class Camera:
         self._number = 0
         self._out = threading.Event()
         self._server: http.server.ThreadingHTTPServer | None = None
+        self.port = 0
+        """Given by the system the first time, and kept."""
         self.plug_in()
-        assert self._server is not None
-        self.port = int(self._server.server_address[1])
 
     @property
     def url(self) -> str:
@@ -67,8 +67,9 @@ class Camera:
                 pass
 
         self._out.clear()
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", getattr(self, "port", 0)), Handler)
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self._server.daemon_threads = True
+        self.port = self._server.server_port
         threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True, name="camera"
         ).start()

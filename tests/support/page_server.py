@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
@@ -17,7 +18,7 @@ from streamtrack.frame import Update
 from streamtrack.server import Server
 from tests.support import servers
 from tests.support.camera import DISCS, RADIUS, Camera
-from tests.support.pipelines import stream_config, wait_until
+from tests.support.pipelines import stream_config
 from tests.support.video import read_code, until
 
 SOON = ReconnectConfig(first_delay_ms=200, max_delay_ms=400)
@@ -53,14 +54,19 @@ class PageServer:
 
     def hold(self, seconds: float) -> None:
         """Let the server be silent for a while, as one whose network was cut; its connections stay."""
-        asked: list[None] = []
-        self._loop.call_soon_threadsafe(lambda: (asked.append(None), time.sleep(seconds)))
-        wait_until(lambda: bool(asked), "the silence")
+        silent = threading.Event()
+
+        def block_the_loop() -> None:
+            silent.set()
+            time.sleep(seconds)
+
+        self._loop.call_soon_threadsafe(block_the_loop)
+        assert silent.wait(10), "the silence did not begin"
 
     @property
     def _loop(self) -> asyncio.AbstractEventLoop:
         loop = self._video(next(iter(self.cameras)))._loop
-        assert loop is not None
+        assert isinstance(loop, asyncio.AbstractEventLoop)
         return loop
 
     def api(self) -> httpx.AsyncClient:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from numpy.typing import ArrayLike
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import (
@@ -23,7 +24,7 @@ from streamtrack.config import (
 )
 from streamtrack.control.commands import Answer, AnyCommand, RleMask
 from streamtrack.errors import StreamTrackError
-from streamtrack.frame import BoolMask, Frame, FrameResult, Image
+from streamtrack.frame import BoolMask, Frame, FrameResult
 from streamtrack.ingest import make_scene, prompts_from_masks
 from streamtrack.pipeline import Pipeline, Turns
 from streamtrack.publish.mask_codec import encode_rle
@@ -76,7 +77,7 @@ class ChangedTracker:
         session = self._tracker.new_session(config, clock)
         step = session.step
 
-        def changed_step(frame: Frame | Image) -> FrameResult:
+        def changed_step(frame: Frame | ArrayLike) -> FrameResult:
             self._before_step(session.newest_frame_idx + 1)
             return step(frame)
 

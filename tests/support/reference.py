@@ -21,6 +21,7 @@ from streamtrack.engine.preprocess import to_input
 from streamtrack.frame import Image
 from streamtrack.model.build import LoadedModel
 from streamtrack.model.families import build_module
+from streamtrack.model.interface import Network
 from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.tracking import Session, Tracker
 from streamtrack.weights.catalog import CatalogEntry
@@ -75,7 +76,8 @@ def random_weights(
         head = module.sam_mask_decoder.pred_obj_score_head.layers[-1]
         head.weight.mul_(30)
         head.bias.fill_(object_score_bias)
-    return module.state_dict()
+    state: Mapping[str, Tensor] = module.state_dict()
+    return state
 
 
 def make_network(entry: CatalogEntry, image_size: int, weights: Mapping[str, Tensor]) -> Sam2Network:
@@ -94,7 +96,7 @@ def make_reference(entry: CatalogEntry, image_size: int, weights: Mapping[str, T
 
 
 def run_session(
-    network: Sam2Network,
+    network: Network,
     images: Sequence[Image],
     script: Sequence[Action],
     config: TrackingConfig | None = None,

@@ -13,6 +13,7 @@ import argparse
 import sys
 import threading
 import time
+from typing import Any
 
 import gi
 
@@ -25,7 +26,7 @@ CAPS = "video/x-h264,stream-format=byte-stream,alignment=au"
 CLIENT_SWEEP_S = 2
 
 
-def read_access_units(path):
+def read_access_units(path: str) -> list[tuple[bytes, int]]:
     """Every coded picture of a clip: bytes, and how long after its decoding it is shown, in nanoseconds.
 
     Parameter sets stand in front of each keyframe.
@@ -50,7 +51,7 @@ def read_access_units(path):
 class Camera(GstRtspServer.RTSPMediaFactory):
     """One live stream, shared by all clients: who joins late joins in the middle."""
 
-    def __init__(self, units, fps):
+    def __init__(self, units: list[tuple[bytes, int]], fps: float) -> None:
         super().__init__()
         self._units = units
         self._period_s = 1 / fps
@@ -60,13 +61,13 @@ class Camera(GstRtspServer.RTSPMediaFactory):
             "rtph264pay name=pay0 pt=96 config-interval=-1 )"
         )
 
-    def do_configure(self, media):
+    def do_configure(self, media: Any) -> None:
         source = media.get_element().get_by_name("source")
         gone = threading.Event()
         media.connect("unprepared", lambda _: gone.set())
         threading.Thread(target=self._push, args=(source, gone), daemon=True).start()
 
-    def _push(self, source, gone):
+    def _push(self, source: Any, gone: threading.Event) -> None:
         """Push one picture each period until the last client has left."""
         start = time.monotonic()
         number = 0
@@ -82,7 +83,7 @@ class Camera(GstRtspServer.RTSPMediaFactory):
             gone.wait(max(0.0, start + number * self._period_s - time.monotonic()))
 
 
-def ask_for_password(server, factory, user, password):
+def ask_for_password(server: Any, factory: Camera, user: str, password: str) -> None:
     """Let nobody in without basic authentication."""
     auth = GstRtspServer.RTSPAuth()
     token = GstRtspServer.RTSPToken()
@@ -95,7 +96,7 @@ def ask_for_password(server, factory, user, password):
     factory.set_permissions(permissions)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("clips", nargs="+")
     parser.add_argument("--port", default="0")

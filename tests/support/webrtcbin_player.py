@@ -14,6 +14,7 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
+from typing import Any
 
 import gi
 
@@ -29,7 +30,7 @@ EXTRA_CAPS = {"H264": ",packetization-mode=(string)1", "VP8": ""}
 class Player:
     """One viewer, from its offer to its last picture."""
 
-    def __init__(self, url, codec, pictures):
+    def __init__(self, url: str, codec: str, pictures: int) -> None:
         self.url, self.codec, self.left, self.pictures = url, codec, pictures, pictures
         self.loop = GLib.MainLoop()
         self.pipeline = Gst.Pipeline()
@@ -43,10 +44,10 @@ class Player:
         self.webrtc.emit("add-transceiver", GstWebRTC.WebRTCRTPTransceiverDirection.RECVONLY, caps)
         self.webrtc.connect("pad-added", self.on_pad)
         self.webrtc.connect("notify::ice-gathering-state", self.on_gathering)
-        self.session = None
+        self.session: str | None = None
         self.size = "0x0"
 
-    def run(self, timeout_s):
+    def run(self, timeout_s: int) -> bool:
         """Play; False where the pictures did not come in time."""
         GLib.timeout_add_seconds(timeout_s, self.loop.quit)
         self.pipeline.set_state(Gst.State.PLAYING)
@@ -61,16 +62,16 @@ class Player:
                 ).close()
         return self.left <= 0
 
-    def on_offer(self, promise):
+    def on_offer(self, promise: Any) -> None:
         reply = promise.get_reply()  # kept until the description was copied out of it
         offer = reply.get_value("offer")
         self.webrtc.emit("set-local-description", offer, Gst.Promise.new())
 
-    def on_gathering(self, *_):
+    def on_gathering(self, *_: object) -> None:
         if self.webrtc.get_property("ice-gathering-state") == GstWebRTC.WebRTCICEGatheringState.COMPLETE:
             GLib.idle_add(self.post)
 
-    def post(self):
+    def post(self) -> None:
         """Send the offer with all its candidates; the answer has all of the server's."""
         described = self.webrtc.get_property("local-description")
         text = described.sdp.as_text()
@@ -88,7 +89,7 @@ class Player:
         described = GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.ANSWER, message)
         self.webrtc.emit("set-remote-description", described, Gst.Promise.new())
 
-    def on_pad(self, _, pad):
+    def on_pad(self, _: object, pad: Any) -> None:
         if pad.get_direction() != Gst.PadDirection.SRC:
             return
         sink = Gst.parse_bin_from_description(
@@ -99,7 +100,7 @@ class Player:
         sink.sync_state_with_parent()
         pad.link(sink.get_static_pad("sink"))
 
-    def on_picture(self, _, buffer, pad):
+    def on_picture(self, _: object, buffer: Any, pad: Any) -> None:
         shape = pad.get_current_caps().get_structure(0)
         if shape.has_field("width"):
             self.size = f"{shape.get_value('width')}x{shape.get_value('height')}"
@@ -108,7 +109,7 @@ class Player:
             self.loop.quit()
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("url")
     parser.add_argument("codec", choices=DEPAYLOADERS)

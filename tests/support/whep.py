@@ -99,7 +99,7 @@ class Viewer:
     def rtp_timestamp(self, frame: Any) -> int:
         """What a browser tells of a frame: aiortc starts pts at 0 and keeps the first timestamp to itself."""
         origin: int = self.receiver._RTCRtpReceiver__timestamp_mapper._origin
-        return (origin + frame.pts) % 2**32
+        return (origin + int(frame.pts)) % 2**32
 
     async def close(self) -> None:
         await self.pc.close()

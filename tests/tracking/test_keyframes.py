@@ -10,7 +10,7 @@ import pytest
 
 from streamtrack.config import TrackingConfig
 from streamtrack.errors import FrameExpiredError, PromptError
-from streamtrack.frame import BoolMask, EventKind, Image, ObjectState
+from streamtrack.frame import BoolMask, Event, EventKind, Image, ObjectState
 from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.scenes.scene import make_scene
 from streamtrack.tracking import Session, Tracker
@@ -140,7 +140,7 @@ def test_states_are_told_with_the_numbers_of_all_frames(
     session = new_session(nano, 2, lost_after_ms=0)  # at once
     session.add(1, points=[CAR])
     nothing = np.full_like(scene[0][0], 110)
-    told = []
+    told: list[Event] = []
     for image in [*(image for image, _ in scene[:7]), *[nothing] * 5]:
         result = session.step(image)
         told += result.events

@@ -155,7 +155,7 @@ def test_prompt_without_numbers_is_refused_and_changes_nothing(
     np.testing.assert_array_equal(session.result().objects[1].mask, before.objects[1].mask)
     network.faults = set()
     session.add(2, points=[(190, 85)], at_frame=2)
-    assert session.object_ids == (1, 2)
+    assert tuple(session.object_ids) == (1, 2)
 
 
 def test_correction_replaces_a_frame_without_numbers(nano: Tracker, images: Sequence[Image]) -> None:

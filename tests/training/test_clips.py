@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from training.bank import HELD_OUT_CLIPS, Bank, Track
-from training.clips import MIN_TARGET_SHARE, ClipSource, Mixture, jumping, leaving, paste
+from training.clips import MIN_TARGET_SHARE, ClipSource, Mixture
+from training.paste import jumping, leaving, paste
 from training.sprites import Sprite, pick_from_track, twin_of
 
 NO_SCENES = Mixture(scenes=0)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.support.image_files import read_image
 from training.layers import OwnMotion, draw_object, split
 
 STILL = np.array([[1.0, 0, 0], [0, 1, 0]])
@@ -38,9 +39,9 @@ def drawn(photo: Path, t: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_first_frame_is_the_photo_and_its_labels(photo: Path) -> None:
     frame, ids = drawn(photo, 0)
-    truth = cv2.imread(str(photo.with_suffix(".png")), cv2.IMREAD_GRAYSCALE)
+    truth = read_image(photo.with_suffix(".png"), cv2.IMREAD_GRAYSCALE)
 
-    assert np.abs(frame.astype(int) - cv2.imread(str(photo))[..., ::-1]).mean() < 3
+    assert np.abs(frame.astype(int) - read_image(photo)[..., ::-1]).mean() < 3
     assert ((ids == 1) & (truth == 1)).sum() / ((ids == 1) | (truth == 1)).sum() > 0.97
 
 

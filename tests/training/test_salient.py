@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamtrack.detect import Detection
+from tests.support.image_files import read_image
 from training.bank import Bank, Image
 from training.build import write_outlined_track
 from training.salient import MIN_KEPT, mask_in_box, segment_tracks, steady
@@ -92,7 +93,6 @@ def test_outlines_of_a_clip_are_read_from_masks_of_any_colour_and_frames_of_eith
     write_outlined_track(tmp_path / "frames", tmp_path / "masks", tmp_path / "track")
 
     assert len(list((tmp_path / "track").glob("frame_*.jpg"))) == 2
-    mask = cv2.imread(str(tmp_path / "track" / "track_00_00001.png"), cv2.IMREAD_GRAYSCALE)
-    assert mask is not None
+    mask = read_image(tmp_path / "track" / "track_00_00001.png", cv2.IMREAD_GRAYSCALE)
     assert set(np.unique(mask)) == {0, 255}
     assert (mask > 0).sum() == (scene(62)[..., 0] == 220).sum()

@@ -81,7 +81,7 @@ def test_every_prompt_kind_with_corrections_gives_a_gradient(
     clicks = {1: 1} if kind is PromptKind.MASK else {0: 2, 1: 1}
 
     result = unroll(network.train(), images, masks, Plan(kind, clicks), np.random.default_rng(0))
-    result.loss.backward()  # type: ignore[no-untyped-call]
+    result.loss.backward()
 
     assert torch.isfinite(result.loss)
     assert result.ious.shape == (2, 3)

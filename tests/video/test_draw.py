@@ -55,7 +55,7 @@ def test_uncertain_object_has_a_broken_outline_and_a_fainter_fill() -> None:
     )
 
     def coloured(picture: Image) -> int:
-        return np.count_nonzero(np.abs(picture.astype(int) - colour).sum(axis=2) < 30)
+        return int(np.count_nonzero(np.abs(picture.astype(int) - colour).sum(axis=2) < 30))
 
     assert 0.3 < coloured(unsure) / coloured(sure) < 0.8
 

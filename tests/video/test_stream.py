@@ -19,6 +19,7 @@ from streamtrack.video.draw import annotate
 from streamtrack.video.encoder import EncodedPicture, Encoder, VideoCodec
 from streamtrack.video.packet_queue import PacketQueue, ViewerGone
 from streamtrack.video.stream import SHARPEN_AFTER_NS, SHARPEN_TIMES, VideoStream
+from tests.support.image_files import decode_image
 from tests.support.video import HEIGHT, WIDTH, dropped, pushing, read_code, result, until, video_config
 
 H264 = VideoCodec.H264
@@ -173,10 +174,10 @@ async def test_snapshot_shows_the_newest_and_is_encoded_once(monkeypatch: pytest
         again = await stream.snapshot(5)
         assert counted.drawn == 1
         assert all(data is several[0] for data in (*several, again))
-        image = cv2.imdecode(np.frombuffer(several[0], np.uint8), cv2.IMREAD_COLOR)
+        image = decode_image(several[0])
         assert read_code(image) == 4
         stream.push(result(9))
-        image = cv2.imdecode(np.frombuffer(await stream.snapshot(5), np.uint8), cv2.IMREAD_COLOR)
+        image = decode_image(await stream.snapshot(5))
         assert read_code(image) == 9
 
 

@@ -119,6 +119,7 @@ def test_strided_convolution_pads_more_after_than_before(kernel: int, first_tap:
     # TensorFlow's SAME: the first window of a stride-2 kernel starts at pixel 0 (3x3) or one before it (5x5).
     convolution = SameConv2d(1, 1, kernel, stride=2)
     torch.nn.init.ones_(convolution.weight)
+    assert convolution.bias is not None
     torch.nn.init.zeros_(convolution.bias)
     row = torch.arange(1.0, 9.0).repeat(8, 1)[None, None]
 

@@ -19,7 +19,9 @@ def encoder() -> DrawnPromptEncoder:
     torch.manual_seed(0)
     encoder = DrawnPromptEncoder(**SIZES)
     for drawing in (encoder.box_embedding, encoder.click_embedding):
-        torch.nn.init.normal_(drawing[2].weight)
+        last = drawing[2]
+        assert isinstance(last, torch.nn.Conv2d)
+        torch.nn.init.normal_(last.weight)
     return encoder
 
 

@@ -36,7 +36,7 @@ def test_pooled_read_equals_explicit_attention_over_squares(filled_up: bool) -> 
 
     attention = layer.cross_attn_image
     queries, keys = rotary.queries(layer.norm2(x)), rotary.keys(memory.keys, num_unrotated=pointers)
-    absent = memory.absent
+    unseen = memory.absent
     for b in range(2):
         weights, values = [], []
         for t in range(frames):
@@ -44,12 +44,12 @@ def test_pooled_read_equals_explicit_attention_over_squares(filled_up: bool) -> 
                 for column in range(0, grid, 2):
                     square = [t * grid * grid + (row + i) * grid + column + j for i in (0, 1) for j in (0, 1)]
                     score = queries[b] @ keys[b, square].mean(0) / math.sqrt(keys.shape[-1])
-                    there = absent is None or not absent[b, square[0]]
+                    there = unseen is None or not unseen[b, square[0]]
                     weights.append(4 * score.exp() * there)  # as much as four tokens
                     values.append(memory.values[b, square].mean(0))
         for index in range(length - pointers, length):
             score = queries[b] @ keys[b, index] / math.sqrt(keys.shape[-1])
-            there = absent is None or not absent[b, index]
+            there = unseen is None or not unseen[b, index]
             weights.append(score.exp() * there)
             values.append(memory.values[b, index])
         weight = torch.stack(weights, dim=1)
