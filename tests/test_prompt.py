@@ -61,9 +61,16 @@ def test_one_point_may_come_without_its_list() -> None:
 
 @pytest.mark.parametrize(
     "box",
-    [(1, 2, 3, 4), [[1, 2, 3, 4]], ((1, 2), (3, 4)), np.array([1, 2, 3, 4]), torch.tensor([[1.0, 2, 3, 4]]),
-     (number for number in (1, 2, 3, 4)), range(1, 5)],
-)  # fmt: skip
+    [
+        (1, 2, 3, 4),
+        [[1, 2, 3, 4]],
+        ((1, 2), (3, 4)),
+        np.array([1, 2, 3, 4]),
+        torch.tensor([[1.0, 2, 3, 4]]),
+        (number for number in (1, 2, 3, 4)),
+        range(1, 5),
+    ],
+)
 def test_boxes_in_any_container_are_the_same_box(box: Any) -> None:
     checked = Prompt(1, box=box).box
     assert checked is not None
@@ -113,7 +120,7 @@ def test_what_is_no_frame_is_refused_in_one_line(value: Any) -> None:
         ({"box": (1, 2, 3, 4, 5)}, r"box has shape \(5,\), expected x0, y0, x1, y1"),
         ({"box": [(1, 2, 3, 4), (5, 6, 7, 8)]}, r"box has shape \(2, 4\)"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_meant_is_refused_in_one_line(given: dict[str, Any], message: str) -> None:
     with pytest.raises(PromptError, match=rf"^object 1: .*{message}") as caught:
         Prompt(1, **given)

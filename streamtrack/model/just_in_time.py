@@ -56,10 +56,8 @@ class JustInTimeCalls:
     def follow(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
         """As `Network.follow`, of a memory that fits."""
         assert memory.absent is not None  # see `fits`
-        parts = [
-            *features.tensors(), memory.features, memory.slots, memory.pointers, memory.pointer_ages,
-            *memory.absent,
-        ]  # fmt: skip
+        banked = (memory.features, memory.slots, memory.pointers, memory.pointer_ages)
+        parts = [*features.tensors(), *banked, *memory.absent]
         *of_frame, remembered, slots, pointers, ages, no_frame, no_pointer = _as_the_first(
             self._follow_layouts, parts, "follow"
         )

@@ -56,10 +56,9 @@ def _draw_body(height: int, width: int, colour: Colour) -> Patch:
         return (canvas.astype(np.float32) / 255)[..., None]
 
     cabin = region([(0.2, 0.2), (0.3, 0.055), (0.37, 0.03), (0.56, 0.03), (0.63, 0.055), (0.75, 0.2)])
-    hull = region(
-        [(0.03, 0.2), (0.07, 0.175), (0.24, 0.16), (0.72, 0.16), (0.9, 0.19), (0.965, 0.23), (0.98, 0.31),
-         (0.965, 0.36), (0.04, 0.36), (0.02, 0.3)], 0.016,
-    )  # fmt: skip
+    bonnet_to_boot = [(0.03, 0.2), (0.07, 0.175), (0.24, 0.16), (0.72, 0.16), (0.9, 0.19), (0.965, 0.23)]
+    underside = [(0.98, 0.31), (0.965, 0.36), (0.04, 0.36), (0.02, 0.3)]
+    hull = region(bonnet_to_boot + underside, 0.016)
     alpha = np.maximum(cabin, hull)
     sheen = 1.24 - 0.62 * np.clip(down * 1.15, 0, 1)
     rgb = paint * sheen * np.ones((height, width, 3), np.float32)

@@ -51,8 +51,9 @@ class Tracer:
     def extend(self, to_first: TrackMap, before: Grey, after: Grey) -> TrackMap:
         """The map from `after` to the first picture, given that from `before`, the picture next to it."""
         flow = self._flow.calc(after, before, None)
-        return np.asarray(cv2.remap(to_first, IDENTITY + flow, None, cv2.INTER_LINEAR,
-                                    borderMode=cv2.BORDER_REPLICATE), np.float32)  # fmt: skip
+        places = IDENTITY + flow
+        shifted = cv2.remap(to_first, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(shifted, np.float32)
 
     def trace(self, greys: Sequence[Grey]) -> TrackMap:
         """The map from the last picture of a row to its first."""
@@ -99,9 +100,11 @@ def move_box(
     dx, dy = np.median(inside, axis=0) / SIDE_PX * (width, height)
     # At least a pixel stays in the frame: an empty box says nothing.
     return (
-        min(float(x0 + dx), width - 1.0), min(float(y0 + dy), height - 1.0),
-        max(float(x1 + dx), 1.0), max(float(y1 + dy), 1.0),
-    )  # fmt: skip
+        min(float(x0 + dx), width - 1.0),
+        min(float(y0 + dy), height - 1.0),
+        max(float(x1 + dx), 1.0),
+        max(float(y1 + dy), 1.0),
+    )
 
 
 def move_mask(mask: BoolMask, to_last: TrackMap) -> BoolMask:

@@ -97,10 +97,17 @@ def test_what_cannot_be_is_one_clear_line(
 
 def test_gpu_rows_stand_beside_the_published_figures() -> None:
     row = {
-        "model": "sam2.1-tiny", "image_size": 1024, "objects": 1, "variant": "graph", "weights": "random",
-        "step_seconds": [0.01], "warm_up_seconds": [1.0], "gpu_allocated_bytes": 2**30,
-        "gpu_reserved_bytes": 2**31, "stages_ms": dict.fromkeys((*STAGES, "rest"), 1.0),
-    }  # fmt: skip
+        "model": "sam2.1-tiny",
+        "image_size": 1024,
+        "objects": 1,
+        "variant": "graph",
+        "weights": "random",
+        "step_seconds": [0.01],
+        "warm_up_seconds": [1.0],
+        "gpu_allocated_bytes": 2**30,
+        "gpu_reserved_bytes": 2**31,
+        "stages_ms": dict.fromkeys((*STAGES, "rest"), 1.0),
+    }
     machine = {"gpu": "NVIDIA A100", "threads": 8, "packages": {"torch": "2"}, "commit": "abc"}
     table = bench_checkpoints.render({"machine": machine, "rows": [row]})
     assert "1024 MiB | 2048 MiB | 91.2 FPS | ~61 FPS, 2.8 GB |" in table

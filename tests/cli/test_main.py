@@ -95,11 +95,13 @@ BAD_INPUT = {
     "file that is no video, offline": ("track text.mp4 --point 9,9", "text.mp4"),
     "unknown scene": ("track synthetic:nope --point 9,9", "unknown scene 'nope'"),
     "point outside the frame": (
-        f"track {SCENE_FILE} --point 9000,10", "point 0 is (9000, 10), expected inside the frame of 320",
+        f"track {SCENE_FILE} --point 9000,10",
+        "point 0 is (9000, 10), expected inside the frame of 320",
     ),
     "empty box": (f"track {SCENE_FILE} --box 9,9,9,20", "box is (9, 9, 9, 20), expected x0 < x1 and y0 < y1"),
     "mask of another size": (
-        f"track {SCENE_FILE} --mask small.png", "mask has shape (10, 10), expected (180, 320) as the frame",
+        f"track {SCENE_FILE} --mask small.png",
+        "mask has shape (10, 10), expected (180, 320) as the frame",
     ),
     "no prompt": (f"track {SCENE_FILE}", "no prompt is given"),
     "prompt that cannot be read": (f"track {SCENE_FILE} --point a", "--point is 'a', expected"),
@@ -126,7 +128,7 @@ BAD_INPUT = {
     "unknown option": ("demo --nope", "No such option: --nope"),
     "duration that is none": ("demo --duration soon", "--duration"),
     "unknown checkpoint": ("checkpoints get nope", "nope"),
-}  # fmt: skip
+}
 IN_A_PROCESS_OF_ITS_OWN = ("port in use",)
 """The same code as the others, and the interpreter's end with it; starting it takes seconds, so not for
 all."""

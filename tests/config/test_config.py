@@ -62,13 +62,19 @@ def test_demo_config_is_what_demo_runs() -> None:
             "live.yaml: streams.0.source.read_timeout_ms is '5s': "
             "input should be a valid integer, unable to parse string as an integer",
         ),
-        (config(model={"image_size": 500}), "live.yaml: model.image_size is 500: "
-            "image_size is 500, expected a multiple of 32"),
+        (
+            config(model={"image_size": 500}),
+            "live.yaml: model.image_size is 500: image_size is 500, expected a multiple of 32",
+        ),
         (config(colour="red"), "live.yaml: unknown key colour"),
-        (config(zmq={"masks_adress": "tcp://127.0.0.1:1"}),
-            "live.yaml: unknown key zmq.masks_adress, expected masks_address?"),
-        ({"streams": []}, "live.yaml: streams is []: "
-            "tuple should have at least 1 item after validation, not 0"),
+        (
+            config(zmq={"masks_adress": "tcp://127.0.0.1:1"}),
+            "live.yaml: unknown key zmq.masks_adress, expected masks_address?",
+        ),
+        (
+            {"streams": []},
+            "live.yaml: streams is []: tuple should have at least 1 item after validation, not 0",
+        ),
         ({}, "live.yaml: streams is missing"),
         ([], "live.yaml: holds list, expected a mapping with the key 'streams'"),
         (
@@ -112,7 +118,7 @@ def test_demo_config_is_what_demo_runs() -> None:
             "expected keys, or zmq.allow_open: true",
         ),
     ],
-)  # fmt: skip
+)
 def test_fault_is_one_line_with_file_key_and_what_was_expected(raw: object, message: str) -> None:
     assert refusal(raw) == message
 
@@ -146,12 +152,12 @@ def test_door_opens_to_the_network_with_a_key_or_when_told(sections: dict[str, A
 @pytest.mark.parametrize(
     ("address", "loopback"),
     [
-        ("127.0.0.1", True), ("127.8.8.8", True), ("localhost", True), ("::1", True), ("[::1]", True),
-        ("tcp://127.0.0.1:5555", True), ("tcp://[::1]:*", True), ("ipc:///tmp/masks", True),
-        ("0.0.0.0", False), ("::", False), ("192.168.1.2", False), ("camera.local", False),
-        ("tcp://*:5555", False), ("tcp://eth0:5555", False), ("127.0.0.1.example.org", False),
+        *((here, True) for here in ("127.0.0.1", "127.8.8.8", "localhost", "::1", "[::1]")),
+        *((here, True) for here in ("tcp://127.0.0.1:5555", "tcp://[::1]:*", "ipc:///tmp/masks")),
+        *((open_to, False) for open_to in ("0.0.0.0", "::", "192.168.1.2", "camera.local")),
+        *((open_to, False) for open_to in ("tcp://*:5555", "tcp://eth0:5555", "127.0.0.1.example.org")),
     ],
-)  # fmt: skip
+)
 def test_loopback_is_told_from_the_network(address: str, loopback: bool) -> None:
     assert is_loopback(address) is loopback
 

@@ -56,11 +56,19 @@ async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/", 200), ("/web/app.js", 200), ("/docs", 200), ("/docs/docs.js", 200), ("/openapi.json", 200),
-        ("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/streams", 200), ("/nowhere", 404),
+        ("/", 200),
+        ("/web/app.js", 200),
+        ("/docs", 200),
+        ("/docs/docs.js", 200),
+        ("/openapi.json", 200),
+        ("/healthz", 200),
+        ("/readyz", 200),
+        ("/metrics", 200),
+        ("/streams", 200),
+        ("/nowhere", 404),
         ("/broken", 500),
     ],
-)  # fmt: skip
+)
 async def test_every_answer_carries_the_headers(path: str, status: int) -> None:
     async with client_of(app_of()) as http:
         answer = await http.get(path)

@@ -220,11 +220,17 @@ def test_token_is_enforced_and_never_told(caplog: pytest.LogCaptureFixture) -> N
         assert httpx.get(f"{url}/healthz").status_code == 200
         assert httpx.get(f"{url}/").status_code == 200
         for method, path in (
-            ("GET", "/streams"), ("GET", "/metrics"), ("GET", "/docs"), ("GET", "/openapi.json"),
-            ("POST", "/streams/cam/pause"), ("POST", "/streams/cam/whep"), ("GET", "/streams/cam/live"),
-            ("GET", "/streams/cam/mjpeg"), ("GET", "/streams/cam/snapshot.jpg"),
+            ("GET", "/streams"),
+            ("GET", "/metrics"),
+            ("GET", "/docs"),
+            ("GET", "/openapi.json"),
+            ("POST", "/streams/cam/pause"),
+            ("POST", "/streams/cam/whep"),
+            ("GET", "/streams/cam/live"),
+            ("GET", "/streams/cam/mjpeg"),
+            ("GET", "/streams/cam/snapshot.jpg"),
             ("DELETE", "/streams/cam/objects/1"),
-        ):  # fmt: skip
+        ):
             response = httpx.request(method, url + path)
             assert (response.status_code, response.headers.get("www-authenticate")) == (401, "Bearer"), path
         assert httpx.get(f"{url}/streams?token=hunter2-hunter2-hunter2").status_code == 200

@@ -61,11 +61,17 @@ def test_preflight_needs_no_token_because_it_cannot_carry_one() -> None:
 @pytest.mark.parametrize(
     ("host", "status"),
     [
-        ("127.0.0.1:8080", None), ("localhost:8080", None), ("[::1]:8080", None), ("LOCALHOST", None),
-        ("evil.example", 403), ("evil.example:8080", 403), ("127.0.0.1.evil.example", 403), ("", 403),
+        ("127.0.0.1:8080", None),
+        ("localhost:8080", None),
+        ("[::1]:8080", None),
+        ("LOCALHOST", None),
+        ("evil.example", 403),
+        ("evil.example:8080", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("", 403),
         ("192.168.1.5:8080", 403),
     ],
-)  # fmt: skip
+)
 def test_name_that_was_rebound_to_this_machine_is_refused(host: str, status: int | None) -> None:
     assert refusal(OPEN, "GET", "/streams", host=host) == status
     assert (

@@ -17,8 +17,10 @@ SIZE = (100, 200)
         ({}, "object 3: the prompt is empty, expected points, a box or a mask"),
         ({"points": []}, "object 3: the prompt is empty, expected points, a box or a mask"),
         ({"points": [(200, 5)]}, "object 3: point 0 is (200, 5), expected inside the frame of 200 x 100"),
-        ({"points": [(1, 1), (5, -1)]},
-         "object 3: point 1 is (5, -1), expected inside the frame of 200 x 100"),
+        (
+            {"points": [(1, 1), (5, -1)]},
+            "object 3: point 1 is (5, -1), expected inside the frame of 200 x 100",
+        ),
         ({"points": [(1, 2, 3)]}, "object 3: points have shape (1, 3), expected (P, 2)"),
         ({"points": [(1, float("nan"))]}, "object 3: points are [[1.0, nan]], expected finite numbers"),
         ({"points": [("a", 1)]}, "object 3: points are [('a', 1)], expected numbers"),
@@ -32,8 +34,10 @@ SIZE = (100, 200)
             "object 3: every point has label 0, expected at least one on the object (label 1)",
         ),
         ({"box": (10, 10, 10, 50)}, "object 3: box is (10, 10, 10, 50), expected x0 < x1 and y0 < y1"),
-        ({"box": (250, 10, 260, 50)},
-         "object 3: box is (250, 10, 260, 50), expected inside the frame of 200 x 100"),
+        (
+            {"box": (250, 10, 260, 50)},
+            "object 3: box is (250, 10, 260, 50), expected inside the frame of 200 x 100",
+        ),
         ({"box": (1, 2, 3)}, "object 3: box has shape (3,), expected x0, y0, x1, y1"),
         (
             {"box": (1, 2, 30, 40), "mask": np.ones(SIZE, np.bool_)},
@@ -41,7 +45,7 @@ SIZE = (100, 200)
         ),
         ({"mask": np.zeros(SIZE, np.bool_)}, "object 3: mask is empty, expected at least one pixel"),
     ],
-)  # fmt: skip
+)
 def test_prompt_that_does_not_fit_is_refused(prompt: dict[str, Any], message: str) -> None:
     with pytest.raises(PromptError) as caught:
         check_prompt(Prompt(3, **prompt), SIZE, starts_object=True)

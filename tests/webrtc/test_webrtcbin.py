@@ -34,9 +34,15 @@ async def test_webrtcbin_plays(codec: str) -> None:
             url = f"http://127.0.0.1:{listener.getsockname()[1]}/streams/cam/whep"
             with pushing(door.stream):
                 player = await asyncio.create_subprocess_exec(
-                    SYSTEM_PYTHON, str(PLAYER), url, codec, "--pictures", "10",
-                    stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-                )  # fmt: skip
+                    SYSTEM_PYTHON,
+                    str(PLAYER),
+                    url,
+                    codec,
+                    "--pictures",
+                    "10",
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                )
                 async with asyncio.timeout(PLAY_TIMEOUT_S):
                     told, errors = await player.communicate()
         finally:

@@ -26,15 +26,21 @@ async def test_offline_source_asks_to_come_back() -> None:
     [
         ("v=0", "text/plain", 415, "wrong_type", "content type is text/plain, expected application/sdp"),
         (
-            "hello", "application/sdp", 400, "publish",
+            "hello",
+            "application/sdp",
+            400,
+            "publish",
             "the offer is not SDP, expected a body that begins with v=0",
         ),
         (
-            "v=0\r\n" + "a" * 70_000, "application/sdp", 413, "too_large",
+            "v=0\r\n" + "a" * 70_000,
+            "application/sdp",
+            413,
+            "too_large",
             "the offer is longer than 65536 bytes",
         ),
     ],
-)  # fmt: skip
+)
 async def test_wrong_body_is_refused_in_one_line(
     body: str, media_type: str, status: int, kind: str, error: str
 ) -> None:
