@@ -11,9 +11,9 @@ from unittest import mock
 
 import torch
 
-from streamtrack.engine import runner
+from streamtrack.engine import runner, staging
 from streamtrack.model.families import FAMILIES
-from streamtrack.tracking import results, session
+from streamtrack.tracking import results
 
 CALLS: tuple[tuple[object, str, str], ...] = (
     (runner, "to_input", "upload"),
@@ -21,7 +21,9 @@ CALLS: tuple[tuple[object, str, str], ...] = (
     *dict.fromkeys(call for family in FAMILIES.values() for call in family.timed_calls),
     (results, "crop_mask", "post-process"),
     (results, "measure_crop", "post-process"),
-    (session, "build_objects", "download"),
+    # each device has its own
+    (runner.EagerRunner, "download", "download"),
+    (staging.Download, "__call__", "download"),
 )
 """Where each stage is called. A stage's time is its own: a call inside another one is taken out of it."""
 WHOLE_CALLS: tuple[tuple[object, str, str], ...] = tuple(
