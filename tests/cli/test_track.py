@@ -105,7 +105,7 @@ def test_signal_ends_in_order_with_files_that_open_and_one_line(
     assert track(SCENE.format(2000), out) == code
     waiter.join(BOUND_S)
     written = len(list((out / "masks" / "001").iterdir()))
-    assert 3 <= written < 2000
+    assert 3 <= written < 2000, "the frames up to the signal, and not the whole clip"
     assert len((out / "objects.csv").read_text().splitlines()) == written + 1
     with av.open(str(out / "overlay.mp4")) as overlay:
         assert sum(1 for _ in overlay.decode(video=0)) == written

@@ -115,7 +115,7 @@ def test_filled_up_batches_find_what_exact_batches_find(network: Network, images
                 # feed them back; logits reach +-30.
                 torch.testing.assert_close(part, expected, atol=5e-3, rtol=1e-3)
                 seen += 1
-    assert seen > 100
+    assert seen > 100, "next to nothing was compared"
     assert len(exact.shapes) > 15  # a filling memory meets ever new shapes
     assert set(filled.shapes) == {(1, 7, 16), (2, 7, 16), (4, 7, 16), (1, 8, 17), (4, 8, 17), (2, 8, 17)}
 
@@ -198,7 +198,7 @@ def assert_static(graph: torch.fx.GraphModule) -> None:
             if isinstance(tensor, Tensor):
                 assert all(type(length) is int for length in tensor.shape), f"{node} is {tensor.shape}"
                 num_tensors += 1
-    assert num_tensors > 50
+    assert num_tensors > 50, "next to nothing was traced"
 
 
 def test_step_of_fixed_shapes_does_not_wait_for_the_device(network: Network, images: Sequence[Image]) -> None:
@@ -209,7 +209,7 @@ def test_step_of_fixed_shapes_does_not_wait_for_the_device(network: Network, ima
     runner = Recorded(network, trapped)
     for _ in busy_stream(runner.session(), images):
         pass
-    assert runner.shapes.total() > 25
+    assert runner.shapes.total() > 25, "the stream was hardly followed"
 
 
 class Rerun:

@@ -70,7 +70,7 @@ def test_what_is_thinner_than_the_networks_pixels_is_kept(name: str, input_size:
     scaled = scale_mask(mask, geometry)
     assert set(scaled.unique().tolist()) <= {0.0, 1.0}
     seen = shown(scaled, mask.shape, geometry)
-    assert (seen & mask).sum() >= 0.5 * mask.sum()
+    assert (seen & mask).sum() >= 0.5 * mask.sum(), "less than half of it is left"
     # Thicker, but nowhere else: within two of the network's mask pixels.
     height, width = (2 * size / cells for size, cells in zip(mask.shape, geometry.low_res_size, strict=True))
     rows, columns = np.nonzero(mask)

@@ -87,7 +87,7 @@ def check_found(results: Sequence[tuple[FrameResult, list[BoolMask]]]) -> None:
             )
             assert found.state is ObjectState.TRACKING
             seen += 1
-    assert seen >= 45
+    assert seen >= 45, "some objects were not looked at"
 
 
 @BOTH

@@ -96,7 +96,7 @@ def test_slow_consumer_loses_masks_by_its_own_reason_and_holds_nobody_up(parts: 
     told = [event.frame_idx for update in slow.taken for event in update.events]
     assert told == list(range(6)), "events are not lost with their masks"
     assert len(slow.taken) + dropped(parts.telemetry, "late") == 6
-    assert dropped(parts.telemetry, "late") >= 4
+    assert dropped(parts.telemetry, "late") >= 4, "of six, one is being taken and one waits"
 
 
 def test_consumer_that_may_miss_no_frame_is_waited_for(parts: Parts) -> None:

@@ -90,7 +90,7 @@ def test_click_on_a_stream_that_stands_still_shows_at_once(ended: tuple[Pipeline
     assert answer.object_id is not None
     assert message is not None
     assert message.frame_idx == LAST, "the frame that was published before, with its new masks"
-    assert iou(message.objects[answer.object_id].mask, TRUTH) > 0.6
+    assert iou(message.objects[answer.object_id].mask, TRUTH) > 0.6, "not the object that was meant"
     listed = ask(pipeline, ListCommand(stream="cam")).objects
     assert [(o.object_id, o.label, o.added_at_frame) for o in listed] == [(answer.object_id, "ball", LAST)]
     ask(pipeline, LabelCommand(stream="cam", object_id=answer.object_id, label="red ball"))

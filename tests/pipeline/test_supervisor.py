@@ -203,7 +203,7 @@ def test_stream_that_ran_out_of_memory_is_back_with_its_objects(
         assert failed.detail["reason"] == "tracking failed: MemoryError: the machine has no memory left"
         assert failed.detail["retry_in_s"] == 0.3
         restarted = next_event(events, EventKind.RESTARTED)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 5, "0.3 s and a start; no hang's patience is waited for"
         assert restarted.detail["objects"] == followed
         wait_until(lambda: newest(pipeline) > before + 1, "a frame after the restart")
         first = next_event(events, EventKind.GAP)
