@@ -7,12 +7,13 @@ other machines.
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 
 
+@runtime_checkable
 class Clock(Protocol):
     """Where a stage gets its time from."""
 

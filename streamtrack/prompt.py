@@ -25,6 +25,9 @@ MAX_POINTS = 10_000
 MAX_SHOWN = 80
 """Characters of a value that an error repeats."""
 
+NOT_AN_ARRAY = (TypeError, ValueError, OverflowError, RuntimeError)
+"""What numpy and torch raise for what is none: a list that holds itself, a tensor without storage, ..."""
+
 Values = ArrayLike | Iterable[Any]
 """Numbers in any container that keeps their order."""
 
@@ -83,7 +86,7 @@ class Prompt:
             "labels": _as_labels(who, labels, len(coords)),
             "box": _as_box(who, box),
             "mask": None if mask is None else _as_mask(who, mask),
-            "label": _as_text(who, label),
+            "label": check_label(label, who),
             "at_frame": None if at_frame is None else check_frame_idx(at_frame, who),
         }
         for name, value in fields.items():
@@ -174,7 +177,7 @@ def _as_box(who: str, box: object) -> NDArray[np.float32] | None:
 def _as_mask(who: str, mask: object) -> BoolMask:
     try:
         array = np.asarray(_on_host(mask))
-    except (TypeError, ValueError) as error:
+    except NOT_AN_ARRAY as error:
         raise ShapeError(f"{who}: mask is {type(mask).__name__}, expected (H, W) bool") from error
     while array.ndim > 2 and array.shape[0] == 1:
         array = array[0]
@@ -192,16 +195,23 @@ def _as_mask(who: str, mask: object) -> BoolMask:
     return on
 
 
-def _as_text(who: str, label: object) -> str:
-    if not isinstance(label, str):
+def check_label(label: object, who: str) -> str:
+    """What a person calls an object.
+
+    Raises:
+        PromptError: not text, or halves of characters, which no file and no message can hold.
+    """
+    if not isinstance(label, str) or any("\ud800" <= character <= "\udfff" for character in label):
         raise PromptError(f"{who}: label is {_show(label)}, expected text")
-    return label
+    return str(label)
 
 
 def _as_floats(who: str, what: str, values: object) -> NDArray[np.float32]:
     if values is None:
         return np.zeros((0,), np.float32)
     array = _as_array(who, what, values)
+    if array.dtype == np.bool_:
+        raise PromptError(f"{who}: {what} are {_show(array.tolist())}, expected pixels, not true or false")
     with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite, and is refused as such
         floats = array.astype(np.float32)
     if not np.isfinite(floats).all():
@@ -213,8 +223,8 @@ def _as_array(who: str, what: str, values: object) -> NDArray[Any]:
     """Plain numbers in an array, its dtype bool, integer or float."""
     try:
         array = np.asarray(_on_host(values))
-    except (TypeError, ValueError, OverflowError):
-        raise PromptError(f"{who}: {what} are {_show(values)}, expected numbers") from None
+    except NOT_AN_ARRAY as error:
+        raise PromptError(f"{who}: {what} are {_show(values)}, expected numbers") from error
     if array.size == 0 or array.dtype.kind in "buif":
         return array
     raise PromptError(f"{who}: {what} are {_show(values)}, expected numbers")
@@ -235,5 +245,8 @@ def _on_host(values: Any) -> Any:
 
 
 def _show(value: object) -> str:
-    shown = repr(value)
+    try:
+        shown = " ".join(repr(value).split())  # an array's goes over several lines
+    except Exception:  # whatever the value's own code raises, the refusal counts
+        shown = type(value).__name__
     return shown if len(shown) <= MAX_SHOWN else shown[:MAX_SHOWN] + "…"

@@ -128,6 +128,50 @@ def test_what_cannot_be_meant_is_refused_in_one_line(given: dict[str, Any], mess
     assert len(str(caught.value)) < 200
 
 
+class _Unshown:
+    def __repr__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def _held_by_itself() -> list[Any]:
+    held: list[Any] = []
+    held.append(held)
+    return held
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.empty(1, 2, device="meta"),
+        torch.zeros(2, 2).to_sparse(),
+        _held_by_itself(),
+        np.full((3, 2), None),
+        np.array([["a"], ["b"]]),
+        _Unshown(),
+        np.ma.masked_array([[1, 2], [3, 4]], [[True, False], [False, True]]).astype(complex),
+        np.zeros((40, 2), dtype=[("x", float), ("y", float)]),
+    ],
+)
+@pytest.mark.parametrize("name", ["points", "labels", "box", "label", "at_frame", "object_id", "mask"])
+def test_no_value_gets_anything_but_one_line(name: str, value: Any) -> None:
+    with pytest.raises((PromptError, ShapeError)) as caught:
+        Prompt(**{"object_id": 1, "points": POINTS, name: value})
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("name", ["points", "box"])
+def test_true_and_false_are_no_pixels(name: str) -> None:
+    with pytest.raises(PromptError, match="expected pixels, not true or false"):
+        Prompt(1, **{name: np.ones((2, 2), np.bool_)})
+
+
+def test_half_a_character_is_no_label() -> None:
+    with pytest.raises(PromptError, match="expected text"):
+        Prompt(1, points=POINTS, label="a\ud83d")
+    assert Prompt(1, points=POINTS, label="\N{DOG FACE} \u202e \u0645").label == "\N{DOG FACE} \u202e \u0645"
+
+
 @pytest.mark.parametrize(
     "mask",
     [

@@ -11,6 +11,9 @@ from pydantic import Field, ValidationInfo, field_validator
 from streamtrack.config.section import Section
 from streamtrack.weights.catalog import CATALOG
 
+MAX_THREADS = 1024
+"""OpenMP ends the process where it cannot start as many as it was told to."""
+
 
 def live_threads() -> int:
     """CPU threads of one step on a live stream, where the config does not say: all cores but one.
@@ -53,7 +56,7 @@ class ModelConfig(Section):
     memory_pool: Literal[1, 2] = 1
     """2 reads memory in squares of 2 x 2 averaged tokens: less work with large images, an approximation.
     1 is exact."""
-    threads: int | None = Field(None, ge=1)
+    threads: int | None = Field(None, ge=1, le=MAX_THREADS)
     """Processor threads of one step. null: on live streams all cores but one, which decodes, draws and
     encodes; on recordings torch's own choice."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from streamtrack.config.faults import describe_validation_error
 from streamtrack.control.untrusted import MAX_REQUEST_BYTES, one_line
@@ -19,9 +19,20 @@ from streamtrack.object_record import ObjectInfo
 from streamtrack.prompt import Prompt
 from streamtrack.publish.mask_codec import decode_rle
 
-ObjectId = Annotated[int, Field(ge=0, le=2**31 - 1)]
-Point = tuple[float, float]
-Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
+
+def _no_bool(value: Any) -> Any:
+    # To pydantic and to Python true is the number 1; whoever sends it mixed two keys up.
+    if isinstance(value, bool):
+        raise ValueError("expected a number, not true or false")
+    return value
+
+
+NotBool = BeforeValidator(_no_bool)
+ObjectId = Annotated[int, NotBool, Field(ge=0, le=2**31 - 1)]
+FrameIdx = Annotated[int, NotBool, Field(ge=0)]
+Pixels = Annotated[float, Field(strict=True)]
+Point = tuple[Pixels, Pixels]
+Coordinate = Annotated[float, NotBool, Field(ge=-1e6, le=1e6)]
 """Pixels; what compares with nothing (NaN) is refused."""
 MAX_POINTS = 64
 """Points in one prompt; more than any person clicks."""
@@ -52,12 +63,12 @@ class PromptCommand(Command):
 
     points: tuple[Point, ...] = Field((), max_length=MAX_POINTS)
     """x, y in pixels."""
-    labels: tuple[Literal[0, 1], ...] | None = Field(None, max_length=MAX_POINTS)
+    labels: tuple[Annotated[Literal[0, 1], NotBool], ...] | None = Field(None, max_length=MAX_POINTS)
     """1 on the object, 0 off it; all 1 where left out."""
-    box: tuple[float, float, float, float] | None = None
+    box: tuple[Pixels, Pixels, Pixels, Pixels] | None = None
     """x0, y0, x1, y1 in pixels."""
     mask: RleMask | None = None
-    at_frame: int | None = Field(None, ge=0)
+    at_frame: FrameIdx | None = None
     """Tracked frame that the prompt belongs to; None: the newest."""
 
     def prompt(self, object_id: int, frame_size: tuple[int, int], at_frame: int) -> Prompt:
@@ -125,7 +136,7 @@ class FindCommand(Command):
     op: Literal["find"] = "find"
     point: tuple[Coordinate, Coordinate]
     """x, y in pixels of the frame; outside of it there is no object."""
-    at_frame: int | None = Field(None, ge=0)
+    at_frame: FrameIdx | None = None
     """A kept frame; None: the newest."""
 
 

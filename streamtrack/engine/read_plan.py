@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from streamtrack.errors import ConfigError
 
@@ -72,6 +72,7 @@ class Reading:
     """How many of each are those of conditioning frames."""
 
 
+@runtime_checkable
 class MemoryPlan(Protocol):
     """Chooses what is read. Pure: the same stored frames give the same reading."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from streamtrack.config import TrackingConfig
 from streamtrack.errors import CapacityError, PromptError, ShapeError
 from streamtrack.frame import EventKind, Frame
-from streamtrack.prompt import Prompt, check_frame_idx, check_object_id
+from streamtrack.prompt import Prompt, check_frame_idx, check_label, check_object_id
 from streamtrack.tracking.frame_log import FrameLog
 from streamtrack.tracking.keyframes import KeyFramePolicy
 from streamtrack.tracking.object_tracks import ObjectTracks, Report
@@ -165,9 +165,11 @@ class ObjectPrompts:
 
     def set_label(self, object_id: int, label: str) -> None:
         """Call an object something, whether it waits or is followed."""
+        object_id = check_object_id(object_id)
         if not isinstance(label, str):
             raise PromptError(f"object {object_id}: label is {type(label).__name__}, expected text")
-        waiting = self._waiting.get(check_object_id(object_id))
+        label = check_label(label, f"object {object_id}")
+        waiting = self._waiting.get(object_id)
         if waiting is None:
             self.known(object_id).label = label
         else:

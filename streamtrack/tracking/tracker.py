@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -73,7 +73,7 @@ class Tracker:
         """
         try:
             config = ModelConfig(
-                name=os.fspath(name_or_path),
+                name=_path_text(name_or_path, "model", "a model's name or a weights file"),
                 device=device,
                 precision=precision,
                 image_size=image_size,
@@ -125,9 +125,15 @@ class Tracker:
         Args:
             config: resolved, as `load_config` gives it; None: the tracker's own.
             memory_plan: which frames' memory is read; None: the last `memory_frames`, as SAM 2 does.
+        Raises:
+            ConfigError: an argument of another type.
         """
         network = self._model.network
         config = self._tracking if config is None else config
+        _check_type(config, TrackingConfig, "config", "a streamtrack.TrackingConfig")
+        _check_type(clock, Clock, "clock", "a streamtrack.clock.Clock")
+        if memory_plan is not None:
+            _check_type(memory_plan, MemoryPlan, "memory_plan", "a MemoryPlan, such as RecentMemory(...)")
         runner = make_runner(network, graphs=self._graphs)
         max_batch = network.best_batch or config.max_objects
         follower = Follower(
@@ -154,6 +160,7 @@ class Tracker:
         `at_frame` or else from the first frame.
 
         Raises:
+            ConfigError: `source` or `config` is of another type.
             SourceError: the source cannot be read.
             PromptError, ShapeError, CapacityError: a prompt does not fit its frame, or no frame has its
                 `at_frame`.
@@ -161,8 +168,9 @@ class Tracker:
         from streamtrack.ingest import iter_frames, with_next  # PyAV loads only for those who read video
 
         session = self.new_session(config)
-        waiting = list(prompts)
-        frames = iter_frames(SourceConfig(url=os.fspath(source), pace="every_frame"))
+        waiting = _checked_prompts(prompts)
+        url = _path_text(source, "source", "a path, a URL or synthetic:NAME")
+        frames = iter_frames(SourceConfig(url=url, pace="every_frame"))
         for frame, upcoming in with_next(frames):
             # A prompt for the frame that comes next spares the session the way back to it.
             due = [prompt for prompt in waiting if (prompt.at_frame or 0) == session.newest_frame_idx + 1]
@@ -177,6 +185,29 @@ class Tracker:
                 f"object {waiting[0].object_id}: at_frame is {waiting[0].at_frame}, expected one of the "
                 f"source's {session.newest_frame_idx + 1} frames"
             )
+
+
+def _path_text(value: object, name: str, expected: str) -> str:
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(text, str) or not text.strip():
+        found = "empty" if isinstance(text, str) else type(value).__name__
+        raise ConfigError(f"{name} is {found}, expected {expected}")
+    return text
+
+
+def _check_type(value: object, kind: type, name: str, expected: str) -> None:
+    if not isinstance(value, kind) or isinstance(value, type):
+        raise ConfigError(f"{name} is {type(value).__name__}, expected {expected}")
+
+
+def _checked_prompts(prompts: object) -> list[Prompt]:
+    if isinstance(prompts, str | bytes) or not isinstance(prompts, Iterable):
+        raise PromptError(f"prompts is {type(prompts).__name__}, expected a list of streamtrack.Prompt")
+    checked = list(prompts)
+    for index, prompt in enumerate(checked):
+        if not isinstance(prompt, Prompt):
+            raise PromptError(f"prompt {index} is {type(prompt).__name__}, expected a streamtrack.Prompt")
+    return checked
 
 
 def _recent_memory(geometry: Geometry, config: TrackingConfig) -> RecentMemory:

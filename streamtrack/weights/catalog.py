@@ -22,6 +22,8 @@ from streamtrack.errors import CheckpointError
 from streamtrack.weights.download import DEFAULT_POLICY, DownloadPolicy, download_file
 from streamtrack.weights.part_file import OnProgress, check_file
 
+MAX_SHOWN_CHARS = 80
+"""Of an unknown name, in an error."""
 CHECKPOINTS_ENV = "STREAMTRACK_CHECKPOINTS"
 """Environment variable that names the folder of downloaded checkpoints."""
 
@@ -162,7 +164,8 @@ def get_entry(name: str, among: Mapping[str, CatalogEntry] = CATALOG) -> Catalog
     spelled = name.strip().lower().replace("_", "-").removesuffix(".pt").removesuffix(".safetensors")
     close = difflib.get_close_matches(spelled, among, n=1, cutoff=0.5)
     hint = f", did you mean {close[0]!r}?" if close else ";"
-    raise CheckpointError(f"unknown model {name!r}{hint} known: {', '.join(among)}")
+    shown = name if len(name) <= MAX_SHOWN_CHARS else f"{name[:MAX_SHOWN_CHARS]}…"
+    raise CheckpointError(f"unknown model {shown!r}{hint} known: {', '.join(among)}")
 
 
 def download_folder() -> Path:

@@ -20,4 +20,4 @@ def weights_file(name: str) -> Path | None:
         return None
     path = Path(name).expanduser()
     has_folder = os.sep in name or "/" in name
-    return path if path.suffix.lower() in WEIGHTS_SUFFIXES or has_folder or path.is_file() else None
+    return path if path.suffix.lower() in WEIGHTS_SUFFIXES or has_folder or os.path.isfile(path) else None

@@ -43,6 +43,23 @@ def test_number_that_is_none_is_refused(number: float) -> None:
         parse_command({"op": "add", "stream": "cam", "points": [[number, 1]]})
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"points": [[True, 1]]},
+        {"points": [["5", "5"]]},
+        {"points": [[1, 2]], "labels": [True]},
+        {"points": [[1, 2]], "at_frame": True},
+        {"points": [[1, 2]], "object_id": False},
+        {"box": [0, 0, True, 9]},
+        {"op": "find", "point": [True, 1]},
+    ],
+)
+def test_true_and_text_are_no_numbers(wrong: dict[str, object]) -> None:
+    with pytest.raises(PromptError, match="number"):
+        parse_command({"op": "add", "stream": "cam", **wrong})
+
+
 def test_refusal_does_not_repeat_what_was_sent() -> None:
     for raw in ({"op": "x" * 100_000}, {"op": "add", "stream": "y" * 100_000}):
         with pytest.raises(PromptError) as caught:

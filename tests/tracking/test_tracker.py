@@ -7,7 +7,7 @@ import cv2
 import pytest
 
 from streamtrack.config import ModelConfig, TrackingConfig
-from streamtrack.errors import PromptError
+from streamtrack.errors import CheckpointError, ConfigError, PromptError
 from streamtrack.frame import EventKind
 from streamtrack.prompt import Prompt
 from streamtrack.tracking import Tracker
@@ -67,3 +67,53 @@ def test_presets_tracking_is_for_sessions_that_are_given_none(nano: Tracker) -> 
     assert tracker.new_session()._config.keyframe_interval == 4
     assert tracker.new_session(TrackingConfig(max_objects=3))._config == TrackingConfig(max_objects=3)
     assert nano.new_session()._config == TrackingConfig()
+
+
+@pytest.mark.parametrize("name", [None, 5, b"nano", ["nano"], "", "  ", float("nan"), Path])
+def test_what_names_no_model_is_refused(name: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^model is \w+, expected a model's name or a weights file$"):
+        Tracker.from_checkpoint(name)
+
+
+def test_name_as_long_as_no_file_may_be_is_refused_in_one_short_line() -> None:
+    with pytest.raises(CheckpointError, match=r"^unknown model 'a+…'") as caught:
+        Tracker.from_checkpoint("a" * 5000)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"threads": 0},
+        {"threads": 10**9},
+        {"threads": 1.5},
+        {"image_size": 17},
+        {"device": "gpu"},
+        {"precision": 16},
+    ],
+)
+def test_option_that_does_not_fit_is_refused_before_anything_loads(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=rf"^model: {next(iter(given))}"):
+        Tracker.from_checkpoint("nano", **given)
+
+
+@pytest.mark.parametrize("value", [5, "fast", {"max_objects": 3}, TrackingConfig])
+def test_session_of_other_parts_is_refused(value: Any, nano: Tracker) -> None:
+    for name in ("config", "clock", "memory_plan"):
+        with pytest.raises(ConfigError, match=rf"^{name} is \w+, expected a "):
+            nano.new_session(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("source", "prompts", "message"),
+    [
+        (None, [], "source is NoneType, expected a path"),
+        (["a"], [], "source is list, expected a path"),
+        ("synthetic:demo", None, "prompts is NoneType, expected a list"),
+        ("synthetic:demo", "x", "prompts is str, expected a list"),
+        ("synthetic:demo", [(1, 2)], r"prompt 0 is tuple, expected a streamtrack\.Prompt"),
+    ],
+)
+def test_recording_of_other_parts_is_refused(source: Any, prompts: Any, message: str, nano: Tracker) -> None:
+    with pytest.raises((ConfigError, PromptError), match=f"^{message}"):
+        next(nano.track(source, prompts))
