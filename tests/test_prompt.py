@@ -162,8 +162,9 @@ def test_no_value_gets_anything_but_one_line(name: str, value: Any) -> None:
 
 @pytest.mark.parametrize("name", ["points", "box"])
 def test_true_and_false_are_no_pixels(name: str) -> None:
+    given: dict[str, Any] = {name: np.ones((2, 2), np.bool_)}
     with pytest.raises(PromptError, match="expected pixels, not true or false"):
-        Prompt(1, **{name: np.ones((2, 2), np.bool_)})
+        Prompt(1, **given)
 
 
 def test_half_a_character_is_no_label() -> None:

@@ -8,12 +8,12 @@ from typing import Any, SupportsIndex
 import zmq
 from numpy.typing import ArrayLike
 
-from streamtrack.client.connection import ClientKeys, Connection
+from streamtrack.client.connection import ClientKeys, Connection, check_stream, check_timeout
 from streamtrack.control.envelope import Answer, decode_reply, encode_request
-from streamtrack.errors import PublishError, ShapeError, StreamTrackError
+from streamtrack.errors import ConfigError, PublishError, ShapeError, StreamTrackError
 from streamtrack.frame import BoolMask
 from streamtrack.object_record import ObjectInfo
-from streamtrack.prompt import Prompt, Values
+from streamtrack.prompt import Prompt, Values, check_label, check_object_id
 from streamtrack.publish.mask_codec import encode_rle
 
 
@@ -31,8 +31,11 @@ class Control(Connection):
 
         Raises:
             PublishError: `address` is none.
-            ConfigError: a key is not one.
+            ConfigError: a key, the stream's name or the time is none.
         """
+        check_stream(stream)
+        if check_timeout(timeout_ms) is None:
+            raise ConfigError("timeout_ms is None, expected milliseconds: an answer may never come")
         super().__init__(zmq.DEALER, address, keys)
         self.stream = stream
         self.timeout_ms = timeout_ms
@@ -81,13 +84,14 @@ class Control(Connection):
         prompt = Prompt(object_id, points, labels, box, mask, at_frame=at_frame)
         return self._ask("correct", object_id=prompt.object_id, **_plain(prompt))
 
-    def remove(self, object_id: int) -> Answer:
+    def remove(self, object_id: SupportsIndex) -> Answer:
         """Stop following an object."""
-        return self._ask("remove", object_id=object_id)
+        return self._ask("remove", object_id=check_object_id(object_id))
 
-    def label(self, object_id: int, label: str) -> Answer:
+    def label(self, object_id: SupportsIndex, label: str) -> Answer:
         """Call an object something."""
-        return self._ask("label", object_id=object_id, label=label)
+        known_id = check_object_id(object_id)
+        return self._ask("label", object_id=known_id, label=check_label(label, f"object {known_id}"))
 
     def list(self) -> tuple[ObjectInfo, ...]:
         """The objects that are followed."""
@@ -106,13 +110,13 @@ class Control(Connection):
         self._last_request_id += 1
         request = encode_request({"op": op, "stream": self.stream, **arguments}, self._last_request_id)
         deadline = time.monotonic() + self.timeout_ms / 1e3
-        if not self.socket.poll(self.timeout_ms, zmq.POLLOUT):
+        if not self.wait(self.timeout_ms, zmq.POLLOUT):
             raise PublishError(
                 f"{self.address}: no connection within {self.timeout_ms} ms, expected a server that knows us"
             )
         self.socket.send(request, zmq.DONTWAIT)
         while (remaining_ms := (deadline - time.monotonic()) * 1e3) > 0:
-            if not self.socket.poll(max(1, int(remaining_ms))):
+            if not self.wait(remaining_ms):
                 break
             reply = decode_reply(self.socket.recv(), self._last_request_id)
             if isinstance(reply, StreamTrackError):

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import zmq
 
-from streamtrack.client.connection import ClientKeys, Connection
+from streamtrack.client.connection import ClientKeys, Connection, check_stream, check_timeout
 from streamtrack.errors import PublishError
 from streamtrack.publish.message import EventMessage, MaskMessage
 from streamtrack.publish.wire import (
@@ -32,6 +32,7 @@ class Subscriber(Connection, Generic[MessageT]):
     def __init__(
         self, address: str, topic: bytes, *, conflate: bool, timeout_ms: int | None, keys: ClientKeys | None
     ) -> None:
+        check_timeout(timeout_ms)
         super().__init__(zmq.SUB, address, keys)
         self.timeout_ms = timeout_ms
         self.missed = 0
@@ -55,7 +56,7 @@ class Subscriber(Connection, Generic[MessageT]):
         Raises:
             PublishError: what came is not a message of this version; the next call goes on behind it.
         """
-        if not self.socket.poll(self.timeout_ms if timeout_ms is None else timeout_ms):
+        if not self.wait(self.timeout_ms if timeout_ms is None else timeout_ms):
             return None
         message = self._decode(self.socket.recv())
         self._count(message)
@@ -106,9 +107,9 @@ class MaskSubscriber(Subscriber[MaskMessage]):
             timeout_ms: how long iteration waits for one message; None for ever.
         Raises:
             PublishError: `address` is none.
-            ConfigError: a key is not one.
+            ConfigError: a key, the stream's name or the time is none.
         """
-        topic = MASKS_PREFIX if stream is None else masks_topic(stream)
+        topic = MASKS_PREFIX if stream is None else masks_topic(check_stream(stream))
         super().__init__(address, topic, conflate=conflate, timeout_ms=timeout_ms, keys=keys)
 
     def _decode(self, data: bytes) -> MaskMessage:
@@ -127,7 +128,7 @@ class EventSubscriber(Subscriber[EventMessage]):
         keys: ClientKeys | None = None,
     ) -> None:
         """Connect, as `MaskSubscriber`; events are never conflated."""
-        topic = EVENTS_PREFIX if stream is None else events_topic(stream)
+        topic = EVENTS_PREFIX if stream is None else events_topic(check_stream(stream))
         super().__init__(address, topic, conflate=False, timeout_ms=timeout_ms, keys=keys)
 
     def _decode(self, data: bytes) -> EventMessage:

@@ -99,7 +99,7 @@ def check_key(key: str, name: str) -> bytes:
     try:
         raw = key.encode("ascii")
         valid = len(raw) == 40 and len(z85.decode(raw)) == 32
-    except (ValueError, KeyError, struct.error):
+    except (AttributeError, ValueError, KeyError, struct.error):  # no text, or no Z85
         valid = False
     if not valid:
         raise ConfigError(f"zmq.curve: {name} is not a CURVE key, expected 40 characters of Z85")

@@ -4,11 +4,12 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
 from streamtrack.client import ClientKeys, Control, EventSubscriber, MaskSubscriber
-from streamtrack.errors import ConfigError, PublishError
+from streamtrack.errors import ConfigError, PromptError, PublishError
 from tests.support.masks import TIMEOUT_MS, join, keypair, make_publisher, make_result
 from tests.support.process import started
 
@@ -133,3 +134,77 @@ def test_close_may_be_called_again() -> None:
     masks = MaskSubscriber(NOBODY)
     masks.close()
     masks.close()
+
+
+@pytest.mark.parametrize(
+    "address", [None, 5, ["x"], b"tcp://127.0.0.1:1", "tcp://127.0.0.1:99999", "tcp://a:1\0"]
+)
+def test_what_is_no_address_raises_publish_error(address: Any) -> None:
+    for connect in (lambda: Control(address, "cam1"), lambda: MaskSubscriber(address)):
+        with pytest.raises(PublishError, match=r"^address is .*, expected tcp://HOST:PORT"):
+            connect()
+
+
+NO_STREAMS: list[Any] = [5, b"cam1", ["cam1"], "", "a\0b", float("nan")]
+NO_TIMES: list[Any] = ["5", -1, True, [1], float("nan"), float("inf"), 10**30]
+NO_KEYS: list[Any] = ["key", 5, {}, ClientKeys]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("stream", stream) for stream in NO_STREAMS),
+        *(("timeout_ms", time_ms) for time_ms in NO_TIMES),
+        *(("keys", keys) for keys in NO_KEYS),
+    ],
+)
+def test_argument_of_another_kind_raises_config_error(name: str, value: Any) -> None:
+    for client in (Control, MaskSubscriber, EventSubscriber):
+        given: dict[str, Any] = {"stream": "cam1", name: value}
+        with pytest.raises(ConfigError, match=f"^{name} is .*, expected ") as caught:
+            client(NOBODY, **given)
+        assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("key", [None, 5, b"a" * 40])
+def test_key_that_is_no_text_raises_config_error(key: Any) -> None:
+    with pytest.raises(ConfigError, match="is not a CURVE key"):
+        MaskSubscriber(NOBODY, keys=ClientKeys(key, key, key))
+
+
+@pytest.mark.parametrize("object_id", [None, "x", 1.5, -1, True, [1]])
+def test_what_is_no_object_id_is_refused_before_it_is_sent(object_id: Any) -> None:
+    with Control(NOBODY, "cam1", timeout_ms=1) as control:
+        for command in (control.remove, lambda value: control.label(value, "x"), control.correct):
+            with pytest.raises(PromptError, match=r"^object_id is .*, expected an integer"):
+                command(object_id)
+        with pytest.raises(PromptError, match="label is 5, expected text"):
+            control.label(1, 5)  # type: ignore[arg-type]
+
+
+def test_closed_connection_says_so() -> None:
+    masks, control = MaskSubscriber(NOBODY), Control(NOBODY, "cam1")
+    for connection in (masks, control):
+        connection.close()
+    for use in (lambda: masks.receive(1), control.list):
+        with pytest.raises(PublishError, match="is closed, expected an open connection"):
+            use()
+
+
+FORGOTTEN = f"""
+import gc, sys
+from streamtrack.client import Control, MaskSubscriber
+for _ in range(20):
+    for connection in (Control({NOBODY!r}, "cam1", timeout_ms=1), MaskSubscriber({NOBODY!r})):
+        connection.holds_itself = connection
+        del connection
+gc.collect()
+print("done")
+"""
+
+
+def test_forgotten_connections_are_collected_without_waiting() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORGOTTEN], timeout=60, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("done\n", "")
