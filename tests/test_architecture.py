@@ -28,13 +28,14 @@ LAYERS = (
     "telemetry",
     *("weights", "config", "scenes", "ingest", "model", "engine", "tracking"),
     *("publish", "video", "webrtc", "control", "detect", "http", "pipeline", "offline", "client"),
+    "compat",
     *("stream_outputs", "server", "cli"),
 )
 """Imports run towards the front: a module or package may import those before it, and itself."""
 
 HOMES = {
     "av": ("ingest.*", "video.*", "offline", "offline.*"),
-    "torch": ("model.*", "engine.*", "detect.*", "tracking.*"),
+    "torch": ("model.*", "engine.*", "detect.*", "tracking.*", "compat.*"),
     "torchvision": ("model.*",),
     "sam2": ("model.*",),
     "zmq": ("publish.zmq_*", "control.zmq_control", "client.*"),

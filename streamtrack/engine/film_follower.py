@@ -1,0 +1,204 @@
+"""The engine under a film: objects that are found by prompts and followed, on frames of any order.
+
+Beside `Follower`, whose memory has a fixed size for a stream without an end: here any number of conditioning
+frames is read, of any time, and what was found anywhere can be read again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from streamtrack.engine.film_object import FilmObject
+from streamtrack.engine.film_outputs import FilmOutput
+from streamtrack.engine.film_plan import UNLIMITED, FilmMemory
+from streamtrack.engine.read_plan import Reading
+from streamtrack.model.interface import FrameFeatures, MaskPrediction, MemoryRead, Network
+
+ENCODED_FRAMES = 4
+"""Encoded frames at hand, for prompts on a frame one after the other."""
+HOLE_LOGIT = 0.1
+"""What sam2 fills holes with."""
+
+
+class FilmFollower:
+    """Finds objects on a film's frames. One thread at a time.
+
+    Args:
+        frames: a frame as (1, 3, H, W) at the network's input size, 0 to 255, on its device.
+        num_frames: of the film; None for one without an end. A film of fewer than 16 frames has its pointers'
+            ages stretched, as SAM 2 does.
+        max_conditioning_frames: that a frame reads, see `FilmMemory`.
+        fill_hole_area: holes of so many mask pixels at most are filled; 0: none.
+        autocast: the context in which the network runs.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        frames: Callable[[int], Tensor],
+        *,
+        num_frames: int | None,
+        max_conditioning_frames: int = UNLIMITED,
+        fill_hole_area: int = 0,
+        autocast: Callable[[], Any],
+    ) -> None:
+        self._network = network
+        self._frames = frames
+        self._fill_hole_area = fill_hole_area
+        self._autocast = autocast
+        geometry = network.geometry
+        longest = geometry.recent_pointers
+        pointers = longest if num_frames is None else min(longest, num_frames - 1)
+        pointers = max(1, pointers)
+        self._age_scale = longest / pointers
+        self._plans = {
+            reverse: FilmMemory(geometry.recent_frames, pointers, reverse, max_conditioning_frames)
+            for reverse in (False, True)
+        }
+        self._encoded: OrderedDict[int, FrameFeatures] = OrderedDict()
+
+    @torch.inference_mode()
+    def follow(self, objects: Sequence[FilmObject], frame_idx: int, *, reverse: bool = False) -> None:
+        """Find objects on a frame by their memory; it becomes one of the frames that were followed."""
+        if not objects:
+            return
+        # Objects that read equally much share a pass.
+        groups: dict[tuple[int, int], list[tuple[FilmObject, Reading]]] = defaultdict(list)
+        for tracked in objects:
+            reading = self._plans[reverse].plan(tracked.stored(frame_idx))
+            groups[len(reading.features), len(reading.pointers)].append((tracked, reading))
+        with self._autocast():
+            features = self._features(frame_idx)
+            for group in groups.values():
+                size = self._network.best_batch or len(group)
+                for start in range(0, len(group), size):
+                    self._follow_batch(group[start : start + size], frame_idx, features)
+
+    def _follow_batch(
+        self, batch: Sequence[tuple[FilmObject, Reading]], frame_idx: int, features: FrameFeatures
+    ) -> None:
+        prediction, memory_features = self._network.follow(features, self._read(batch))
+        # Holes are filled in what is shown, not in what was remembered: so it is in SAM 2.
+        prediction = self._without_holes(prediction)
+        for row, (tracked, _) in enumerate(batch):
+            tracked.followed[frame_idx] = _output(prediction, memory_features, row)
+
+    @torch.inference_mode()
+    def find_by_points(
+        self,
+        tracked: FilmObject,
+        frame_idx: int,
+        coords: Tensor,
+        labels: Tensor,
+        *,
+        previous: FilmOutput | None,
+        with_memory: bool,
+        reverse: bool = False,
+    ) -> FilmOutput:
+        """Find an object on a frame by points. Nothing is stored.
+
+        Args:
+            coords: (1, P, 2) float32 x, y in pixels of the network's input.
+            labels: (1, P) int32: 1 on the object, 0 off it, 2 and 3 the corners of a box.
+            previous: the frame's output so far, which the points correct.
+            with_memory: read the object's memory as well.
+        """
+        with self._autocast():
+            features = self._features(frame_idx)
+            memory = None
+            if with_memory:
+                reading = self._plans[reverse].plan(tracked.stored(frame_idx))
+                memory = self._read([(tracked, reading)]) if reading.features else None
+            previous_logits = None if previous is None else previous.low_res_mask_logits[None]
+            device = self._network.device
+            prediction = self._network.decode_points(
+                features, memory, coords.to(device), labels.to(device), previous_logits
+            )
+            return self._remembered(features, prediction)
+
+    @torch.inference_mode()
+    def adopt_mask(self, frame_idx: int, mask: Tensor) -> FilmOutput:
+        """Take a mask as an object's output. Nothing is stored.
+
+        Args:
+            mask: (1, 1, H, W) float32 of the network's input size, 0 or 1.
+        """
+        with self._autocast():
+            features = self._features(frame_idx)
+            prediction = self._network.adopt_mask(features, mask.to(self._network.device))
+            return self._remembered(features, prediction)
+
+    def _remembered(self, features: FrameFeatures, prediction: MaskPrediction) -> FilmOutput:
+        prediction = self._without_holes(prediction)
+        memory_features = self._network.encode_memory(features, prediction, from_prompt=True)
+        return _output(prediction, memory_features, 0)
+
+    def _features(self, frame_idx: int) -> FrameFeatures:
+        features = self._encoded.pop(frame_idx, None)
+        if features is None:
+            features = self._network.encode(self._frames(frame_idx))
+        self._encoded[frame_idx] = features
+        if len(self._encoded) > ENCODED_FRAMES:
+            self._encoded.popitem(last=False)
+        return features
+
+    def _read(self, batch: Sequence[tuple[FilmObject, Reading]]) -> MemoryRead:
+        """The memory of objects that read equally much."""
+        device, geometry = self._network.device, self._network.geometry
+        conditioning = geometry.recent_frames
+        features = [
+            tracked[read.frame_idx].memory_features for tracked, all_ in batch for read in all_.features
+        ]
+        pointers = [
+            tracked[read.frame_idx].object_pointer for tracked, all_ in batch for read in all_.pointers
+        ]
+        slots = [
+            [conditioning if read.age is None else read.age - 1 for read in reading.features]
+            for _, reading in batch
+        ]
+        ages = [[read.age * self._age_scale for read in reading.pointers] for _, reading in batch]
+        size = len(batch)
+        stacked_features = torch.stack(features)
+        stacked = torch.stack(pointers) if pointers else torch.zeros(0, geometry.pointer_dim, device=device)
+        return MemoryRead(
+            features=stacked_features.view(size, -1, *stacked_features.shape[1:]),
+            slots=torch.tensor(slots, dtype=torch.long).to(device),
+            pointers=stacked.view(size, len(pointers) // size, geometry.pointer_dim),
+            pointer_ages=torch.tensor(ages, dtype=torch.float32).view(size, -1 if pointers else 0).to(device),
+        )
+
+    def _without_holes(self, prediction: MaskPrediction) -> MaskPrediction:
+        if self._fill_hole_area < 1:
+            return prediction
+        logits = prediction.low_res_mask_logits
+        holes = np.stack([find_holes(mask, self._fill_hole_area) for mask in (logits > 0).cpu().numpy()])
+        filled = logits.masked_fill(torch.from_numpy(holes).to(logits.device), HOLE_LOGIT)
+        return replace(prediction, low_res_mask_logits=filled)
+
+
+def find_holes(
+    mask: np.ndarray[Any, np.dtype[np.bool_]], max_area: int
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """(H, W) bool: the areas of background of at most `max_area` pixels; corners connect, as in sam2."""
+    number, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=8)
+    small = stats[:, cv2.CC_STAT_AREA] <= max_area
+    small[0] = False  # label 0 is the object
+    holes: np.ndarray[Any, np.dtype[np.bool_]] = small[labels] if number > 1 else np.zeros_like(mask)
+    return holes
+
+
+def _output(prediction: MaskPrediction, memory_features: Tensor, row: int) -> FilmOutput:
+    return FilmOutput(
+        prediction.low_res_mask_logits[row],
+        prediction.object_score_logits[row],
+        prediction.object_pointers[row].float(),
+        memory_features[row],
+    )

@@ -1,0 +1,70 @@
+"""A film's frames as the network's inputs, decoded when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from streamtrack.engine.preprocess import to_input
+from streamtrack.frame import Image
+from streamtrack.model.interface import Size
+
+CACHED_FRAMES = 32
+"""Inputs at hand. A film that is followed backward decodes each of its groups of pictures once for so many
+frames."""
+
+Resampling = Literal["bilinear", "bicubic"]
+
+
+class Film(Protocol):
+    """Pictures of one size that can be read in any order. `streamtrack.offline.film` opens them."""
+
+    @property
+    def num_frames(self) -> int:
+        """At least 1."""
+
+    @property
+    def frame_size(self) -> Size:
+        """H, W in pixels."""
+
+    @property
+    def resampling(self) -> Resampling:
+        """How its pictures come to the network's input size, antialiased."""
+
+    def read(self, frame_idx: int, before: int) -> Iterator[tuple[int, Image]]:
+        """A frame as (H, W, 3) uint8 RGB with its frame_idx, last; ahead of it come those of up to `before`
+        earlier frames that had to be decoded for it.
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+
+
+class FilmFrames:
+    """Inputs by frame_idx, a bounded number of them at hand."""
+
+    def __init__(self, film: Film, input_size: Size, device: torch.device) -> None:
+        self._film = film
+        self._input_size = input_size
+        self._device = device
+        self._cached: dict[int, Tensor] = {}
+
+    def __call__(self, frame_idx: int) -> Tensor:
+        """(1, 3, H, W), 0 to 255."""
+        if frame_idx not in self._cached:
+            for index, image in self._film.read(frame_idx, CACHED_FRAMES - 1):
+                self._cached.pop(index, None)
+                self._cached[index] = self._resize(image)
+            while len(self._cached) > CACHED_FRAMES:
+                del self._cached[next(iter(self._cached))]
+        return self._cached[frame_idx].to(self._device)
+
+    def _resize(self, image: Image) -> Tensor:
+        if self._film.resampling == "bilinear":
+            return to_input(image, self._input_size, self._device).cpu()
+        planes = torch.from_numpy(image).permute(2, 0, 1)[None]
+        return F.interpolate(planes, size=self._input_size, mode="bicubic", antialias=True)

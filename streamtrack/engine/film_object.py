@@ -1,0 +1,86 @@
+"""One object of a film: what its prompts made of it, and what was found where it was followed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from streamtrack.engine.film_outputs import FilmOutput, FollowedOutputs
+from streamtrack.engine.read_plan import Stored
+
+
+@dataclass(slots=True, eq=False)
+class FilmObject:
+    """Outputs by frame_idx. Prompts wait until `commit`: so long no other frame reads them."""
+
+    followed: FollowedOutputs
+    """Frames on which its memory found it."""
+    conditioning: dict[int, FilmOutput] = field(default_factory=dict)
+    """Frames with prompts, which every frame reads. None of them is among those followed."""
+    waiting: dict[int, FilmOutput] = field(default_factory=dict)
+    """Frames that will be conditioning frames."""
+    waiting_corrections: dict[int, FilmOutput] = field(default_factory=dict)
+    """Frames whose followed output will be another one."""
+    visited: dict[int, bool] = field(default_factory=dict)
+    """Frames that a pass has been through, and whether that was backward."""
+
+    def __getitem__(self, frame_idx: int) -> FilmOutput:
+        """The output that other frames read. Raises KeyError where there is none."""
+        output = self.conditioning.get(frame_idx)
+        return self.followed[frame_idx] if output is None else output
+
+    def shown(self, frame_idx: int, *, corrections: bool = False) -> FilmOutput | None:
+        """The newest output of a frame, if it has one.
+
+        Args:
+            corrections: look at waiting corrections and not at waiting conditioning frames.
+        """
+        pending = self.waiting_corrections if corrections else self.waiting
+        for outputs in (pending, self.conditioning, self.followed):
+            if frame_idx in outputs:
+                return outputs[frame_idx]
+        return None
+
+    def stored(self, frame_idx: int) -> Stored:
+        """What a plan may read for a frame."""
+        return Stored(frame_idx, sorted(self.conditioning), self.followed, self.followed, {})
+
+    def commit(self, *, clear_within: int | None = None) -> None:
+        """Let other frames read the prompts that waited.
+
+        Args:
+            clear_within: forget what was found this many frames around each of them.
+        """
+        corrected, prompted = dict(self.waiting_corrections), dict(self.waiting)
+        self.followed.update(corrected)
+        for frame_idx, output in prompted.items():
+            self.conditioning[frame_idx] = output
+            self.followed.pop(frame_idx, None)
+        if clear_within is not None:
+            for frame_idx in (*corrected, *prompted):
+                self.forget_around(frame_idx, clear_within)
+        self.waiting.clear()
+        self.waiting_corrections.clear()
+
+    def clear_prompts(self, frame_idx: int) -> None:
+        """A frame is no conditioning frame any more; its mask stays, as one that was followed."""
+        self.waiting.pop(frame_idx, None)
+        self.waiting_corrections.pop(frame_idx, None)
+        output = self.conditioning.pop(frame_idx, None)
+        if output is not None:
+            self.followed[frame_idx] = output
+            self.visited.pop(frame_idx, None)
+
+    def forget_around(self, frame_idx: int, reach: int) -> None:
+        """Forget what was found on the frames around a prompt: it may show the object as it never was."""
+        for near in range(frame_idx - reach, frame_idx + reach + 1):
+            self.followed.pop(near, None)
+
+    def keep_conditioning(self, limit: int) -> None:
+        """Forget conditioning frames but the first and the newest, so that at most `limit` are left."""
+        others = sorted(self.conditioning)[1:]
+        for frame_idx in others[: max(0, len(others) - (limit - 1))]:
+            self.followed[frame_idx] = self.conditioning.pop(frame_idx)
+
+    def close(self) -> None:
+        """Give back what lies in a file."""
+        self.followed.clear()
