@@ -5,25 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 
 from streamtrack.compat.sam2.camera_predictor import SAM2CameraPredictor
+from streamtrack.compat.sam2.models import load
 from streamtrack.compat.sam2.video_predictor import SAM2VideoPredictor
-from streamtrack.config import ModelConfig
-from streamtrack.config.faults import describe_validation_error
 from streamtrack.errors import ConfigError
-from streamtrack.model.build import LoadedModel, load_model
-from streamtrack.model.chosen import choose_model
+from streamtrack.model.build import LoadedModel
 
-CONFIG_NAME = re.compile(r"(sam2(?:\.1)?)_hiera_(t|s|b\+|l|tiny|small|base_plus|large)$")
-"""The stem of sam2's config files."""
-MODEL_ID = re.compile(r"facebook/(sam2(?:\.1)?)-hiera-(tiny|small|base-plus|large)$")
-"""On the Hugging Face hub."""
-SIZES = {"t": "tiny", "s": "small", "b+": "base-plus", "l": "large", "base_plus": "base-plus"}
 OVERRIDE = re.compile(r"\+*model\.(\w+)=(.*)$")
 OPTIONS = (
     "fill_hole_area",
@@ -73,16 +64,12 @@ def build_sam2_video_predictor(
         raise ConfigError(
             f"option {unknown[0]} is unknown, expected one of: {', '.join(OPTIONS)}, image_size"
         )
-    model = _load(config_or_model, ckpt_path, device, precision, image_size)
+    model = load(config_or_model, ckpt_path, device, precision, image_size)
     return SAM2VideoPredictor(model, **options)
 
 
 def build_sam2_video_predictor_hf(model_id: str, **options: Any) -> SAM2VideoPredictor:
-    """As `build_sam2_video_predictor`, by a model's id on the Hugging Face hub; the catalog has its weights.
-
-    Raises:
-        ConfigError: no such id.
-    """
+    """As `build_sam2_video_predictor`, by an id on the Hugging Face hub; the catalog has its weights."""
     return build_sam2_video_predictor(model_id, **options)
 
 
@@ -98,7 +85,7 @@ def build_sam2_camera_predictor(
 ) -> SAM2CameraPredictor:
     """A predictor for live video; arguments as in `build_sam2_video_predictor`."""
     _require_as_published(mode, apply_postprocessing)
-    return SAM2CameraPredictor(_load(config_or_model, ckpt_path, device, precision, image_size))
+    return SAM2CameraPredictor(load(config_or_model, ckpt_path, device, precision, image_size))
 
 
 def _require_as_published(mode: str, apply_postprocessing: bool) -> None:
@@ -106,46 +93,6 @@ def _require_as_published(mode: str, apply_postprocessing: bool) -> None:
         raise ConfigError(f"mode is {mode!r}, expected eval: nothing is trained here")
     if not apply_postprocessing:
         raise ConfigError("apply_postprocessing is False, expected True: networks are built with it")
-
-
-def _load(
-    config_or_model: str | os.PathLike[str] | LoadedModel,
-    ckpt_path: str | os.PathLike[str] | None,
-    device: str | torch.device,
-    precision: str,
-    image_size: int | None,
-) -> LoadedModel:
-    if isinstance(config_or_model, LoadedModel):
-        return config_or_model
-    fields = {
-        "name": catalog_name(os.fspath(config_or_model)),
-        "checkpoint": None if ckpt_path is None else Path(ckpt_path),
-        "device": str(device).partition(":")[0],
-        "precision": precision,
-        "image_size": image_size,
-    }
-    try:
-        config = ModelConfig.model_validate(fields)
-    except ValidationError as error:
-        raise ConfigError(f"model: {describe_validation_error(error, ModelConfig)}") from error
-    return load_model(choose_model(config))
-
-
-def catalog_name(config: str) -> str:
-    """The catalog's name for what sam2 calls a model; other words as they are.
-
-    Raises:
-        ConfigError: a config file of one's own.
-    """
-    stem = config.removesuffix(".yaml").rpartition("/")[2]
-    published = MODEL_ID.match(config) or (CONFIG_NAME.match(stem) if config.endswith(".yaml") else None)
-    if published is not None:
-        return f"{published[1]}-{SIZES.get(published[2], published[2])}"
-    if config.endswith(".yaml"):
-        raise ConfigError(
-            f"config is {config}, expected one of sam2's own or a name such as nano, sam2.1-tiny"
-        )
-    return config
 
 
 def _parse_override(text: str) -> tuple[str, Any]:

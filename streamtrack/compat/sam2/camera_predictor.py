@@ -125,7 +125,7 @@ class SAM2CameraPredictor:
             PromptError: there is no object.
         """
         state = self._loaded()
-        state.commit(None)
+        state.commit()
         for prompted in state.objects.values():
             prompted.film.keep_conditioning(MAX_CONDITIONING_FRAMES)
 

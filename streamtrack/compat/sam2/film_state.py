@@ -60,6 +60,7 @@ class FilmState:
         *,
         corrections_condition: bool,
         non_overlap_masks: bool,
+        clear_within: int | None = None,
     ) -> None:
         """Without objects.
 
@@ -67,6 +68,7 @@ class FilmState:
             outputs: makes the store of a new object's outputs.
             corrections_condition: a corrected frame becomes a conditioning frame.
             non_overlap_masks: a pixel shows one object only.
+            clear_within: what was found this many frames around a prompt is forgotten.
         """
         self.num_frames = num_frames
         self.frame_size = frame_size
@@ -75,6 +77,7 @@ class FilmState:
         self._outputs = outputs
         self._corrections_condition = corrections_condition
         self._non_overlap_masks = non_overlap_masks
+        self._clear_within = clear_within
 
     @property
     def obj_ids(self) -> list[int]:
@@ -169,7 +172,7 @@ class FilmState:
 
     # -- following ---------------------------------------------------------------------------------
 
-    def commit(self, clear_within: int | None) -> None:
+    def commit(self) -> None:
         """Let the prompts count.
 
         Raises:
@@ -178,7 +181,7 @@ class FilmState:
         if not self.objects:
             raise PromptError("no object has a prompt, expected points, a box or a mask first")
         for object_id, prompted in self.objects.items():
-            prompted.film.commit(clear_within=clear_within)
+            prompted.film.commit(clear_within=self._clear_within)
             if not prompted.film.conditioning:
                 raise PromptError(f"object {object_id}: no prompt is left, expected points, a box or a mask")
 
@@ -186,6 +189,9 @@ class FilmState:
         """Find every object on a frame that has no prompt there."""
         # One that came while a pass is under way waits for the next pass.
         films = [prompted.film for prompted in self.objects.values() if prompted.film.conditioning]
+        for film in films:
+            if self._clear_within is not None and frame_idx in film.conditioning:
+                film.forget_around(frame_idx, self._clear_within)
         unprompted = [film for film in films if frame_idx not in film.conditioning]
         self._follower.follow(unprompted, frame_idx, reverse=reverse)
         for film in films:

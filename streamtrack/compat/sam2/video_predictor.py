@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from streamtrack.compat.sam2.film_state import FilmState
+from streamtrack.compat.sam2.models import load
 from streamtrack.compat.sam2.prompts import read_mask, read_points
 from streamtrack.engine.film_follower import FilmFollower
 from streamtrack.engine.film_frames import FilmFrames
@@ -62,11 +63,14 @@ class SAM2VideoPredictor:
         self._clear_within = recent + 1 if clear_non_cond_mem_around_input else None
 
     @classmethod
-    def from_pretrained(cls, model_id: str, **options: Any) -> SAM2VideoPredictor:
-        """See `build_sam2_video_predictor_hf`."""
-        from streamtrack.compat.sam2.build import build_sam2_video_predictor_hf  # it imports this module
+    def from_pretrained(cls, model_id: str, device: str = "auto", **options: Any) -> SAM2VideoPredictor:
+        """One by a model's id on the Hugging Face hub; the catalog has its weights.
 
-        return build_sam2_video_predictor_hf(model_id, **options)
+        Raises:
+            CheckpointError: no such model, or its weights are not there.
+            ConfigError: the device is not there.
+        """
+        return cls(load(model_id, None, device, "auto", None), **options)
 
     @property
     def device(self) -> torch.device:
@@ -116,6 +120,7 @@ class SAM2VideoPredictor:
             lambda: FollowedOutputs(file),
             corrections_condition=self._corrections_condition,
             non_overlap_masks=self._non_overlap_masks,
+            clear_within=self._clear_within,
         )
 
     # -- prompts -----------------------------------------------------------------------------------
@@ -158,9 +163,7 @@ class SAM2VideoPredictor:
         logits = inference_state.add_points(index, obj_id, given, clear_old_points=clear_old_points)
         return self._masks(inference_state, index, logits)
 
-    def add_new_points(self, *args: Any, **kwargs: Any) -> Masks:
-        """The older name of `add_new_points_or_box`."""
-        return self.add_new_points_or_box(*args, **kwargs)
+    add_new_points = add_new_points_or_box  # its older name
 
     def add_new_mask(self, inference_state: FilmState, frame_idx: int, obj_id: int, mask: Any) -> Masks:
         """Give an object's mask on a frame, (H, W) bool of any size.
@@ -187,9 +190,7 @@ class SAM2VideoPredictor:
             return None
         return self._masks(inference_state, index, self._shown(inference_state, index))
 
-    def clear_all_points_in_frame(self, *args: Any, **kwargs: Any) -> Masks | None:
-        """An older name of `clear_all_prompts_in_frame`."""
-        return self.clear_all_prompts_in_frame(*args, **kwargs)
+    clear_all_points_in_frame = clear_all_prompts_in_frame  # an older name
 
     def remove_object(
         self, inference_state: FilmState, obj_id: int, strict: bool = False, need_output: bool = True
@@ -222,7 +223,7 @@ class SAM2VideoPredictor:
         Raises:
             PromptError: there is no object, or one without a prompt.
         """
-        inference_state.commit(self._clear_within)
+        inference_state.commit()
 
     def propagate_in_video(
         self,
@@ -248,16 +249,8 @@ class SAM2VideoPredictor:
         else:
             start = self._frame(state, start_frame_idx)
         for index in _frames_of_pass(start, max_frame_num_to_track, state.num_frames, reverse=reverse):
-            if self._clear_within is not None:
-                self._clear_around(state, index)
             state.follow(index, reverse=reverse)
             yield self._masks(state, index, state.mask_logits(index))
-
-    def _clear_around(self, state: FilmState, frame_idx: int) -> None:
-        assert self._clear_within is not None
-        for prompted in state.objects.values():
-            if frame_idx in prompted.film.conditioning:
-                prompted.film.forget_around(frame_idx, self._clear_within)
 
     def _shown(self, state: FilmState, frame_idx: int) -> Tensor:
         waits = any(frame_idx in prompted.film.waiting for prompted in state.objects.values())

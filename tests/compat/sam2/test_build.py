@@ -1,4 +1,4 @@
-"""sam2's names for models and options."""
+"""sam2's build functions and their options."""
 
 from __future__ import annotations
 
@@ -6,25 +6,10 @@ from typing import Any
 
 import pytest
 
-from streamtrack.compat.sam2 import build_sam2_camera_predictor, build_sam2_video_predictor
-from streamtrack.compat.sam2.build import catalog_name
+from streamtrack.compat.sam2 import build_sam2_video_predictor
 from streamtrack.errors import CheckpointError, ConfigError
 from streamtrack.model.build import LoadedModel
 from streamtrack.weights.catalog import get_entry, require_checkpoint
-
-
-@pytest.mark.parametrize(
-    ("config", "name"),
-    [
-        ("configs/sam2.1/sam2.1_hiera_b+.yaml", "sam2.1-base-plus"),
-        ("sam2_hiera_t.yaml", "sam2-tiny"),
-        ("facebook/sam2.1-hiera-large", "sam2.1-large"),
-        ("nano", "nano"),
-        ("weights/own.pt", "weights/own.pt"),
-    ],
-)
-def test_names_of_sam2_mean_entries_of_the_catalog(config: str, name: str) -> None:
-    assert catalog_name(config) == name
 
 
 def test_a_predictor_is_built_from_a_name_and_weights() -> None:
@@ -53,8 +38,3 @@ def test_options_that_cannot_be_meant(options: dict[str, Any], message: str, mod
         build_sam2_video_predictor(model if "device" not in options else "nano", **options)
     assert str(raised.value).startswith(message)
     assert "\n" not in str(raised.value)
-
-
-def test_a_config_of_ones_own_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^config is mine\.yaml, expected one of sam2's own"):
-        build_sam2_camera_predictor("mine.yaml")

@@ -1,0 +1,71 @@
+"""The film's engine alone; tests/compat compares its masks with sam2's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+import torch
+
+from streamtrack.engine.film_follower import FilmFollower, find_holes
+from streamtrack.engine.film_object import FilmObject
+from streamtrack.engine.film_outputs import FollowedOutputs
+from streamtrack.engine.preprocess import to_input
+from streamtrack.frame import Image
+from streamtrack.tracking import Tracker
+
+
+def make_follower(tracker: Tracker, images: Sequence[Image], fill_hole_area: int = 0) -> FilmFollower:
+    network = tracker._model.network
+
+    def frames(index: int) -> torch.Tensor:
+        return to_input(images[index], network.geometry.input_size, network.device)
+
+    return FilmFollower(
+        network, frames, num_frames=len(images), fill_hole_area=fill_hole_area, autocast=nullcontext
+    )
+
+
+def test_objects_that_read_unequally_much_are_followed_together(
+    nano: Tracker, images: Sequence[Image]
+) -> None:
+    follower = make_follower(nano, images)
+    coords, labels = torch.tensor([[[80.0, 114.0]]]), torch.ones(1, 1, dtype=torch.int32)
+    together = [FilmObject(FollowedOutputs(None)) for _ in range(2)]
+    alone = FilmObject(FollowedOutputs(None))
+    for tracked, prompted in ((together[0], (0,)), (together[1], (0, 5)), (alone, (0, 5))):
+        for index in prompted:
+            tracked.waiting[index] = follower.find_by_points(
+                tracked, index, coords, labels, previous=None, with_memory=False
+            )
+        tracked.commit()
+    for index in range(1, 4):
+        follower.follow(together, index)
+        follower.follow([alone], index)
+        torch.testing.assert_close(
+            together[1][index].low_res_mask_logits, alone[index].low_res_mask_logits, atol=1e-3, rtol=0
+        )
+
+
+def test_holes_of_a_prompted_mask_are_filled(nano: Tracker, images: Sequence[Image]) -> None:
+    mask = torch.zeros(1, 1, 256, 256)
+    mask[..., 60:160, 60:160] = 1
+    mask[..., 100:108, 100:108] = 0
+    holed, filled = (
+        make_follower(nano, images, area).adopt_mask(0, mask).low_res_mask_logits for area in (0, 8)
+    )
+    changed = holed != filled
+    assert 1 <= changed.sum() <= 8
+    assert (filled[changed] - 0.1).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize(("max_area", "found"), [(1, 1), (3, 4), (100, 36)])
+def test_holes_are_areas_of_background_up_to_a_size(max_area: int, found: int) -> None:
+    mask = np.ones((8, 8), bool)
+    mask[1, 1] = mask[3, 5] = mask[4, 6] = mask[4, 5] = False  # one pixel, and three that touch
+    mask = np.vstack((mask, np.zeros((4, 8), bool)))  # and an area of 32
+    assert find_holes(mask, max_area).sum() == found
+    assert not find_holes(np.ones((4, 4), bool), max_area).any()
+    assert not find_holes(mask, max_area)[mask].any()
