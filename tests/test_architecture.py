@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import functools
 import graphlib
 import importlib.metadata
 import re
@@ -89,9 +90,14 @@ SOURCES = {
 """Lines of every module that holds code, by its path."""
 
 
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imported_names(path: Path) -> Iterator[str]:
     """Dotted names of all imports, also those inside functions and behind TYPE_CHECKING."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -189,7 +195,7 @@ def test_classes_fit_a_readers_head() -> None:
     lengths = {
         f"{module}.{name}": length
         for module, path in MODULES.items()
-        for name, length in class_lengths(ast.parse(path.read_text(encoding="utf-8"))).items()
+        for name, length in class_lengths(tree_of(path)).items()
     }
     assert len(lengths) > 100
     assert {name for name, length in lengths.items() if length > MAX_CLASS_LINES} == LONGER_CLASSES
@@ -229,7 +235,7 @@ def private_reaches(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("module", PARTS)
 def test_private_names_of_others_are_left_alone(module: str) -> None:
-    reaches = set(private_reaches(ast.parse(MODULES[module].read_text(encoding="utf-8"))))
+    reaches = set(private_reaches(tree_of(MODULES[module])))
     wrong = {
         name for name in reaches if not any(f"{name}.".startswith(f"{known}.") for known in FOREIGN_PRIVATES)
     }

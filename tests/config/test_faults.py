@@ -153,10 +153,10 @@ def test_many_faults_cost_their_number_and_not_its_square() -> None:
     with pytest.raises(ValidationError) as refused:
         Config.model_validate(raw)
     faults = refused.value.errors(include_url=False)
-    started = time.perf_counter()
+    started = time.thread_time()
     assert first_fault(faults, Config).text == "unknown key unknown_0 (and 19999 more)"
     # Linear it is 0.01 to 0.04 s; every fault against every other was half a minute.
-    assert time.perf_counter() - started < 2.0
+    assert time.thread_time() - started < 2.0
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_many_faults_cost_their_number_and_not_its_square() -> None:
     ids=["keys", "inner keys", "text", "one key", "another kind"],
 )
 def test_command_of_half_a_megabyte_is_refused_at_once(command: dict[str, Any]) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(StreamTrackError) as refused:
         parse_command({"op": "add", "stream": "cam", **command})
-    assert time.perf_counter() - started < 3.0, "a quadratic cost is over 30 s"
+    assert time.thread_time() - started < 3.0, "a quadratic cost is over 30 s"
     assert len(str(refused.value)) < 200

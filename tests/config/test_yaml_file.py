@@ -98,18 +98,18 @@ MERGED_LAUGHS = "a: &a {x: 1}\n" + "".join(
     ids=["laughs", "merged laughs", "lists", "dashes", "mappings", "keys", "items"],
 )
 def test_what_would_cost_much_is_refused_at_once(text: str, message: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     assert message in refusal(text)
-    assert time.perf_counter() - started < AT_ONCE_S
+    assert time.thread_time() - started < AT_ONCE_S
 
 
 def test_file_with_many_unknown_keys_is_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     path.write_text("".join(f"k{i}: 0\n" for i in range(MAX_VALUES // 2 - 10)))
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(ConfigError, match=r"keys.yaml: streams is missing \(and 4990 more\)"):
         load_config(path)
-    assert time.perf_counter() - started < AT_ONCE_S
+    assert time.thread_time() - started < AT_ONCE_S
 
 
 @pytest.mark.parametrize(

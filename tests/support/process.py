@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,13 @@ from pathlib import Path
 LIFE_S = 90.0
 """Importing torch and loading nano on a busy machine, and then some. What lives longer hangs, and is
 killed."""
+
+START_S = 60.0
+"""Importing torch and loading nano on a busy machine."""
+
+
+def streamtrack(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "streamtrack.cli.main", *arguments]
 
 
 @contextmanager
