@@ -70,6 +70,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         _miss("no CUDA device", required=os.environ.get("STREAMTRACK_REQUIRE_CUDA") == "1")
     if item.get_closest_marker("browser") and find_browser() is None:
         _miss(f"none of {', '.join(BROWSERS)} is installed", required=_in_ci())
+    for marker in item.iter_markers("needs_program"):
+        for program in marker.args:
+            if shutil.which(program) is None:
+                _miss(f"no {program} on this machine", required=_in_ci())
     if item.get_closest_marker("rtsp") and (reason := _gstreamer_misses(RTSP_SERVER_IMPORTS)):
         _miss(f"GStreamer's RTSP server cannot start: {reason}", required=_in_ci())
     if item.get_closest_marker("webrtcbin") and (reason := _gstreamer_misses(WEBRTCBIN_IMPORTS)):

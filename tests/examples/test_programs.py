@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,7 +50,7 @@ def test_objects_are_added_and_corrected_while_frames_come() -> None:
     assert any("corrected" in line for line in lines)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
+@pytest.mark.needs_program("curl")
 def test_stream_is_steered_with_curl(tmp_path: Path) -> None:
     stream = stream_config("synthetic:leave?fps=10", "demo", pace="newest")
     with serving(server_config(stream)) as server:

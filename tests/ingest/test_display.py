@@ -15,6 +15,8 @@ from streamtrack.ingest import FrameReader, iter_frames
 from streamtrack.ingest.display import UPRIGHT, Turn, shown_size, turn_of_matrix
 from tests.support.image_files import decode_image
 
+pytestmark = pytest.mark.needs_program("ffmpeg", "ffprobe")
+
 ONE = 1 << 16
 MATRICES = {
     "upright": (ONE, 0, 0, ONE),

@@ -11,6 +11,8 @@ from streamtrack.config import SourceConfig
 from streamtrack.ingest import FrameReader
 from streamtrack.ingest.picture_times import PictureTimes
 
+pytestmark = pytest.mark.needs_program("ffmpeg", "ffprobe")
+
 TICK = Fraction(1, 25)
 NUM_FRAMES = 12
 

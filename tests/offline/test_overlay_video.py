@@ -50,7 +50,7 @@ def output(*argv: str | Path) -> bytes:
     return subprocess.run(argv, capture_output=True, timeout=60, check=True).stdout
 
 
-needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg program")
+needs_ffmpeg = pytest.mark.needs_program("ffmpeg")
 
 
 @needs_ffmpeg
