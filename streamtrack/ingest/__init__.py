@@ -2,11 +2,12 @@
 
 from streamtrack.errors import SourceLostError
 from streamtrack.ingest.decoder import StreamInfo
-from streamtrack.ingest.ingest import Ingest, SourceState
+from streamtrack.ingest.ingest import Ingest
 from streamtrack.ingest.open_decoder import identify_source
 from streamtrack.ingest.reader import FrameReader, iter_frames, with_next
 from streamtrack.ingest.redact import redact_url
 from streamtrack.ingest.source import SourceKind, SourceSpec, resolve_source
+from streamtrack.ingest.source_status import SourceState
 from streamtrack.scenes.scene import Scene, make_scene, prompts_from_masks
 
 __all__ = [

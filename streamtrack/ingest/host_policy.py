@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
+
+from streamtrack.errors import SourceError
+from streamtrack.ingest.redact import redact_url
+from streamtrack.ingest.source import SourceSpec
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
 ANY_HOST = "*"
@@ -25,7 +29,8 @@ def may_follow(own_url: str, other_url: str, follow_hosts: Sequence[str]) -> boo
     A change from http to https of the same host is the same host, on the two schemes' own ports.
     """
     own, other = host_and_port(own_url), host_and_port(other_url)
-    if not other[0] or urlsplit(other_url).scheme.lower() not in DEFAULT_PORTS:
+    own_scheme, other_scheme = _scheme(own_url), _scheme(other_url)
+    if not other[0] or other_scheme not in DEFAULT_PORTS or own_scheme[:4] != other_scheme[:4]:
         return False
     same_host_made_safe = own[0] == other[0] and own[1] in (80, 443) and other[1] == 443
     if own == other or same_host_made_safe or ANY_HOST in follow_hosts:
@@ -34,5 +39,31 @@ def may_follow(own_url: str, other_url: str, follow_hosts: Sequence[str]) -> boo
 
 
 def is_same_host(own_url: str, other_url: str) -> bool:
-    """Whether credentials of one address may be sent to the other."""
-    return host_and_port(own_url) == host_and_port(other_url)
+    """Whether credentials of one address may be sent to the other: never in the clear what was encrypted."""
+    made_unsafe = _scheme(own_url).endswith("s") and not _scheme(other_url).endswith("s")
+    return host_and_port(own_url) == host_and_port(other_url) and not made_unsafe
+
+
+def _scheme(url: str) -> str:
+    return url.partition(":")[0].lower()
+
+
+def with_own_credentials(own_url: str, other_url: str) -> str:
+    """The other address, with user and password of the own one where it is the same host and port.
+
+    What the other address names of its own stays: whoever wrote it knows it already.
+    """
+    own, other = urlsplit(own_url), urlsplit(other_url)
+    userinfo, at, _ = own.netloc.rpartition("@")
+    if not at or "@" in other.netloc or not is_same_host(own_url, other_url):
+        return other_url
+    return urlunsplit(other._replace(netloc=f"{userinfo}@{other.netloc}"))
+
+
+def leads_away(spec: SourceSpec, url: str) -> SourceError:
+    """The refusal of an address to which a source may not lead."""
+    host = urlsplit(url).netloc.rpartition("@")[2] or redact_url(url)
+    return SourceError(
+        f"source {spec.redacted_url}: it leads to {host}, expected its own host and port; "
+        "`follow_hosts` names others that it may lead to"
+    )

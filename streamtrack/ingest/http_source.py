@@ -23,10 +23,10 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 from streamtrack.config import SourceConfig
 from streamtrack.errors import SourceError
 from streamtrack.ingest.containers import lost_error
-from streamtrack.ingest.host_policy import is_same_host, may_follow
+from streamtrack.ingest.host_policy import is_same_host, leads_away, may_follow, with_own_credentials
 from streamtrack.ingest.live_body import LiveBody
 from streamtrack.ingest.picture_header import picture_size
-from streamtrack.ingest.redact import redact_text, redact_url
+from streamtrack.ingest.redact import redact_text
 from streamtrack.ingest.source import RECORDING_SUFFIXES, SourceSpec
 
 MAX_REDIRECTS = 5
@@ -97,7 +97,8 @@ def ask(
                 raise lost_error(f"Server returned {_status(error.code)}", spec) from None
             at = urljoin(at, error.headers.get("Location", ""))
             if not may_follow(spec.url, at, config.follow_hosts):
-                raise _leads_away(spec, at) from None
+                raise leads_away(spec, at) from None
+            at = with_own_credentials(spec.url, at)
             continue
         except (OSError, http.client.HTTPException) as error:
             raise lost_error(_describe(error, config, spec), spec) from None
@@ -122,7 +123,7 @@ def nested_opener(spec: SourceSpec, config: SourceConfig, own_url: str) -> Calla
                 'follow_hosts: ["*"] leaves it to FFmpeg'
             )
         if not (is_same_host(own_url, url) or may_follow(spec.url, url, config.follow_hosts)):
-            raise _leads_away(spec, url)
+            raise leads_away(spec, url)
         start, end = int(options.get("offset") or 0), int(options.get("end_offset") or 0)
         ranged = {"Range": f"bytes={start}-{end - 1 if end else ''}"} if start or end else None
         answer = ask(spec, config, ranged, url)
@@ -220,14 +221,6 @@ def _unverified() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _leads_away(spec: SourceSpec, url: str) -> SourceError:
-    host = urlsplit(url).netloc.rpartition("@")[2] or redact_url(url)
-    return SourceError(
-        f"source {spec.redacted_url}: it leads to {host}, expected its own host and port; "
-        "`follow_hosts` names others that it may lead to"
-    )
 
 
 def _kind(url: str, response: Any, content_type: str, head: bytes) -> HttpKind:

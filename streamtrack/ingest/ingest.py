@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from enum import StrEnum
 
-from streamtrack.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK, Clock
+from streamtrack.clock import NS_PER_S, SYSTEM_CLOCK, Clock
 from streamtrack.config import SourceConfig
 from streamtrack.errors import SourceError, SourceRefusedError
 from streamtrack.frame import Frame, SourceNotice
 from streamtrack.ingest.backoff import backoff_delay_ms
 from streamtrack.ingest.decoder import EndOfStream, Picture, Skipped
+from streamtrack.ingest.gap_mark import GapMark
 from streamtrack.ingest.notices import SourceWatch
 from streamtrack.ingest.open_decoder import prepare_source
 from streamtrack.ingest.pacing import Pacer
+from streamtrack.ingest.retry_wait import RetryWait
+from streamtrack.ingest.source_status import SourceState, SourceStatus
 from streamtrack.mailbox import Mailbox
 from streamtrack.telemetry import StreamTelemetry
 
@@ -27,26 +29,6 @@ REPLAY_JOIN_S = 2.0
 """How long a replay waits for the thread of the last one, which has nothing left to do but to close."""
 
 logger = logging.getLogger(__name__)
-
-
-class SourceState(StrEnum):
-    """What a source does at this moment."""
-
-    CONNECTING = "connecting"
-    """Before the first frame, while the first try lasts."""
-    ONLINE = "online"
-    """Frames come."""
-    OFFLINE = "offline"
-    """It was lost, or was never there, and is tried again."""
-    ENDED = "ended"
-    """A recording came to its end."""
-    FAILED = "failed"
-    """It can never work; `last_error` says why."""
-    STOPPED = "stopped"
-    """`stop` was called."""
-
-
-FINAL_STATES = frozenset({SourceState.ENDED, SourceState.FAILED, SourceState.STOPPED})
 
 
 class Ingest:
@@ -71,30 +53,24 @@ class Ingest:
         self.spec, self.scene, self._decoder = prepare_source(config)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-        self._state = SourceState.CONNECTING
-        self._last_error: str | None = None
-        self._hurry = threading.Event()  # ends the wait before the next try
-        self._next_try_ns: int | None = None
+        self._status = SourceStatus()
+        self._retry_wait = RetryWait(clock, self._stopping)
         # The rest belongs to the thread.
         self._random = random.Random()
         self._watch = SourceWatch(config.frozen_after_ms if self.spec.live else 0)
         self._seq = 0
         self._failures = 0
-        self._gap = False
-        self._gap_was_put = False
+        self._gap = GapMark()
 
     @property
     def state(self) -> SourceState:
         """What the source does at this moment; any thread may ask."""
-        with self._lock:
-            return self._state
+        return self._status.state
 
     @property
     def last_error(self) -> str | None:
         """The newest trouble in one line, without credentials; None once frames come (again)."""
-        with self._lock:
-            return self._last_error
+        return self._status.last_error
 
     @property
     def frames_delivered(self) -> int:
@@ -104,12 +80,11 @@ class Ingest:
     @property
     def next_try_in_s(self) -> float | None:
         """Seconds until an offline source is tried again, in tenths; None where no try is planned."""
-        due_ns = self._next_try_ns
-        return None if due_ns is None else round(max(0, due_ns - self._clock.monotonic_ns()) / NS_PER_S, 1)
+        return self._retry_wait.left_s
 
     def retry_now(self) -> None:
         """Try an offline source at once; without effect on any other. Any thread may ask."""
-        self._hurry.set()
+        self._retry_wait.end()
 
     def take_notices(self) -> tuple[SourceNotice, ...]:
         """What was noticed of a live source since the last call, oldest first; any thread may ask."""
@@ -127,14 +102,14 @@ class Ingest:
         Raises:
             SourceError: it has not ended.
         """
-        with self._lock:
-            if self._state is not SourceState.ENDED or self._stopping.is_set():
-                what = f"source {self.spec.redacted_url} is {self._state.value}"
-                raise SourceError(f"{what}, expected a recording that has ended")
-            self._state, self._last_error = SourceState.CONNECTING, None
+        if self._stopping.is_set():
+            raise SourceError(
+                f"source {self.spec.redacted_url} is stopped, expected a recording that has ended"
+            )
+        self._status.begin_again(self.spec.redacted_url)
         if self._thread is not None:
             self._thread.join(REPLAY_JOIN_S)
-        self._mark_gap()
+        self._gap.set()
         self._mailbox.reopen()
         self._start_thread()
 
@@ -152,7 +127,7 @@ class Ingest:
         it go.
         """
         self._stopping.set()
-        self._hurry.set()
+        self._retry_wait.end()
         self._mailbox.close()
         self._finish(SourceState.STOPPED)
         if self._thread is None:
@@ -201,7 +176,7 @@ class Ingest:
             if not self._config.loop:
                 self._finish(SourceState.ENDED)
                 return
-            self._mark_gap()
+            self._gap.set()
 
     def _deliver_once(self) -> None:
         """Open the source and deliver until a recording ends or we shall stop."""
@@ -240,7 +215,8 @@ class Ingest:
             self._telemetry.fell_back("damaged_picture_shown")
         if self.spec.live:
             self._watch.picture(picture, self._clock.monotonic_ns())
-        gap_before = self._next_is_after_gap()
+        last_was_taken = self.spec.pace == "every_frame" or self._mailbox.statistics().held == 0
+        gap_before = self._gap.next_is_marked(last_was_taken)
         frame = Frame(
             image=picture.image,
             seq=self._seq,
@@ -263,65 +239,36 @@ class Ingest:
         while not self._stopping.is_set() and not self._mailbox.put_wait(frame, ROOM_POLL_S):
             pass
 
-    def _mark_gap(self) -> None:
-        self._gap, self._gap_was_put = True, False
-
-    def _next_is_after_gap(self) -> bool:
-        """Whether the next frame carries the mark of a gap.
-
-        A frame that waits in the mailbox may be pushed out, and its mark with it. So the mark is repeated
-        until a marked frame was taken for sure; a consumer that sees it twice loses nothing.
-        """
-        if self._gap_was_put and (self.spec.pace == "every_frame" or self._mailbox.statistics().held == 0):
-            self._gap = False
-        self._gap_was_put = self._gap
-        return self._gap
-
     def _come_online(self) -> None:
         if self._failures:
             logger.info("%s: frames come after %d failed tries", self._name, self._failures)
             if self._seq > 1:
                 self._telemetry.reconnected()
         self._failures = 0
-        with self._lock:
-            if self._state in FINAL_STATES:
-                return
-            self._state, self._last_error = SourceState.ONLINE, None
-        self._telemetry.set_online(True)
+        if self._status.come_online():
+            self._telemetry.set_online(True)
 
     def _wait_before_retry(self, error: SourceError) -> None:
         """Go offline and sit out the backoff, or until we shall stop."""
         why, refused = str(error), isinstance(error, SourceRefusedError)
         self._failures += 1
         if self._seq:
-            self._mark_gap()
+            self._gap.set()
         delay_ms = backoff_delay_ms(
             self._config.reconnect, self._failures, self._random.random(), refused=refused
         )
-        with self._lock:
-            if self._state in FINAL_STATES:
-                return
-            is_news = self._state is not SourceState.OFFLINE or why != self._last_error
-            self._state, self._last_error = SourceState.OFFLINE, why
+        is_news = self._status.go_offline(why)
+        if is_news is None:
+            return
         self._telemetry.set_online(False)
         level = logging.WARNING if is_news else logging.DEBUG
         logger.log(level, "stream %s: %s; next try in %.1f s", self._telemetry.name, why, delay_ms / 1000)
-        self._hurry.clear()
-        self._next_try_ns = self._clock.monotonic_ns() + round(delay_ms * NS_PER_MS)
-        if (
-            not self._stopping.is_set()
-        ):  # looked at after the clearing, which may have wiped out the stop's own
-            self._hurry.wait(delay_ms * NS_PER_MS / NS_PER_S)
-        self._next_try_ns = None
+        self._retry_wait.wait(delay_ms)
 
     def _finish(self, state: SourceState, error: str | None = None) -> None:
         """Enter a final state; the first one stays."""
-        with self._lock:
-            if self._state in FINAL_STATES:
-                return
-            self._state = state
-            if error is not None:
-                self._last_error = error
+        if not self._status.finish(state, error):
+            return
         if error is not None:
             logger.error("stream %s: %s", self._telemetry.name, error)
         else:

@@ -34,7 +34,8 @@ class RtspDecoder:
 
     def open(self) -> StreamInfo:
         """Ask the camera, then connect."""
-        check_rtsp(self._spec, self._config)
+        found = check_rtsp(self._spec, self._config)
+        self._decoder = AvDecoder(replace(self._spec, url=found), self._config)
         try:
             return self._decoder.open()
         except SourceLostError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import secrets
 import socket
 import ssl
 import time
@@ -15,13 +16,12 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from streamtrack.config import SourceConfig
-from streamtrack.errors import SourceError
 from streamtrack.ingest.containers import lost_error
-from streamtrack.ingest.host_policy import host_and_port, may_follow
-from streamtrack.ingest.redact import redact_url
+from streamtrack.ingest.host_policy import host_and_port, leads_away, may_follow, with_own_credentials
 from streamtrack.ingest.source import SourceSpec
 
 MAX_HEAD_BYTES = 65_536
+MAX_REDIRECTS = 5
 WORDS = {
     401: "401 Unauthorized: user or password is wrong",
     403: "403 Forbidden: the camera does not let this user watch",
@@ -29,7 +29,7 @@ WORDS = {
     453: "453 Not Enough Bandwidth: the camera has no room for another viewer",
     503: "503 Service Unavailable: the camera has no room for another viewer, or is starting",
 }
-_PARAMETER = re.compile(r'(\w+)="?([^",]*)"?')
+_PARAMETER = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,]*))')
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +39,50 @@ class _Reply:
     headers: dict[str, list[str]]
 
 
-def check_rtsp(spec: SourceSpec, config: SourceConfig) -> None:
+def check_rtsp(spec: SourceSpec, config: SourceConfig) -> str:
     """Ask for the description of a camera's stream, so that FFmpeg meets no surprise.
 
-    A camera that answers in no way that we read is left to FFmpeg.
+    It is asked at each connection: a camera may lead elsewhere tomorrow. A camera that answers in no way that
+    we read, or with a challenge that we cannot answer, is left to FFmpeg.
 
+    What this cannot see: FFmpeg asks again on a connection of its own, so a camera that answers otherwise the
+    second time, or redirects at SETUP or PLAY, leads FFmpeg on with the password. Keep such cameras from
+    other hosts by the network.
+
+    Returns:
+        Where the stream is, after redirects that are allowed. User and password stay in it for the source's
+        own host and port alone.
     Raises:
         SourceLostError: it cannot be reached, says nothing, or refuses.
         SourceError: it leads to a host that it may not lead to.
     """
-    deadline_s = time.monotonic() + min(config.open_timeout_ms, config.read_timeout_ms) / 1000
+    url = spec.url
+    for _ in range(MAX_REDIRECTS):
+        reply = _reply_of(url, spec, config)
+        if reply is None or reply.status < 300:
+            return url
+        if reply.status >= 400:
+            raise lost_error(WORDS.get(reply.status, f"{reply.status} {reply.reason}"), spec)
+        location = (reply.headers.get("location") or [""])[0]
+        if not location:
+            raise lost_error(f"{reply.status} {reply.reason}, and not where to", spec)
+        target = urljoin(url, location)
+        if not may_follow(spec.url, target, config.follow_hosts):
+            raise leads_away(spec, target)
+        url = with_own_credentials(spec.url, target)
+    raise lost_error(f"more than {MAX_REDIRECTS} redirects", spec)
+
+
+def _reply_of(url: str, spec: SourceSpec, config: SourceConfig) -> _Reply | None:
+    limit_ms = min(config.open_timeout_ms, config.read_timeout_ms)
+    deadline_s = time.monotonic() + limit_ms / 1000
     try:
-        with _connect(spec.url, deadline_s) as connection:
-            reply = _describe(connection, spec.url, deadline_s)
+        with _connect(url, deadline_s) as connection:
+            return _describe(connection, url, deadline_s)
     except TimeoutError:
-        waited_ms = min(config.open_timeout_ms, config.read_timeout_ms)
-        raise lost_error(f"it took the connection and said nothing for {waited_ms} ms", spec) from None
+        raise lost_error(f"it took the connection and said nothing for {limit_ms} ms", spec) from None
     except OSError as error:
         raise lost_error(error.strerror or str(error) or type(error).__name__, spec) from None
-    if reply is None:
-        return
-    if 300 <= reply.status < 400:
-        target = urljoin(spec.url, (reply.headers.get("location") or [""])[0])
-        if not may_follow(spec.url, target, config.follow_hosts):
-            host = urlsplit(target).netloc.rpartition("@")[2] or redact_url(target)
-            raise SourceError(
-                f"source {spec.redacted_url}: it leads to {host}, expected its own host and port; "
-                "`follow_hosts` names others that it may lead to"
-            )
-    elif reply.status >= 400:
-        raise lost_error(WORDS.get(reply.status, f"{reply.status} {reply.reason}"), spec)
 
 
 def _connect(url: str, deadline_s: float) -> socket.socket:
@@ -83,7 +97,10 @@ def _connect(url: str, deadline_s: float) -> socket.socket:
 
 
 def _describe(connection: socket.socket, url: str, deadline_s: float) -> _Reply | None:
-    """The last reply to OPTIONS and DESCRIBE, as FFmpeg asks them; None where it is none that we read."""
+    """The last reply to OPTIONS and DESCRIBE, as FFmpeg asks them; None where it is none that we read.
+
+    User and password are named once the camera asks for them: a redirect comes before that as a rule.
+    """
     parts = urlsplit(url)
     target = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
     reply = _ask(connection, "OPTIONS", target, 1, "", deadline_s)
@@ -148,17 +165,40 @@ def _authorization(challenges: list[str], user: str, password: str, target: str)
     """The header that answers a 401, a digest where the camera offers one; None for other schemes."""
     digest = next((c for c in challenges if c.lower().startswith("digest")), None)
     if digest is not None:
-        told = dict(_PARAMETER.findall(digest[6:]))
-        if told.get("algorithm", "MD5").upper() != "MD5" or "nonce" not in told:
-            return None
-        realm, nonce = told.get("realm", ""), told["nonce"]
-        secret = _md5(f"{_md5(f'{user}:{realm}:{password}')}:{nonce}:{_md5(f'DESCRIBE:{target}')}")
-        return (
-            f'Digest username="{user}", realm="{realm}", nonce="{nonce}", uri="{target}", response="{secret}"'
+        return _digest(
+            {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(digest[6:])},
+            user,
+            password,
+            target,
         )
     if any(c.lower().startswith("basic") for c in challenges):
         return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
     return None
+
+
+def _digest(told: dict[str, str], user: str, password: str, target: str) -> str | None:
+    """The digest of a DESCRIBE, with MD5 as every camera knows it; None where the camera wants another."""
+    quality = [name.strip() for name in told.get("qop", "").split(",") if name.strip()]
+    if (
+        told.get("algorithm", "MD5").upper() != "MD5"
+        or "nonce" not in told
+        or (quality and "auth" not in quality)
+    ):
+        return None
+    realm, nonce = told.get("realm", ""), told["nonce"]
+    # A server that offers qop may demand it; then the answer counts its requests and adds a nonce of our own.
+    counted = f"00000001:{secrets.token_hex(8)}:auth" if quality else ""
+    middle = f"{nonce}:{counted}" if counted else nonce
+    answer = _md5(f"{_md5(f'{user}:{realm}:{password}')}:{middle}:{_md5(f'DESCRIBE:{target}')}")
+    header = (
+        f'Digest username="{user}", realm="{realm}", nonce="{nonce}", uri="{target}", response="{answer}"'
+    )
+    if "opaque" in told:
+        header += f', opaque="{told["opaque"]}"'
+    if counted:
+        count, own_nonce, _ = counted.split(":")
+        header += f', qop=auth, nc={count}, cnonce="{own_nonce}"'
+    return header
 
 
 def _md5(text: str) -> str:

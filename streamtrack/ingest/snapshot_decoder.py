@@ -35,6 +35,7 @@ class SnapshotDecoder:
         self._spec, self._config, self._first = spec, config, first
         self._period_ns = round(NS_PER_S / (config.fps or SNAPSHOT_FPS))
         self._started_ns = self._next_ns = time.monotonic_ns()
+        self._last_ns = self._started_ns
         self._etag = ""
         self._last: Image | None = None
 
@@ -48,11 +49,15 @@ class SnapshotDecoder:
         if self._last is None:
             raise lost_error("a picture that cannot be decoded", self._spec)
         height, width = self._last.shape[:2]
-        self._started_ns = self._next_ns = time.monotonic_ns()
+        self._started_ns = self._next_ns = self._last_ns = time.monotonic_ns()
         return StreamInfo(width, height, NS_PER_S / self._period_ns, None, "snapshots", needs_pacing=False)
 
     def read(self) -> Picture | Skipped | EndOfStream:
-        """The picture that is due, or nothing yet."""
+        """The picture that is due, or nothing yet.
+
+        Raises:
+            SourceLostError: the camera does not answer, or sends nothing that can be decoded.
+        """
         wait_ns = self._next_ns - time.monotonic_ns()
         if wait_ns > 0:
             time.sleep(min(wait_ns, LONGEST_WAIT_NS) / NS_PER_S)
@@ -62,10 +67,17 @@ class SnapshotDecoder:
         self._next_ns = max(self._next_ns + self._period_ns, time.monotonic_ns())
         image = self._last if is_first else self._ask()
         if image is None or self._last is None:
-            return Skipped("corrupt")
-        self._last = image
+            return self._undecodable()
+        self._last, self._last_ns = image, time.monotonic_ns()
         ticks = (time.monotonic_ns() - self._started_ns) // NS_PER_MS
         return Picture(fit_width(image, self._config.max_width_px), ticks, TIME_BASE)
+
+    def _undecodable(self) -> Skipped:
+        """One picture is passed over; a camera that goes on like this is lost."""
+        limit_ms = self._config.read_timeout_ms
+        if time.monotonic_ns() - self._last_ns > max(limit_ms * NS_PER_MS, self._period_ns):
+            raise lost_error(f"no sound picture for {limit_ms} ms", self._spec)
+        return Skipped("corrupt")
 
     def close(self) -> None:
         """Close what is open."""

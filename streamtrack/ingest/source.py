@@ -47,6 +47,7 @@ LIVE_OPTIONS = {
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):")
 """Two characters at least: C:\\clip.mp4 is a path."""
+_VIDEO_DEVICE = re.compile(r"/dev/(?:video\d+|v4l/.+)")
 
 
 class SourceKind(StrEnum):
@@ -93,6 +94,8 @@ def resolve_source(config: SourceConfig, platform: str = sys.platform) -> Source
     if scheme in _RESOLVERS:
         # FFmpeg knows schemes in small letters alone; RFC 3986 says that they are the same.
         return _RESOLVERS[scheme](config, scheme + url[len(scheme) :], platform)
+    if platform == "linux" and _VIDEO_DEVICE.fullmatch(url):
+        return _webcam(config, f"webcam:{url}", platform)
     if scheme and not Path(url).exists():
         raise SourceError(f"source {redact_url(url)}: unknown scheme {scheme!r}, {EXPECTED}")
     # A file whose name begins or ends with a blank is that file; else the blank was typed by mistake.
