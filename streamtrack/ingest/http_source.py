@@ -14,7 +14,7 @@ import ssl
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -30,6 +30,8 @@ from streamtrack.ingest.redact import redact_text
 from streamtrack.ingest.source import RECORDING_SUFFIXES, SourceSpec
 
 MAX_REDIRECTS = 5
+MAX_OPEN = 16
+"""Addresses of a playlist that are read at a time, and more: older ones FFmpeg has closed."""
 NOT_MODIFIED = 304
 REDIRECTS = (301, 302, 303, 307, 308)
 HEAD_BYTES = 2048
@@ -107,31 +109,39 @@ def ask(
     raise lost_error(f"more than {MAX_REDIRECTS} redirects", spec)
 
 
-def nested_opener(spec: SourceSpec, config: SourceConfig, own_url: str) -> Callable[[str, int, Any], Any]:
-    """What opens the addresses that a playlist names, where it may.
+class NestedOpener:
+    """Opens the addresses that a playlist names, where it may; `close` closes what FFmpeg left open."""
 
-    Args:
-        own_url: where the playlist was found, after redirects that were allowed.
-    Raises, when called:
-        SourceError: the address is of a host to which this source may not lead.
-    """
+    def __init__(self, spec: SourceSpec, config: SourceConfig, own_url: str) -> None:
+        """`own_url`: where the playlist was found, after redirects that were allowed."""
+        self._spec, self._config, self._own_url = spec, config, own_url
+        self._bodies: deque[LiveBody] = deque(maxlen=MAX_OPEN)
 
-    def open_nested(url: str, _flags: int, options: dict[str, str]) -> Any:
+    def __call__(self, url: str, _flags: int, options: dict[str, str]) -> LiveBody:
+        """A file to read.
+
+        Raises:
+            SourceError: the address is of a host to which this source may not lead.
+        """
+        spec, config = self._spec, self._config
         if url.startswith("crypto"):
             raise SourceError(
                 f"source {spec.redacted_url}: an encrypted playlist, expected one in the clear; "
                 'follow_hosts: ["*"] leaves it to FFmpeg'
             )
-        if not (is_same_host(own_url, url) or may_follow(spec.url, url, config.follow_hosts)):
+        if not (is_same_host(self._own_url, url) or may_follow(spec.url, url, config.follow_hosts)):
             raise leads_away(spec, url)
         start, end = int(options.get("offset") or 0), int(options.get("end_offset") or 0)
         ranged = {"Range": f"bytes={start}-{end - 1 if end else ''}"} if start or end else None
-        answer = ask(spec, config, ranged, url)
-        body = answer.body()
+        body = ask(spec, config, ranged, url).body()
         body.allow(config.read_timeout_ms / 1000)
+        self._bodies.append(body)
         return body
 
-    return open_nested
+    def close(self) -> None:
+        """Close every body that was opened; those that FFmpeg has closed stay so."""
+        while self._bodies:
+            self._bodies.popleft().close()
 
 
 def _open(url: str, own_url: str, config: SourceConfig, headers: dict[str, str]) -> tuple[Any, bytes]:
@@ -139,10 +149,11 @@ def _open(url: str, own_url: str, config: SourceConfig, headers: dict[str, str])
 
     User and password go along to the source's own host alone.
     """
-    connections = _Connections()
+    connections, answers = _Connections(), _Answers()
     passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
     handlers: list[urllib.request.BaseHandler] = [
         _NoRedirects(),
+        answers,
         urllib.request.ProxyHandler({}),
         _HttpHandler(connections),
         _HttpsHandler(connections),
@@ -159,10 +170,20 @@ def _open(url: str, own_url: str, config: SourceConfig, headers: dict[str, str])
     timer = threading.Timer(config.open_timeout_ms / 1000, connections.cut)
     timer.daemon = True
     timer.start()
+    response = None
     try:
         response = opener.open(request, timeout=config.read_timeout_ms / 1000)
-        return response, response.read1(HEAD_BYTES)
+        head = response.read1(HEAD_BYTES)
+        if connections.were_cut:
+            raise http.client.IncompleteRead(head)
+        return response, head
+    except BaseException as error:
+        response = None
+        if connections.were_cut and isinstance(error, (OSError, http.client.HTTPException)):
+            raise OSError(f"did not answer within {config.open_timeout_ms} ms") from None
+        raise
     finally:
+        answers.close_but(response)
         timer.cancel()
 
 
@@ -171,6 +192,8 @@ class _Connections:
 
     def __init__(self) -> None:
         self._sockets: list[socket.socket] = []
+        self.were_cut = False
+        """Whether `cut` was called: what was read may be a part."""
 
     def add(self, connection: socket.socket) -> None:
         """Remember a connection."""
@@ -178,9 +201,32 @@ class _Connections:
 
     def cut(self) -> None:
         """End every connection: whoever reads from it reads the end."""
+        self.were_cut = True
         for connection in self._sockets:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Answers(urllib.request.BaseHandler):
+    """The answers of one request: urllib leaves the one open that asks for a password."""
+
+    handler_order = 0  # before those that ask again
+
+    def __init__(self) -> None:
+        self._answers: list[Any] = []
+
+    def http_response(self, request: urllib.request.Request, response: Any) -> Any:
+        """Remember an answer; it goes on unchanged."""
+        self._answers.append(response)
+        return response
+
+    https_response = http_response
+
+    def close_but(self, kept: Any) -> None:
+        """Close every answer but one."""
+        for answer in self._answers:
+            if answer is not kept:
+                answer.close()
 
 
 class _HttpHandler(urllib.request.HTTPHandler):

@@ -11,7 +11,7 @@ from streamtrack.ingest.av_decoder import AvDecoder
 from streamtrack.ingest.containers import lost_error
 from streamtrack.ingest.decoder import Decoder, EndOfStream, Picture, Skipped, StreamInfo
 from streamtrack.ingest.host_policy import ANY_HOST
-from streamtrack.ingest.http_source import HttpAnswer, HttpKind, ask, nested_opener
+from streamtrack.ingest.http_source import HttpAnswer, HttpKind, NestedOpener, ask
 from streamtrack.ingest.rtsp_check import check_rtsp
 from streamtrack.ingest.snapshot_decoder import SnapshotDecoder
 from streamtrack.ingest.source import SourceSpec, as_recording
@@ -60,12 +60,17 @@ class HttpDecoder:
     def __init__(self, spec: SourceSpec, config: SourceConfig) -> None:
         self._spec, self._config = spec, config
         self._decoder: Decoder | None = None
+        self._nested: NestedOpener | None = None
 
     def open(self) -> StreamInfo:
         """Ask the address, pick the decoder for what it gives, and open it."""
         self.close()
         self._decoder = self._decoder_for(ask(self._spec, self._config))
-        return self._decoder.open()
+        try:
+            return self._decoder.open()
+        except BaseException:
+            self.close()
+            raise
 
     def read(self) -> Picture | Skipped | EndOfStream:
         """The next outcome."""
@@ -78,6 +83,9 @@ class HttpDecoder:
         decoder, self._decoder = self._decoder, None
         if decoder is not None:
             decoder.close()
+        if self._nested is not None:
+            self._nested.close()
+            self._nested = None
 
     def _decoder_for(self, answer: HttpAnswer) -> Decoder:
         spec, config = self._spec, self._config
@@ -94,7 +102,8 @@ class HttpDecoder:
         if ANY_HOST in config.follow_hosts:
             return AvDecoder(found, config)
         playlist = replace(found, options=spec.options | OWN_OPENING)
-        return AvDecoder(playlist, config, open_nested=nested_opener(spec, config, answer.url))
+        self._nested = NestedOpener(spec, config, answer.url)
+        return AvDecoder(playlist, config, open_nested=self._nested)
 
 
 def identify(spec: SourceSpec, config: SourceConfig) -> SourceSpec:

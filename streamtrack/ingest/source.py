@@ -110,8 +110,9 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The pictures of a folder in natural order; hidden files are left out."""
-    files = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
+    """The pictures of a folder in natural order; hidden files and folders are left out."""
+    named = (p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    files = [p for p in named if not p.name.startswith(".") and not p.is_dir()]
     return sorted(files, key=lambda p: (natural_key(p.name), p.name))
 
 

@@ -147,3 +147,25 @@ def test_recording_that_goes_away_fails_with_a_reason(clip: Path, tmp_path: Path
     assert ingest.last_error == f"source {path}: No such file or directory"
     with pytest.raises(MailboxClosed):
         mailbox.get(1)
+
+
+def test_recording_that_has_ended_plays_again_with_a_gap(clip: Path) -> None:
+    with running(SourceConfig(url=str(clip))) as source:
+        first = source.frames_to_the_end()
+        wait_until(lambda: source.ingest.state is SourceState.ENDED, "ended")
+        source.ingest.replay()
+        again = source.frames_to_the_end()
+
+        assert [f.seq for f in first + again] == list(range(2 * CLIP_FRAMES))
+        assert [f.pts for f in again] == [f.pts for f in first]
+        assert [f.seq for f in again if f.gap_before] == [CLIP_FRAMES]
+
+
+def test_only_a_recording_that_has_ended_plays_again(clip: Path) -> None:
+    with running(SourceConfig(url=str(clip))) as source:
+        source.next_frame()
+        with pytest.raises(SourceError, match="is online, expected a recording that has ended"):
+            source.ingest.replay()
+        source.ingest.stop()
+        with pytest.raises(SourceError, match="is stopped"):
+            source.ingest.replay()

@@ -15,10 +15,15 @@ import numpy as np
 import pytest
 
 from streamtrack.config import ReconnectConfig, SourceConfig
-from streamtrack.ingest import SourceState
+from streamtrack.frame import Frame
+from streamtrack.ingest import Ingest, SourceState
+from streamtrack.mailbox import Mailbox
+from streamtrack.telemetry import Telemetry
 from tests.ingest.conftest import CLIP_FRAMES
 from tests.support.ingest import QUICK_RECONNECT, folder_server, http_server, running, tcp_server, wait_until
+from tests.support.scripted_servers import Answer, Seen, scripted_rtsp
 
+NUM_BLOCKED = 20
 QUICK = {"open_timeout_ms": 400, "read_timeout_ms": 400, "reconnect": QUICK_RECONNECT}
 
 
@@ -176,3 +181,45 @@ def test_offline_source_says_when_it_is_tried_again_and_can_be_tried_at_once() -
         assert 0 < (source.ingest.next_try_in_s or 0) <= 20
         source.ingest.retry_now()
         wait_until(lambda: (source.ingest.next_try_in_s or 0) > 30, "the second refusal, and twice the wait")
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "slow"),
+    [
+        (401, "401 Unauthorized", True),
+        (403, "403 Forbidden", True),
+        (404, "404 Not Found", False),
+        (453, "453 Not Enough Bandwidth: the camera has no room for another viewer", False),
+    ],
+)
+def test_refused_password_is_tried_again_seldom_and_other_refusals_soon(
+    status: int, words: str, slow: bool
+) -> None:
+    def refuse(seen: Seen) -> Answer:
+        challenge = {"WWW-Authenticate": 'Basic realm="cam"'}
+        return Answer() if seen.method == "OPTIONS" else Answer(status, challenge)
+
+    with scripted_rtsp(refuse) as camera:
+        url = f"rtsp://admin:hunter2@127.0.0.1:{camera.port}/live"
+        patient = ReconnectConfig(first_delay_ms=3000, max_delay_ms=3000, refused_delay_ms=60_000)
+        with running(SourceConfig(url=url, reconnect=patient)) as source:
+            wait_until(lambda: source.ingest.next_try_in_s is not None, "the refusal")
+            assert words in (source.ingest.last_error or "")
+            assert ((source.ingest.next_try_in_s or 0) > 20) is slow
+
+
+def test_many_sources_stop_at_once_while_their_reads_are_blocked() -> None:
+    telemetry = Telemetry()
+    with tcp_server(say_nothing) as port:
+        config = SourceConfig(url=f"http://127.0.0.1:{port}/live", open_timeout_ms=600, read_timeout_ms=600)
+        sources = [Ingest(config, Mailbox[Frame](1), telemetry.stream(f"s{n}")) for n in range(NUM_BLOCKED)]
+        for source in sources:
+            source.start()
+        started = time.monotonic()
+        for source in sources:
+            source.stop(timeout_s=0)
+        assert time.monotonic() - started < 2
+
+        names = {f"ingest-s{n}" for n in range(NUM_BLOCKED)}
+        wait_until(lambda: not names & {t.name for t in threading.enumerate()}, "every thread ends")
+    assert {source.state for source in sources} == {SourceState.STOPPED}

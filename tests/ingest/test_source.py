@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from streamtrack.config import SourceConfig
-from streamtrack.errors import SourceError
-from streamtrack.ingest import SourceKind, resolve_source
+from streamtrack.errors import SourceError, SourceLostError
+from streamtrack.ingest import FrameReader, SourceKind, resolve_source
 from streamtrack.ingest.source import SourceSpec, list_images, natural_key
 
 
@@ -66,6 +66,8 @@ def test_numbered_webcam_is_refused_where_cameras_have_names() -> None:
     ("platform", "url", "opened", "input_format"),
     [
         ("linux", "webcam:0", "/dev/video0", "v4l2"),
+        ("linux", "/dev/video2", "/dev/video2", "v4l2"),
+        ("linux", "WEBCAM:1", "/dev/video1", "v4l2"),
         ("linux", "webcam:/dev/v4l/by-id/cam", "/dev/v4l/by-id/cam", "v4l2"),
         ("darwin", "webcam:1", "1:none", "avfoundation"),
         ("win32", "webcam:HD Pro", "video=HD Pro", "dshow"),
@@ -99,6 +101,14 @@ def test_folder_is_listed_in_natural_order(tmp_path: Path) -> None:
     assert spec.kind is SourceKind.FOLDER
     names = [path.name for path in list_images(tmp_path)]
     assert names == ["frame2.jpg", "frame9.PNG", "frame010.png", "frame10.png"]
+
+
+@pytest.mark.parametrize("device", ["0", "/dev/video77"])
+def test_webcam_that_is_not_there_is_named_with_what_lists_those_that_are(device: str) -> None:
+    if Path("/dev/video0").exists():
+        pytest.skip("this machine has a camera")
+    with pytest.raises(SourceLostError, match=f"no camera {device}; `streamtrack doctor` lists them"):
+        FrameReader(SourceConfig(url=f"webcam:{device}"))
 
 
 def test_natural_order_survives_digits_that_are_no_numbers() -> None:
