@@ -18,6 +18,7 @@ def host_and_port(url: str) -> tuple[str, int]:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
+        host.encode("idna")  # what cannot be asked for names no host
     except ValueError:
         return "", 0
     return host.lower(), port if port is not None else DEFAULT_PORTS.get(parts.scheme.lower(), 0)

@@ -27,7 +27,7 @@ from streamtrack.ingest.host_policy import is_same_host, leads_away, may_follow,
 from streamtrack.ingest.live_body import LiveBody
 from streamtrack.ingest.picture_header import picture_size
 from streamtrack.ingest.redact import redact_text
-from streamtrack.ingest.source import RECORDING_SUFFIXES, SourceSpec
+from streamtrack.ingest.source import RECORDING_SUFFIXES, SourceSpec, encode_url
 
 MAX_REDIRECTS = 5
 MAX_OPEN = 16
@@ -97,7 +97,7 @@ def ask(
                 raise NotModifiedError from None
             if error.code not in REDIRECTS:
                 raise lost_error(f"Server returned {_status(error.code)}", spec) from None
-            at = urljoin(at, error.headers.get("Location", ""))
+            at = encode_url(urljoin(at, error.headers.get("Location", "")))
             if not may_follow(spec.url, at, config.follow_hosts):
                 raise leads_away(spec, at) from None
             at = with_own_credentials(spec.url, at)

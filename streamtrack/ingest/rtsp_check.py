@@ -18,7 +18,7 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 from streamtrack.config import SourceConfig
 from streamtrack.ingest.containers import lost_error
 from streamtrack.ingest.host_policy import host_and_port, leads_away, may_follow, with_own_credentials
-from streamtrack.ingest.source import SourceSpec
+from streamtrack.ingest.source import SourceSpec, encode_url
 
 MAX_HEAD_BYTES = 65_536
 MAX_REDIRECTS = 5
@@ -66,7 +66,7 @@ def check_rtsp(spec: SourceSpec, config: SourceConfig) -> str:
         location = (reply.headers.get("location") or [""])[0]
         if not location:
             raise lost_error(f"{reply.status} {reply.reason}, and not where to", spec)
-        target = urljoin(url, location)
+        target = encode_url(urljoin(url, location))
         if not may_follow(spec.url, target, config.follow_hosts):
             raise leads_away(spec, target)
         url = with_own_credentials(spec.url, target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from streamtrack.config import SourceConfig
 from streamtrack.errors import SourceError
@@ -47,6 +48,9 @@ LIVE_OPTIONS = {
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):")
 """Two characters at least: C:\\clip.mp4 is a path."""
+_URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]|"
+_AUTHORITY_END = re.compile(r"[/?#]")
+_NO_HOST = re.compile(r"[\s\x00-\x1f\x7f]")
 _VIDEO_DEVICE = re.compile(r"/dev/(?:video\d+|v4l/.+)")
 
 
@@ -91,16 +95,16 @@ def resolve_source(config: SourceConfig, platform: str = sys.platform) -> Source
     url = config.url.strip()
     match = _SCHEME.match(url)
     scheme = match.group(1).lower() if match else ""
-    if scheme in _RESOLVERS:
+    if scheme in _RESOLVERS and not ("://" not in url and os.path.exists(url)):
         # FFmpeg knows schemes in small letters alone; RFC 3986 says that they are the same.
         return _RESOLVERS[scheme](config, scheme + url[len(scheme) :], platform)
     if platform == "linux" and _VIDEO_DEVICE.fullmatch(url):
         return _webcam(config, f"webcam:{url}", platform)
-    if scheme and not Path(url).exists():
+    if scheme and not os.path.exists(url):
         raise SourceError(f"source {redact_url(url)}: unknown scheme {scheme!r}, {EXPECTED}")
     # A file whose name begins or ends with a blank is that file; else the blank was typed by mistake.
-    as_written = Path(config.url).expanduser()
-    return _path(config, as_written if as_written.exists() else Path(url).expanduser())
+    as_written = os.path.expanduser(config.url)
+    return _path(config, Path(as_written if os.path.exists(as_written) else os.path.expanduser(url)))
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -116,8 +120,19 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(files, key=lambda p: (natural_key(p.name), p.name))
 
 
+def encode_url(url: str) -> str:
+    """The URL with blanks, line ends and letters beyond ASCII of its path and query percent-encoded.
+
+    What is encoded already stays. Left as they are, they would end a request's line and begin another.
+    """
+    scheme, separator, rest = url.partition("://")
+    end = _AUTHORITY_END.search(rest)
+    at = end.start() if end else len(rest)
+    return scheme + separator + rest[:at] + quote(rest[at:], safe=_URL_CHARACTERS)
+
+
 def _rtsp(config: SourceConfig, url: str, platform: str) -> SourceSpec:
-    _check_host(url)
+    url = _checked(url)
     options = {
         "rtsp_transport": config.rtsp_transport,
         "allowed_media_types": "video",
@@ -133,7 +148,7 @@ def _rtsp(config: SourceConfig, url: str, platform: str) -> SourceSpec:
 
 
 def _http(config: SourceConfig, url: str, platform: str) -> SourceSpec:
-    _check_host(url)
+    url = _checked(url)
     timeout_us = str(config.read_timeout_ms * US_PER_MS)
     options = {
         # A playlist must not be able to make us read local files.
@@ -189,14 +204,15 @@ def _file_url(config: SourceConfig, url: str, platform: str) -> SourceSpec:
 
 def _path(config: SourceConfig, path: Path) -> SourceSpec:
     pace = _pace(config, "every_frame")
-    if path.is_dir():
+    # As os.path asks: a name that is too long, or of a user who is not, is a file that is not there.
+    if os.path.isdir(path):
         if not list_images(path):
             raise SourceError(
                 f"source {path}: a folder without frames, expected {', '.join(IMAGE_SUFFIXES)} files"
             )
         return SourceSpec(SourceKind.FOLDER, str(path), str(path), pace=pace)
-    if not path.is_file():
-        problem = "is no file" if path.exists() else "no such file"
+    if not os.path.isfile(path):
+        problem = "is no file" if os.path.exists(path) else "no such file"
         raise SourceError(f"source {path}: {problem}, {EXPECTED}")
     if path.stat().st_size == 0:
         raise SourceError(f"source {path}: the file is empty, expected a video")
@@ -212,10 +228,18 @@ def _pace(
     return default if config.pace == "auto" else config.pace
 
 
-def _check_host(url: str) -> None:
+def _checked(url: str) -> str:
+    """The URL as it is sent.
+
+    Raises:
+        SourceError: it names no host, or none that can be.
+    """
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        host, _ = parts.hostname or "", parts.port
+        if _NO_HOST.search(_AUTHORITY_END.split(url.partition("://")[2])[0].rpartition("@")[2]):
+            raise ValueError("a blank or a line end")
+        host.encode("idna")
     except ValueError as error:
         # The text of the error may quote the port, which for user:pass/word@host is part of the password.
         raise SourceError(
@@ -223,6 +247,7 @@ def _check_host(url: str) -> None:
         ) from error
     if not host:
         raise SourceError(f"source {redact_url(url)}: no host, expected scheme://host:port/path")
+    return encode_url(url)
 
 
 _RESOLVERS: dict[str, Callable[[SourceConfig, str, str], SourceSpec]] = {

@@ -57,6 +57,47 @@ def test_first_keyframe_is_not_thrown_away() -> None:
         assert "nobuffer" not in resolve(url).options.get("fflags", "")
 
 
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("http://cam/a b.mjpg?x=y z", "http://cam/a%20b.mjpg?x=y%20z"),
+        ("http://cam/a%20b%23.mjpg#t", "http://cam/a%20b%23.mjpg#t"),
+        ("http://u:p%40@[::1]:81/é", "http://u:p%40@[::1]:81/%C3%A9"),
+        ("RTSP://cam/a\r\nAuthorization: x", "rtsp://cam/a%0D%0AAuthorization:%20x"),
+        (
+            "rtsp://cam/Streaming/Channels/101?profile=[1]&a=(b)",
+            "rtsp://cam/Streaming/Channels/101?profile=[1]&a=(b)",
+        ),
+    ],
+)
+def test_what_would_break_a_request_is_percent_encoded(url: str, sent: str) -> None:
+    assert resolve(url).url == sent
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "http:x.mp4",
+        "webcam:0",
+        " a .mp4",
+        "a\nb.mp4",
+        "%03d.mp4",
+        "a#b?.mp4",
+        "-a.mp4",
+        "видео 録画.mp4",
+        "C:\\a.mp4",
+    ],
+)
+def test_file_that_is_there_is_that_file_whatever_its_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(b"x")
+
+    assert (resolve(name).kind, resolve(name).url) == (SourceKind.FILE, f"file:{name}")
+    assert resolve(Path(name).absolute().as_uri()).url == f"file:{tmp_path / name}"
+
+
 def test_numbered_webcam_is_refused_where_cameras_have_names() -> None:
     with pytest.raises(SourceError, match="source webcam:0: cameras have names here"):
         resolve("webcam:0", "win32")
@@ -121,9 +162,14 @@ def test_natural_order_survives_digits_that_are_no_numbers() -> None:
         ("ftp://cam/x", r"source ftp://cam/x: unknown scheme 'ftp', expected rtsp://"),
         ("gopher://bob:secret@cam/x", r"source gopher://\*\*\*@cam/x: unknown scheme"),
         ("nowhere.mp4", r"source nowhere.mp4: no such file, expected rtsp://"),
+        ("a" * 5000, r"no such file, expected rtsp://"),
+        ("~nobody-of-this-name/x.mp4", r"no such file, expected rtsp://"),
         ("rtsp://", r"source rtsp://: no host"),
         ("rtsp://admin:hunter2@/live", r"source rtsp://\*\*\*@/live: no host"),
         ("rtsp://admin:hun/ter2@cam/live", r"source rtsp://\*\*\*@cam/live: not a valid URL"),
+        ("http://" + "a" * 70 + "/x", r"not a valid URL"),
+        ("rtsp://x..y/live", r"not a valid URL"),
+        ("http://exa mple/x", r"not a valid URL"),
         ("webcam:", r"source webcam:: no device, expected webcam:0"),
         ("synthetic:nope", r"unknown scene 'nope', expected one of: demo, crossing"),
         ("synthetic:demo?hight=3", r"unknown parameter 'hight', expected width, height"),
