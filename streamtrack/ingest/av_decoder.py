@@ -19,6 +19,9 @@ from streamtrack.ingest.picture_header import check_size
 from streamtrack.ingest.picture_times import DECODE_STAMPS_ONLY, PictureTimes
 from streamtrack.ingest.source import SourceKind, SourceSpec
 
+REFUSES_DAMAGE = frozenset({"hevc"})
+"""Decoders that flag nothing: made to refuse what they find damaged, or predicted from what never came."""
+
 
 class AvDecoder:
     """Reads one container with PyAV. Every method from one thread, which also closes it."""
@@ -105,6 +108,8 @@ class AvDecoder:
     def _set_threads(self) -> None:
         codec = self._stream.codec_context
         codec.copy_opaque = True
+        if codec.name in REFUSES_DAMAGE:
+            codec.options = {"err_detect": "explode"}
         codec.thread_count = self._config.decoder_threads
         # Frame threads hold back one picture each; slices hold back none, but let H.264 hide its damage.
         by_slices = self._spec.live and codec.name != "h264"

@@ -22,7 +22,7 @@ def unescape(data: bytes) -> bytes:
 def escape(data: bytes) -> bytes:
     """A payload with emulation prevention bytes, so that no start code is inside it."""
     escaped = _TO_ESCAPE.sub(b"\x00\x00\x03", data)
-    return escaped + b"\x03" if escaped.endswith(b"\x00") else escaped
+    return escaped + b"\x03" if escaped.endswith(b"\x00\x00") else escaped
 
 
 class BitReader:

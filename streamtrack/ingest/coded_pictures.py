@@ -36,6 +36,8 @@ class CodedPicture:
     """A picture that this one is predicted from never came."""
     is_picture: bool = True
     """False for a packet that holds parameters or remarks alone."""
+    must_come_out: bool = False
+    """True where the decoder has to show a picture for it: none is hidden, none is half of one."""
     continues: bool = False
     """The packet begins in the middle of a picture: FFmpeg tore it from the packet before."""
 
@@ -85,18 +87,21 @@ class H264Reader:
         is_keyframe = bool(packet.is_keyframe)
         if header is None:
             return CodedPicture(is_keyframe, is_picture=not units or self._sps is None)
+        must_come_out = self._sps is not None and self._sps.frames_only
         if header.first_macroblock:
             return CodedPicture(is_keyframe, header.is_reference, continues=True)
         remarks = [] if header.is_idr else [unit for unit in units if unit_type(unit) == SEI]
         recovery = max((recovery_frames(unit) or 0 for unit in remarks), default=0)
         misses_reference = self._follow(header)
-        return CodedPicture(is_keyframe, header.is_reference, recovery, misses_reference)
+        return CodedPicture(
+            is_keyframe, header.is_reference, recovery, misses_reference, must_come_out=must_come_out
+        )
 
     def damaged(self, number: int, packet: Any) -> set[int]:
         """Pictures whose slices did not end where they should."""
         if self._check is None or self._sps is None or not self._sps.frames_only:
             return set()
-        return self._check.damaged(number, self._units(packet))
+        return self._check.damaged(number, self._units(packet), self._sps.height_units + 1)
 
     def _units(self, packet: Any) -> list[bytes]:
         return split_units(bytes(packet), self._length_bytes)

@@ -87,8 +87,7 @@ class DamageRecord:
             healed = keyframe.number + keyframe.recovery_frames
             # Pictures that are shown before the keyframe they follow may be predicted from older ones.
             if number == healed or (keyframe.recovery_frames and number > healed):
-                since = healed if keyframe.recovery_frames else keyframe.number
-                self._lasting = [damage for damage in self._lasting if damage >= since]
+                self._lasting = [damage for damage in self._lasting if damage >= keyframe.number]
 
 
 class PictureNumbers:

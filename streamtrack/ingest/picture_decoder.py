@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -19,6 +18,7 @@ from streamtrack.ingest.damage import DamageRecord, PictureNumbers, VerdictQueue
 from streamtrack.ingest.decoder import EndOfStream, Picture, Skipped
 from streamtrack.ingest.display import Display
 from streamtrack.ingest.picture_times import PictureTimes
+from streamtrack.ingest.roll_call import CodedPlace, RollCall
 from streamtrack.ingest.source import SourceSpec
 from streamtrack.ingest.torn_pictures import TornPictures
 
@@ -28,14 +28,6 @@ MAX_KEYFRAME_WAIT = 300
 """Packets after which we go on without a first keyframe: cameras with a rolling refresh never send one."""
 KEYFRAME_WAIT_NS = 15 * NS_PER_S
 """And the time after which we do."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Missing:
-    """A picture that could not be decoded."""
-
-    pts: int | None
-    dts: int | None
 
 
 class PictureDecoder:
@@ -50,10 +42,11 @@ class PictureDecoder:
         self._torn = TornPictures()
         self._opening_aspect: Fraction | None = self._codec.sample_aspect_ratio
         self._container_aspect: Fraction | None = stream.sample_aspect_ratio
-        self._missing: list[_Missing] = []
+        self._missing: list[CodedPlace] = []
         self._last_image: Image | None = None
+        self._places_before_first: list[int] = []
         self._number = 0
-        self._numbers = PictureNumbers()
+        self._numbers, self._roll = PictureNumbers(), RollCall()
         self._wait_for_keyframe, self._packets_waited = True, 0
         self._corrupt_run = 0
         self._withheld_since_ns: int | None = None
@@ -91,12 +84,15 @@ class PictureDecoder:
         if coded.is_reference:
             self._queue.coded(number)
         self._numbers.remember(packet, number)
+        if coded.must_come_out and not packet.is_discard:
+            self._roll.coded(number, packet.pts, packet.dts)
         frames, is_decoded = self._decoded(packet)
         if not is_decoded:
             self._hit(number, now_ns)
             self._queue.judged(number)
             if coded.is_picture:
-                self._lose(packet)
+                self._roll.left(packet.pts)
+                self._lose(number, packet.pts, packet.dts)
         for damaged in self._reader.damaged(number, packet):
             self._record.damaged(damaged, now_ns)
         self._show(frames, number, now_ns)
@@ -133,13 +129,23 @@ class PictureDecoder:
         except (av.error.FFmpegError, ValueError):
             frames = []
         self._show(frames, self._number, time.monotonic_ns(), everything=True)
-        while self._missing:
-            self._fill(self._missing.pop(0))
+        for missing in self._roll.absent():
+            self._lose(missing.number, missing.pts, missing.dts)
+        for missing in sorted(self._missing, key=lambda m: -1 if m.pts is None else m.pts):
+            self._fill(missing)
+        self._missing.clear()
 
     def _show(self, frames: list[Any], number: int, now_ns: int, *, everything: bool = False) -> None:
         """Queue what came out, and deliver what need not wait."""
         for frame in frames:
             own_number = self._numbers.of(frame, number)
+            if self._roll.is_late(frame.pts):
+                # Its place was filled; shown now, it would stand among later ones.
+                continue
+            for missing in self._roll.shown(frame.pts, self._times.time_base):
+                self._hit(missing.number, now_ns)
+                self._queue.judged(missing.number)
+                self._lose(missing.number, missing.pts, missing.dts)
             if frame.is_corrupt:
                 self._hit(own_number, now_ns)
             self._queue.shown(own_number, frame)
@@ -174,6 +180,9 @@ class PictureDecoder:
     def _put(self, frame: Any, pts: int, *, damaged: bool) -> None:
         image = self._display.show(frame, self._sample_aspect())
         self._last_image = None if self._spec.live else image
+        for place in self._places_before_first:
+            self._stand_in(place)
+        self._places_before_first.clear()
         stepped_back_s = self._times.stepped_back_s
         self.outcomes.append(
             Picture(image, pts, self._times.time_base, damaged=damaged, stepped_back_s=stepped_back_s)
@@ -184,14 +193,17 @@ class PictureDecoder:
         aspect: Fraction | None = self._codec.sample_aspect_ratio
         return aspect if aspect and aspect != self._opening_aspect else self._container_aspect
 
-    def _lose(self, packet: Any) -> None:
+    def _lose(self, number: int, pts: int | None, dts: int | None) -> None:
         """Count a picture that could not be decoded, and remember its place in a recording."""
         self.outcomes.append(Skipped("corrupt"))
         if not self._spec.live:
-            self._missing.append(_Missing(packet.pts, packet.dts))
+            self._missing.append(CodedPlace(number, pts, dts))
 
     def _fill_before(self, frame: Any) -> None:
         """Fill the places of pictures that were lost before this one, so that the rest keep their numbers."""
+        if frame.pts is not None:
+            # One that failed and came out all the same is not missing.
+            self._missing = [missing for missing in self._missing if missing.pts != frame.pts]
         while self._missing:
             missing = min(self._missing, key=lambda m: -1 if m.pts is None else m.pts)
             if missing.pts is not None and frame.pts is not None and missing.pts >= frame.pts:
@@ -199,12 +211,14 @@ class PictureDecoder:
             self._missing.remove(missing)
             self._fill(missing)
 
-    def _fill(self, missing: _Missing) -> None:
-        if self._last_image is not None:
-            self._stand_in(self._times.stamp(missing.pts, missing.dts))
+    def _fill(self, missing: CodedPlace) -> None:
+        self._stand_in(self._times.stamp(missing.pts, missing.dts))
 
     def _stand_in(self, pts: int) -> None:
-        """Show a recording's last picture once more, marked, where one is missing."""
-        if self._last_image is not None:
-            picture = Picture(self._last_image, pts, self._times.time_base, damaged=True)
-            self.outcomes.append(picture)
+        """Show a recording's last picture, marked, where one is missing; at its beginning the next one."""
+        if self._spec.live:
+            return
+        if self._last_image is None:
+            self._places_before_first.append(pts)
+            return
+        self.outcomes.append(Picture(self._last_image, pts, self._times.time_base, damaged=True))
