@@ -9,34 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
-import cv2
-import numpy as np
 import pytest
 
 from streamtrack.config import SourceConfig
 from streamtrack.errors import SourceLostError
-from streamtrack.frame import Image
 from streamtrack.ingest.av_decoder import AvDecoder
 from streamtrack.ingest.decoder import EndOfStream, Picture, Skipped
 from streamtrack.ingest.reader import iter_frames
 from streamtrack.ingest.source import resolve_source
-from tests.support.smear import is_smeared
+from tests.support.smear import is_smeared, write_noisy_clip
 
 NUM_FRAMES = 120
 KEYFRAME_INTERVAL = 15
 DAMAGED_SHARE = 0.1
-
-
-def noisy_picture(index: int) -> Image:
-    """(144, 256, 3) a textured ground that pans, a disc that moves, and a camera's noise."""
-    ground = np.random.default_rng(1).integers(60, 200, (24, 96, 3), dtype=np.uint8)
-    panned = cv2.resize(ground, (1024, 288), interpolation=cv2.INTER_CUBIC)[
-        40:184, 2 * index : 2 * index + 256
-    ]
-    image = np.ascontiguousarray(panned)
-    cv2.circle(image, (30 + index, 70), 22, (215, 35, 40), -1)
-    noise = np.random.default_rng(index).normal(0, 3, (144, 256, 1))
-    return np.clip(image + noise, 0, 255).astype(np.uint8)
 
 
 @pytest.fixture(scope="module", params=["high", "baseline"])
@@ -44,13 +29,7 @@ def clip_with_b_frames(request: pytest.FixtureRequest, tmp_path_factory: pytest.
     """CABAC with B-frames, or CAVLC without."""
     path = tmp_path_factory.mktemp("smear") / f"{request.param}.mkv"
     options = {"g": str(KEYFRAME_INTERVAL), "preset": "veryfast", "profile": request.param}
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options=options)
-        stream.width, stream.height, stream.pix_fmt = 256, 144, "yuv420p"
-        stream.codec_context.thread_count = 1
-        for index in range(NUM_FRAMES):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy_picture(index), format="rgb24")))
-        container.mux(stream.encode(None))
+    write_noisy_clip(path, NUM_FRAMES, options)
     return path
 
 
