@@ -51,7 +51,7 @@ class SourceConfig(Section):
     """How long `after_damage: wait` leaves pictures out; then they are shown, marked. Streams that send no
     keyframes, or one in a minute, go on by this."""
     verify_pictures: bool = True
-    """Look twice at H.264, which finds damage that the decoder does not report. Costs a second decoding."""
+    """Look twice at H.264 and MJPEG, which finds damage that the decoder hides. Costs a second decoding."""
     frozen_after_ms: int = Field(10_000, ge=0)
     """A live source that shows exactly the same picture for so long is told as `frozen`; 0 never tells. Real
     cameras have noise: an exact repeat is a hung encoder. Raise it for drawn pictures that stand still."""

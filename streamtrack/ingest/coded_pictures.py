@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import av
+import av.error
+
 from streamtrack.ingest.h264 import (
     SEI,
     SLICE,
@@ -21,6 +24,8 @@ from streamtrack.ingest.h264 import (
     unit_type,
 )
 from streamtrack.ingest.h264_check import EndCheck
+
+STRICTLY_CHECKED = frozenset({"mjpeg"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,27 @@ class PlainReader:
 
     def damaged(self, number: int, packet: Any) -> set[int]:
         """Nothing is known beyond the decoder's own flags."""
+        return set()
+
+
+class StrictReader(PlainReader):
+    """A codec whose decoder hides what it cannot read: a second, strict one refuses it."""
+
+    def __init__(self, codec: str, extradata: bytes | None) -> None:
+        self._decoder: Any = av.CodecContext.create(codec, "r")
+        self._decoder.options = {"err_detect": "explode"}
+        self._decoder.thread_count = 1
+        if extradata:
+            self._decoder.extradata = extradata
+        self._is_proven = False
+
+    def damaged(self, number: int, packet: Any) -> set[int]:
+        """This picture where it is refused, once one was not: some cameras are never strictly right."""
+        try:
+            self._decoder.decode(av.Packet(bytes(packet)))
+        except av.error.FFmpegError:
+            return {number} if self._is_proven else set()
+        self._is_proven = True
         return set()
 
 
@@ -129,4 +155,6 @@ class H264Reader:
 
 def picture_reader(codec: str, extradata: bytes | None, *, verify: bool) -> PictureReader:
     """The reader for a codec, by FFmpeg's name of it."""
-    return H264Reader(extradata, verify=verify) if codec == "h264" else PlainReader()
+    if codec == "h264":
+        return H264Reader(extradata, verify=verify)
+    return StrictReader(codec, extradata) if codec in STRICTLY_CHECKED and verify else PlainReader()

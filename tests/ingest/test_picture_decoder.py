@@ -153,6 +153,30 @@ def test_pictures_of_a_damaged_recording_keep_their_numbers(
     assert smeared < (0.03 if is_undetectable else 0.01) * unmarked
 
 
+@pytest.mark.parametrize(
+    ("encoder", "options"),
+    [
+        ("libx265", {"preset": "ultrafast", "x265-params": "keyint=15:log-level=none:pools=1"}),
+        ("mpeg4", {"g": "15", "qscale": "4"}),
+        ("mjpeg", {"qscale": "4"}),
+    ],
+)
+def test_lost_pieces_of_other_codecs_do_not_pass(
+    encoder: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    clip, path = tmp_path / "clip.mkv", tmp_path / "harmed.mkv"
+    write_noisy_clip(clip, NUM_FRAMES // 2, options, encoder)
+    truth, left_out = play_live(clip)
+    assert (len(truth), left_out) == (NUM_FRAMES // 2, {})
+    assert damage(clip, path, lose_a_fragment, seed=0) >= 3
+
+    pictures, skipped = play_live(path)
+
+    assert sum(skipped.values()) >= 3
+    assert len(pictures) > NUM_FRAMES / 8
+    assert not any(is_smeared(picture.image, at(truth, pts).image) for pts, picture in pictures.items())
+
+
 def test_without_the_second_look_smeared_pictures_pass(clip_with_b_frames: Path, tmp_path: Path) -> None:
     """Shows that the measure can fail: FFmpeg's own flags miss some."""
     truth, _ = play_live(clip_with_b_frames)

@@ -41,11 +41,14 @@ def noisy_picture(index: int) -> Image:
     return np.clip(image + noise, 0, 255).astype(np.uint8)
 
 
-def write_noisy_clip(path: Path, num_frames: int, options: Mapping[str, str]) -> None:
-    """Encode such pictures with x264, 25 a second."""
+def write_noisy_clip(
+    path: Path, num_frames: int, options: Mapping[str, str], encoder: str = "libx264"
+) -> None:
+    """Encode such pictures, 25 a second."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options=dict(options))
-        stream.width, stream.height, stream.pix_fmt = 256, 144, "yuv420p"
+        stream = container.add_stream(encoder, rate=25, options=dict(options))
+        stream.width, stream.height = 256, 144
+        stream.pix_fmt = "yuvj420p" if encoder == "mjpeg" else "yuv420p"
         stream.codec_context.thread_count = 1
         for index in range(num_frames):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy_picture(index), format="rgb24")))
