@@ -38,7 +38,6 @@ COVERED_BY = {
     "http/test_page_states": ("http/live",),
     "ingest/test_av_decoder": ("ingest/containers", "ingest/decoder", "ingest/open_decoder"),
     "ingest/test_h264": ("ingest/bits",),
-    "ingest/test_ingest_network": ("ingest/network_decoders",),
     "ingest/test_picture_decoder": ("ingest/coded_pictures", "ingest/h264_check", "ingest/torn_pictures"),
     "ingest/test_still_decoders": ("ingest/picture_header",),
     "model/nano/test_build": ("model/nano/*",),
