@@ -57,7 +57,7 @@ class SourceConfig(Section):
     cameras have noise: an exact repeat is a hung encoder. Raise it for drawn pictures that stand still."""
     follow_hosts: tuple[str, ...] = ()
     """Hosts, or host:port, to which redirects and playlists of this source may lead beside its own; "*"
-    allows every host. With an RTSP redirect, FFmpeg sends the credentials along to these."""
+    allows every host. User and password go along to its own host and port alone."""
     decoder_threads: int = Field(1, ge=1, le=16)
     """Threads of one decoder. More decode 4K in time, and take cores from the tracker."""
     max_width_px: int | None = Field(None, ge=32)

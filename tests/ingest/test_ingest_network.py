@@ -223,3 +223,37 @@ def test_many_sources_stop_at_once_while_their_reads_are_blocked() -> None:
         names = {f"ingest-s{n}" for n in range(NUM_BLOCKED)}
         wait_until(lambda: not names & {t.name for t in threading.enumerate()}, "every thread ends")
     assert {source.state for source in sources} == {SourceState.STOPPED}
+
+
+class RubbishHandler(MjpegHandler):
+    """Three pictures, then pictures that cannot be decoded, for as long as one reads."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        good = cv2.imencode(".jpg", np.full((96, 128, 3), 90, np.uint8))[1].tobytes()
+        try:
+            for number in range(500):
+                jpeg = good if number < 3 else b"\xff\xd8" + bytes(100)
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                self.wfile.write(head.encode() + jpeg + b"\r\n")
+                time.sleep(0.02)
+        except OSError:
+            return
+
+
+def test_stream_of_nothing_but_damage_is_lost_by_time() -> None:
+    with (
+        http_server(RubbishHandler) as port,
+        running(SourceConfig(url=f"http://127.0.0.1:{port}/video", **QUICK)) as source,
+    ):
+        source.next_frame()
+        started = time.monotonic()
+        wait_until(lambda: source.ingest.state is SourceState.OFFLINE, "the loss is noticed")
+
+        assert (
+            source.ingest.last_error == f"source http://127.0.0.1:{port}/video: no sound picture for 400 ms"
+        )
+        assert time.monotonic() - started < 5
+        assert source.dropped("corrupt") > 0
