@@ -84,7 +84,7 @@ class PictureDecoder:
         if coded.is_reference:
             self._queue.coded(number)
         self._numbers.remember(packet, number)
-        if coded.must_come_out and not packet.is_discard:
+        if coded.must_come_out and not packet.is_discard and not self._times.decode_stamps_only:
             self._roll.coded(number, packet.pts, packet.dts)
         frames, is_decoded = self._decoded(packet)
         if not is_decoded:

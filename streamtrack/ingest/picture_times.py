@@ -27,7 +27,8 @@ class PictureTimes:
         self.time_base = time_base
         frame_time = 1 / Fraction(fps or FALLBACK_FPS).limit_denominator(1_000_000)
         self._frame_ticks = max(1, round(frame_time / time_base))
-        self._decode_stamps_only = decode_stamps_only
+        self.decode_stamps_only = decode_stamps_only
+        """True where a picture's own time is not known."""
         self._num_faulty_pts = self._num_faulty_dts = 0
         self._last_pts: int | None = None
         self._last_dts: int | None = None
@@ -51,7 +52,7 @@ class PictureTimes:
 
     def _best_effort(self, pts: int | None, dts: int | None) -> int | None:
         """As libavcodec's guess_correct_pts: the kind of stamp that went back less often."""
-        if self._decode_stamps_only:
+        if self.decode_stamps_only:
             return dts
         if dts is not None:
             self._num_faulty_dts += self._last_dts is not None and dts <= self._last_dts

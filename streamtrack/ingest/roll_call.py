@@ -9,6 +9,9 @@ from fractions import Fraction
 from streamtrack.ingest.damage import MAX_KEPT
 from streamtrack.ingest.picture_times import DISORDER_S
 
+MAX_LATE, MAX_LATE_SHARE = 16, 1 / 8
+"""More late pictures than these, in number and in share: the times are not those of the pictures."""
+
 
 @dataclass(frozen=True, slots=True)
 class CodedPlace:
@@ -31,6 +34,7 @@ class RollCall:
         self._expected: dict[int, CodedPlace] = {}
         self._passed_over: deque[int] = deque(maxlen=MAX_KEPT)
         self._has_begun = False
+        self._num_shown = self._num_late = 0
 
     def coded(self, number: int, pts: int | None, dts: int | None) -> None:
         """A picture went into the decoder that has to come out."""
@@ -51,7 +55,8 @@ class RollCall:
         What precedes the first picture is no loss: decoding may begin before it can show anything. Times that
         are further away belong to a clock that was set.
         """
-        if pts is None:
+        self._num_shown += 1
+        if pts is None or self._is_misled():
             return []
         self.left(pts)
         is_first, self._has_begun = not self._has_begun, True
@@ -63,10 +68,16 @@ class RollCall:
 
     def is_late(self, pts: int | None) -> bool:
         """Whether a picture was passed over before it came out."""
-        return pts in self._passed_over
+        is_late = pts in self._passed_over and not self._is_misled()
+        self._num_late += is_late
+        return is_late
 
     def absent(self) -> list[CodedPlace]:
         """At the end: those that never came, in order."""
-        absent = [self._expected[pts] for pts in sorted(self._expected)] if self._has_begun else []
+        is_known = self._has_begun and not self._is_misled()
+        absent = [self._expected[pts] for pts in sorted(self._expected)] if is_known else []
         self._expected.clear()
         return absent
+
+    def _is_misled(self) -> bool:
+        return self._num_late > max(MAX_LATE, MAX_LATE_SHARE * self._num_shown)

@@ -130,6 +130,15 @@ def test_hardly_a_picture_is_smeared_and_unmarked(
     assert (marked > 0) == (after_damage == "mark")
 
 
+def test_sound_recording_in_a_container_without_times_of_pictures_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "clip.avi"
+    write_noisy_clip(path, 30, {"preset": "veryfast", "bf": "3"})
+
+    frames = list(iter_frames(SourceConfig(url=str(path))))
+
+    assert [frame.damaged for frame in frames] == [False] * 30
+
+
 @pytest.mark.parametrize("harm", [flip_a_bit, lose_a_fragment])
 def test_pictures_of_a_damaged_recording_keep_their_numbers(
     clip_with_b_frames: Path, harm: Callable[[bytes, random.Random], bytes], tmp_path: Path

@@ -61,3 +61,14 @@ def test_clock_that_was_set_back_loses_nothing() -> None:
     roll = roll_of(500_000, 500_040, 0, 40)
 
     assert shown(roll, 500_000, 500_040, 0, 40) == [[], [], [], []]
+
+
+def test_times_that_are_not_the_pictures_own_are_not_believed_for_long() -> None:
+    times = [40 * number for number in range(100)]
+    out_of_order = [pts + 40 * (-1) ** index for index, pts in enumerate(times)]
+    roll = roll_of(*times)
+
+    refused = [pts for pts in out_of_order if roll.is_late(pts) or shown(roll, pts) != [[]]]
+
+    assert 0 < len(refused) < 50
+    assert not roll.is_late(out_of_order[-1])
