@@ -25,7 +25,7 @@ def test_frames_that_come_one_by_one_are_followed_as_a_film(
     camera.add_new_mask(0, 3, ellipse((60, 120), (40, 25)))
     film.add_new_points_or_box(state, 0, 1, points=[[100, 80]], labels=[1])
     film.add_new_mask(state, 0, 3, ellipse((60, 120), (40, 25)))
-    for index, ids_there, logits_there in film.propagate_in_video(state):
+    for index, ids_there, logits_there in film.propagate_in_video(state, max_frame_num_to_track=9):
         if index == 0:
             continue
         ids, logits = camera.track(images[index])
