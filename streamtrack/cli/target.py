@@ -8,6 +8,7 @@ from typing import Any
 
 from streamtrack.config.yaml_file import Document, read_yaml
 from streamtrack.errors import ConfigError
+from streamtrack.ingest.redact import redact_url
 
 CONFIG_SUFFIXES = (".yaml", ".yml")
 EXPECTED = "expected a config (.yaml), a video, a folder, rtsp://, http://, webcam:0 or synthetic:NAME"
@@ -39,7 +40,7 @@ def read_target(target: str) -> Document:
         return _source(target, path.stem)
     scheme = _SCHEME.match(target)
     if scheme is None:
-        raise ConfigError(f"{target}: no such file, {EXPECTED}")
+        raise ConfigError(f"{redact_url(target)}: no such file, {EXPECTED}")
     kind = scheme.group(1).lower()
     if "://" not in target and kind not in ("webcam", "synthetic", "file"):
         # It may be `user:password@camera`, so it is not repeated.

@@ -76,7 +76,7 @@ class Connection:
             self.socket.connect(self.address)
         except zmq.ZMQError as error:
             self.close()
-            raise PublishError(f"{_bad_address(self.address)}: {error.strerror}") from error
+            raise PublishError(f"{_bad_address(self.address)}: {zmq.strerror(error.errno or 0)}") from error
 
     def wait(self, timeout_ms: float | None, events: int = zmq.POLLIN) -> bool:
         """Whether the socket is ready within a time; None waits for ever.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from streamtrack.config.section import Section
+from streamtrack.config.section import MadeInPython, Section
 
 
-class TrackingConfig(Section):
+class TrackingConfig(Section, metaclass=MadeInPython):
     """The session: how much it remembers and what it calls lost."""
 
     max_objects: int = Field(16, ge=1, le=256)

@@ -10,6 +10,10 @@ MIN_SECRET_LENGTH = 3
 """Shorter secrets are not searched for in foreign text: `a` would turn every word into stars."""
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
+_BARE_USERINFO = re.compile(
+    r"(^|[/\s:])(?!(?:file|synthetic|webcam):|[A-Za-z]:[\\/])[^\s/\\?#:@]+:[^\s@]*@", re.IGNORECASE
+)
+"""`user:password@camera`, where the scheme was forgotten or is misspelt."""
 _AUTHORITY_END = re.compile(r"[/?#]")
 _SECRET_WORDS = (
     "user|usr|login|passw|passphrase|pwd|token|secret|auth|apikey|api_key|api-key|accesskey|access_key|"
@@ -28,6 +32,8 @@ _USERINFO_IN_TEXT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s'\"]*@(?=[^\s'\
 def redact_url(url: str) -> str:
     """The URL with user, password and secret-looking fields replaced by `***`; safe to log and to send."""
     scheme, userinfo, rest = _split_userinfo(url)
+    if not scheme:
+        rest = _BARE_USERINFO.sub(rf"\1{HIDDEN}@", rest)
     hidden = f"{HIDDEN}@" if userinfo is not None else ""
     return scheme + hidden + _SECRET_FIELD.sub(rf"\1={HIDDEN}", rest)
 

@@ -17,6 +17,8 @@ from streamtrack.errors import SourceError
 from streamtrack.ingest.redact import redact_url
 
 US_PER_MS = 1000
+MAX_SHOWN_CHARS = 300
+"""Of a path that is none."""
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 RECORDING_SUFFIXES = (
     ".mp4",
@@ -213,7 +215,7 @@ def _path(config: SourceConfig, path: Path) -> SourceSpec:
         return SourceSpec(SourceKind.FOLDER, str(path), str(path), pace=pace)
     if not os.path.isfile(path):
         problem = "is no file" if os.path.exists(path) else "no such file"
-        raise SourceError(f"source {path}: {problem}, {EXPECTED}")
+        raise SourceError(f"source {redact_url(str(path))[:MAX_SHOWN_CHARS]}: {problem}, {EXPECTED}")
     if path.stat().st_size == 0:
         raise SourceError(f"source {path}: the file is empty, expected a video")
     # The prefix keeps FFmpeg from reading a scheme into a file's name; the list, a playlist from opening

@@ -18,6 +18,6 @@ def weights_file(name: str) -> Path | None:
     """
     if name in CATALOG:
         return None
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))  # pathlib's raises for unknown users
     has_folder = os.sep in name or "/" in name
     return path if path.suffix.lower() in WEIGHTS_SUFFIXES or has_folder or os.path.isfile(path) else None

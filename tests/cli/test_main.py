@@ -110,6 +110,8 @@ BAD_INPUT = {
     "preset that is none": ("demo --preset quick", "--preset"),
     "key twice": ("serve twice.yaml", "twice.yaml:2: the key streams is there twice, first in line 1"),
     "config of a missing file": ("config nope.yaml", "nope.yaml: cannot be read: No such file"),
+    "user of one letter": ("serve u:hunter2@camera", "no such file"),
+    "recording that is a password": ("track u:hunter2@camera --point 1,1 --out nowhere", "no such file"),
     "extra argument": ("serve open.yaml rtsp://admin:hunter2@camera/", "unexpected extra argument"),
     "url as a command": ("rtsp://admin:hunter2@camera/", "No such command"),
     "token as a port": ("demo --port hunter2-hunter2", "'--port'"),

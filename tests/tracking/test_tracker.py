@@ -75,6 +75,11 @@ def test_what_names_no_model_is_refused(name: Any) -> None:
         Tracker.from_checkpoint(name)
 
 
+def test_file_of_an_unknown_user_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="nobody-of-that-name"):
+        Tracker.from_checkpoint("~nobody-of-that-name/mine.pt")
+
+
 def test_name_as_long_as_no_file_may_be_is_refused_in_one_short_line() -> None:
     with pytest.raises(CheckpointError, match=r"^unknown model 'a+…'") as caught:
         Tracker.from_checkpoint("a" * 5000)
@@ -95,6 +100,16 @@ def test_name_as_long_as_no_file_may_be_is_refused_in_one_short_line() -> None:
 def test_option_that_does_not_fit_is_refused_before_anything_loads(given: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=rf"^model: {next(iter(given))}"):
         Tracker.from_checkpoint("nano", **given)
+
+
+@pytest.mark.parametrize(
+    "given", [{"max_objects": "many"}, {"max_objects": 0}, {"keyframe_interval": 2.5}, {"max_object": 3}]
+)
+def test_tracking_config_that_does_not_fit_is_one_line_of_ours(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=rf"^TrackingConfig: .*{next(iter(given))}") as caught:
+        TrackingConfig(**given)
+    assert "\n" not in str(caught.value)
+    assert TrackingConfig(max_objects=3).model_copy() == TrackingConfig.model_validate({"max_objects": 3})
 
 
 @pytest.mark.parametrize("value", [5, "fast", {"max_objects": 3}, TrackingConfig])
