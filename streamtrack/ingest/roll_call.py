@@ -9,6 +9,8 @@ from fractions import Fraction
 from streamtrack.ingest.damage import MAX_KEPT
 from streamtrack.ingest.picture_times import DISORDER_S
 
+PROOF = 8
+"""Pictures in order after which the times are believed to be their own; some containers hold others."""
 MAX_LATE, MAX_LATE_SHARE = 16, 1 / 8
 """More late pictures than these, in number and in share: the times are not those of the pictures."""
 
@@ -33,7 +35,7 @@ class RollCall:
     def __init__(self) -> None:
         self._expected: dict[int, CodedPlace] = {}
         self._passed_over: deque[int] = deque(maxlen=MAX_KEPT)
-        self._has_begun = False
+        self._num_in_order = 0
         self._num_shown = self._num_late = 0
 
     def coded(self, number: int, pts: int | None, dts: int | None) -> None:
@@ -52,19 +54,23 @@ class RollCall:
     def shown(self, pts: int | None, time_base: Fraction) -> list[CodedPlace]:
         """A picture came out; returns those that were passed over, in order.
 
-        What precedes the first picture is no loss: decoding may begin before it can show anything. Times that
-        are further away belong to a clock that was set.
+        At the beginning nothing is: decoding may begin before it can show anything, and times may be wrong.
+        Times that are further away belong to a clock that was set.
         """
         self._num_shown += 1
         if pts is None or self._is_misled():
             return []
         self.left(pts)
-        is_first, self._has_begun = not self._has_begun, True
         near = int(DISORDER_S / time_base)
         passed = sorted(place for place in self._expected if place < pts)
         places = [self._expected.pop(place) for place in passed if pts - place <= near]
+        if not places:
+            self._num_in_order += 1
+        elif self._num_in_order < PROOF:
+            self._num_in_order = 0
+            return []
         self._passed_over.extend(place.pts for place in places if place.pts is not None)
-        return [] if is_first else places
+        return places
 
     def is_late(self, pts: int | None) -> bool:
         """Whether a picture was passed over before it came out."""
@@ -74,7 +80,7 @@ class RollCall:
 
     def absent(self) -> list[CodedPlace]:
         """At the end: those that never came, in order."""
-        is_known = self._has_begun and not self._is_misled()
+        is_known = self._num_in_order >= PROOF and not self._is_misled()
         absent = [self._expected[pts] for pts in sorted(self._expected)] if is_known else []
         self._expected.clear()
         return absent

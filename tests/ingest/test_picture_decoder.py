@@ -130,8 +130,11 @@ def test_hardly_a_picture_is_smeared_and_unmarked(
     assert (marked > 0) == (after_damage == "mark")
 
 
-def test_sound_recording_in_a_container_without_times_of_pictures_is_whole(tmp_path: Path) -> None:
-    path = tmp_path / "clip.avi"
+@pytest.mark.parametrize("container", ["avi", "asf"])
+def test_sound_recording_in_a_container_without_times_of_pictures_is_whole(
+    container: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"clip.{container}"
     write_noisy_clip(path, 30, {"preset": "veryfast", "bf": "3"})
 
     frames = list(iter_frames(SourceConfig(url=str(path))))

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from streamtrack.ingest.roll_call import RollCall
+from streamtrack.ingest.roll_call import PROOF, RollCall
 
 MILLISECOND = Fraction(1, 1000)
 
 
-def roll_of(*times: int) -> RollCall:
-    """A roll call that has seen pictures with these times go in, numbered from 0."""
+def roll_of(*times: int, num_proven: int = PROOF) -> RollCall:
+    """A roll call that has seen pictures with these times go in, numbered from 0, after some in order."""
     roll = RollCall()
+    for number in range(-num_proven, 0):
+        roll.coded(number, 40 * number, 40 * number)
+        assert shown(roll, 40 * number) == [[]]
     for number, pts in enumerate(times):
         roll.coded(number, pts, pts)
     return roll
@@ -54,7 +57,7 @@ def test_refused_picture_is_not_told_again() -> None:
 
 
 def test_what_precedes_the_first_picture_is_no_loss() -> None:
-    assert shown(roll_of(0, 40, 80), 80) == [[]]
+    assert shown(roll_of(0, 40, 80, num_proven=0), 80) == [[]]
 
 
 def test_clock_that_was_set_back_loses_nothing() -> None:
@@ -63,7 +66,15 @@ def test_clock_that_was_set_back_loses_nothing() -> None:
     assert shown(roll, 500_000, 500_040, 0, 40) == [[], [], [], []]
 
 
-def test_times_that_are_not_the_pictures_own_are_not_believed_for_long() -> None:
+def test_times_that_are_not_the_pictures_own_are_not_believed() -> None:
+    times = [40 * number for number in range(100)]
+    out_of_order = [pts + 40 * (-1) ** index for index, pts in enumerate(times)]
+    roll = roll_of(*times, num_proven=0)
+
+    assert all(shown(roll, pts) == [[]] and not roll.is_late(pts) for pts in out_of_order)
+
+
+def test_times_that_cease_to_be_the_pictures_own_are_not_believed_for_long() -> None:
     times = [40 * number for number in range(100)]
     out_of_order = [pts + 40 * (-1) ** index for index, pts in enumerate(times)]
     roll = roll_of(*times)
