@@ -31,7 +31,7 @@ def attach_outputs(
     masks = MasksConsumer(publisher, pipeline.telemetry, lambda: pipeline.model)
     pipeline.attach(masks, capacity=MASKS_HELD, drop_reason="late", every_frame=True, required=True)
     video = VideoStream(config.name, config.video, pipeline.telemetry, clock)
-    pipeline.attach(PictureConsumer(video), capacity=VIDEO_HELD)
+    pipeline.attach(PictureConsumer(video, lambda: pipeline.state), capacity=VIDEO_HELD)
     pipeline.attach(SceneScore(pipeline.telemetry), capacity=SCORES_HELD, every_frame=True)
     if isinstance(config.autoprompt, DetectorAutoprompt):
         require_checkpoint(DETECTOR)

@@ -58,3 +58,15 @@ def test_what_happens_to_objects_or_by_hand_sends_nobody_away(
     consumer.take(Update("cam", result(0, {}), events=(Event(kind, 0),)))
     consumer.take(events(Event(EventKind.FAILED, 0, None, {"consumer": "masks"})))
     assert shown.online is True
+
+
+def test_frame_that_was_on_its_way_while_the_camera_went_brings_nobody_back(shown: Shown) -> None:
+    video: Any = shown
+    states = iter(("offline", "connecting", "online"))
+    consumer = PictureConsumer(video, lambda: next(states))
+    consumer.take(events(Event(EventKind.SOURCE_LOST, 0)))
+    consumer.take(Update("cam", result(1, {})))
+    consumer.take(Update("cam", result(2, {})))
+    assert (shown.frames, shown.online) == ([1, 2], False)
+    consumer.take(Update("cam", result(3, {})))
+    assert shown.online is True
