@@ -24,7 +24,7 @@ PEERS_READY := .venv-peers/.ready
 TRAIN_READY := .venv/.ready-train
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage test-slow style types fix bench peers sources train evaluate clean distclean
+.PHONY: help demo test test-bench coverage test-slow style types fix bench peers sources train evaluate clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## what there is to make
@@ -34,10 +34,13 @@ demo: $(READY) $(COMPILED)  ## a live synthetic camera, tracked; prints the page
 	@$(BIN)/streamtrack demo $(ARGS)
 
 test: $(READY)  ## the suite; what this machine lacks is skipped with its reason, and required under CI=true
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not whole_bench" $(ARGS)
+
+test-bench: $(READY)  ## each bench from end to end on a small case; a minute
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "whole_bench and not slow" $(ARGS)
 
 coverage: $(READY)  ## the suite, and which lines it does not run; their share may not grow
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow" --cov --cov-report term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not whole_bench" --cov --cov-report term:skip-covered $(ARGS)
 
 test-slow: $(READY)  ## what takes minutes: parity at 1024 pixels, endurance
 	$(BIN)/python -m pytest -m slow --timeout 1800 $(ARGS)

@@ -64,6 +64,22 @@ def find_browser() -> str | None:
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
+LONGEST_FIRST = (
+    "test_parity.py",
+    "test_page",
+    "test_end_to_end.py",
+    "test_session",
+    "test_main.py",
+    "test_serve.py",
+)
+"""Files that take longest. One that began last would keep a core waiting for it alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; all else stays as it was."""
+    items.sort(key=lambda item: not item.path.name.startswith(LONGEST_FIRST))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip with a reason what this machine cannot run, or fail where the run has promised to have it."""
     if item.get_closest_marker("needs_cuda") and not _has_cuda():

@@ -22,11 +22,13 @@ _SECRET_WORDS = (
 _SECRET_FIELD = re.compile(
     # Cameras carry credentials in queries (?user=admin&password=x) and in paths
     # (/user=admin&password=x&channel=1).
-    rf"([A-Za-z0-9_.\-%]*(?:{_SECRET_WORDS})[A-Za-z0-9_.\-]*|(?<![A-Za-z0-9_.\-])(?:key|sig|pass|pin))"
+    rf"((?<![A-Za-z0-9_.\-%])[A-Za-z0-9_.\-%]*(?:{_SECRET_WORDS})[A-Za-z0-9_.\-]*|(?<![A-Za-z0-9_.\-])(?:key|sig|pass|pin))"
     r"=([^&;/?#\s'\"]*)",
     re.IGNORECASE,
 )
-_USERINFO_IN_TEXT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s'\"]*@(?=[^\s'\"@]*)")
+_USERINFO_IN_TEXT = re.compile(r"(://)[^\s'\"]*@")
+MAX_TEXT_CHARS = 16_384
+"""Longer texts are not searched: their length is told instead."""
 
 
 def redact_url(url: str) -> str:
@@ -40,7 +42,9 @@ def redact_url(url: str) -> str:
 
 def redact_text(text: str, url: str) -> str:
     """A foreign text (an error of FFmpeg) without the credentials of `url`, however it spells them."""
-    text = text.replace(url, redact_url(url))
+    if len(text) > MAX_TEXT_CHARS:
+        return f"a text of {len(text)} characters"
+    text = text.replace(url, redact_url(url)) if url else text
     for secret in _secrets(url):
         text = text.replace(secret, HIDDEN)
     text = _USERINFO_IN_TEXT.sub(rf"\1{HIDDEN}@", text)

@@ -49,6 +49,8 @@ class Supervisor:
         """Whoever asked for a restart that has not begun."""
         self._begun_for: list[Future[tuple[int, ...]]] = []
         """Whoever asked for the restart under way."""
+        self._given_up: str | None = None
+        """Why the run before was left behind, until its successor has begun."""
         self._failures = 0
         self._begun_ns = 0
         self._retry_ns: int | None = None
@@ -107,7 +109,9 @@ class Supervisor:
         """A run has begun with the objects of the run before."""
         parts = self._parts
         logger.info("stream %s: tracks again, %d objects", parts.name, len(object_ids))
-        self._tell_restarted({"reason": parts.state.failure or "asked for", "objects": list(object_ids)})
+        given_up, self._given_up = self._given_up, None
+        reason = parts.state.failure or given_up or "asked for"
+        self._tell_restarted({"reason": reason, "objects": list(object_ids)})
         for asked in self._take_asked(begun=True):
             with suppress(InvalidStateError):
                 asked.set_result(object_ids)
@@ -131,7 +135,7 @@ class Supervisor:
         parts, state = self._parts, self._parts.state
         overdue_s = parts.watch.overdue_s
         if overdue_s is None:
-            if state.stall is not None:
+            if state.stall is not None and self._given_up is None:
                 logger.info("stream %s: the step ended", parts.name)
                 self._tell_restarted({"reason": f"{state.stall}, and ended"})
             return
@@ -180,6 +184,7 @@ class Supervisor:
 
     def _give_up(self) -> None:
         """Leave a run behind that hangs."""
+        self._given_up = f"{self._parts.state.stall or 'a step hangs'}, and was given up"
         logger.error("stream %s: the thread that hangs is left behind", self._parts.name)
         self._parts.telemetry.fell_back("step_left_behind")
         self._loop.abandon()

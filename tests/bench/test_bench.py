@@ -28,6 +28,7 @@ def test_without_the_suite_it_is_one_clear_line(
     assert "no bench suite here that has 'memory', expected a clone" in capsys.readouterr().err
 
 
+@pytest.mark.whole_bench
 def test_memory_runs_both_and_counts_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from bench import bench_memory
 

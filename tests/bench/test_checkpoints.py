@@ -16,6 +16,7 @@ from bench.stage_timer import STAGES
 from tests.support.bench import run
 
 
+@pytest.mark.whole_bench
 def test_quick_run_writes_samples_stages_and_refusals(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

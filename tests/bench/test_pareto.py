@@ -16,6 +16,7 @@ from tests.support.bench import run
 from tests.support.image_files import read_image
 
 
+@pytest.mark.whole_bench
 def test_quick_run_has_cost_gain_and_a_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result, table = run(bench_pareto, tmp_path, monkeypatch)
     points = bench_pareto.points_of(result)

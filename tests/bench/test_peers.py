@@ -17,6 +17,7 @@ from bench.scenario import mask_iou
 from tests.support.bench import run
 
 
+@pytest.mark.whole_bench
 def test_quick_run_takes_turns_and_compares_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result, table = run(bench_peers, tmp_path, monkeypatch, "--device", "cpu")
     (case,) = result["cases"]

@@ -10,6 +10,7 @@ from bench import bench_pipeline
 from tests.support.bench import run
 
 
+@pytest.mark.whole_bench
 def test_quick_run_measures_latency_and_cpu_by_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

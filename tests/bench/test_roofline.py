@@ -48,6 +48,7 @@ def test_work_of_a_stage_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counter.work["attend"].least_bytes == 2 * x.nbytes
 
 
+@pytest.mark.whole_bench
 def test_quick_run_sets_measured_beside_floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(op_counter, "COPY_FLOATS", 2**20)
     result, table = run(bench_roofline, tmp_path, monkeypatch, "--device", "cpu")

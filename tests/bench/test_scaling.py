@@ -11,6 +11,7 @@ from tests.support.bench import run
 from tests.support.image_files import read_image
 
 
+@pytest.mark.whole_bench
 def test_quick_run_has_every_axis_and_a_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result, table = run(bench_scaling, tmp_path, monkeypatch, "--device", "cpu")
     axes = result["axes"]

@@ -10,6 +10,7 @@ from bench import bench_startup
 from tests.support.bench import run
 
 
+@pytest.mark.whole_bench
 def test_quick_run_tells_the_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result, table = run(bench_startup, tmp_path, monkeypatch, "--device", "cpu")
     warm, graph = result["rows"]

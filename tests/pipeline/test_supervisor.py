@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -175,7 +176,8 @@ def test_step_that_hangs_is_told_and_the_other_stream_goes_on(
             # One pause is longer by the patience with the neighbour. A busy machine triples any of them.
             assert max(times.gaps_s(seen - 1)) < MIN_PATIENCE_S + 3 * usual_s
         restarted = next_event(events, EventKind.RESTARTED)
-        assert restarted.detail["reason"].endswith("and ended")
+        # Which of the two depends on whether it was given up before the network went on.
+        assert re.fullmatch(r"a step has taken .* s, and (ended|was given up)", restarted.detail["reason"])
         wait_until(lambda: bad.state == "online", "the return")
         assert next_event(events, EventKind.GAP).detail["reason"] == "stalled"
         assert ids(bad) == followed
