@@ -28,7 +28,7 @@ class ReconnectConfig(Section):
 class SourceConfig(Section):
     """Where frames come from."""
 
-    url: str = Field(min_length=1, max_length=4096)
+    url: str = Field(min_length=1, max_length=16_384)
     """rtsp://, http(s)://, a video file, a folder of frames, webcam:0, synthetic:NAME. Write credentials as
     `rtsp://${CAMERA_USER}:${CAMERA_PASSWORD}@host/path`: they are read from the environment, percent-encoded
     where they hold `@`, `/` or `:`, and never reach a log, an error or an answer."""

@@ -152,7 +152,8 @@ class TrackingLoop:
         if not any(event.kind is EventKind.GAP for event in result.events):
             return result
         if result.frame.gap_before or gap is None:
-            detail = {"reason": "source_away", "seconds": round(self._parts.source_watch.was_away_s, 1)}
+            watch = self._parts.source_watch  # its thread may not have noticed yet that the camera is back
+            detail = {"reason": "source_away", "seconds": round(watch.away_s or watch.was_away_s, 1)}
         else:
             detail = {"reason": gap.reason, "seconds": self._parts.gap_seconds(gap)}
         events = tuple(
