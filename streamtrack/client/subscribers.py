@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
@@ -26,7 +27,7 @@ RECEIVE_BUFFER_BYTES = 4096
 MessageT = TypeVar("MessageT", MaskMessage, EventMessage)
 
 
-class Subscriber(Connection, Generic[MessageT]):
+class Subscriber(Connection, ABC, Generic[MessageT]):
     """Messages of one topic, one by one. Used from one thread at a time."""
 
     def __init__(
@@ -47,8 +48,9 @@ class Subscriber(Connection, Generic[MessageT]):
         self.socket.subscribe(topic)
         self.connect()
 
+    @abstractmethod
     def _decode(self, data: bytes) -> MessageT:
-        raise NotImplementedError
+        """The message that these bytes are."""
 
     def receive(self, timeout_ms: int | None = None) -> MessageT | None:
         """The next message, or None where none came within `timeout_ms` (None: the subscriber's own).
