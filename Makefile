@@ -24,7 +24,7 @@ PEERS_READY := .venv-peers/.ready
 TRAIN_READY := .venv/.ready-train
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-bench coverage test-slow style types fix bench peers sources train evaluate clean distclean
+.PHONY: help demo test test-failed test-bench coverage test-slow style types fix bench peers sources train evaluate clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## what there is to make
@@ -35,6 +35,9 @@ demo: $(READY) $(COMPILED)  ## a live synthetic camera, tracked; prints the page
 
 test: $(READY)  ## the suite; what this machine lacks is skipped with its reason, and required under CI=true
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not whole_bench" $(ARGS)
+
+test-failed: $(READY)  ## what failed last time, one after the other
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none -m "not slow and not whole_bench" $(ARGS)
 
 test-bench: $(READY)  ## each bench from end to end on a small case; a minute
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "whole_bench and not slow" $(ARGS)

@@ -43,6 +43,8 @@ class Supervisor:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch-{parts.name}", daemon=True)
         self._lock = threading.Lock()
+        self._telling = threading.Lock()
+        """Held while a stall or its end is told, so that two threads do not tell them in turns."""
         self._loop = TrackingLoop(parts, tracking, self._ended)
         self._left_behind: list[TrackingLoop] = []
         self._asked: list[Future[tuple[int, ...]]] = []
@@ -149,20 +151,24 @@ class Supervisor:
     def _tell_stalled(self, overdue_s: float) -> None:
         parts = self._parts
         reason = f"a step has taken {overdue_s:.1f} s"
-        logger.error("stream %s: %s; the other streams go on", parts.name, reason)
-        parts.state.stall = reason
-        parts.state.gap = Gap("stalled", parts.clock.monotonic_ns() - int(overdue_s * 1e9))
-        parts.inbox.refuse(f"stalled: {reason}")
-        parts.telemetry.failed("stalled")
-        detail = {"reason": reason, "limit_s": parts.watch.limit_s}
-        parts.outlet.tell(Event(EventKind.STALLED, parts.state.newest_frame_idx, None, detail))
+        with self._telling:
+            if parts.watch.overdue_s is None:
+                return  # it ended just now
+            logger.error("stream %s: %s; the other streams go on", parts.name, reason)
+            parts.state.stall = reason
+            parts.state.gap = Gap("stalled", parts.clock.monotonic_ns() - int(overdue_s * 1e9))
+            parts.inbox.refuse(f"stalled: {reason}")
+            parts.telemetry.failed("stalled")
+            detail = {"reason": reason, "limit_s": parts.watch.limit_s}
+            parts.outlet.tell(Event(EventKind.STALLED, parts.state.newest_frame_idx, None, detail))
 
     def _tell_restarted(self, detail: dict[str, object]) -> None:
         parts = self._parts
-        parts.state.failure = parts.state.stall = None
-        parts.inbox.accept()
-        parts.telemetry.restarted()
-        parts.outlet.tell(Event(EventKind.RESTARTED, parts.state.newest_frame_idx, None, detail))
+        with self._telling:
+            parts.state.failure = parts.state.stall = None
+            parts.inbox.accept()
+            parts.telemetry.restarted()
+            parts.outlet.tell(Event(EventKind.RESTARTED, parts.state.newest_frame_idx, None, detail))
 
     def _restart_where_due(self) -> None:
         parts = self._parts

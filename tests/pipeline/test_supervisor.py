@@ -186,11 +186,12 @@ def test_step_that_hangs_is_told_and_the_other_stream_goes_on(
             message = wire.receive(int(SOON_S * 1000))
             assert message is not None, sent
             sent.add(str(message.kind))
-    value = telemetry.registry.get_sample_value
+        value = telemetry.registry.get_sample_value
+        # On a busy machine a slow step may be told as another hang, which ends as well.
+        wait_until(lambda: value("streamtrack_stream_up", {"stream": "bad"}) == 1, "the figure of the return")
     failures = value("streamtrack_stream_failures_total", {"stream": "bad", "what": "stalled"})
     assert failures is not None
     assert failures >= 1, "the run that followed may have hung as well"
-    assert value("streamtrack_stream_up", {"stream": "bad"}) == 1
 
 
 def test_stream_that_ran_out_of_memory_is_back_with_its_objects(
