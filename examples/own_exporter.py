@@ -1,40 +1,37 @@
-"""How do I write a recording's masks in a format of my own? Here: YOLO's polygons, a text file a frame.
+"""How do I write a recording's objects in a format of my own? Here: the boxes of MOTChallenge.
 
-PYTHONPATH=examples streamtrack track clip.mp4 --point 210,350 --export own_exporter:YoloPolygons
+PYTHONPATH=examples streamtrack track clip.mp4 --point 210,350 --export own_exporter:MotBoxes
 """
-
-import cv2
-import numpy as np
 
 from streamtrack.frame import Update
 from streamtrack.offline import Exporter, Run
 
-FOLDER = "yolo"
+FILE = "mot.txt"
 
 
-class YoloPolygons(Exporter):
-    """yolo/FRAME.txt: object id, then x y of its outline as shares of the picture; a line a part."""
+class MotBoxes(Exporter):
+    """mot.txt: frame from 1, id, left, top, width, height, confidence, -1, -1, -1; a line an object."""
 
-    name = "yolo"
+    name = "mot"
+    summary = f"{FILE}: MOTChallenge's boxes"
 
     @classmethod
     def outputs(cls, object_ids: tuple[int, ...]) -> tuple[str, ...]:
         """What `--overwrite` may remove of an earlier run."""
-        return (FOLDER,)
+        return (FILE,)
 
     def __init__(self, run: Run) -> None:
-        self.run = run
+        self.file = run.folder.new_file(FILE).open("x", encoding="utf-8")
 
     def take(self, update: Update) -> None:
         """Called once a frame, in order; a full disk ends the run in one line."""
         if update.result is None:
             return
-        lines = []
         for object_id, found in update.result.objects.items():
-            height, width = found.frame_size
-            parts, _ = cv2.findContours(found.crop.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-            for part in parts:
-                shares = (part[:, 0] + found.box[:2]) / (width, height)
-                lines.append(f"{object_id} {' '.join(f'{share:.6f}' for share in shares.ravel())}\n")
-        path = self.run.folder.new_file(f"{FOLDER}/{update.result.frame_idx:06d}.txt")
-        path.write_text("".join(lines), encoding="utf-8")
+            x0, y0, x1, y1 = found.box
+            place = f"{x0},{y0},{x1 - x0},{y1 - y0},{found.object_score:.3f}"
+            self.file.write(f"{update.result.frame_idx + 1},{object_id},{place},-1,-1,-1\n")
+
+    def close(self) -> None:
+        """Called at the end, however the run ended."""
+        self.file.close()

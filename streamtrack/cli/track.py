@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from streamtrack.cli import export_options
 from streamtrack.cli.options import Device, Model, PresetName, Settings, flag_overrides
 from streamtrack.cli.stopping import StoppedError, Stopping, exit_code, signal_name, signals_stop
 from streamtrack.config import Override, load_recording_config
 from streamtrack.errors import PromptError
 from streamtrack.frame import Update
+from streamtrack.ingest.recording_container import open_recording_container
 from streamtrack.ingest.source import SourceKind, SourceSpec
 
 NO_PROMPT = "no prompt is given, expected --point X,Y, --box X0,Y0,X1,Y1 or --mask FILE"
@@ -57,14 +60,6 @@ ConfigFile = Annotated[
         show_default=False,
     ),
 ]
-Exports = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--export",
-        metavar="NAME",
-        help="One more exporter, or MODULE:CLASS of your own. May be repeated.",
-    ),
-]
 
 
 def track(
@@ -74,18 +69,21 @@ def track(
     box: Boxes = None,
     mask: Masks = None,
     label: Labels = None,
-    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("out"),
+    out: export_options.Out = Path("out"),
     config: ConfigFile = None,
     model: Model = None,
     device: Device = None,
     preset: PresetName = None,
     settings: Settings = None,
-    masks: Annotated[
-        Literal["png", "rle", "both", "none"],
-        typer.Option(help="Pictures in masks/ID/FRAME.png, COCO run lengths in masks.jsonl, both or none."),
-    ] = "both",
-    overlay: Annotated[bool, typer.Option(help="Write the annotated overlay.mp4.")] = True,
-    export: Exports = None,
+    masks: export_options.Masks = "both",
+    overlay: export_options.Overlay = True,
+    export: export_options.Exports = None,
+    only: export_options.Only = False,
+    background: export_options.Background = "#00ff00",
+    cutout: export_options.Cutout = "webm",
+    panels: export_options.Panels = "source,overlay,mask",
+    sound: export_options.Sound = True,
+    contact_frames: export_options.ContactFrames = 12,
     fps: Annotated[float | None, typer.Option(min=0.01, max=240, help="Of a folder of frames.")] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove what an earlier run wrote to --out, and that alone.")
@@ -96,6 +94,8 @@ def track(
     Object and frame are 1 and 0 where left out; prompts for the same object and frame belong together, and
     a later frame's prompt corrects the object from there on.
     """
+    if export_options.asks_for_list(export):
+        return
     with _stopped_in_one_line() as stopping:
         from streamtrack import offline  # imports torch, which takes seconds
         from streamtrack.tracking import Tracker
@@ -112,14 +112,18 @@ def track(
         prompts = offline.with_prompts_of(stream, prompts)
         if not prompts:
             raise PromptError(NO_PROMPT)
-        exporters = offline.exporter_names(masks, overlay, export or ())
+        exporters = offline.exporter_names(masks, overlay, export or (), only=only)
+        options = export_options.export_options(background, cutout, panels, sound, contact_frames)
         with offline.open_recording(stream.source) as reader:
             inputs = (*offline.mask_paths(mask or ()), *_local_path(reader.spec))
             run = offline.Run(
                 offline.ResultFolder(out, overwrite=overwrite, inputs=inputs),
                 tuple(dict.fromkeys(prompt.object_id for prompt in prompts)),
                 reader.info.fps,
-                stream.video.annotate,
+                offline.FramePictures(stream.video.annotate),
+                options,
+                offline.names_of(reader.spec),
+                partial(open_recording_container, reader.spec, stream.source),
             )
             with offline.Outputs(run, exporters) as outputs:
                 offline.check_prompts(prompts, stream.source, reader.info)
@@ -130,6 +134,8 @@ def track(
                     summary = offline.track_recording(
                         session, reader, prompts, (outputs, progress), should_stop=stopping.asked
                     )
+                if not summary.stopped:
+                    outputs.finish()
                 notes = outputs.notes()
     line = "; ".join((summary.line(), *notes, f"results in {out}"))
     if summary.stopped and stopping.number is not None:

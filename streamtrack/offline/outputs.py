@@ -8,17 +8,35 @@ from typing import Literal, Self
 
 from streamtrack.errors import PublishError
 from streamtrack.frame import Update
-from streamtrack.offline.exporters import Exporter, Run, find_exporter
+from streamtrack.offline.export_options import split_names
+from streamtrack.offline.exporters import Exporter, Run, find_exporter, find_exporters
 
 MaskFormat = Literal["png", "rle", "both", "none"]
 
 
-def exporter_names(masks: MaskFormat, overlay: bool, others: Sequence[str] = ()) -> tuple[str, ...]:
+def exporter_names(
+    masks: MaskFormat, overlay: bool, others: Sequence[str] = (), *, only: bool = False
+) -> tuple[str, ...]:
     """Names of the exporters that the options ask for, each once.
 
+    Args:
+        others: names, or several with commas between them.
+        only: the others and nothing else.
     Raises:
-        PublishError: one that does not exist.
+        PublishError: one that does not exist, or none at all.
     """
+    given = split_names(others)
+    if only and not given:
+        raise PublishError("--only is given without --export, expected the names of exporters")
+    names = [] if only else _usual_names(masks, overlay)
+    # What a name stands for counts, not how it is written: `masks` and `masks-png` are one.
+    known, asked = find_exporters(), (*names, *given)
+    names_of = {find_exporter(name): name for name in reversed(asked)}
+    classes = dict.fromkeys(map(find_exporter, asked))
+    return tuple(one.name if known.get(one.name) is one else names_of[one] for one in classes)
+
+
+def _usual_names(masks: MaskFormat, overlay: bool) -> list[str]:
     names = ["objects", "events"]
     if masks in ("png", "both"):
         names.append("masks-png")
@@ -26,9 +44,7 @@ def exporter_names(masks: MaskFormat, overlay: bool, others: Sequence[str] = ())
         names.append("masks-rle")
     if overlay:
         names.append("overlay")
-    for name in others:
-        find_exporter(name)
-    return tuple(dict.fromkeys((*names, *others)))
+    return names
 
 
 class Outputs:
@@ -41,7 +57,8 @@ class Outputs:
         """Check the folder, and change nothing.
 
         Raises:
-            PublishError: the folder cannot be written, or holds what may not be removed.
+            PublishError: the folder cannot be written, or holds what may not be removed; an exporter cannot
+                write for this run.
         """
         self._run = run
         self._classes = [find_exporter(name) for name in exporters]
@@ -49,7 +66,16 @@ class Outputs:
         self._open: list[Exporter] = []
         self._claimed = False
         self._wrote = False
+        self._last_frame_idx = -1
+        self._refuse_shared_files()
+        for exporter in self._classes:
+            exporter.check(run)
         run.folder.check(self._outputs)
+
+    @property
+    def needs_logits(self) -> bool:
+        """Whether results have to hold the network's mask logits."""
+        return any(exporter.needs_logits for exporter in self._classes)
 
     def __enter__(self) -> Self:
         return self
@@ -64,11 +90,14 @@ class Outputs:
                 raise
 
     def take(self, update: Update) -> None:
-        """Write an update.
+        """Write an update. Frames come in rising order; gaps between their numbers are fine.
 
         Raises:
             PublishError: a file cannot be written: the disk is full, say.
         """
+        if update.result is not None:
+            assert update.result.frame_idx > self._last_frame_idx, "frames come in rising order"
+            self._last_frame_idx = update.result.frame_idx
         if not self._claimed:
             self._claim()
         for exporter in self._open:
@@ -77,6 +106,19 @@ class Outputs:
             except OSError as error:
                 raise self._error(exporter, error) from error
         self._wrote = True
+
+    def finish(self) -> None:
+        """The run came to its own end; `close` follows.
+
+        Raises:
+            PublishError: a file cannot be written.
+        """
+        for exporter in self._open:
+            try:
+                exporter.finish()
+            except OSError as error:
+                raise self._error(exporter, error) from error
+        self._run.folder.finish()
 
     def close(self) -> None:
         """Finish every file. Where not even one frame was written, all of them are taken back.
@@ -100,6 +142,17 @@ class Outputs:
     def notes(self) -> tuple[str, ...]:
         """What the user should know of the files."""
         return tuple(note for exporter in self._open for note in exporter.notes())
+
+    def _refuse_shared_files(self) -> None:
+        """Two exporters may not write the same file or folder."""
+        writers: dict[str, Exporter | type[Exporter]] = {}
+        for exporter in self._classes:
+            for name in exporter.outputs(self._run.object_ids):
+                other = writers.setdefault(name, exporter)
+                if other is not exporter:
+                    raise PublishError(
+                        f"--export {exporter.name}: {name} is written by {other.name} too, expected one"
+                    )
 
     def _claim(self) -> None:
         """Make room and open the files."""

@@ -24,10 +24,20 @@ MAX_LIST_BYTES = 1 << 28
 class ResultFolder:
     """Where a run's files go: `check` changes nothing, `claim` makes room, `new_file` gives paths."""
 
-    def __init__(self, path: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
-        """`inputs`: what the run reads. It is never removed, even where an earlier run wrote it."""
+    def __init__(
+        self, path: Path, *, overwrite: bool, inputs: Sequence[Path] = (), resume: bool = False
+    ) -> None:
+        """Say what the run may do; nothing is touched.
+
+        Args:
+            inputs: what the run reads. It is never removed, even where an earlier run wrote it.
+            resume: the run goes on where an earlier one was broken off. That one's files stay until each is
+                written anew or, where nothing in it would change, kept.
+        """
         self.path = path
         self._overwrite = overwrite
+        self._resume = resume
+        self._earlier: set[str] = set()
         self._inputs = inputs
         self._made: list[Path] = []
         self._list: LineFile | None = None
@@ -43,7 +53,7 @@ class ResultFolder:
         self._check_place()
         earlier = self._read_list()
         left = sorted(path for path in earlier if os.path.lexists(path))
-        if left and not self._overwrite:
+        if left and not (self._overwrite or self._resume):
             raise self._error(f"holds {self._name(left[0])} of an earlier run, expected --overwrite")
         for path in left:
             self._refuse_removal(path)
@@ -56,7 +66,7 @@ class ResultFolder:
                     )
 
     def claim(self, outputs: Iterable[str]) -> None:
-        """Make the folder, remove an earlier run's files, and start a new list.
+        """Make the folder, remove an earlier run's files (one that is resumed keeps them), and start a list.
 
         Raises:
             PublishError: as `check`, or the disk refuses.
@@ -65,6 +75,10 @@ class ResultFolder:
         earlier = sorted(path for path in self._read_list() if os.path.lexists(path))
         try:
             self._make_folder(self.path)
+            if self._resume and (self.path / LIST).exists():
+                self._earlier = {self._name(path) for path in earlier}
+                self._list = LineFile(self.path / LIST, goes_on=True)
+                return
             for path in earlier:
                 path.unlink()
             for folder in sorted({path.parent for path in earlier} - {self.path}, reverse=True):
@@ -88,6 +102,10 @@ class ResultFolder:
         try:
             if path.parent != self.path:
                 self._make_folder(path.parent)
+            if name in self._earlier:
+                self._earlier.discard(name)
+                path.unlink(missing_ok=True)
+                return path
             if os.path.lexists(path):
                 raise self._error(f"holds {name}, which appeared since the run began; it is kept")
             self._list.append(f"{name}\n")
@@ -95,15 +113,39 @@ class ResultFolder:
             raise self._error(f"{name} cannot be written: {error.strerror}") from error
         return path
 
+    def keep(self, name: str) -> bool:
+        """Whether the run that is resumed has written this file, whole, and it stays.
+
+        For files that are whole or not there at all, and whose contents follow from the frame alone.
+        """
+        if name not in self._earlier:
+            return False
+        self._earlier.discard(name)
+        return True
+
+    def finish(self) -> None:
+        """The run came to its end: what the one before it wrote and this one did not is removed.
+
+        Raises:
+            PublishError: the disk refuses.
+        """
+        try:
+            for name in sorted(self._earlier):
+                (self.path / name).unlink(missing_ok=True)
+                _remove_empty((self.path / name).parent, self.path)
+        except OSError as error:
+            raise self._error(f"{name} cannot be removed: {error.strerror}") from error
+        self._earlier = set()
+
     def close(self) -> None:
         """Close the list. May be called again."""
         if self._list is not None:
             self._list.close()
 
     def abandon(self) -> None:
-        """Take back everything, where a run ended before its first frame was written."""
+        """Take back everything, where a run ended before its first frame was written; not what is resumed."""
         self.close()
-        if self._list is not None:
+        if self._list is not None and not self._resume:
             for path in (*self._read_list(), self.path / LIST):
                 path.unlink(missing_ok=True)
         for folder in reversed(self._made):

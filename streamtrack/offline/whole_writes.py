@@ -10,14 +10,18 @@ class LineFile:
     """A new text file. Every line is with the system before `append` returns, so that a killed process loses
     none; a line that the disk had no room for is taken back."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, goes_on: bool = False) -> None:
         """Make the file.
 
+        Args:
+            goes_on: append to one that is there.
         Raises:
             FileExistsError: it exists, or is a link. OSError: the disk refuses.
         """
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        self._size = 0
+        self.path = path
+        makes = 0 if goes_on else os.O_CREAT | os.O_EXCL
+        self._file = os.open(path, os.O_WRONLY | makes | getattr(os, "O_BINARY", 0), 0o666)
+        self._size = os.lseek(self._file, 0, os.SEEK_END)
 
     def append(self, text: str) -> None:
         """Write whole lines.
@@ -25,13 +29,24 @@ class LineFile:
         Raises:
             OSError: the disk is full or gone; the file then ends with the line before.
         """
-        data = text.encode("utf-8")
+        data = text.encode("utf-8", "backslashreplace")  # names of files may hold any bytes
         try:
             write_all(self._file, data)
         except OSError:
-            os.ftruncate(self._file, self._size)
+            self.cut(self._size)
             raise
         self._size += len(data)
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return self._size
+
+    def cut(self, size: int) -> None:
+        """Take back what lies beyond a size."""
+        os.ftruncate(self._file, size)
+        os.lseek(self._file, size, os.SEEK_SET)
+        self._size = size
 
     def close(self) -> None:
         """May be called again."""
@@ -64,7 +79,7 @@ def part_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
 
 
-def write_all(file: int, data: bytes) -> None:
+def write_all(file: int, data: bytes | memoryview) -> None:
     """Write every byte to a file descriptor: the system may take only some at a time.
 
     Raises:

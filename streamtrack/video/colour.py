@@ -37,11 +37,12 @@ class PictureColour:
         for name, value in self.tags.items():
             setattr(codec_context, name, value)
 
-    def convert(self, picture: Image, reformatter: VideoReformatter) -> Any:
-        """An (H, W, 3) uint8 RGB picture as a yuv420p `av.VideoFrame`; H and W even."""
+    def convert(self, picture: Image, reformatter: VideoReformatter, pixel_format: str = "yuv420p") -> Any:
+        """An (H, W, 3) uint8 RGB picture as an `av.VideoFrame`; (H, W, 4) with alpha where the format has it.
+        H and W even."""
         return reformatter.reformat(
-            av.VideoFrame.from_ndarray(picture, format="rgb24"),
-            format="yuv420p",
+            av.VideoFrame.from_ndarray(picture, format="rgba" if picture.shape[2] == 4 else "rgb24"),
+            format=pixel_format,
             dst_colorspace=self.matrix,
             dst_color_range=ColorRange.MPEG,
         )

@@ -72,18 +72,17 @@ def test_consumer_of_ones_own_sees_frames_and_events() -> None:
     assert lines[-1] in ("frames 4", "frames 3", "frames 2"), "a slow one misses frames, never all"
 
 
-def test_exporter_of_ones_own_writes_polygons(tmp_path: Path) -> None:
+def test_exporter_of_ones_own_writes_boxes(tmp_path: Path) -> None:
     scene, clip, out = make_scene("demo?width=320&height=180"), tmp_path / "clip.mp4", tmp_path / "out"
     write_scene(scene, clip, 3)
     rows, columns = np.nonzero(next(iter(scene.render(0)[1].values())))
     options = ["--point", f"{columns.mean()},{rows.mean()}", "--masks", "none", "--no-overlay"]
-    options += ["--export", "own_exporter:YoloPolygons", "--out", str(out)]
+    options += ["--export", "own_exporter:MotBoxes", "--out", str(out)]
     found_at = os.pathsep.join([str(EXAMPLES), os.environ.get("PYTHONPATH", "")])
     command = (sys.executable, "-m", "streamtrack.cli", "track", clip)
     run(*command, *options, quiet=False, PYTHONPATH=found_at)  # the progress bar goes to stderr
-    files = sorted((out / "yolo").iterdir())
-    assert [path.name for path in files] == ["000000.txt", "000001.txt", "000002.txt"]
-    object_id, *shares = files[-1].read_text().split()
-    points = np.array(shares, float).reshape(-1, 2) * (320, 180)
-    assert object_id == "1"
-    assert np.abs(points.mean(axis=0) - (columns.mean(), rows.mean())).max() < 20, "it is somewhere else"
+    lines = [line.split(",") for line in (out / "mot.txt").read_text().splitlines()]
+    assert [line[:2] for line in lines] == [["1", "1"], ["2", "1"], ["3", "1"]]
+    left, top, width, height = map(int, lines[-1][2:6])
+    centre = np.array((left + width / 2, top + height / 2))
+    assert np.abs(centre - (columns.mean(), rows.mean())).max() < 20, "it is somewhere else"

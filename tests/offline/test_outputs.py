@@ -130,5 +130,7 @@ def test_exporter_of_ones_own_that_is_none_is_refused(name: str, message: str) -
 def test_options_name_exporters_and_others_join_them() -> None:
     assert exporter_names("both", True) == ("objects", "events", "masks-png", "masks-rle", "overlay")
     assert exporter_names("none", False, ["overlay", "objects"]) == ("objects", "events", "overlay")
-    with pytest.raises(PublishError, match="--export is 'nope', expected one of: events, masks-png"):
+    with pytest.raises(
+        PublishError, match="--export is 'nope', expected one of: cutout, cutout-colour, events, indexed, "
+    ):
         exporter_names("both", True, ["nope"])

@@ -183,3 +183,41 @@ def test_file_that_appears_during_the_run_is_kept(tmp_path: Path) -> None:
     with pytest.raises(PublishError, match="appeared since the run began"):
         folder.new_file("objects.csv")
     assert (tmp_path / "objects.csv").read_text() == "dear"
+
+
+def test_resumed_run_keeps_or_renews_each_file_and_removes_the_rest_at_its_end(tmp_path: Path) -> None:
+    earlier_run(tmp_path)
+    (tmp_path / ".objects.csv.part").write_text("half")
+    folder = ResultFolder(tmp_path, overwrite=False, resume=True)
+    folder.claim(OUTPUTS)
+    assert len(files(tmp_path)) == 5, "nothing is removed yet"
+    assert folder.keep("masks/001/00000.png")
+    assert not folder.keep("masks/001/00002.png")
+    renewed = folder.new_file("objects.csv")
+    assert not renewed.exists()
+    renewed.write_text("anew")
+    folder.new_file("masks/001/00002.png").write_text("new")
+    folder.finish()
+    folder.close()
+    assert files(tmp_path) == ["masks/001/00000.png", "masks/001/00002.png", "objects.csv", LIST]
+    assert (tmp_path / "objects.csv").read_text() == "anew"
+    names = (tmp_path / LIST).read_text().splitlines()
+    assert {"objects.csv", "masks/001/00000.png", "masks/001/00002.png"} <= set(names)
+
+
+def test_resumed_run_that_writes_nothing_leaves_everything(tmp_path: Path) -> None:
+    earlier_run(tmp_path)
+    before = files(tmp_path)
+    folder = ResultFolder(tmp_path, overwrite=False, resume=True)
+    folder.claim(OUTPUTS)
+    folder.abandon()
+    assert files(tmp_path) == before
+
+
+def test_resuming_where_nothing_lies_is_a_first_run(tmp_path: Path) -> None:
+    folder = ResultFolder(tmp_path / "out", overwrite=False, resume=True)
+    folder.claim(OUTPUTS)
+    folder.new_file("objects.csv").write_text("ours")
+    folder.finish()
+    folder.close()
+    assert files(tmp_path / "out") == ["objects.csv", LIST]

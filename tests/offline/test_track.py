@@ -18,7 +18,7 @@ from streamtrack.errors import PromptError, SourceError
 from streamtrack.frame import EventKind, FrameResult
 from streamtrack.ingest import StreamInfo, make_scene
 from streamtrack.offline import check_prompts, follow, open_recording, track_recording, with_capacity
-from streamtrack.offline.exporters.objects import COLUMNS
+from streamtrack.offline.object_rows import COLUMNS
 from streamtrack.offline.track import TrackSummary
 from streamtrack.prompt import Prompt
 from tests.support.pipelines import nano

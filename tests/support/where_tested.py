@@ -25,6 +25,7 @@ SUITES = {
 
 COVERED_BY = {
     "cli/test_main": ("cli/bench", "cli/compile", "cli/options"),
+    "cli/test_track": ("cli/export_options",),
     "client/test_client": ("client/*",),
     "config/test_config": ("config/*",),
     "control/test_zmq_control": ("control/status",),
@@ -43,7 +44,17 @@ COVERED_BY = {
     "model/nano/test_build": ("model/nano/*",),
     "model/test_build": ("model/chosen", "model/hardware", "model/sam2/network"),
     "model/test_families": ("model/family", "model/interface", "model/just_in_time", "model/sam2/family"),
-    "offline/exporters/test_exporters": ("offline/exporters/*",),
+    "offline/exporters/test_exporters": (
+        "offline/exporters/*",
+        "offline/coco_masks",
+        "offline/frame_pictures",
+        "offline/object_rows",
+        "offline/png_files",
+    ),
+    "offline/exporters/test_npz_masks": ("offline/npz_file",),
+    "offline/exporters/test_parquet": ("offline/reserve",),
+    "offline/exporters/test_yolo": ("offline/mask_polygons",),
+    "offline/test_video_file": ("offline/sink", "offline/video_clock", "offline/video_format"),
     "pipeline/test_outlet": ("pipeline/consumer_thread",),
     "pipeline/test_pipeline": (
         "pipeline/inbox",

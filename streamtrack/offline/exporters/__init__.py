@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from functools import cache
 
 from streamtrack.errors import PublishError
-from streamtrack.offline.exporters.exporter import Exporter, Run
+from streamtrack.offline.exporters.exporter import Exporter, OpenContainer, Run
 
-__all__ = ["Exporter", "Run", "find_exporter", "find_exporters"]
+__all__ = ["Exporter", "OpenContainer", "Run", "describe_exporters", "find_exporter", "find_exporters"]
 
 
 @cache
@@ -23,7 +23,7 @@ def find_exporters() -> Mapping[str, type[Exporter]]:
         value
         for module in modules
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Exporter) and value is not Exporter
+        if isinstance(value, type) and issubclass(value, Exporter) and hasattr(value, "name")
     ]
     return {exporter.name: exporter for exporter in sorted(classes, key=lambda exporter: exporter.name)}
 
@@ -37,6 +37,9 @@ def find_exporter(name: str) -> type[Exporter]:
     known = find_exporters()
     if name in known:
         return known[name]
+    for exporter in known.values():
+        if name in exporter.aliases:
+            return exporter
     module_name, separator, class_name = name.partition(":")
     if not separator:
         raise PublishError(f"--export is {name!r}, expected one of: {', '.join(known)}; or MODULE:CLASS")
@@ -47,3 +50,14 @@ def find_exporter(name: str) -> type[Exporter]:
     if not (isinstance(found, type) and issubclass(found, Exporter)):
         raise PublishError(f"--export {name}: {module_name} has no Exporter called {class_name!r}")
     return found
+
+
+def describe_exporters() -> str:
+    """A line an exporter: its name, what it writes, its other names."""
+    known = find_exporters()
+    width = max(map(len, known))
+    return "\n".join(
+        f"{name:{width}}  {exporter.summary}"
+        + (f" (also: {', '.join(exporter.aliases)})" if exporter.aliases else "")
+        for name, exporter in known.items()
+    )

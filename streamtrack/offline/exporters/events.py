@@ -16,6 +16,7 @@ class EventLog(Exporter):
     """The events of a run in the order in which they happened."""
 
     name = "events"
+    summary = f"{FILE}: a line an event: objects lost and found, prompts forgotten, damaged pictures"
 
     @classmethod
     def outputs(cls, object_ids: tuple[int, ...]) -> tuple[str, ...]:

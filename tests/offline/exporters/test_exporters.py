@@ -11,37 +11,21 @@ import cv2
 import numpy as np
 import pytest
 
-from streamtrack.frame import Event, EventKind, ObjectMask, ObjectState, Update
+from streamtrack.frame import Event, EventKind, Update
 from streamtrack.object_record import COLUMNS as OBJECT_COLUMNS
 from streamtrack.object_record import RECORD_FIELDS
 from streamtrack.offline import exporters
-from streamtrack.offline.exporters import Exporter, Run, find_exporters
+from streamtrack.offline.exporters import Run, find_exporters
 from streamtrack.offline.result_folder import ResultFolder
+from tests.support.exports import BALL, GONE, MASK, export
 from tests.support.recordings import frame, update
-
-MASK = np.zeros((192, 320), np.bool_)
-MASK[20:60, 100:180] = True
-BALL = ObjectMask.from_mask(MASK, 7, label="ball, red", object_score=0.98765432)
-GONE = ObjectMask.from_mask(np.zeros_like(MASK), 8, state=ObjectState.OCCLUDED, object_score=0.01)
-
-
-def export(name: str, folder: Path, *updates: Update) -> Exporter:
-    results = ResultFolder(folder, overwrite=False)
-    exporter_class = find_exporters()[name]
-    results.claim(exporter_class.outputs((7, 8)))
-    exporter = exporter_class(Run(results, (7, 8), 25.0))
-    for one in updates:
-        exporter.take(one)
-    exporter.close()
-    results.close()
-    return exporter
 
 
 def test_table_has_a_row_an_object_with_the_fields_of_the_object_record(tmp_path: Path) -> None:
     export("objects", tmp_path, update(0, objects=[BALL, GONE]), update(1))
     with (tmp_path / "objects.csv").open(encoding="utf-8", newline="") as table:
         rows = list(csv.DictReader(table))
-    assert tuple(rows[0]) == ("frame_idx", "pts_seconds", *OBJECT_COLUMNS)
+    assert tuple(rows[0]) == ("frame_idx", "pts_seconds", "file_name", *OBJECT_COLUMNS)
     assert [row["object_id"] for row in rows] == ["7", "8"]
     assert (rows[0]["label"], rows[0]["object_score"], rows[0]["x1_px"]) == ("ball, red", "0.9877", "180")
     assert (rows[1]["state"], rows[1]["centroid_x_px"]) == ("occluded", "")

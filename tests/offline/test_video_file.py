@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from streamtrack.frame import Image
-from streamtrack.offline.overlay_video import OverlayVideo, fit_into
+from streamtrack.offline.video_file import VideoFile, fit_into
 from tests.support.recordings import frame
 
 COLOURS = [(200, 30, 40), (30, 180, 60), (40, 60, 210), (240, 240, 240), (10, 10, 10), (220, 180, 40)]
@@ -34,7 +34,7 @@ def bars(size: tuple[int, int] = SD) -> Image:
 
 
 def write(path: Path, pictures: list[Image], times: list[int] | None = None, **clock: Fraction) -> Path:
-    video = OverlayVideo(path, 25)
+    video = VideoFile(path, 25)
     for index, picture in enumerate(pictures):
         video.write(picture, frame(picture, index if times is None else times[index], **clock))
     video.close()
@@ -96,7 +96,7 @@ def test_times_are_the_sources_from_the_first_picture_on(tmp_path: Path) -> None
 def test_time_that_repeats_or_is_not_told_goes_on(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp4", [bars()] * 4, [5, 5, 4, 9])
     assert times_of(path) == pytest.approx([0, 0.04, 0.08, 0.16], abs=1e-3)
-    video = OverlayVideo(tmp_path / "b.mp4", 10)
+    video = VideoFile(tmp_path / "b.mp4", 10)
     for _ in range(3):
         video.write(bars(), frame(bars()))
     video.close()
@@ -110,7 +110,7 @@ def test_gap_is_kept_as_far_as_the_container_can_and_every_picture_with_it(
 ) -> None:
     step = round(Fraction(1, 25) / time_base)
     ticks = [index * step + (round(gap_s / time_base) if index >= 5 else 0) for index in range(10)]
-    video = OverlayVideo(tmp_path / "a.mp4", 25)
+    video = VideoFile(tmp_path / "a.mp4", 25)
     for tick in ticks:
         video.write(bars(), frame(bars(), tick, time_base))
     shortened = video.num_shortened_gaps
@@ -142,7 +142,7 @@ def test_picture_of_another_shape_is_fitted_and_not_squashed(tmp_path: Path) -> 
 
 
 def test_file_plays_while_it_grows(tmp_path: Path) -> None:
-    video = OverlayVideo(tmp_path / "a.mp4", 25)
+    video = VideoFile(tmp_path / "a.mp4", 25)
     for index in range(60):
         video.write(bars(), frame(bars(), index))
     killed = tmp_path / "killed.mp4"
@@ -167,7 +167,7 @@ def test_full_disk_leaves_a_file_that_plays(
         return real_write(file, data)
 
     rng = np.random.default_rng(3)
-    video = OverlayVideo(tmp_path / "a.mp4", 25)
+    video = VideoFile(tmp_path / "a.mp4", 25)
     monkeypatch.setattr("streamtrack.offline.whole_writes.os.write", write_until_full)
     written = 0
     with pytest.raises(OSError, match="No space left"):  # noqa: PT012
@@ -185,7 +185,7 @@ def test_full_disk_leaves_a_file_that_plays(
 
 
 def test_video_without_a_picture_leaves_no_file(tmp_path: Path) -> None:
-    OverlayVideo(tmp_path / "a.mp4", 25).close()
+    VideoFile(tmp_path / "a.mp4", 25).close()
     assert not list(tmp_path.iterdir())
 
 
