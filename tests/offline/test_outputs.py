@@ -131,6 +131,25 @@ def test_options_name_exporters_and_others_join_them() -> None:
     assert exporter_names("both", True) == ("objects", "events", "masks-png", "masks-rle", "overlay")
     assert exporter_names("none", False, ["overlay", "objects"]) == ("objects", "events", "overlay")
     with pytest.raises(
-        PublishError, match="--export is 'nope', expected one of: cutout, cutout-colour, events, indexed, "
+        PublishError, match="--export is 'nope', expected one of: coco, coco-video, contact-sheet, "
     ):
         exporter_names("both", True, ["nope"])
+
+
+def test_names_may_stand_in_one_option_and_other_names_mean_the_same() -> None:
+    usual = exporter_names("png", False, ["yolo,masks", "coco, csv"])
+    assert usual == ("objects", "events", "masks-png", "yolo", "coco")
+    assert exporter_names("both", True, ["masks,npz"], only=True) == ("masks-png", "npz")
+    with pytest.raises(PublishError, match="--only is given without --export"):
+        exporter_names("both", True, only=True)
+
+
+def test_two_exporters_of_one_file_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "same_file.py").write_text(
+        "from streamtrack.offline.exporters.objects import ObjectTable\n"
+        "class Mine(ObjectTable):\n    name = 'mine'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    names = exporter_names("none", False, ["same_file:Mine"])
+    with pytest.raises(PublishError, match=r"--export mine: objects\.csv is written by objects too"):
+        Outputs(Run(ResultFolder(tmp_path / "out", overwrite=False)), names)
