@@ -11,6 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from bench.bench_film_memory import write_film
 from streamtrack.cli.main import app
 from streamtrack.config import parse_config
 from streamtrack.scenes.scene import make_scene
@@ -56,6 +57,16 @@ def test_library_example_runs() -> None:
     names: dict[str, object] = {"frames": [scene.render(index)[0] for index in range(8)]}
     exec(compile(text, "README.md", "exec"), names)  # the README's own lines
     assert names["session"].object_ids == (1, 2)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("block", [text for text in blocks("python") if "streamtrack.compat" in text])
+def test_old_code_example_runs(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_film(tmp_path / "film.mp4", 4)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(block, "README.md", "exec"), names)
+    assert names["masks"].shape[1:] == (1, 360, 640)
+    assert bool(names["masks"].any())
 
 
 class Enough(Exception):

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from bench.models import make_module
 from bench.peers.contender import BoolMasks, Case, Refused
-from bench.peers.convert import to_transformers
 from streamtrack.model.build import resolve_device
+from streamtrack.model.sam2.hub_names import to_hub
 from streamtrack.weights.catalog import get_entry
 
 ENCODER = "vision_encoder."
@@ -30,21 +30,12 @@ class TransformersVideo:
 
     def start(self, case: Case, pictures: Sequence[NDArray[np.uint8]], masks: BoolMasks) -> None:
         """Load, convert, prompt."""
-        from transformers import Sam2VideoProcessor  # seconds to import
-        from transformers.models.sam2.image_processing_sam2 import Sam2ImageProcessor
-        from transformers.models.sam2_video.video_processing_sam2_video import Sam2VideoVideoProcessor
-
         torch.set_num_threads(case.threads)
         self._case, self._pictures = case, pictures
         self._device = resolve_device(case.device)
         module, self.weights = make_module(case.model, case.image_size)
-        self._model = _convert(module, case).to(self._device).eval()
-        size = {"height": case.image_size, "width": case.image_size}
-        self._processor = Sam2VideoProcessor(
-            Sam2ImageProcessor(size=size),
-            Sam2VideoVideoProcessor(size=size),
-            target_size=case.image_size,
-        )
+        self._model = convert(module, case).to(self._device).eval()
+        self._processor = make_processor(case)
         self._session = self._processor.init_video_session(inference_device=self._device, dtype=torch.float32)
         self._size = list(pictures[0].shape[:2])
         self._processor.process_new_mask_for_video_frame(
@@ -71,10 +62,27 @@ class TransformersVideo:
         return outcome
 
 
-def _convert(module: Any, case: Case) -> Any:
+def make_processor(case: Case) -> Any:
+    """transformers' own processor at the case's size."""
+    from transformers import Sam2VideoProcessor  # seconds to import
+    from transformers.models.sam2.image_processing_sam2 import Sam2ImageProcessor
+    from transformers.models.sam2_video.video_processing_sam2_video import Sam2VideoVideoProcessor
+
+    size = {"height": case.image_size, "width": case.image_size}
+    return Sam2VideoProcessor(
+        Sam2ImageProcessor(size=size), Sam2VideoVideoProcessor(size=size), target_size=case.image_size
+    )
+
+
+def convert(module: Any, case: Case) -> Any:
+    """A network of the sam2 package as transformers' model.
+
+    Raises:
+        Refused: transformers cannot have it.
+    """
     from transformers import Sam2VideoModel
 
-    weights = to_transformers(module.state_dict())
+    weights = to_hub(module.state_dict())
     model: Any = Sam2VideoModel(_config(module, case))
     if get_entry(case.model).family == "nano":
         model.vision_encoder = _OurEncoder(module.image_encoder)

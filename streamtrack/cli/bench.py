@@ -23,21 +23,26 @@ BENCHES = {
     "roofline": "FLOPs and bytes of each stage, and what this and other devices could do at best.",
     "startup": "From a fresh process to the first mask, by part.",
     "memory": "Whether memory stays what it was over thousands of frames.",
+    "fit": "What a step needs of the device's memory, beside what `streamtrack fit` expects.",
+    "adapters": "sam2's and transformers' calls over streamtrack beside their own: speed, masks.",
+    "film-memory": "Resident memory over a film's frames, beside sam2's and transformers'.",
     "quality": "How well masks fit the truth: J and F of DAVIS, beside two baselines.",
     "pareto": "What each approximation costs in masks and gains in speed.",
 }
-"""One bench/bench_<name>.py each."""
+"""One bench/bench_<name>.py each, with `_` for `-`."""
 
 bench_app = typer.Typer(help="Measure speed, memory and quality on this machine.", no_args_is_help=True)
 
 
 def _command(name: str) -> Callable[[typer.Context], None]:
+    module = f"bench_{name.replace('-', '_')}"
+
     def run(context: typer.Context) -> None:
-        if not (SUITE / f"bench_{name}.py").is_file():
+        if not (SUITE / f"{module}.py").is_file():
             raise ConfigError(
                 f"{SUITE}: no bench suite here that has '{name}', expected a clone of the repository"
             )
-        command = [sys.executable, "-m", f"bench.bench_{name}", *context.args]
+        command = [sys.executable, "-m", f"bench.{module}", *context.args]
         raise typer.Exit(subprocess.run(command, cwd=SUITE.parent, check=False).returncode)
 
     return run

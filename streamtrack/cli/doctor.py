@@ -25,6 +25,7 @@ from rich.text import Text
 
 from streamtrack.config import HttpConfig, ZmqConfig, load_config
 from streamtrack.errors import CheckpointError
+from streamtrack.model.footprint import GIBIBYTE, find_fits
 from streamtrack.weights.catalog import (
     CATALOG,
     DETECTOR,
@@ -187,9 +188,18 @@ def _nvidia_driver() -> str | None:
 
 def _networks() -> Iterator[Finding]:
     from streamtrack.model.build import resolve_device, resolve_precision
+    from streamtrack.model.hardware import free_bytes
 
     device = resolve_device("auto")
-    yield Finding("networks", Health.OK, f"auto runs on {device.type} in {resolve_precision('auto', device)}")
+    precision = resolve_precision("auto", device)
+    yield Finding("networks", Health.OK, f"auto runs on {device.type} in {precision}")
+    there = free_bytes(device.type)
+    if there is None:
+        return
+    fits = find_fits(there, precision=precision, device=device.type)
+    names = ", ".join(fit.entry.name for fit in fits if fit.fits) or "no model"
+    text = f"{there / GIBIBYTE:.1f} GiB free on {device.type}, room for {names} (see `streamtrack fit`)"
+    yield Finding("memory", Health.OK, text)
 
 
 def _codecs() -> Iterator[Finding]:

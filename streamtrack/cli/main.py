@@ -22,6 +22,7 @@ from streamtrack.cli.compile import compile_model
 from streamtrack.cli.complaint import describe_failure, describe_misuse
 from streamtrack.cli.config import show_config
 from streamtrack.cli.doctor import doctor
+from streamtrack.cli.fit import fit
 from streamtrack.cli.serve import demo, serve
 from streamtrack.cli.track import track
 
@@ -47,6 +48,7 @@ app.command("compile")(compile_model)
 app.add_typer(checkpoints_app, name="checkpoints")
 app.add_typer(bench_app, name="bench")
 app.command()(doctor)
+app.command()(fit)
 
 
 def _print_version(asked: bool) -> None:

@@ -54,20 +54,36 @@ class FilmFollower:
         self._frames = frames
         self._fill_hole_area = fill_hole_area
         self._autocast = autocast
-        geometry = network.geometry
+        self._max_conditioning_frames = max_conditioning_frames
+        self._encoded: OrderedDict[int, FrameFeatures] = OrderedDict()
+        self.set_num_frames(num_frames)
+
+    def set_num_frames(self, num_frames: int | None) -> None:
+        """Another length of the film; None for one without an end."""
+        geometry = self._network.geometry
         longest = geometry.recent_pointers
         pointers = longest if num_frames is None else min(longest, num_frames - 1)
         pointers = max(1, pointers)
         self._age_scale = longest / pointers
         self._plans = {
-            reverse: FilmMemory(geometry.recent_frames, pointers, reverse, max_conditioning_frames)
+            reverse: FilmMemory(geometry.recent_frames, pointers, reverse, self._max_conditioning_frames)
             for reverse in (False, True)
         }
-        self._encoded: OrderedDict[int, FrameFeatures] = OrderedDict()
 
     @torch.inference_mode()
-    def follow(self, objects: Sequence[FilmObject], frame_idx: int, *, reverse: bool = False) -> None:
-        """Find objects on a frame by their memory; it becomes one of the frames that were followed."""
+    def follow(
+        self,
+        objects: Sequence[FilmObject],
+        frame_idx: int,
+        *,
+        reverse: bool = False,
+        as_prompted: bool = False,
+    ) -> None:
+        """Find objects on a frame by their memory; it becomes one of the frames that were followed.
+
+        Args:
+            as_prompted: the masks are remembered as those of prompts are.
+        """
         if not objects:
             return
         # Objects that read equally much share a pass.
@@ -80,12 +96,21 @@ class FilmFollower:
             for group in groups.values():
                 size = self._network.best_batch or len(group)
                 for start in range(0, len(group), size):
-                    self._follow_batch(group[start : start + size], frame_idx, features)
+                    self._follow_batch(
+                        group[start : start + size], frame_idx, features, as_prompted=as_prompted
+                    )
 
     def _follow_batch(
-        self, batch: Sequence[tuple[FilmObject, Reading]], frame_idx: int, features: FrameFeatures
+        self,
+        batch: Sequence[tuple[FilmObject, Reading]],
+        frame_idx: int,
+        features: FrameFeatures,
+        *,
+        as_prompted: bool,
     ) -> None:
         prediction, memory_features = self._network.follow(features, self._read(batch))
+        if as_prompted:
+            memory_features = self._network.encode_memory(features, prediction, from_prompt=True)
         # Holes are filled in what is shown, not in what was remembered: so it is in SAM 2.
         prediction = self._without_holes(prediction)
         for row, (tracked, _) in enumerate(batch):
@@ -102,6 +127,7 @@ class FilmFollower:
         previous: FilmOutput | None,
         with_memory: bool,
         reverse: bool = False,
+        as_prompted: bool = True,
     ) -> FilmOutput:
         """Find an object on a frame by points. Nothing is stored.
 
@@ -110,6 +136,7 @@ class FilmFollower:
             labels: (1, P) int32: 1 on the object, 0 off it, 2 and 3 the corners of a box.
             previous: the frame's output so far, which the points correct.
             with_memory: read the object's memory as well.
+            as_prompted: the mask is remembered as those of prompts are.
         """
         with self._autocast():
             features = self._features(frame_idx)
@@ -122,23 +149,35 @@ class FilmFollower:
             prediction = self._network.decode_points(
                 features, memory, coords.to(device), labels.to(device), previous_logits
             )
-            return self._remembered(features, prediction)
+            return self._remembered(features, prediction, as_prompted=as_prompted)
 
     @torch.inference_mode()
-    def adopt_mask(self, frame_idx: int, mask: Tensor) -> FilmOutput:
+    def adopt_mask(self, frame_idx: int, mask: Tensor, *, as_transformers: bool = False) -> FilmOutput:
         """Take a mask as an object's output. Nothing is stored.
 
         Args:
             mask: (1, 1, H, W) float32 of the network's input size, 0 or 1.
+            as_transformers: remember it in all its detail, and the best candidate's pointer; sam2 remembers
+                its low-res form, and the one mask's pointer.
         """
+        given = mask.to(self._network.device)
         with self._autocast():
             features = self._features(frame_idx)
-            prediction = self._network.adopt_mask(features, mask.to(self._network.device))
-            return self._remembered(features, prediction)
+            prediction = self._network.adopt_mask(features, given, candidates=as_transformers)
+            return self._remembered(features, prediction, mask=given if as_transformers else None)
 
-    def _remembered(self, features: FrameFeatures, prediction: MaskPrediction) -> FilmOutput:
+    def _remembered(
+        self,
+        features: FrameFeatures,
+        prediction: MaskPrediction,
+        *,
+        as_prompted: bool = True,
+        mask: Tensor | None = None,
+    ) -> FilmOutput:
         prediction = self._without_holes(prediction)
-        memory_features = self._network.encode_memory(features, prediction, from_prompt=True)
+        memory_features = self._network.encode_memory(
+            features, prediction, from_prompt=as_prompted, mask=mask
+        )
         return _output(prediction, memory_features, 0)
 
     def _features(self, frame_idx: int) -> FrameFeatures:

@@ -47,8 +47,16 @@ class Film(Protocol):
 class FilmFrames:
     """Inputs by frame_idx, a bounded number of them at hand."""
 
-    def __init__(self, film: Film, input_size: Size, device: torch.device) -> None:
+    def __init__(
+        self, film: Film, input_size: Size, device: torch.device, *, resampling: Resampling | None = None
+    ) -> None:
+        """Of a film.
+
+        Args:
+            resampling: instead of the film's own.
+        """
         self._film = film
+        self._resampling = film.resampling if resampling is None else resampling
         self._input_size = input_size
         self._device = device
         self._cached: dict[int, Tensor] = {}
@@ -64,7 +72,7 @@ class FilmFrames:
         return self._cached[frame_idx].to(self._device)
 
     def _resize(self, image: Image) -> Tensor:
-        if self._film.resampling == "bilinear":
+        if self._resampling == "bilinear":
             return to_input(image, self._input_size, self._device).cpu()
         planes = torch.from_numpy(image).permute(2, 0, 1)[None]
         return F.interpolate(planes, size=self._input_size, mode="bicubic", antialias=True)

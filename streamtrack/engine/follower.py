@@ -109,8 +109,13 @@ class Follower:
 
     @torch.inference_mode()
     def open(self, first_frame: int) -> Slot:
-        """A slot without memory, for an object whose first prompt is on a kept frame."""
-        return self._bank.open(first_frame)
+        """A slot without memory, for an object whose first prompt is on a kept frame.
+
+        Raises:
+            CapacityError: the device has no memory for more slots; those that there are stay as they are.
+        """
+        with self._autocast():
+            return self._bank.open(first_frame)
 
     def close(self, slot: Slot) -> None:
         """Give a slot back; it must not be used again."""

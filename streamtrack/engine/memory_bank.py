@@ -146,14 +146,17 @@ class MemoryBank:
 
     def _allocate(self, capacity: int) -> None:
         g, first = self._geometry, self._max_conditioning
-        self._capacity = capacity
-        self.allocation += 1
-        self._features = self._zeros(
+        features = self._zeros(
             capacity, first + self._feature_positions, g.memory_tokens, g.memory_dim, dtype=g.memory_dtype
         )
-        self._pointers = self._zeros(capacity, first + self._pointer_positions, g.pointer_dim)
-        self._mask_logits = self._zeros(capacity, self._history, *g.low_res_size)
-        self._scores = self._zeros(capacity, self._history, 2)
+        pointers = self._zeros(capacity, first + self._pointer_positions, g.pointer_dim)
+        mask_logits = self._zeros(capacity, self._history, *g.low_res_size)
+        scores = self._zeros(capacity, self._history, 2)
+        # All or nothing: where the device has no room, the bank stays as it was.
+        self._features, self._pointers = features, pointers
+        self._mask_logits, self._scores = mask_logits, scores
+        self._capacity = capacity
+        self.allocation += 1
 
     def _zeros(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         return torch.zeros(shape, dtype=dtype, device=self.device)

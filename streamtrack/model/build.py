@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import difflib
 import logging
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 
 from streamtrack.config import ModelConfig
 from streamtrack.errors import CheckpointError, CompileError, ConfigError
 from streamtrack.model.ahead_of_time import compile_network, load_compiled
+from streamtrack.model.checkpoint import read_checkpoint
 from streamtrack.model.families import family_of, identify
 from streamtrack.model.hardware import cpu_has_bf16
 from streamtrack.model.interface import Network
 from streamtrack.model.just_in_time import JustInTimeCalls, can_compile_for_gpu
-from streamtrack.model.weights_file import load_strict, read_weights
-from streamtrack.weights.catalog import CATALOG, get_entry, require_checkpoint
+from streamtrack.model.out_of_memory import tell_what_fits, warn_if_tight
+from streamtrack.model.weights_file import load_strict
+from streamtrack.weights.catalog import get_entry, require_checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +35,20 @@ class LoadedModel:
     precision: str
     """fp32 or bf16."""
 
-    def autocast(self) -> AbstractContextManager[Any]:
-        """In which the network's calls run at its precision."""
-        if self.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.network.device.type, torch.bfloat16)
+    @contextmanager
+    def autocast(self) -> Iterator[None]:
+        """In which the network's calls run at its precision.
+
+        Raises:
+            CapacityError: the device's memory is used up; the message says what would fit.
+        """
+        device = self.network.device.type
+        with tell_what_fits(self.name, max(self.network.geometry.input_size), self.precision, device):
+            if self.precision == "fp32":
+                yield
+                return
+            with torch.autocast(device, torch.bfloat16):
+                yield
 
     def use_compiled(self, *, compile_missing: bool) -> None:
         """Let compiled calls take over where there are some on disk, or make them; uncompiled otherwise."""
@@ -59,6 +69,7 @@ def load_model(config: ModelConfig) -> LoadedModel:
     Raises:
         CheckpointError: unknown model, or weights that are missing, damaged or of another model.
         ConfigError: the device is not there, or the image size does not fit.
+        CapacityError: the device's memory is too small; the message says what would fit.
     """
     if config.threads is not None:
         # Before anything is compiled or loaded: that depends on it.
@@ -66,35 +77,24 @@ def load_model(config: ModelConfig) -> LoadedModel:
     entry = get_entry(config.name)
     device = resolve_device(config.device)
     path = config.checkpoint if config.checkpoint is not None else require_checkpoint(entry)
-    weights = read_weights(path)
+    weights = read_checkpoint(path)
     found = identify(weights)
     if found is not None and found != entry.name:
         raise CheckpointError(f"{path}: holds weights of {found}, expected {entry.name}")
     family = family_of(entry)
     module = family.build_module(entry, config.image_size or entry.image_size, **family.options_of(weights))
     load_strict(module, weights, path, entry.name)
-    network = family.make_network(module.to(device), memory_pool=config.memory_pool)
     precision = resolve_precision(config.precision, device, exact=config.preset == "quality")
+    side = config.image_size or entry.image_size
+    warn_if_tight(entry, side, precision, device.type)
+    with tell_what_fits(entry.name, side, precision, device.type):
+        network = family.make_network(module.to(device), memory_pool=config.memory_pool)
     loaded = LoadedModel(entry.name, network, precision)
     if device.type == "cpu" and config.compile != "off":
         loaded.use_compiled(compile_missing=config.compile == "on")
     elif device.type == "cuda" and config.compile == "on" and can_compile_for_gpu():
         loaded.network.compiled = JustInTimeCalls(loaded.network)
     return loaded
-
-
-def name_of_checkpoint(path: Path) -> str:
-    """The architecture that a weights file belongs to.
-
-    Raises:
-        CheckpointError: the file cannot be read, or its weights are of no known model.
-    """
-    name = identify(read_weights(path))
-    if name is None:
-        raise CheckpointError(
-            f"{path}: holds weights of no known model, expected one of: {', '.join(CATALOG)}"
-        )
-    return name
 
 
 def resolve_device(device: str) -> torch.device:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
+MEMORY_INFO = Path("/proc/meminfo")
+"""What Linux says of the machine's memory."""
 _CPU_FEATURES = ("avx2", "avx512_f", "avx512_bf16", "amx_tile", "amx_bf16")
 
 
@@ -49,6 +52,23 @@ def probe_cpu() -> tuple[str, ...]:
     """Of the CPU's features those that decide how fast a step is."""
     capabilities = _capabilities()
     return tuple(name for name in _CPU_FEATURES if capabilities.get(name))
+
+
+def free_bytes(device: str) -> int | None:
+    """What a model could have of a device's memory: what is free and what this process holds of it already.
+
+    None where the system does not tell.
+    """
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[0]) + torch.cuda.memory_reserved()
+    if device == "mps":
+        return int(torch.mps.recommended_max_memory())
+    try:
+        lines = MEMORY_INFO.read_text(encoding="ascii").splitlines()
+        kibibytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, IndexError):
+        return None
+    return int(kibibytes) * 1024
 
 
 def _capabilities() -> dict[str, object]:

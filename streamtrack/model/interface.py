@@ -180,15 +180,29 @@ class Network(Protocol):
             previous_logits: (1, h, w) the frame's mask so far, where the prompt corrects it.
         """
 
-    def adopt_mask(self, features: FrameFeatures, mask: Tensor) -> MaskPrediction:
-        """Take a given mask, (1, 1, H, W) float32, 0 or 1, as the prediction."""
+    def adopt_mask(
+        self, features: FrameFeatures, mask: Tensor, *, candidates: bool = False
+    ) -> MaskPrediction:
+        """Take a given mask, (1, 1, H, W) float32, 0 or 1, as the prediction.
+
+        Args:
+            candidates: its pointer is that of the best of several candidates, as transformers has it, and not
+                that of the one mask that sam2 decodes here.
+        """
 
     def encode_memory(
-        self, features: FrameFeatures, prediction: MaskPrediction, *, from_prompt: bool
+        self,
+        features: FrameFeatures,
+        prediction: MaskPrediction,
+        *,
+        from_prompt: bool,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """Press a frame and its masks into memory features, (B, L, M).
 
         Args:
             from_prompt: the masks were prompted on this frame. Prompted and unprompted objects come in
                 separate calls.
+            mask: (B, 1, H, W) float32, 0 or 1, to remember instead of the prediction's low-res masks: a given
+                one in all its detail.
         """

@@ -12,10 +12,10 @@ from streamtrack.config import ModelConfig
 from streamtrack.errors import CheckpointError, ConfigError
 from streamtrack.model.build import (
     load_model,
-    name_of_checkpoint,
     resolve_device,
     resolve_precision,
 )
+from streamtrack.model.checkpoint import name_of_checkpoint
 from streamtrack.model.families import build_module, identify
 from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.tracking import Tracker

@@ -14,7 +14,8 @@ from streamtrack.config import ModelConfig, TrackingConfig
 from streamtrack.engine.runner import EagerRunner
 from streamtrack.errors import CheckpointError, ConfigError
 from streamtrack.frame import BoolMask, FrameResult, Image, ObjectState
-from streamtrack.model.build import LoadedModel, name_of_checkpoint
+from streamtrack.model.build import LoadedModel
+from streamtrack.model.checkpoint import name_of_checkpoint
 from streamtrack.model.families import FAMILIES, build_module, family_of, identify
 from streamtrack.model.just_in_time import JustInTimeCalls
 from streamtrack.tracking import Session, Tracker

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from streamtrack.errors import CheckpointError
-from streamtrack.model.build import name_of_checkpoint
+from streamtrack.model.checkpoint import name_of_checkpoint
 from streamtrack.model.weights_file import load_strict, read_weights
 
 ROUNDS = 100

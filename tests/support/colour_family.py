@@ -144,15 +144,25 @@ class ColourNetwork:
             logits = torch.where(label == 1, torch.maximum(logits, clicked), torch.minimum(logits, -clicked))
         return self._predict(features, logits)
 
-    def adopt_mask(self, features: FrameFeatures, mask: Tensor) -> MaskPrediction:
+    def adopt_mask(
+        self, features: FrameFeatures, mask: Tensor, *, candidates: bool = False
+    ) -> MaskPrediction:
         assert mask.shape == (1, 1, *self.geometry.input_size)
         share = F.adaptive_avg_pool2d(mask, self.geometry.low_res_size)[:, 0]
         return self._predict(features, (share - 0.5) * 20)
 
     def encode_memory(
-        self, features: FrameFeatures, prediction: MaskPrediction, *, from_prompt: bool
+        self,
+        features: FrameFeatures,
+        prediction: MaskPrediction,
+        *,
+        from_prompt: bool,
+        mask: Tensor | None = None,
     ) -> Tensor:
-        mask = (prediction.low_res_mask_logits > 0).float()[:, None]
+        if mask is None:
+            mask = (prediction.low_res_mask_logits > 0).float()[:, None]
+        else:
+            mask = F.adaptive_avg_pool2d(mask, self.geometry.low_res_size)
         painted = torch.cat((mask * features.kept[0], mask), dim=1)
         return F.adaptive_avg_pool2d(painted, MEMORY_GRID).flatten(2).transpose(1, 2)
 

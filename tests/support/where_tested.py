@@ -28,6 +28,10 @@ COVERED_BY = {
     "cli/test_track": ("cli/export_options",),
     "client/test_client": ("client/*",),
     "config/test_config": ("config/*",),
+    "compat/transformers/test_processor": (
+        "compat/transformers/outputs",
+        "compat/transformers/post_processing",
+    ),
     "control/test_zmq_control": ("control/status",),
     "detect/test_coco_detector": ("detect/centernet",),
     "engine/test_cuda": ("engine/staging",),

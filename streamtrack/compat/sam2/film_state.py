@@ -213,10 +213,10 @@ class FilmState:
             for output in found
         ]
         logits = F.interpolate(torch.stack(low_res)[:, None].float(), size=self.frame_size, mode="bilinear")
-        return _without_overlaps(logits) if self._non_overlap_masks else logits
+        return without_overlaps(logits) if self._non_overlap_masks else logits
 
 
-def _without_overlaps(logits: Tensor) -> Tensor:
+def without_overlaps(logits: Tensor) -> Tensor:
     """Of each pixel only the likeliest object keeps its logit."""
     if len(logits) == 1:
         return logits

@@ -14,11 +14,10 @@ from streamtrack.config.faults import describe_validation_error
 from streamtrack.errors import ConfigError
 from streamtrack.model.build import LoadedModel, load_model
 from streamtrack.model.chosen import choose_model
+from streamtrack.weights.hub import published_name
 
 CONFIG_NAME = re.compile(r"(sam2(?:\.1)?)_hiera_(t|s|b\+|l|tiny|small|base_plus|large)$")
 """The stem of sam2's config files."""
-MODEL_ID = re.compile(r"facebook/(sam2(?:\.1)?)-hiera-(tiny|small|base-plus|large)$")
-"""On the Hugging Face hub."""
 SIZES = {"t": "tiny", "s": "small", "b+": "base-plus", "l": "large", "base_plus": "base-plus"}
 
 
@@ -42,8 +41,11 @@ def load(
     """
     if isinstance(config_or_model, LoadedModel):
         return config_or_model
+    name = os.fspath(config_or_model)
+    if ckpt_path is not None or published_name(name) is None:
+        name = catalog_name(name)
     fields = {
-        "name": catalog_name(os.fspath(config_or_model)),
+        "name": name,
         "checkpoint": None if ckpt_path is None else Path(ckpt_path),
         "device": str(device).partition(":")[0],
         "precision": precision,
@@ -63,11 +65,11 @@ def catalog_name(config: str) -> str:
         ConfigError: a config file of one's own.
     """
     stem = config.removesuffix(".yaml").rpartition("/")[2]
-    published = MODEL_ID.match(config) or (CONFIG_NAME.match(stem) if config.endswith(".yaml") else None)
-    if published is not None:
-        return f"{published[1]}-{SIZES.get(published[2], published[2])}"
+    named = CONFIG_NAME.match(stem) if config.endswith(".yaml") else None
+    if named is not None:
+        return f"{named[1]}-{SIZES.get(named[2], named[2])}"
     if config.endswith(".yaml"):
         raise ConfigError(
             f"config is {config}, expected one of sam2's own or a name such as nano, sam2.1-tiny"
         )
-    return config
+    return published_name(config) or config

@@ -38,29 +38,29 @@ class SAM2VideoPredictor:
         fill_hole_area: int = 0,
         non_overlap_masks: bool = False,
         clear_non_cond_mem_around_input: bool = False,
-        add_all_frames_to_correct_as_cond: bool = True,
+        add_all_frames_to_correct_as_cond: bool = False,
         max_cond_frames_in_attn: int = UNLIMITED,
     ) -> None:
-        """Names and meanings as in sam2.
+        """Names, meanings, defaults as in sam2. They are attributes, too: the next `init_state` reads them.
 
         Args:
             fill_hole_area: holes of so many mask pixels at most are filled.
             non_overlap_masks: a pixel belongs to one object only, in what is returned.
             clear_non_cond_mem_around_input: what was found around a prompt is forgotten.
-            add_all_frames_to_correct_as_cond: a corrected frame is read as a prompted one; sam2's default is
-                False, where the next pass follows over the correction.
+            add_all_frames_to_correct_as_cond: a frame that is corrected after a pass went through it counts
+                as a prompted one, for all frames before and after it. Without it the next pass follows over
+                the correction.
             max_cond_frames_in_attn: prompted frames that a frame reads, the nearest in time; -1: all.
         Raises:
             ConfigError: `max_cond_frames_in_attn` would lose one side of a frame.
         """
         require_both_sides(max_cond_frames_in_attn)
         self._model = model
-        self._fill_hole_area = fill_hole_area
-        self._non_overlap_masks = non_overlap_masks
-        self._corrections_condition = add_all_frames_to_correct_as_cond
-        self._max_conditioning = max_cond_frames_in_attn
-        recent = model.network.geometry.recent_frames
-        self._clear_within = recent + 1 if clear_non_cond_mem_around_input else None
+        self.fill_hole_area = fill_hole_area
+        self.non_overlap_masks = non_overlap_masks
+        self.clear_non_cond_mem_around_input = clear_non_cond_mem_around_input
+        self.add_all_frames_to_correct_as_cond = add_all_frames_to_correct_as_cond
+        self.max_cond_frames_in_attn = max_cond_frames_in_attn
 
     @classmethod
     def from_pretrained(cls, model_id: str, device: str = "auto", **options: Any) -> SAM2VideoPredictor:
@@ -109,18 +109,19 @@ class SAM2VideoPredictor:
             network,
             FilmFrames(film, network.geometry.input_size, network.device),
             num_frames=film.num_frames,
-            max_conditioning_frames=self._max_conditioning,
-            fill_hole_area=self._fill_hole_area,
+            max_conditioning_frames=self.max_cond_frames_in_attn,
+            fill_hole_area=self.fill_hole_area,
             autocast=self._model.autocast,
         )
+        recent = network.geometry.recent_frames
         return FilmState(
             follower,
             film.frame_size,
             film.num_frames,
             lambda: FollowedOutputs(file),
-            corrections_condition=self._corrections_condition,
-            non_overlap_masks=self._non_overlap_masks,
-            clear_within=self._clear_within,
+            corrections_condition=self.add_all_frames_to_correct_as_cond,
+            non_overlap_masks=self.non_overlap_masks,
+            clear_within=recent + 1 if self.clear_non_cond_mem_around_input else None,
         )
 
     # -- prompts -----------------------------------------------------------------------------------

@@ -10,10 +10,12 @@ from typing import Any
 import sam2
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from sam2.modeling.position_encoding import PositionEmbeddingRandom
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
 
 from streamtrack.model.family import require_image_size
+from streamtrack.model.sam2.hub_names import IMAGE_MATRIX
 from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.weights.catalog import CatalogEntry
 
@@ -63,17 +65,24 @@ class Sam2Family:
         return None if size is None else f"{release}-{size}"
 
     def options_of(self, weights: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """Nothing: the name says all."""
-        return {}
+        """Whether the image's cells have an encoding of their own; else the name says all."""
+        return {"own_image_matrix": True} if IMAGE_MATRIX in weights else {}
 
     def build_module(
-        self, entry: CatalogEntry, image_size: int, *, cls: type[Any] = SAM2Base, **options: Any
+        self,
+        entry: CatalogEntry,
+        image_size: int,
+        *,
+        cls: type[Any] = SAM2Base,
+        own_image_matrix: bool = False,
+        **options: Any,
     ) -> nn.Module:
         """The module with random weights, on the CPU, in eval mode.
 
         Args:
             image_size: side of the square input in pixels.
             cls: SAM2Base or a subclass of it, such as sam2's own SAM2VideoPredictor.
+            own_image_matrix: see `IMAGE_MATRIX`.
             options: keys of the module's config.
         Raises:
             ConfigError: the image size does not fit.
@@ -87,8 +96,12 @@ class Sam2Family:
             "_target_": f"{cls.__module__}.{cls.__qualname__}",
             **options,
         }
-        module: nn.Module = instantiate(OmegaConf.merge(node, OmegaConf.create(added)), _recursive_=True)
-        return module.eval()
+        module: Any = instantiate(OmegaConf.merge(node, OmegaConf.create(added)), _recursive_=True)
+        if own_image_matrix:
+            encoder = module.sam_prompt_encoder
+            encoder.image_pe_layer = PositionEmbeddingRandom(encoder.embed_dim // 2)
+        built: nn.Module = module.eval()
+        return built
 
     def make_network(self, module: nn.Module, *, memory_pool: int = 1) -> Sam2Network:
         """See `Sam2Network`."""

@@ -5,6 +5,8 @@ Source: SAM 2, arXiv:2408.00714; `sam2/modeling/sam2_base.py`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from sam2.modeling.sam2_base import NO_OBJ_SCORE, SAM2Base
@@ -17,6 +19,9 @@ MASK_PROMPT_LOGIT = 10.0
 """A mask prompt becomes logits of plus and minus this (upstream: out_scale 20, out_bias -10)."""
 CORRECTION_LOGIT_LIMIT = 32.0
 """Previous logits are clamped to this before they prompt a correction (upstream: rare numerical issues)."""
+FILLER_LABEL = -10
+"""Of a point that only fills a list up, as transformers does where objects have unequally many: it is read as
+zeros, and counts as a point."""
 
 HighRes = tuple[Tensor, Tensor]
 """(1, C / 8, 4g, 4g) and (1, C / 4, 2g, 2g), already projected for the mask decoder."""
@@ -32,7 +37,7 @@ class MaskDecoder:
     def __init__(self, module: SAM2Base, grid: int) -> None:
         self._module = module
         self._grid = grid
-        self._dense_position = module.sam_prompt_encoder.get_dense_pe()
+        self._dense_position = _image_position(module.sam_prompt_encoder)
         self._no_prompt: tuple[Tensor, Tensor] = module.sam_prompt_encoder(
             points=self._no_points(), boxes=None, masks=None
         )
@@ -57,14 +62,20 @@ class MaskDecoder:
         if mask is not None:
             mask = mask[:, None].clamp(-CORRECTION_LOGIT_LIMIT, CORRECTION_LOGIT_LIMIT)
         sparse, dense = self._module.sam_prompt_encoder(points=(coords, labels), boxes=None, masks=mask)
+        # Behind the given points comes what stands for "no box"; it stays.
+        filler = F.pad(labels == FILLER_LABEL, (0, sparse.shape[1] - labels.shape[1]))
+        sparse = sparse.masked_fill(filler[..., None], 0)
         return self._decode(high_res, conditioned, sparse, dense, self._wants_multimask(coords.shape[1]))
 
-    def adopt_mask(self, high_res: HighRes, tokens: Tensor, mask: Tensor) -> MaskPrediction:
+    def adopt_mask(
+        self, high_res: HighRes, tokens: Tensor, mask: Tensor, *, candidates: bool = False
+    ) -> MaskPrediction:
         """Take a given mask as the prediction; the decoder only makes its object pointer.
 
         Args:
             tokens: (1, g * g, C), the frame without memory.
             mask: (1, 1, S, S) float32, 0 or 1.
+            candidates: see `Network.adopt_mask`.
         """
         module = self._module
         mask_logits = (2 * mask - 1) * MASK_PROMPT_LOGIT
@@ -74,7 +85,7 @@ class MaskDecoder:
         sparse, dense = module.sam_prompt_encoder(
             points=self._no_points(), boxes=None, masks=module.mask_downsample(mask)
         )
-        decoded = self._decode(high_res, tokens, sparse, dense, multimask=False)
+        decoded = self._decode(high_res, tokens, sparse, dense, multimask=candidates)
         # Whether the object is there is read off the given mask, not off the decoder.
         visible = (mask > 0).flatten(1).any(dim=1, keepdim=True).to(module.no_obj_ptr.dtype)
         return MaskPrediction(
@@ -133,6 +144,15 @@ class MaskDecoder:
         device = self._module.no_obj_ptr.device
         no_label = -torch.ones(1, 1, dtype=torch.int32, device=device)
         return torch.zeros(1, 1, 2, device=device), no_label
+
+
+def _image_position(encoder: Any) -> Tensor:
+    """(1, C, g, g): where each cell lies; points and cells share the matrix behind it, as a rule."""
+    if hasattr(encoder, "image_pe_layer"):
+        position: Tensor = encoder.image_pe_layer(encoder.image_embedding_size)[None]
+    else:
+        position = encoder.get_dense_pe()
+    return position
 
 
 def _pick(candidates: Tensor, index: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from streamtrack.model.interface import Geometry, MaskPrediction, MemoryRead
 from streamtrack.model.sam2.attention import MemoryTokens
+from streamtrack.model.sam2.masks import MASK_PROMPT_LOGIT
 from streamtrack.model.sam2.tokens import to_tokens
 
 POINTER_PERIOD = 15
@@ -75,25 +76,30 @@ class MemoryWriter:
         self._geometry = geometry
         self._dtype = dtype
 
-    def write(self, pixels: Tensor, prediction: MaskPrediction, *, from_prompt: bool) -> Tensor:
+    def write(
+        self, pixels: Tensor, prediction: MaskPrediction, *, from_prompt: bool, mask: Tensor | None = None
+    ) -> Tensor:
         """(B, g * g, M) memory features.
 
         Args:
             pixels: (1, C, g, g), the picture's share of them.
             from_prompt: the masks were prompted on this frame; where the checkpoint asks for it they are
                 made binary, so that memory holds what the user saw.
+            mask: see `Network.encode_memory`.
         """
         module, g = self._module, self._geometry
-        mask_logits = F.interpolate(
-            prediction.low_res_mask_logits[:, None], size=g.input_size, mode="bilinear"
+        mask_logits = (
+            F.interpolate(prediction.low_res_mask_logits[:, None], size=g.input_size, mode="bilinear")
+            if mask is None
+            else (2 * mask - 1) * MASK_PROMPT_LOGIT
         )
         if from_prompt and module.binarize_mask_from_pts_for_mem_enc:
-            mask = (mask_logits > 0).to(self._dtype)
+            drawn = (mask_logits > 0).to(self._dtype)
         else:
-            mask = torch.sigmoid(mask_logits)
-        mask = mask * module.sigmoid_scale_for_mem_enc + module.sigmoid_bias_for_mem_enc
+            drawn = torch.sigmoid(mask_logits)
+        drawn = drawn * module.sigmoid_scale_for_mem_enc + module.sigmoid_bias_for_mem_enc
         encoder = module.memory_encoder
-        memory = encoder.out_proj(encoder.fuser(pixels + encoder.mask_downsampler(mask)))
+        memory = encoder.out_proj(encoder.fuser(pixels + encoder.mask_downsampler(drawn)))
         if module.no_obj_embed_spatial is not None:
             hidden = (prediction.object_score_logits <= 0).to(memory.dtype)
             memory = memory + hidden[..., None, None] * module.no_obj_embed_spatial[..., None, None]

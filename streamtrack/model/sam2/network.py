@@ -161,14 +161,15 @@ class Sam2Network:
         return features.kept[0] + self._no_memory
 
     def encode_memory(
-        self, features: FrameFeatures, prediction: MaskPrediction, *, from_prompt: bool
+        self,
+        features: FrameFeatures,
+        prediction: MaskPrediction,
+        *,
+        from_prompt: bool,
+        mask: Tensor | None = None,
     ) -> Tensor:
-        """Press a frame and its masks into memory features, (B, g * g, M) bfloat16.
-
-        Args:
-            from_prompt: see `MemoryWriter.write`. Prompted and unprompted objects come in separate calls.
-        """
-        return self._writer.write(features.derived[1], prediction, from_prompt=from_prompt)
+        """Press a frame and its masks into memory features, (B, g * g, M) bfloat16; see `Network`."""
+        return self._writer.write(features.derived[1], prediction, from_prompt=from_prompt, mask=mask)
 
     # -- masks -------------------------------------------------------------------------------------
 
@@ -198,9 +199,11 @@ class Sam2Network:
             conditioned = self.condition_on_memory(features, self.assemble_memory(memory))
         return self._decoder.decode_points(_high_res(features), conditioned, coords, labels, previous_logits)
 
-    def adopt_mask(self, features: FrameFeatures, mask: Tensor) -> MaskPrediction:
-        """Take a given mask, (1, 1, S, S) float32, 0 or 1, as the prediction."""
-        return self._decoder.adopt_mask(_high_res(features), features.kept[0], mask)
+    def adopt_mask(
+        self, features: FrameFeatures, mask: Tensor, *, candidates: bool = False
+    ) -> MaskPrediction:
+        """Take a given mask, (1, 1, S, S) float32, 0 or 1, as the prediction; see `Network`."""
+        return self._decoder.adopt_mask(_high_res(features), features.kept[0], mask, candidates=candidates)
 
 
 class _NoPosition(nn.Module):

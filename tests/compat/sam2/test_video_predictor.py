@@ -137,7 +137,7 @@ def compare(ours: Iterator[Returned], expected: Iterator[Returned]) -> int:
 def test_the_same_calls_give_the_same_masks(
     story: Story, model: LoadedModel, reference: Reference, images: Sequence[Image]
 ) -> None:
-    predictor = SAM2VideoPredictor(model)
+    predictor = SAM2VideoPredictor(model, add_all_frames_to_correct_as_cond=True)
     ours = story(predictor, predictor.init_state(np.stack(images)))
     expected = story(reference, reference_state(reference, model, images))
     assert compare(ours, expected) > 8
@@ -186,7 +186,7 @@ def test_options_of_sam2(
 
     monkeypatch.setattr(reference, "_clear_obj_non_cond_mem_around_input", clear_around, raising=False)
     monkeypatch.setattr(reference, option, value)
-    predictor = SAM2VideoPredictor(model, **{option: value})
+    predictor = SAM2VideoPredictor(model, **{"add_all_frames_to_correct_as_cond": True, option: value})
     ours = story(predictor, predictor.init_state(images))
     assert compare(ours, story(reference, reference_state(reference, model, images))) > 8
 
