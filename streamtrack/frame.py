@@ -41,6 +41,13 @@ class Frame:
     """True where the picture is known or suspected to be smeared: it is shown, and never remembered."""
     ground_truth: Mapping[int, BoolMask] | None = None
     """Masks by object id where the source knows them (synthetic scenes), else None."""
+    file_name: str | None = None
+    """The name of the file that the picture came from, in a folder of pictures; None for videos."""
+
+    @property
+    def time_s(self) -> float | None:
+        """Presentation time in seconds; None where there is none."""
+        return None if self.pts is None else float(self.pts * self.time_base)
 
     @property
     def height_px(self) -> int:
@@ -208,14 +215,16 @@ class FrameResult:
     """Every tracked object on one frame."""
 
     frame_idx: int
-    """Counts tracked frames of this session from 0."""
+    """Counts tracked frames of this session from 0; of a film, the frame's number in it."""
     frame: Frame
-    """The frame that was tracked."""
+    """The frame that was tracked; its `file_name` and `time_s` say where in a recording it stands."""
     objects: Mapping[int, ObjectMask]
     """By object id, in the order in which they were added."""
     times: StageTimes
     events: tuple[Event, ...] = ()
     """What happened on this frame."""
+    logits: Mapping[int, NDArray[np.float32]] | None = None
+    """Low-res mask logits by object id, (h, w); of films where they are asked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

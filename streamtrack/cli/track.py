@@ -1,79 +1,49 @@
-"""`streamtrack track`: a recording to masks, a table and an annotated video."""
+"""`streamtrack track`: a film to masks, tables and pictures."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from streamtrack.cli import export_options
+from streamtrack.cli import track_options as o
 from streamtrack.cli.options import Device, Model, PresetName, Settings, flag_overrides
+from streamtrack.cli.progress import ProgressBar
 from streamtrack.cli.stopping import StoppedError, Stopping, exit_code, signal_name, signals_stop
-from streamtrack.config import Override, load_recording_config
+from streamtrack.config import load_recording_config
 from streamtrack.errors import PromptError
-from streamtrack.frame import Update
 from streamtrack.ingest.recording_container import open_recording_container
 from streamtrack.ingest.source import SourceKind, SourceSpec
 
-NO_PROMPT = "no prompt is given, expected --point X,Y, --box X0,Y0,X1,Y1 or --mask FILE"
-
-Points = Annotated[
-    list[str] | None,
-    typer.Option("--point", metavar="[ID:]X,Y[@FRAME]", help="On the object, in pixels. May be repeated."),
-]
-NegativePoints = Annotated[
-    list[str] | None,
-    typer.Option("--not", metavar="[ID:]X,Y[@FRAME]", help="Off the object. May be repeated."),
-]
-Boxes = Annotated[
-    list[str] | None,
-    typer.Option("--box", metavar="[ID:]X0,Y0,X1,Y1[@FRAME]", help="Around the object. May be repeated."),
-]
-Masks = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--mask",
-        metavar="[ID:]FILE[@FRAME]",
-        help="Picture of the frame's size: opaque, white or not black on the object.",
-    ),
-]
-Labels = Annotated[
-    list[str] | None,
-    typer.Option("--object", metavar="ID=LABEL", help="What an object is called. May be repeated."),
-]
-Video = Annotated[
-    str,
-    typer.Argument(metavar="VIDEO", help="A file, a URL, a folder of frames, or synthetic:NAME?frames=N."),
-]
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        metavar="FILE",
-        help="A YAML file as for `serve`: its model and its stream's tracking, source and prompts hold.",
-        show_default=False,
-    ),
-]
+NO_PROMPT = "no prompt is given, expected --point X,Y, --box X0,Y0,X1,Y1, --mask FILE or --prompts FILE"
 
 
 def track(
-    video: Video,
-    point: Points = None,
-    negative: NegativePoints = None,
-    box: Boxes = None,
-    mask: Masks = None,
-    label: Labels = None,
+    video: o.Video,
+    point: o.Points = None,
+    negative: o.NegativePoints = None,
+    box: o.Boxes = None,
+    mask: o.Masks = None,
+    prompts_file: o.PromptsFile = None,
+    label: o.Labels = None,
+    direction: o.DirectionName = "forward",
+    start: o.Start = None,
+    end: o.End = None,
+    stride: o.Stride = 1,
     out: export_options.Out = Path("out"),
-    config: ConfigFile = None,
+    config: o.ConfigFile = None,
     model: Model = None,
     device: Device = None,
     preset: PresetName = None,
+    size: o.ImageSize = None,
+    max_width: o.MaxWidth = None,
+    max_hole_area: o.HoleArea = None,
+    max_sprinkle_area: o.SprinkleArea = None,
     settings: Settings = None,
     masks: export_options.Masks = "both",
     overlay: export_options.Overlay = True,
@@ -84,92 +54,69 @@ def track(
     panels: export_options.Panels = "source,overlay,mask",
     sound: export_options.Sound = True,
     contact_frames: export_options.ContactFrames = 12,
-    fps: Annotated[float | None, typer.Option(min=0.01, max=240, help="Of a folder of frames.")] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Remove what an earlier run wrote to --out, and that alone.")
-    ] = False,
+    fps: o.Fps = None,
+    overwrite: o.Overwrite = False,
+    as_json: o.Json = False,
 ) -> None:
-    """Follow objects through every frame of a recording.
+    """Follow objects through every frame of a film, forward, backward or both.
 
-    Object and frame are 1 and 0 where left out; prompts for the same object and frame belong together, and
-    a later frame's prompt corrects the object from there on.
+    Object and frame are 1 and the first where left out; prompts for the same object and frame belong
+    together. All prompts are applied first: a correction on frame 50 betters the frames before it, too.
     """
     if export_options.asks_for_list(export):
         return
     with _stopped_in_one_line() as stopping:
         from streamtrack import offline  # imports torch, which takes seconds
         from streamtrack.tracking import Tracker
+        from streamtrack.tracking.film_span import FilmSpan
 
         # What can be wrong without looking at a picture is told before a model is loaded.
         flags = flag_overrides(model=model, device=device, preset=preset, settings=settings)
-        if fps is not None:
-            flags.insert(0, Override(("source", "fps"), fps, "--fps"))
+        flags[:0] = o.film_overrides(fps, max_width, size, max_hole_area, max_sprinkle_area)
         in_force = load_recording_config(video, config, flags)
         stream = in_force.streams[0]
-        prompts = offline.parse_prompts(
-            point or (), negative or (), box or (), mask or (), offline.parse_labels(label or ())
-        )
-        prompts = offline.with_prompts_of(stream, prompts)
-        if not prompts:
+        span = FilmSpan(start, end, stride)
+        labels = offline.parse_labels(label or ())
+        texts = point or (), negative or (), box or (), mask or ()
+        told = offline.parse_prompt_set(*texts, labels, span.first)
+        if prompts_file is not None:
+            told = told.joined(offline.read_prompts_file(prompts_file))
+        told = told.with_config(stream, span.first)
+        if not told.prompts:
             raise PromptError(NO_PROMPT)
+        job = offline.FilmJob(told, direction, span)
         exporters = offline.exporter_names(masks, overlay, export or (), only=only)
         options = export_options.export_options(background, cutout, panels, sound, contact_frames)
         with offline.open_recording(stream.source) as reader:
-            inputs = (*offline.mask_paths(mask or ()), *_local_path(reader.spec))
+            job.check(stream, reader.info)
+            inputs = (*told.files, *_local_path(reader.spec))
             run = offline.Run(
                 offline.ResultFolder(out, overwrite=overwrite, inputs=inputs),
-                tuple(dict.fromkeys(prompt.object_id for prompt in prompts)),
+                told.object_ids,
                 reader.info.fps,
                 offline.FramePictures(stream.video.annotate),
                 options,
                 offline.names_of(reader.spec),
                 partial(open_recording_container, reader.spec, stream.source),
+                job.goes_to_the_end,
             )
             with offline.Outputs(run, exporters) as outputs:
-                offline.check_prompts(prompts, stream.source, reader.info)
                 tracker = Tracker.from_config(in_force.model)
-                session = tracker.new_session(offline.with_capacity(stream.tracking, prompts))
+                started = job.start(tracker, reader, stream, keep_logits=outputs.needs_logits)
                 stopping.in_order = True
-                with _ProgressBar(reader.info.num_frames) as progress:
-                    summary = offline.track_recording(
-                        session, reader, prompts, (outputs, progress), should_stop=stopping.asked
-                    )
+                with ProgressBar(started.num_steps) as progress:
+                    summary = started.run((outputs,), should_stop=stopping.asked, stepped=progress.step)
                 if not summary.stopped:
                     outputs.finish()
                 notes = outputs.notes()
+    if as_json:
+        typer.echo(json.dumps({**summary.as_json(), "out": str(out), "notes": notes}))
     line = "; ".join((summary.line(), *notes, f"results in {out}"))
     if summary.stopped and stopping.number is not None:
         typer.echo(f"streamtrack: stopped by {signal_name(stopping.number)} after {line}", err=True)
         raise typer.Exit(exit_code(stopping.number))
-    typer.echo(line)
-
-
-class _ProgressBar:
-    """Shown from the first tracked frame on: a run that cannot start has no progress."""
-
-    name = "progress"
-
-    def __init__(self, num_frames: int | None) -> None:
-        columns = (TextColumn("tracking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True))
-        self._task = self._progress.add_task("tracking", total=num_frames)
-
-    def __enter__(self) -> _ProgressBar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def take(self, update: Update) -> None:
-        """Count a frame."""
-        self._progress.start()
-        if update.result is not None:
-            self._progress.advance(self._task)
-
-    def close(self) -> None:
-        """Leave the bar as it is."""
-        if self._progress.live.is_started:
-            self._progress.stop()
+    if not as_json:
+        typer.echo(line)
 
 
 @contextmanager

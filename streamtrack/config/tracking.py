@@ -29,6 +29,11 @@ class TrackingConfig(Section, metaclass=MadeInPython):
     memory_frames: int = Field(6, ge=1, le=6)
     """Unprompted frames whose memory features are read. Fewer are faster and forget sooner; 6 is as the
     checkpoint was trained."""
+    max_hole_area: int = Field(0, ge=0)
+    """Holes of so many pixels at most are filled in every mask that is shown, counted in pixels of the
+    network's own masks (a quarter of `model.image_size` a side); corners connect. 0 fills none."""
+    max_sprinkle_area: int = Field(0, ge=0)
+    """Pieces of a mask of so many of those pixels at most are dropped. 0 drops none."""
     memory_stride: int = Field(1, ge=1, le=16)
     """Of those, all but the newest lie this many tracked frames apart. More look back further and see less of
     what just changed. 1 is exact."""

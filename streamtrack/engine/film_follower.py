@@ -11,21 +11,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from streamtrack.engine.clean_mask import HOLE_LOGIT, find_holes
 from streamtrack.engine.film_object import FilmObject
 from streamtrack.engine.film_outputs import FilmOutput
 from streamtrack.engine.film_plan import UNLIMITED, FilmMemory
+from streamtrack.engine.memory_bank import summarise
 from streamtrack.engine.read_plan import Reading
 from streamtrack.model.interface import FrameFeatures, MaskPrediction, MemoryRead, Network
 
 ENCODED_FRAMES = 4
 """Encoded frames at hand, for prompts on a frame one after the other."""
-HOLE_LOGIT = 0.1
-"""What sam2 fills holes with."""
 
 
 class FilmFollower:
@@ -36,6 +35,7 @@ class FilmFollower:
         num_frames: of the film; None for one without an end. A film of fewer than 16 frames has its pointers'
             ages stretched, as SAM 2 does.
         max_conditioning_frames: that a frame reads, see `FilmMemory`.
+        recent_frames: whose memory features a frame reads; None: as many as the network was trained to.
         fill_hole_area: holes of so many mask pixels at most are filled; 0: none.
         autocast: the context in which the network runs.
     """
@@ -47,6 +47,7 @@ class FilmFollower:
         *,
         num_frames: int | None,
         max_conditioning_frames: int = UNLIMITED,
+        recent_frames: int | None = None,
         fill_hole_area: int = 0,
         autocast: Callable[[], Any],
     ) -> None:
@@ -55,6 +56,7 @@ class FilmFollower:
         self._fill_hole_area = fill_hole_area
         self._autocast = autocast
         self._max_conditioning_frames = max_conditioning_frames
+        self._recent_frames = recent_frames
         self._encoded: OrderedDict[int, FrameFeatures] = OrderedDict()
         self.set_num_frames(num_frames)
 
@@ -65,8 +67,9 @@ class FilmFollower:
         pointers = longest if num_frames is None else min(longest, num_frames - 1)
         pointers = max(1, pointers)
         self._age_scale = longest / pointers
+        recent = min(self._recent_frames or geometry.recent_frames, geometry.recent_frames)
         self._plans = {
-            reverse: FilmMemory(geometry.recent_frames, pointers, reverse, self._max_conditioning_frames)
+            reverse: FilmMemory(recent, pointers, reverse, self._max_conditioning_frames)
             for reverse in (False, True)
         }
 
@@ -78,43 +81,61 @@ class FilmFollower:
         *,
         reverse: bool = False,
         as_prompted: bool = False,
-    ) -> None:
+        fit_to_remember: bool = True,
+    ) -> list[FilmOutput | None]:
         """Find objects on a frame by their memory; it becomes one of the frames that were followed.
 
         Args:
             as_prompted: the masks are remembered as those of prompts are.
+            fit_to_remember: False: the frame is shown, and no other frame reads it.
+        Returns:
+            What was found of each. None where the network's numbers are not finite: of those nothing is kept.
         """
-        if not objects:
-            return
         # Objects that read equally much share a pass.
-        groups: dict[tuple[int, int], list[tuple[FilmObject, Reading]]] = defaultdict(list)
-        for tracked in objects:
+        groups: dict[tuple[int, int], list[tuple[int, Reading]]] = defaultdict(list)
+        for place, tracked in enumerate(objects):
             reading = self._plans[reverse].plan(tracked.stored(frame_idx))
-            groups[len(reading.features), len(reading.pointers)].append((tracked, reading))
+            groups[len(reading.features), len(reading.pointers)].append((place, reading))
+        outputs: list[FilmOutput | None] = [None] * len(objects)
+        scores: list[tuple[list[int], Tensor]] = []
         with self._autocast():
-            features = self._features(frame_idx)
             for group in groups.values():
                 size = self._network.best_batch or len(group)
                 for start in range(0, len(group), size):
-                    self._follow_batch(
-                        group[start : start + size], frame_idx, features, as_prompted=as_prompted
+                    batch = group[start : start + size]
+                    scores.append(
+                        self._follow_batch(objects, batch, frame_idx, outputs, as_prompted=as_prompted)
                     )
+        # All at once: the one wait for the device.
+        for places, batch_scores in scores:
+            for place, row in zip(places, batch_scores.isfinite().all(dim=1).tolist(), strict=True):
+                outputs[place] = outputs[place] if row else None
+        for tracked, output in zip(objects, outputs, strict=True):
+            tracked.note(frame_idx, output, fit_to_remember=fit_to_remember)
+        return outputs
 
     def _follow_batch(
         self,
-        batch: Sequence[tuple[FilmObject, Reading]],
+        objects: Sequence[FilmObject],
+        batch: Sequence[tuple[int, Reading]],
         frame_idx: int,
-        features: FrameFeatures,
+        outputs: list[FilmOutput | None],
         *,
         as_prompted: bool,
-    ) -> None:
-        prediction, memory_features = self._network.follow(features, self._read(batch))
+    ) -> tuple[list[int], Tensor]:
+        """Find some of the objects; returns their places and scores, which say whether all is finite."""
+        places = [place for place, _ in batch]
+        read = self._read([(objects[place], reading) for place, reading in batch])
+        features = self._features(frame_idx)
+        prediction, memory_features = self._network.follow(features, read)
         if as_prompted:
             memory_features = self._network.encode_memory(features, prediction, from_prompt=True)
+        scores = summarise(prediction, memory_features)
         # Holes are filled in what is shown, not in what was remembered: so it is in SAM 2.
         prediction = self._without_holes(prediction)
-        for row, (tracked, _) in enumerate(batch):
-            tracked.followed[frame_idx] = _output(prediction, memory_features, row)
+        for row, place in enumerate(places):
+            outputs[place] = _output(prediction, memory_features, row)
+        return places, scores
 
     @torch.inference_mode()
     def find_by_points(
@@ -128,8 +149,8 @@ class FilmFollower:
         with_memory: bool,
         reverse: bool = False,
         as_prompted: bool = True,
-    ) -> FilmOutput:
-        """Find an object on a frame by points. Nothing is stored.
+    ) -> FilmOutput | None:
+        """Find an object on a frame by points. Nothing is stored; None where the numbers are not finite.
 
         Args:
             coords: (1, P, 2) float32 x, y in pixels of the network's input.
@@ -152,8 +173,10 @@ class FilmFollower:
             return self._remembered(features, prediction, as_prompted=as_prompted)
 
     @torch.inference_mode()
-    def adopt_mask(self, frame_idx: int, mask: Tensor, *, as_transformers: bool = False) -> FilmOutput:
-        """Take a mask as an object's output. Nothing is stored.
+    def adopt_mask(
+        self, frame_idx: int, mask: Tensor, *, as_transformers: bool = False
+    ) -> FilmOutput | None:
+        """Take a mask as an object's output. Nothing is stored; None where the numbers are not finite.
 
         Args:
             mask: (1, 1, H, W) float32 of the network's input size, 0 or 1.
@@ -173,11 +196,13 @@ class FilmFollower:
         *,
         as_prompted: bool = True,
         mask: Tensor | None = None,
-    ) -> FilmOutput:
+    ) -> FilmOutput | None:
         prediction = self._without_holes(prediction)
         memory_features = self._network.encode_memory(
             features, prediction, from_prompt=as_prompted, mask=mask
         )
+        if not bool(summarise(prediction, memory_features).isfinite().all()):
+            return None
         return _output(prediction, memory_features, 0)
 
     def _features(self, frame_idx: int) -> FrameFeatures:
@@ -223,21 +248,11 @@ class FilmFollower:
         return replace(prediction, low_res_mask_logits=filled)
 
 
-def find_holes(
-    mask: np.ndarray[Any, np.dtype[np.bool_]], max_area: int
-) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """(H, W) bool: the areas of background of at most `max_area` pixels; corners connect, as in sam2."""
-    number, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=8)
-    small = stats[:, cv2.CC_STAT_AREA] <= max_area
-    small[0] = False  # label 0 is the object
-    holes: np.ndarray[Any, np.dtype[np.bool_]] = small[labels] if number > 1 else np.zeros_like(mask)
-    return holes
-
-
 def _output(prediction: MaskPrediction, memory_features: Tensor, row: int) -> FilmOutput:
     return FilmOutput(
         prediction.low_res_mask_logits[row],
         prediction.object_score_logits[row],
         prediction.object_pointers[row].float(),
         memory_features[row],
+        prediction.iou_scores[row : row + 1],
     )

@@ -20,6 +20,8 @@ class FilmObject:
     """Frames that will be conditioning frames."""
     waiting_corrections: dict[int, FilmOutput] = field(default_factory=dict)
     """Frames whose followed output will be another one."""
+    aside: FollowedOutputs = field(default_factory=lambda: FollowedOutputs(None))
+    """Frames that are unfit to be remembered: shown, and never read."""
     visited: dict[int, bool] = field(default_factory=dict)
     """Frames that a pass has been through, and whether that was backward."""
 
@@ -35,10 +37,19 @@ class FilmObject:
             corrections: look at waiting corrections and not at waiting conditioning frames.
         """
         pending = self.waiting_corrections if corrections else self.waiting
-        for outputs in (pending, self.conditioning, self.followed):
+        for outputs in (pending, self.conditioning, self.followed, self.aside):
             if frame_idx in outputs:
                 return outputs[frame_idx]
         return None
+
+    def note(self, frame_idx: int, output: FilmOutput | None, *, fit_to_remember: bool = True) -> None:
+        """Keep what was found on a frame instead of what was found there before; None: nothing was."""
+        kept, other = (self.followed, self.aside) if fit_to_remember else (self.aside, self.followed)
+        other.pop(frame_idx, None)
+        if output is None:
+            kept.pop(frame_idx, None)
+        else:
+            kept[frame_idx] = output
 
     def stored(self, frame_idx: int) -> Stored:
         """What a plan may read for a frame."""
@@ -84,3 +95,4 @@ class FilmObject:
     def close(self) -> None:
         """Give back what lies in a file."""
         self.followed.clear()
+        self.aside.clear()

@@ -34,6 +34,8 @@ class FilmOutput:
     """(C,) float32."""
     memory_features: Tensor
     """(L, M), `Geometry.memory_dtype`."""
+    iou_score: Tensor
+    """(1,) float32, the network's estimate of the mask's IoU, 0 to 1."""
 
     def tensors(self) -> tuple[Tensor, ...]:
         """Its fields in their order."""

@@ -2,6 +2,7 @@
 
 from streamtrack.errors import SourceLostError
 from streamtrack.ingest.decoder import StreamInfo
+from streamtrack.ingest.film_reader import FilmReader
 from streamtrack.ingest.ingest import Ingest
 from streamtrack.ingest.open_decoder import identify_source
 from streamtrack.ingest.reader import FrameReader, iter_frames, with_next
@@ -11,6 +12,7 @@ from streamtrack.ingest.source_status import SourceState
 from streamtrack.scenes.scene import Scene, make_scene, prompts_from_masks
 
 __all__ = [
+    "FilmReader",
     "FrameReader",
     "Ingest",
     "Scene",

@@ -93,6 +93,36 @@ class AvDecoder:
         self._left_ns = time.monotonic_ns()
         return pictures.outcomes.popleft()
 
+    def coded_times(self) -> Iterator[tuple[int | None, int | None, bool]]:
+        """Presentation and decode time of each picture of a recording, in ticks, and whether it is a
+        keyframe, in the order of decoding; reads all of it and decodes nothing. Open it anew after that.
+
+        Raises:
+            SourceLostError: it breaks off.
+        """
+        while (packet := self._next_packet()) is not None:
+            if packet.stream.index == self._stream.index and packet.size and not packet.is_discard:
+                yield packet.pts, packet.dts, packet.is_keyframe
+
+    def seek(self, ticks: int) -> None:
+        """Go on with the keyframe of a presentation time, or one before it.
+
+        Raises:
+            SourceLostError: the container cannot be wound.
+        """
+        try:
+            self._container.seek(ticks, stream=self._stream, backward=True)
+        except (av.error.FFmpegError, OSError) as error:
+            raise lost_error(describe(error, self._spec), self._spec) from None
+        self._stream.codec_context.flush_buffers()
+        self._pictures = PictureDecoder(self._stream, self._spec, self._config, self._times(self._fps()))
+        self._packets = self._container.demux()
+
+    @property
+    def is_timed_by_picture(self) -> bool:
+        """Whether the container knows when each picture is shown, and not only when it is decoded."""
+        return DECODE_STAMPS_ONLY.isdisjoint(self._container.format.name.split(","))
+
     def close(self) -> None:
         """Close the container, if any."""
         self._close_container()

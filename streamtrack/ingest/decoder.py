@@ -54,6 +54,8 @@ class Picture:
     """True where it is known or suspected to be smeared, or stands in for one that could not be decoded."""
     stepped_back_s: float = 0.0
     """Seconds by which the source's own times went back with this picture; `pts` goes on regardless."""
+    file_name: str | None = None
+    """The name of its file, in a folder of pictures."""
 
 
 @dataclass(frozen=True, slots=True)

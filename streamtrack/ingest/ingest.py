@@ -227,6 +227,7 @@ class Ingest:
             gap_before=gap_before,
             damaged=picture.damaged,
             ground_truth=picture.ground_truth,
+            file_name=picture.file_name,
         )
         self._seq += 1
         self._telemetry.frame_in()

@@ -78,6 +78,11 @@ class HttpDecoder:
             raise lost_error("not open", self._spec)
         return self._decoder.read()
 
+    @property
+    def film(self) -> AvDecoder | None:
+        """What reads it, where that can be wound."""
+        return self._decoder if isinstance(self._decoder, AvDecoder) else None
+
     def close(self) -> None:
         """Disconnect."""
         decoder, self._decoder = self._decoder, None

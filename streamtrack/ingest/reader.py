@@ -63,16 +63,7 @@ class FrameReader:
         seq = 0
         picture, self._first = self._first, None
         while picture is not None:
-            yield Frame(
-                image=picture.image,
-                seq=seq,
-                pts=picture.pts,
-                time_base=picture.time_base,
-                capture_monotonic_ns=self._clock.monotonic_ns(),
-                capture_wall_ns=self._clock.wall_ns(),
-                damaged=picture.damaged,
-                ground_truth=picture.ground_truth,
-            )
+            yield as_frame(picture, seq, self._clock)
             seq += 1
             picture = self._next_picture()
 
@@ -87,6 +78,21 @@ class FrameReader:
     def close(self) -> None:
         """Close the source, from the thread that read it."""
         self._decoder.close()
+
+
+def as_frame(picture: Picture, seq: int, clock: Clock) -> Frame:
+    """A picture, stamped now."""
+    return Frame(
+        image=picture.image,
+        seq=seq,
+        pts=picture.pts,
+        time_base=picture.time_base,
+        capture_monotonic_ns=clock.monotonic_ns(),
+        capture_wall_ns=clock.wall_ns(),
+        damaged=picture.damaged,
+        ground_truth=picture.ground_truth,
+        file_name=picture.file_name,
+    )
 
 
 def iter_frames(config: SourceConfig, clock: Clock = SYSTEM_CLOCK) -> Iterator[Frame]:

@@ -77,7 +77,17 @@ class FolderDecoder:
         damaged, self._is_told = self._is_told, False
         index, self._next = self._next, self._next + 1
         assert self._last is not None
-        return Picture(self._last, index, _frame_time(self._fps), damaged=damaged)
+        return Picture(self._last, index, _frame_time(self._fps), damaged=damaged, file_name=page.path.name)
+
+    def seek(self, index: int) -> None:
+        """Go on with a picture, by its number."""
+        self._next, self._is_told = index, False
+        # What would stand in for it is the last picture before it that can be read.
+        for page in reversed(self._pages[:index]):
+            image = self._reader.read(page)
+            if image is not None:
+                self._last = fit_width(image, self._max_width_px)
+                return
 
     def close(self) -> None:
         """Forget the listing."""
@@ -120,6 +130,10 @@ class SceneDecoder:
                 for object_id, mask in masks.items()
             }
         return Picture(fitted, index, _frame_time(self._scene.fps), masks)
+
+    def seek(self, index: int) -> None:
+        """Go on with a frame, by its number."""
+        self._next = index
 
     def close(self) -> None:
         """Nothing to let go of."""

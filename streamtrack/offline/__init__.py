@@ -2,10 +2,19 @@
 
 from streamtrack.offline.export_options import ExportOptions, parse_colour, parse_panels
 from streamtrack.offline.exporters import Exporter, Run, describe_exporters, find_exporters
+from streamtrack.offline.film_job import FilmJob, StartedJob, follow_film, goes_through_session
 from streamtrack.offline.frame_names import FrameNames, names_of
 from streamtrack.offline.frame_pictures import FramePictures
 from streamtrack.offline.outputs import MaskFormat, Outputs, exporter_names
-from streamtrack.offline.prompts import mask_paths, parse_labels, parse_prompts, with_prompts_of
+from streamtrack.offline.prompts import (
+    PromptSet,
+    mask_paths,
+    parse_labels,
+    parse_prompt_set,
+    parse_prompts,
+    with_prompts_of,
+)
+from streamtrack.offline.prompts_file import read_prompts_file
 from streamtrack.offline.result_folder import ResultFolder
 from streamtrack.offline.track import (
     TrackSummary,
@@ -19,25 +28,32 @@ from streamtrack.offline.track import (
 __all__ = [
     "ExportOptions",
     "Exporter",
+    "FilmJob",
     "FrameNames",
     "FramePictures",
     "MaskFormat",
     "Outputs",
+    "PromptSet",
     "ResultFolder",
     "Run",
+    "StartedJob",
     "TrackSummary",
     "check_prompts",
     "describe_exporters",
     "exporter_names",
     "find_exporters",
     "follow",
+    "follow_film",
+    "goes_through_session",
     "mask_paths",
     "names_of",
     "open_recording",
     "parse_colour",
     "parse_labels",
     "parse_panels",
+    "parse_prompt_set",
     "parse_prompts",
+    "read_prompts_file",
     "track_recording",
     "with_capacity",
     "with_prompts_of",

@@ -1,15 +1,16 @@
 """Prompts as a person writes them on a command line, for any frame of a recording.
 
-    [OBJECT:]VALUE[@FRAME]      210,350    2:210,350    2:210,350@40    2:mask.png@0
+    [OBJECT:]VALUE[@FRAME[..[LAST]]]      210,350    2:210,350@40    2:mask.png@0    2:210,350@40..90
 
-The object is 1 and the frame 0 where left out. What names the same object and frame belongs together.
+The object is 1 and the frame the run's first where left out. What names the same object and frame belongs
+together. With `..` the object exists from that frame on, to LAST or to the film's end, and nowhere else.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from streamtrack.config import StreamConfig
@@ -21,7 +22,35 @@ from streamtrack.prompt import MAX_OBJECT_ID, Prompt
 FIRST_OBJECT_ID = 1
 
 _PREFIX = re.compile(r"(?P<object>\d+):(?P<rest>.+)", re.DOTALL)
-_SUFFIX = re.compile(r"(?P<rest>.+)@(?P<frame>\d+)", re.DOTALL)
+_SUFFIX = re.compile(r"(?P<rest>.+)@(?P<frame>\d+)(?P<range>\.\.(?P<last>\d*))?", re.DOTALL)
+
+_Range = tuple[int, int | None]
+Lifetimes = dict[int, tuple[int | None, int | None]]
+"""The first and the last frame on which an object exists, by its id; None: as far as the film goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSet:
+    """All that is said of a film's objects before it is followed."""
+
+    prompts: tuple[Prompt, ...] = ()
+    lifetimes: Lifetimes = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    """That it was read from."""
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """In the order in which they come."""
+        return tuple(dict.fromkeys(prompt.object_id for prompt in self.prompts))
+
+    def joined(self, other: PromptSet) -> PromptSet:
+        """Both; of an object that both have, this one's lifetime counts."""
+        prompts, files = (*self.prompts, *other.prompts), (*self.files, *other.files)
+        return PromptSet(prompts, {**other.lifetimes, **self.lifetimes}, files)
+
+    def with_config(self, stream: StreamConfig, first_frame: int = 0) -> PromptSet:
+        """These, and those that the config has for the run's first frame of other objects."""
+        return replace(self, prompts=with_prompts_of(stream, self.prompts, first_frame))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +58,9 @@ class _Part:
     """What one option says."""
 
     object_id: int
-    at_frame: int
+    at_frame: int | None
+    """None: the run's first."""
+    lifetime: _Range | None = None
     points: tuple[tuple[float, float], ...] = ()
     labels: tuple[int, ...] = ()
     box: tuple[float, float, float, float] | None = None
@@ -43,27 +74,39 @@ def parse_prompts(
     masks: Sequence[str] = (),
     names: Mapping[int, str] | None = None,
 ) -> tuple[Prompt, ...]:
+    """The prompts of `parse_prompt_set`."""
+    return parse_prompt_set(points, negative_points, boxes, masks, names).prompts
+
+
+def parse_prompt_set(
+    points: Sequence[str] = (),
+    negative_points: Sequence[str] = (),
+    boxes: Sequence[str] = (),
+    masks: Sequence[str] = (),
+    names: Mapping[int, str] | None = None,
+    first_frame: int = 0,
+) -> PromptSet:
     """One prompt for each object and frame that the texts name, by frame, then by object.
 
     Args:
+        first_frame: of the run, where a text names none.
         names: what objects are called, see `parse_labels`.
     Raises:
-        PromptError: a text cannot be read, or an object is named that has no prompt.
+        PromptError: a text cannot be read, an object is named that has no prompt, or has two lifetimes.
     """
     names = names or {}
-    joined = _joined(
-        [
-            *(_parse_point(text, 1) for text in points),
-            *(_parse_point(text, 0) for text in negative_points),
-            *(_parse_box(text) for text in boxes),
-            *(_parse_mask(text) for text in masks),
-        ]
-    )
+    parts = [
+        *(_parse_point(text, 1) for text in points),
+        *(_parse_point(text, 0) for text in negative_points),
+        *(_parse_box(text) for text in boxes),
+        *(_parse_mask(text) for text in masks),
+    ]
+    joined = _joined(replace(part, at_frame=first_frame) if part.at_frame is None else part for part in parts)
     prompted = {part.object_id for part in joined}
     for object_id, name in names.items():
         if object_id not in prompted and prompted:
             raise PromptError(f"--object is '{object_id}={name}', expected an object that has a prompt")
-    return tuple(
+    prompts = tuple(
         Prompt(
             part.object_id,
             part.points or None,
@@ -75,13 +118,16 @@ def parse_prompts(
         )
         for part in joined
     )
+    return PromptSet(prompts, _lifetimes(joined), mask_paths(masks))
 
 
-def with_prompts_of(stream: StreamConfig, prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
-    """The prompts, and those that the config has for the first frame of other objects."""
+def with_prompts_of(
+    stream: StreamConfig, prompts: Sequence[Prompt], first_frame: int = 0
+) -> tuple[Prompt, ...]:
+    """The prompts, and those that the config has for the run's first frame of other objects."""
     given = {prompt.object_id for prompt in prompts}
     configured = (
-        Prompt(item.object_id, item.points or None, item.labels, item.box, None, item.label, 0)
+        Prompt(item.object_id, item.points or None, item.labels, item.box, None, item.label, first_frame)
         for item in stream.prompts
         if item.object_id not in given
     )
@@ -110,40 +156,47 @@ def parse_labels(texts: Sequence[str]) -> dict[int, str]:
 
 def _parse_point(text: str, label: int) -> _Part:
     option = "--point" if label else "--not"
-    object_id, value, at_frame = _split(option, text.strip())
+    object_id, value, at_frame, lifetime = _split(option, text.strip())
     x, y = _numbers(option, text, value, 2, "X,Y")
-    return _Part(object_id, at_frame, points=((x, y),), labels=(label,))
+    return _Part(object_id, at_frame, lifetime, points=((x, y),), labels=(label,))
 
 
 def _parse_box(text: str) -> _Part:
-    object_id, value, at_frame = _split("--box", text.strip())
+    object_id, value, at_frame, lifetime = _split("--box", text.strip())
     x0, y0, x1, y1 = _numbers("--box", text, value, 4, "X0,Y0,X1,Y1")
-    return _Part(object_id, at_frame, box=(x0, y0, x1, y1))
+    return _Part(object_id, at_frame, lifetime, box=(x0, y0, x1, y1))
 
 
 def _parse_mask(text: str) -> _Part:
-    object_id, path, at_frame = _mask_place(text)
-    return _Part(object_id, at_frame, mask=read_mask(path))
+    object_id, path, at_frame, lifetime = _mask_place(text)
+    return _Part(object_id, at_frame, lifetime, mask=read_mask(path))
 
 
-def _mask_place(text: str) -> tuple[int, Path, int]:
-    """Object, file and frame. A file may be called `1:a@2.png`, or end with a blank: what exists as written
-    is the file."""
+def _mask_place(text: str) -> tuple[int, Path, int | None, _Range | None]:
+    """Object, file, frame and lifetime. A file may be called `1:a@2.png`, or end with a blank: what exists as
+    written is the file."""
     if Path(text).exists():
-        return FIRST_OBJECT_ID, Path(text), 0
-    object_id, value, at_frame = _split("--mask", text)
-    return object_id, Path(value if Path(value).exists() else value.strip()), at_frame
+        return FIRST_OBJECT_ID, Path(text), None, None
+    object_id, value, at_frame, lifetime = _split("--mask", text)
+    return object_id, Path(value if Path(value).exists() else value.strip()), at_frame, lifetime
 
 
-def _split(option: str, text: str) -> tuple[int, str, int]:
-    object_id, value, at_frame = FIRST_OBJECT_ID, text, 0
+def _split(option: str, text: str) -> tuple[int, str, int | None, _Range | None]:
+    object_id, value = FIRST_OBJECT_ID, text
+    at_frame: int | None = None
+    lifetime: _Range | None = None
     if match := _PREFIX.fullmatch(value):
         object_id, value = int(match["object"]), match["rest"]
     if match := _SUFFIX.fullmatch(value):
         value, at_frame = match["rest"], int(match["frame"])
+        if match["range"]:
+            last = int(match["last"]) if match["last"] else None
+            lifetime = at_frame, last
+            if last is not None and last < at_frame:
+                raise PromptError(f"{option} is {text!r}, expected a last frame of {at_frame} or later")
     if object_id > MAX_OBJECT_ID:
         raise PromptError(f"{option} is {text!r}, expected an object id of at most {MAX_OBJECT_ID}")
-    return object_id, value, at_frame
+    return object_id, value, at_frame, lifetime
 
 
 def _numbers(option: str, text: str, value: str, count: int, form: str) -> tuple[float, ...]:
@@ -152,14 +205,14 @@ def _numbers(option: str, text: str, value: str, count: int, form: str) -> tuple
     except ValueError:
         numbers = ()
     if len(numbers) != count:
-        raise PromptError(f"{option} is {text!r}, expected [OBJECT:]{form}[@FRAME]")
+        raise PromptError(f"{option} is {text!r}, expected [OBJECT:]{form}[@FRAME] or @FRAME..LAST")
     return numbers
 
 
 def _joined(parts: Iterable[_Part]) -> tuple[_Part, ...]:
     joined: dict[tuple[int, int], _Part] = {}
     for part in parts:
-        key = (part.at_frame, part.object_id)
+        key = (part.at_frame or 0, part.object_id)
         before = joined.get(key)
         joined[key] = part if before is None else _join(before, part)
     return tuple(joined[key] for key in sorted(joined))
@@ -176,4 +229,24 @@ def _join(before: _Part, part: _Part) -> _Part:
         points=before.points + part.points,
         labels=before.labels + part.labels,
         box=part.box or before.box,
+        lifetime=part.lifetime or before.lifetime,
     )
+
+
+def _lifetimes(parts: Iterable[_Part]) -> Lifetimes:
+    lifetimes: Lifetimes = {}
+    for part in parts:
+        if part.lifetime is None:
+            continue
+        before = lifetimes.setdefault(part.object_id, part.lifetime)
+        if before != part.lifetime:
+            raise PromptError(
+                f"object {part.object_id}: exists on {_shown_range(before)} and on "
+                f"{_shown_range(part.lifetime)}, expected one range; its other prompts go without"
+            )
+    return lifetimes
+
+
+def _shown_range(lifetime: tuple[int | None, int | None]) -> str:
+    first, last = lifetime
+    return f"frames {0 if first is None else first}..{'' if last is None else last}"

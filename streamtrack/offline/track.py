@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from streamtrack.config import SourceConfig, TrackingConfig
 from streamtrack.consumer import Consumer
@@ -52,6 +53,21 @@ class TrackSummary:
     stopped: bool = False
     """True where `should_stop` ended the run before the recording did."""
 
+    def as_json(self) -> dict[str, Any]:
+        """For scripts."""
+        return {
+            "frames": self.num_frames,
+            "objects": self.num_objects,
+            "seconds": round(self.seconds, 3),
+            "fps": round(self.fps, 3),
+            "stopped": self.stopped,
+            "events": {str(kind): count for kind, count in sorted(self.events.items())},
+            "dropped": dict(self.dropped),
+            "damaged_frames": list(self.damaged_frames),
+            "dropped_before": list(self.dropped_before),
+            "unfound": list(self.unfound),
+        }
+
     @property
     def fps(self) -> float:
         """Frames a second."""
@@ -86,12 +102,16 @@ def open_recording(config: SourceConfig) -> FrameReader:
     return FrameReader(config)
 
 
-def check_prompts(prompts: Sequence[Prompt], config: SourceConfig, info: StreamInfo) -> None:
+def check_prompts(
+    prompts: Sequence[Prompt], config: SourceConfig, info: StreamInfo, *, decode: bool = True
+) -> None:
     """Refuse what can be seen to be wrong before anything is tracked.
 
     Containers miscount, so where a prompt is for a later frame than the first, the recording is decoded up to
     it: that takes a small part of what tracking takes.
 
+    Args:
+        decode: False leaves that to those who read the prompts' frames anyway.
     Raises:
         PromptError: a prompt that says nothing, an empty box, or one for a frame that never comes.
     """
@@ -101,7 +121,7 @@ def check_prompts(prompts: Sequence[Prompt], config: SourceConfig, info: StreamI
             check_prompt(prompt, ANY_SIZE, starts_object=prompt.object_id not in started)
         started.add(prompt.object_id)
     last = max(map(frame_of, prompts), default=0)
-    if last > 0:
+    if last > 0 and (decode or info.counted):
         counted = info.num_frames if info.counted else None
         _refuse_late(prompts, _count_frames(config, last + 1) if counted is None else counted)
 
@@ -141,13 +161,13 @@ def follow(
         now = [prompt for prompt in waiting if frame_of(prompt) == num_frames]
         waiting = waiting[len(now) :]
         result = _step(session, frame, now)
-        events = (*_damage(num_frames, dropped, shown=frame.damaged), *result.events)
+        events = (*damage_events(num_frames, dropped, shown=frame.damaged), *result.events)
         yield Update(name, replace(result, events=events), events=events)
         num_frames += 1
         # Reading the frame ahead dropped them, so they lie before it.
         dropped, counted = reader.dropped - counted, Counter(reader.dropped)
     if num_frames and dropped:
-        yield Update(name, None, events=_damage(num_frames, dropped, shown=False))
+        yield Update(name, None, events=damage_events(num_frames, dropped, shown=False))
     if num_frames == 0:
         raise SourceError(f"source {reader.spec.redacted_url}: no picture in it can be decoded")
     _refuse_late(waiting, num_frames)
@@ -160,13 +180,41 @@ def track_recording(
     consumers: Sequence[Consumer],
     *,
     should_stop: Callable[[], bool] = lambda: False,
+    stepped: Callable[[], None] = lambda: None,
 ) -> TrackSummary:
     """Give every update to every consumer, in turn.
 
     Args:
         should_stop: asked after each frame; True ends the run as if the recording ended there.
+        stepped: called after each.
     Raises:
         StreamTrackError: as `follow`, and what the consumers raise.
+    """
+    updates = follow(session, reader, prompts)
+    num_objects = len({prompt.object_id for prompt in prompts})
+    return consume(
+        updates, consumers, num_objects, lambda: reader.dropped, should_stop=should_stop, stepped=stepped
+    )
+
+
+def consume(
+    updates: Iterable[Update | None],
+    consumers: Sequence[Consumer],
+    num_objects: int,
+    dropped: Callable[[], Mapping[str, int]],
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    stepped: Callable[[], None] = lambda: None,
+) -> TrackSummary:
+    """Give every update to every consumer, in turn.
+
+    Args:
+        updates: None stands for work whose results come later.
+        dropped: asked at the end for the pictures that could not be decoded, by reason.
+        should_stop: asked after each update; True ends the run as if the recording ended there.
+        stepped: called after each.
+    Raises:
+        StreamTrackError: what the updates and the consumers raise.
     """
     started_s = time.monotonic()
     num_frames, stopped = 0, False
@@ -174,23 +222,25 @@ def track_recording(
     dropped_before: list[int] = []
     unfound: list[int] = []
     events: Counter[EventKind] = Counter()
-    for update in follow(session, reader, prompts):
-        for consumer in consumers:
-            consumer.take(update)
-        events.update(event.kind for event in update.events)
-        for event in update.events:
-            if event.kind is EventKind.ADDED and event.detail.get("area_px") == 0:
-                unfound.append(event.object_id or 0)
-            if event.kind is EventKind.DAMAGED:
-                (damaged if event.detail["shown"] else dropped_before).append(event.frame_idx)
-        num_frames += update.result is not None
+    for update in updates:
+        if update is not None:
+            for consumer in consumers:
+                consumer.take(update)
+            for event in update.events:
+                events[event.kind] += 1
+                if event.kind is EventKind.ADDED and event.detail.get("area_px") == 0:
+                    unfound.append(event.object_id or 0)
+                if event.kind is EventKind.DAMAGED:
+                    (damaged if event.detail["shown"] else dropped_before).append(event.frame_idx)
+            num_frames += update.result is not None
+        stepped()
         if stopped := should_stop():
             break
     return TrackSummary(
         num_frames,
         time.monotonic() - started_s,
-        len(session.object_ids),
-        dict(reader.dropped),
+        num_objects,
+        dict(dropped()),
         tuple(damaged),
         tuple(dropped_before),
         tuple(unfound),
@@ -217,7 +267,7 @@ def _step(session: Session, frame: Frame, prompts: Sequence[Prompt]) -> FrameRes
     return replace(result, events=events + session.take_events())
 
 
-def _damage(frame_idx: int, dropped: Mapping[str, int], *, shown: bool) -> tuple[Event, ...]:
+def damage_events(frame_idx: int, dropped: Mapping[str, int], *, shown: bool) -> tuple[Event, ...]:
     """The event of a frame that is damaged, or has a gap of dropped pictures before it."""
     if not (shown or dropped):
         return ()

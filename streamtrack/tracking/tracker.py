@@ -25,6 +25,11 @@ from streamtrack.model.chosen import choose_model
 from streamtrack.model.interface import Geometry
 from streamtrack.openmp import warn_if_threads_spin
 from streamtrack.prompt import Prompt
+from streamtrack.tracking.film_prompts import Lifetimes
+from streamtrack.tracking.film_run import FilmRun, FilmSource
+from streamtrack.tracking.film_seen import SeenStore
+from streamtrack.tracking.film_span import Direction, FilmSpan
+from streamtrack.tracking.films import start_run
 from streamtrack.tracking.keyframes import FlowBetweenKeyFrames
 from streamtrack.tracking.session import Session
 
@@ -149,6 +154,32 @@ class Tracker:
         if config.keyframe_interval > 1:
             key_frames = FlowBetweenKeyFrames(config.keyframe_interval, config.history_frames)
         return Session(follower, config, clock, key_frames)
+
+    def start_film(
+        self,
+        source: FilmSource,
+        prompts: Sequence[Prompt],
+        config: TrackingConfig | None = None,
+        *,
+        direction: Direction = "forward",
+        span: FilmSpan | None = None,
+        lifetimes: Lifetimes | None = None,
+        store: SeenStore | None = None,
+        keep_logits: bool = False,
+    ) -> FilmRun:
+        """A run through a film whose prompts are all known; see `films.start_run`."""
+        config = self._tracking if config is None else config
+        return start_run(
+            self._model,
+            source,
+            _checked_prompts(prompts),
+            config,
+            direction=direction,
+            span=span,
+            lifetimes=lifetimes,
+            store=store,
+            keep_logits=keep_logits,
+        )
 
     def track(
         self,

@@ -9,7 +9,7 @@ from streamtrack.engine.film_outputs import FilmOutput, FollowedOutputs
 
 
 def output() -> FilmOutput:
-    return FilmOutput(torch.zeros(2, 2), torch.zeros(1), torch.zeros(3), torch.zeros(4, 1))
+    return FilmOutput(torch.zeros(2, 2), torch.zeros(1), torch.zeros(3), torch.zeros(4, 1), torch.zeros(1))
 
 
 def followed_on(*frames: int) -> FilmObject:

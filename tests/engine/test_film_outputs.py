@@ -19,6 +19,7 @@ def output(number: float) -> FilmOutput:
         torch.full((1,), value),
         torch.full((7,), value),
         torch.full((9, 2), value, dtype=torch.bfloat16),
+        torch.full((1,), value),
     )
 
 

@@ -25,7 +25,7 @@ SUITES = {
 
 COVERED_BY = {
     "cli/test_main": ("cli/bench", "cli/compile", "cli/options"),
-    "cli/test_track": ("cli/export_options",),
+    "cli/test_track": ("cli/export_options", "cli/progress", "cli/track_options"),
     "client/test_client": ("client/*",),
     "config/test_config": ("config/*",),
     "compat/transformers/test_processor": (
@@ -42,6 +42,7 @@ COVERED_BY = {
     "http/test_connections": ("http/web_server",),
     "http/test_page_states": ("http/live",),
     "ingest/test_av_decoder": ("ingest/containers", "ingest/decoder", "ingest/open_decoder"),
+    "ingest/test_film_reader": ("ingest/film_index",),
     "ingest/test_h264": ("ingest/bits",),
     "ingest/test_picture_decoder": ("ingest/coded_pictures", "ingest/h264_check", "ingest/torn_pictures"),
     "ingest/test_still_decoders": ("ingest/picture_header",),
@@ -59,6 +60,7 @@ COVERED_BY = {
     "offline/exporters/test_parquet": ("offline/reserve",),
     "offline/exporters/test_yolo": ("offline/mask_polygons",),
     "offline/test_video_file": ("offline/sink", "offline/video_clock", "offline/video_format"),
+    "offline/test_prompts": ("offline/prompts_file",),
     "pipeline/test_outlet": ("pipeline/consumer_thread",),
     "pipeline/test_pipeline": (
         "pipeline/inbox",
@@ -75,6 +77,12 @@ COVERED_BY = {
     "publish/test_wire": ("publish/message",),
     "scenes/test_scene": ("scenes/*",),
     "test_server": ("stream_outputs",),
+    "tracking/test_film_run": (
+        "tracking/film_prompts",
+        "tracking/film_results",
+        "tracking/film_tracks",
+        "tracking/films",
+    ),
     "tracking/test_nano_follows": ("pipeline/scene_score",),
     "tracking/test_parity": ("model/sam2/masks", "model/sam2/memory"),
     "tracking/test_session": (

@@ -163,7 +163,11 @@ class FilmState:
     def _conditions(self, film: FilmObject, frame_idx: int) -> bool:
         return self._corrections_condition or frame_idx not in film.visited
 
-    def _take(self, object_id: int, prompted: PromptedObject, frame_idx: int, output: FilmOutput) -> Tensor:
+    def _take(
+        self, object_id: int, prompted: PromptedObject, frame_idx: int, output: FilmOutput | None
+    ) -> Tensor:
+        if output is None:
+            raise PromptError(f"object {object_id}: the network gave no finite numbers for frame {frame_idx}")
         film = prompted.film
         conditions = self._conditions(film, frame_idx)
         (film.waiting if conditions else film.waiting_corrections)[frame_idx] = output

@@ -1,0 +1,179 @@
+"""A film's job: its prompts, its frames, its direction; every update in the film's own order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from streamtrack.config import StreamConfig, TrackingConfig
+from streamtrack.consumer import Consumer
+from streamtrack.errors import ConfigError, SourceError
+from streamtrack.frame import Update
+from streamtrack.ingest import FilmReader, FrameReader, StreamInfo
+from streamtrack.offline.prompts import PromptSet
+from streamtrack.offline.track import (
+    TrackSummary,
+    check_prompts,
+    consume,
+    damage_events,
+    follow,
+    with_capacity,
+)
+from streamtrack.tracking import Tracker
+from streamtrack.tracking.film_run import FilmRun
+from streamtrack.tracking.film_seen import SeenStore
+from streamtrack.tracking.film_span import Direction, FilmSpan
+
+
+@dataclass(frozen=True, slots=True)
+class StartedJob:
+    """A job whose prompts are applied."""
+
+    updates: Iterator[Update | None]
+    """By frame; None for each frame that is followed backward first."""
+    num_steps: int | None
+    """Updates that will come; None where nobody counted the film's frames."""
+    num_objects: int
+    dropped: Callable[[], Counter[str]]
+    """Pictures that could not be decoded so far, by reason."""
+
+    def run(
+        self,
+        consumers: Sequence[Consumer],
+        *,
+        should_stop: Callable[[], bool] = lambda: False,
+        stepped: Callable[[], None] = lambda: None,
+    ) -> TrackSummary:
+        """Give every update to every consumer; arguments and errors as of `consume`."""
+        return consume(
+            self.updates,
+            consumers,
+            self.num_objects,
+            self.dropped,
+            should_stop=should_stop,
+            stepped=stepped,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FilmJob:
+    """What is asked of a film.
+
+    It goes through the film engine. With key frames (presets `balanced` and `fast`) or a stride of memory it
+    goes through a session, as a live stream does: forward, every frame once.
+    """
+
+    prompts: PromptSet
+    direction: Direction = "forward"
+    span: FilmSpan = field(default_factory=FilmSpan)
+
+    @property
+    def goes_to_the_end(self) -> bool:
+        """Whether the film's last frame is told."""
+        return self.direction != "backward" and self.span.end is None
+
+    def check(self, stream: StreamConfig, info: StreamInfo) -> None:
+        """Refuse what can be seen to be wrong before a model is loaded.
+
+        Raises:
+            PromptError: as of `check_prompts`. ConfigError: it wants what a session cannot do.
+        """
+        if goes_through_session(stream.tracking):
+            self._require_live_order(stream.tracking)
+            check_prompts(self.prompts.prompts, stream.source, info)
+        else:
+            check_prompts(self.prompts.prompts, stream.source, info, decode=False)
+
+    def start(
+        self,
+        tracker: Tracker,
+        reader: FrameReader,
+        stream: StreamConfig,
+        *,
+        store: SeenStore | None = None,
+        keep_logits: bool = False,
+    ) -> StartedJob:
+        """Apply the prompts.
+
+        Args:
+            reader: the recording, which a session reads; the film engine opens it anew.
+            store: keeps what the passes see; None: as far as it must be, in a temporary file.
+            keep_logits: results carry the masks' logits as well.
+        Raises:
+            StreamTrackError: as of `Tracker.start_film`.
+        """
+        num_objects = len(self.prompts.object_ids)
+        num_frames = reader.info.num_frames
+        if goes_through_session(stream.tracking):
+            session = tracker.new_session(with_capacity(stream.tracking, self.prompts.prompts))
+            updates = follow(session, reader, self.prompts.prompts)
+            return StartedJob(updates, num_frames, num_objects, lambda: Counter(reader.dropped))
+        film = FilmReader(stream.source)
+        run = tracker.start_film(
+            film,
+            self.prompts.prompts,
+            stream.tracking,
+            direction=self.direction,
+            span=self.span,
+            lifetimes=self.prompts.lifetimes,
+            store=store,
+            keep_logits=keep_logits,
+        )
+        steps = self._num_steps(run, num_frames)
+        return StartedJob(follow_film(run, film), steps, num_objects, lambda: Counter(film.dropped))
+
+    def _num_steps(self, run: FilmRun, num_frames: int | None) -> int | None:
+        """Frames that a run follows backward and tells."""
+        told = run.passes.told
+        if num_frames is not None:
+            told = range(told.start, min(told.stop, self.span.num_positions(num_frames)))
+        elif self.direction != "backward":
+            return None
+        return len(told) + len(run.passes.backward or ())
+
+    def _require_live_order(self, tracking: TrackingConfig) -> None:
+        """Refuse what a session, which sees each frame once and in order, cannot do."""
+        asked = {
+            f"--direction {self.direction}": self.direction != "forward",
+            f"--start {self.span.start}": self.span.start is not None,
+            f"--end {self.span.end}": self.span.end is not None,
+            f"--stride {self.span.stride}": self.span.stride > 1,
+            "an object with a range of frames": bool(self.prompts.lifetimes),
+        }
+        for option, is_asked in asked.items():
+            if is_asked:
+                name = "keyframe_interval" if tracking.keyframe_interval > 1 else "memory_stride"
+                raise ConfigError(
+                    f"{option} wants every frame in the network, and tracking.{name} is "
+                    f"{getattr(tracking, name)}, expected 1 (--preset quality)"
+                )
+
+
+def goes_through_session(tracking: TrackingConfig) -> bool:
+    """Whether a film is followed as a live stream is: with key frames, flow carries masks between them."""
+    return tracking.keyframe_interval > 1 or tracking.memory_stride > 1
+
+
+def follow_film(run: FilmRun, reader: FilmReader, *, name: str = "recording") -> Iterator[Update | None]:
+    """Each frame's result with its events, by frame; None for each frame that is followed backward first.
+
+    Args:
+        name: the stream of the updates.
+    Raises:
+        SourceError: the recording breaks off, or holds no frame that is looked at.
+    """
+    newest = -1
+    dropped: Counter[str] = Counter()
+    for result in run.results():
+        if result is None:
+            yield None
+            continue
+        newest = result.frame_idx
+        new, dropped = reader.dropped - dropped, Counter(reader.dropped)
+        events = (*damage_events(newest, new, shown=result.frame.damaged), *result.events)
+        yield Update(name, replace(result, events=events), events=events)
+    if newest < 0:
+        raise SourceError(f"source {reader.spec.redacted_url}: holds no frame of those asked for")
+    if rest := reader.dropped - dropped:
+        yield Update(name, None, events=damage_events(newest + 1, rest, shown=False))

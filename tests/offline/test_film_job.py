@@ -1,0 +1,106 @@
+"""A film's job: updates in the film's order, from files in any direction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from streamtrack.config import SourceConfig, StreamConfig, TrackingConfig
+from streamtrack.errors import ConfigError
+from streamtrack.frame import EventKind
+from streamtrack.offline import FilmJob, PromptSet, StartedJob, open_recording
+from streamtrack.prompt import Prompt
+from streamtrack.tracking.film_span import FilmSpan
+from tests.support.pipelines import nano
+from tests.support.recordings import BOX, FRAMES, OBJECT, Collected, write_clip
+
+PROMPTS = PromptSet((Prompt(OBJECT, box=BOX, label="ball", at_frame=4),))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4")
+
+
+def stream_of(path: Path, **tracking: int) -> StreamConfig:
+    return StreamConfig(
+        name="film", source=SourceConfig(url=str(path)), tracking=TrackingConfig.model_validate(tracking)
+    )
+
+
+def started(path: Path, job: FilmJob, **tracking: int) -> StartedJob:
+    stream = stream_of(path, **tracking)
+    with open_recording(stream.source) as reader:
+        job.check(stream, reader.info)
+        return job.start(nano(), reader, stream)
+
+
+@pytest.mark.parametrize(
+    ("job", "numbers"),
+    [
+        (FilmJob(PROMPTS, "both"), range(FRAMES)),
+        (FilmJob(PROMPTS, "backward"), range(5)),
+        (FilmJob(PROMPTS, "forward", FilmSpan(2, 8, 2)), range(2, 9, 2)),
+    ],
+)
+def test_updates_come_in_the_films_order_with_its_numbers_and_times(
+    clip: Path, job: FilmJob, numbers: range
+) -> None:
+    one = started(clip, job)
+    updates = list(one.updates)
+    assert len(updates) == one.num_steps
+    results = [update.result for update in updates if update is not None]
+    assert [result.frame_idx for result in results if result is not None] == list(numbers)
+    for result in results:
+        assert result is not None
+        assert result.frame.seq == result.frame_idx
+        assert result.frame.time_s == pytest.approx(result.frame_idx * 1001 / 30_000, abs=1e-4)
+        assert result.objects[OBJECT].area_px > 0
+
+
+def test_work_that_is_not_told_yet_can_be_counted_and_stopped(clip: Path) -> None:
+    collected, steps = Collected(), 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    job = started(clip, FilmJob(PROMPTS, "both"))
+    summary = job.run((collected,), should_stop=lambda: steps == 8, stepped=step)
+    assert (summary.stopped, summary.num_frames, steps) == (True, 3, 8), "5 backward, 3 told"
+    assert len(collected.updates) == 3
+
+
+def test_key_frames_follow_as_a_stream_is_followed_and_refuse_what_that_cannot(clip: Path) -> None:
+    stream = stream_of(clip, keyframe_interval=2)
+    with open_recording(stream.source) as reader:
+        summary = FilmJob(PROMPTS).start(nano(), reader, stream).run(())
+    assert summary.num_frames == FRAMES, "from the first frame on, as a stream"
+    for job, asked in (
+        (FilmJob(PROMPTS, "both"), "--direction both"),
+        (FilmJob(PROMPTS, span=FilmSpan(stride=3)), "--stride 3"),
+        (FilmJob(PromptSet(PROMPTS.prompts, {OBJECT: (4, 9)})), "an object with a range of frames"),
+    ):
+        message = rf"^{asked} wants every frame .* tracking\.keyframe_interval is 2, expected 1"
+        with pytest.raises(ConfigError, match=message):
+            started(clip, job, keyframe_interval=2)
+
+
+def test_events_of_damage_come_with_their_frame(tmp_path: Path) -> None:
+    for index in range(4):
+        picture = np.full((48, 64, 3), 30, np.uint8)
+        picture[10:30, 10 + index : 30 + index] = 220
+        cv2.imwrite(str(tmp_path / f"{index}.png"), picture)
+    (tmp_path / "2.png").write_bytes(b"no picture")
+    job = FilmJob(PromptSet((Prompt(1, points=[(20, 20)], at_frame=0),)))
+    found = [
+        (event.frame_idx, dict(event.detail))
+        for update in started(tmp_path, job).updates
+        if update is not None
+        for event in update.events
+        if event.kind is EventKind.DAMAGED
+    ]
+    assert found == [(2, {"shown": True, "dropped": {"corrupt": 1}})]
