@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
+import weakref
 import zlib
 from array import array
 from collections.abc import Callable, Mapping
@@ -114,7 +115,8 @@ class TemporarySeen:
         if not reverse:
             return
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="streamtrack-")  # noqa: SIM115  closed with the store
+            self._file = tempfile.TemporaryFile(prefix="streamtrack-")  # noqa: SIM115
+            weakref.finalize(self, self._file.close)
         if position >= len(self._places):
             self._places.extend(-1 for _ in range(position + 1 - len(self._places)))
         data = pack(seen)
