@@ -173,9 +173,7 @@ class FilmFollower:
             return self._remembered(features, prediction, as_prompted=as_prompted)
 
     @torch.inference_mode()
-    def adopt_mask(
-        self, frame_idx: int, mask: Tensor, *, as_transformers: bool = False
-    ) -> FilmOutput | None:
+    def adopt_mask(self, frame_idx: int, mask: Tensor, *, as_transformers: bool = False) -> FilmOutput | None:
         """Take a mask as an object's output. Nothing is stored; None where the numbers are not finite.
 
         Args:

@@ -275,6 +275,8 @@ class Sam2VideoModel:
             else:
                 film.visited[index] = reverse
                 continue
+            if output is None:
+                raise PromptError(f"frame {index}: the network gave no finite numbers for a prompt")
             if look.first:
                 film.conditioning[index] = output
             else:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from streamtrack.compat.sam2.film_state import without_overlaps
-from streamtrack.engine.film_follower import find_holes
+from streamtrack.engine.clean_mask import find_holes
 from streamtrack.errors import ShapeError
 
 FILL_LOGIT = 10.0
