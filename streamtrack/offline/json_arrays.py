@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from streamtrack.offline.whole_writes import LineFile
+from streamtrack.offline.whole_writes import LineFile, write_file
 
 CHUNK_BYTES = 1 << 20
+RESERVE_BYTES = 1 << 16
+"""Kept from the start for what ends a document: hundreds of categories."""
 
 NewFile = Callable[[str], Path]
 """Gives the path of a new file by its name, as `ResultFolder.new_file`."""
@@ -35,6 +37,8 @@ class JsonArrays:
         self._path = new_file(name)
         self._document = LineFile(self._path)
         self._document.append(f'{{"{first}":[\n')
+        self._reserve = new_file(f"{name}.reserve.part")
+        write_file(self._reserve, bytes(RESERVE_BYTES))
         self._spools = {other: Spool(new_file(f"{name}.{other}.part")) for other in others}
         self._first, self._num_first = first, 0
 
@@ -72,12 +76,14 @@ class JsonArrays:
                 self._append_in_place_of_spools(ends)
         finally:
             self._document.close()
+            self._reserve.unlink(missing_ok=True)
             for spool in self._spools.values():
                 spool.remove()
 
     def _append_in_place_of_spools(self, ends: str) -> None:
-        """There is no room left but that which the spools take."""
+        """There is no room left but that which the spools and the reserve take."""
         texts = {array: "".join(spool.texts()) for array, spool in self._spools.items()}
+        self._reserve.unlink(missing_ok=True)
         for spool in self._spools.values():
             spool.remove()
         arrays = "".join(f'\n],\n"{array}":[\n{text}' for array, text in texts.items())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 
 from streamtrack.frame import ObjectMask, ObjectState, Update
@@ -56,3 +59,22 @@ def export(name: str, folder: Path, *updates: Update, run: Run | None = None) ->
     exporter.close()
     run.folder.close()
     return exporter
+
+
+def opens(path: Path) -> bool:
+    """Whether a file that an exporter wrote is whole, as its usual reader finds it."""
+    if path.suffix in (".mp4", ".webm", ".mov"):
+        with av.open(str(path)) as container:
+            return any(True for _ in container.decode(video=0))
+    if path.suffix == ".png":
+        return path.read_bytes().endswith(b"IEND\xaeB`\x82")
+    if path.suffix == ".jpg":
+        return path.read_bytes().endswith(b"\xff\xd9")
+    if path.suffix == ".npz":
+        with np.load(path) as arrays:
+            return all(arrays[name] is not None for name in arrays)
+    if path.suffix == ".parquet":
+        return bool(importlib.import_module("pyarrow.parquet").read_table(path).num_rows >= 0)
+    if path.suffix == ".json":
+        return bool(json.loads(path.read_text(encoding="utf-8")))
+    return not path.read_bytes() or path.read_bytes().endswith(b"\n")

@@ -25,7 +25,7 @@ SUITES = {
 
 COVERED_BY = {
     "cli/test_main": ("cli/bench", "cli/compile", "cli/options"),
-    "cli/test_track": ("cli/export_options", "cli/progress", "cli/track_options"),
+    "cli/test_track": ("cli/progress", "cli/track_options"),
     "client/test_client": ("client/*",),
     "config/test_config": ("config/*",),
     "compat/transformers/test_processor": (

@@ -14,7 +14,7 @@ class Panels(VideoExporter):
     name = "panels"
     aliases = ("side-by-side",)
     file = "panels.mp4"
-    summary = f"{file}: source | overlay | mask side by side (--panels), the source's times and sound"
+    summary = f"{file}: source, overlay and mask side by side (--panels), the source's times and sound"
 
     def draw(self, result: FrameResult) -> Picture:
         """The frame's panels."""

@@ -14,7 +14,7 @@ class PanelPictures(Exporter):
 
     name = "panels-png"
     aliases = ("side-by-side-png",)
-    summary = f"{FOLDER}/FRAME.png: source | overlay | mask side by side (--panels)"
+    summary = f"{FOLDER}/FRAME.png: source, overlay and mask side by side (--panels)"
 
     @classmethod
     def outputs(cls, object_ids: tuple[int, ...]) -> tuple[str, ...]:

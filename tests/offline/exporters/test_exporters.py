@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import tracemalloc
 from pathlib import Path
 
 import av
@@ -11,13 +13,16 @@ import cv2
 import numpy as np
 import pytest
 
-from streamtrack.frame import Event, EventKind, Update
+from streamtrack.frame import Event, EventKind, ObjectMask, Update
 from streamtrack.object_record import COLUMNS as OBJECT_COLUMNS
 from streamtrack.object_record import RECORD_FIELDS
 from streamtrack.offline import exporters
 from streamtrack.offline.exporters import Run, find_exporters
+from streamtrack.offline.exporters.video import VideoExporter
 from streamtrack.offline.result_folder import ResultFolder
-from tests.support.exports import BALL, GONE, MASK, export
+from tests.support.disk import small_disk
+from tests.support.exporter_table import exporter_table, table_in_readme
+from tests.support.exports import BALL, GONE, MASK, export, opens, run_for
 from tests.support.recordings import frame, update
 
 
@@ -70,6 +75,77 @@ def test_overlay_of_a_frame_larger_than_x264_takes_is_drawn_smaller(
         (shown,) = overlay.decode(video=0)
     assert max(shown.width, shown.height) <= 16_384
     assert shown.width / shown.height == pytest.approx(width / height, rel=0.05)
+
+
+RNG = np.random.default_rng(3)
+NEEDS_LOGITS = [name for name, one in find_exporters().items() if one.needs_logits]
+OF_MASKS = sorted(find_exporters().keys() - {"events", *NEEDS_LOGITS})
+
+
+def noise(index: int) -> Update:
+    """A frame that takes many bytes."""
+    return update(index, RNG.integers(0, 255, (192, 320, 3), np.uint8), [BALL, GONE])
+
+
+@pytest.mark.parametrize("name", OF_MASKS)
+def test_stopped_run_leaves_files_that_open_and_no_parts(tmp_path: Path, name: str) -> None:
+    run = run_for(tmp_path)
+    exporter = find_exporters()[name](run)
+    for index in range(4):
+        exporter.take(noise(index))
+    exporter.close()
+    run.folder.close()
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) > 1
+    assert [path for path in written if path.suffix == ".part"] == []
+    assert [path for path in written if not opens(path)] == []
+
+
+# What takes an object's whole time in one entry is written at the end, and is not there without room.
+@pytest.mark.parametrize("name", sorted({*OF_MASKS} - {"coco-video", "contact-sheet"}))
+def test_full_disk_leaves_files_that_open(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_for(tmp_path)
+    exporter = find_exporters()[name](run)
+    monkeypatch.setattr("streamtrack.offline.exporters.parquet.ROWS_A_GROUP", 8)
+    is_video = issubclass(find_exporters()[name], VideoExporter)
+    with small_disk(tmp_path, monkeypatch, room=400_000 if is_video else 60_000):
+        with pytest.raises(OSError, match="No space left"):  # noqa: PT012
+            for index in range(5_000):
+                exporter.take(noise(index) if is_video else update(index, objects=[BALL, GONE]))
+        with contextlib.suppress(OSError):
+            exporter.close()
+    run.folder.close()
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) > 1
+    assert [path for path in written if not opens(path)] == []
+
+
+@pytest.mark.parametrize("name", ["coco", "coco-video", "npz", "parquet"])
+def test_memory_does_not_grow_with_the_film(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamtrack.offline.exporters.parquet.ROWS_A_GROUP", 64)
+    run = run_for(tmp_path)
+    exporter = find_exporters()[name](run)
+    image = np.zeros((24, 32, 3), np.uint8)
+    one = ObjectMask.from_mask(image[..., 0] == 0, 7, label="one")
+    used = []
+    tracemalloc.start()
+    try:
+        for index in range(400):
+            if index in (100, 399):
+                used.append(tracemalloc.get_traced_memory()[0])
+            exporter.take(update(index, image, [one]))
+    finally:
+        tracemalloc.stop()
+    exporter.close()
+    run.folder.close()
+    # An NPZ keeps 200 bytes a frame for its directory: 45 MB for two hours.
+    assert used[1] - used[0] < 300 * 300
+
+
+def test_readme_has_a_row_an_exporter() -> None:
+    assert table_in_readme() == exporter_table(), "run python -m tests.support.exporter_table"
 
 
 def test_overlay_tells_of_a_gap_that_it_shortens(tmp_path: Path) -> None:
