@@ -122,7 +122,7 @@ def test_exporters_are_listed_a_line_each(capfd: pytest.CaptureFixture[str]) -> 
         (("--panels", "depth"), "--panels is 'depth', expected some of source,overlay,mask"),
         (("--only",), "--only is given without --export"),
         (("--export", "yolo,nope"), "--export is 'nope', expected one of: coco, "),
-        (("--contact-frames", "0"), "0 is not in the range"),
+        (("--contact-frames", "0"), "'--contact-frames'"),
     ],
 )
 def test_option_that_is_wrong_is_told_in_one_line(
