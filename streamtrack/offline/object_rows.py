@@ -14,7 +14,7 @@ COLUMNS = ("frame_idx", "pts_seconds", "file_name", *OBJECT_COLUMNS)
 
 def table_row(result: FrameResult, item: ObjectMask, names: FrameNames) -> tuple[Any, ...]:
     """An object's fields as COLUMNS, rounded for people; None where there is no value."""
-    file_name = names.file_name(result.frame_idx)
+    file_name = result.frame.file_name or names.file_name(result.frame_idx)
     return (result.frame_idx, pts_seconds(result), file_name, *object_row(item))
 
 

@@ -17,9 +17,7 @@ from streamtrack.cli import main as cli
 from streamtrack.offline import find_exporters
 from tests.support.recordings import BOX, FRAMES, write_clip
 
-NEEDS = {"npz-logits"}
-"""Exporters that want more of a run than this one keeps."""
-EVERY = [name for name in find_exporters() if name not in NEEDS]
+EVERY = list(find_exporters())
 PROMPT = ("--box", "2:" + ",".join(f"{side:.0f}" for side in BOX), "--object", "2=ball")
 pytestmark = pytest.mark.needs_program("ffmpeg")
 
@@ -100,6 +98,10 @@ def test_masks_are_the_same_in_every_format(out: Path) -> None:
     assert mask.sum() > 100
     with np.load(out / "masks.npz") as arrays:
         assert np.array_equal(arrays["frame_00007"], mask[None])
+    with np.load(out / "logits.npz") as arrays:
+        logits = arrays["frame_00007"][0]
+    coarse = cv2.resize(logits, mask.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0
+    assert (coarse & mask).sum() / (coarse | mask).sum() > 0.9
     with Image.open(out / "indexed" / "00007.png") as indexed:
         assert np.array_equal(np.asarray(indexed) == 2, mask)
     panels = cv2.imread(str(out / "panels" / "00007.png"))
