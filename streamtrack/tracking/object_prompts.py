@@ -154,7 +154,13 @@ class ObjectPrompts:
             return
         for object_id, waiting in tuple(self._waiting.items()):
             checked = check_prompt(waiting.prompt, kept.size, starts_object=True)
-            if self._tracks.start(object_id, waiting.prompt.label, checked, key):
+            try:
+                started = self._tracks.start(object_id, waiting.prompt.label, checked, key)
+            except CapacityError as error:  # nobody waits for an answer: the event says what would fit
+                del self._waiting[object_id]
+                self._report(EventKind.REMOVED, key, object_id, reason=str(error))
+                continue
+            if started:
                 del self._waiting[object_id]
             elif waiting.not_finite.add():
                 self._report(EventKind.NOT_FINITE, key, object_id, count=waiting.not_finite.count)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.follower import Follower, Found
 from streamtrack.engine.prompt_input import CheckedPrompt
+from streamtrack.errors import CapacityError
 from streamtrack.frame import EventKind, Frame, ObjectMask, ObjectState
 from streamtrack.tracking.keyframes import Move
 from streamtrack.tracking.results import build_object
@@ -97,10 +98,18 @@ class ObjectTracks:
 
     def start(self, object_id: int, label: str, prompt: CheckedPrompt, key: int) -> bool:
         """Follow a new object from a kept key frame to the newest; False, and no object, where the network's
-        numbers for the prompt are not finite."""
+        numbers for the prompt are not finite.
+
+        Raises:
+            CapacityError: the device has no memory for one more; nothing has changed.
+        """
         # A slot is kept only if the prompt leaves something to follow.
         slot = self._follower.open(key)
-        conditioned = self._follower.condition(slot, key, prompt, corrects=False)
+        try:
+            conditioned = self._follower.condition(slot, key, prompt, corrects=False)
+        except CapacityError:  # the device's memory is used up: the others go on without it
+            self._follower.close(slot)
+            raise
         if conditioned is None:
             self._follower.close(slot)
             return False

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from streamtrack.compat.sam2.film_state import FilmState
-from streamtrack.compat.sam2.prompts import read_mask, read_points
+from streamtrack.compat.sam2.prompts import GivenPoints
 from streamtrack.compat.sam2.video_predictor import Masks
 from streamtrack.engine.film_follower import FilmFollower
 from streamtrack.engine.film_outputs import FollowedOutputs
@@ -50,6 +50,7 @@ class SAM2CameraPredictor:
         self._state = FilmState(
             follower,
             (image.shape[0], image.shape[1]),
+            network.geometry.input_size,
             1,
             lambda: FollowedOutputs(file=None),
             corrections_condition=True,
@@ -72,20 +73,8 @@ class SAM2CameraPredictor:
             PromptError: such a prompt cannot be meant, or another frame is named.
         """
         state = self._at_newest(frame_idx)
-        if bbox is not None and not clear_old_points:
-            raise PromptError(
-                f"object {obj_id}: a box comes before all points, expected clear_old_points=True"
-            )
-        given = read_points(
-            obj_id,
-            points,
-            labels,
-            bbox,
-            frame_size=state.frame_size,
-            input_size=self._model.network.geometry.input_size,
-            normalize_coords=normalize_coords,
-        )
-        logits = state.add_points(self._frame_idx, obj_id, given, clear_old_points=clear_old_points)
+        given = GivenPoints(points, labels, bbox, clear_old_points, normalize_coords)
+        logits = state.add_points(self._frame_idx, obj_id, given)
         return self._frame_idx, state.obj_ids, logits
 
     def add_new_points(
@@ -99,12 +88,7 @@ class SAM2CameraPredictor:
     ) -> Masks:
         """`add_new_prompt` without a box."""
         return self.add_new_prompt(
-            frame_idx,
-            obj_id,
-            points,
-            labels,
-            clear_old_points=clear_old_points,
-            normalize_coords=normalize_coords,
+            frame_idx, obj_id, points, labels, None, clear_old_points, normalize_coords
         )
 
     def add_new_mask(self, frame_idx: int, obj_id: int, mask: Any) -> Masks:
@@ -115,8 +99,7 @@ class SAM2CameraPredictor:
             PromptError: another frame is named.
         """
         state = self._at_newest(frame_idx)
-        scaled = read_mask(obj_id, mask, self._model.network.geometry.input_size)
-        return self._frame_idx, state.obj_ids, state.add_mask(self._frame_idx, obj_id, scaled)
+        return self._frame_idx, state.obj_ids, state.add_mask(self._frame_idx, obj_id, mask)
 
     def finalize(self) -> None:
         """Let the prompts count; `track` does it itself.

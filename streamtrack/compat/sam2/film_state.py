@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from streamtrack.compat.sam2.prompts import Points, join_points
+from streamtrack.compat.sam2.prompts import GivenPoints, Points, join_points, read_mask
 from streamtrack.engine.film_follower import FilmFollower
 from streamtrack.engine.film_object import FilmObject
 from streamtrack.engine.film_outputs import FilmOutput, FollowedOutputs
@@ -55,6 +55,7 @@ class FilmState:
         self,
         follower: FilmFollower,
         frame_size: Size,
+        input_size: Size,
         num_frames: int,
         outputs: Callable[[], FollowedOutputs],
         *,
@@ -65,6 +66,7 @@ class FilmState:
         """Without objects.
 
         Args:
+            input_size: H, W of the network's input in pixels.
             outputs: makes the store of a new object's outputs.
             corrections_condition: a corrected frame becomes a conditioning frame.
             non_overlap_masks: a pixel shows one object only.
@@ -74,6 +76,7 @@ class FilmState:
         self.frame_size = frame_size
         self.objects: dict[int, PromptedObject] = {}
         self._follower = follower
+        self._input_size = input_size
         self._outputs = outputs
         self._corrections_condition = corrections_condition
         self._non_overlap_masks = non_overlap_masks
@@ -95,10 +98,15 @@ class FilmState:
 
     # -- prompts -----------------------------------------------------------------------------------
 
-    def add_points(self, frame_idx: int, object_id: int, points: Points, *, clear_old_points: bool) -> Tensor:
-        """Find an object by points; returns the masks of all objects on the frame."""
+    def add_points(self, frame_idx: int, object_id: int, given: GivenPoints) -> Tensor:
+        """Find an object by points; returns the masks of all objects on the frame.
+
+        Raises:
+            PromptError: such points cannot be meant.
+        """
+        points = given.read(object_id, self.frame_size, self._input_size)
         prompted = self._object(object_id)
-        if not clear_old_points:
+        if not given.clear_old_points:
             points = join_points(prompted.points.get(frame_idx), points)
         film, tracked = prompted.film, frame_idx in prompted.film.visited
         output = self._follower.find_by_points(
@@ -114,10 +122,15 @@ class FilmState:
         prompted.masks.discard(frame_idx)
         return self._take(object_id, prompted, frame_idx, output)
 
-    def add_mask(self, frame_idx: int, object_id: int, mask: Tensor) -> Tensor:
-        """Take an object's mask; returns the masks of all objects on the frame."""
+    def add_mask(self, frame_idx: int, object_id: int, mask: Any) -> Tensor:
+        """Take an object's mask, (H, W) of any size; returns the masks of all objects on the frame.
+
+        Raises:
+            ShapeError: not such a mask.
+        """
+        scaled = read_mask(object_id, mask, self._input_size)
         prompted = self._object(object_id)
-        output = self._follower.adopt_mask(frame_idx, mask)
+        output = self._follower.adopt_mask(frame_idx, scaled)
         prompted.masks.add(frame_idx)
         prompted.points.pop(frame_idx, None)
         return self._take(object_id, prompted, frame_idx, output)

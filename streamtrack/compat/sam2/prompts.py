@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,45 +21,50 @@ Points = tuple[Tensor, Tensor]
 """(1, P, 2) float32 x, y in pixels of the network's input, and (1, P) int32."""
 
 
-def read_points(
-    object_id: int,
-    points: Any,
-    labels: Any,
-    box: Any,
-    *,
-    frame_size: Size,
-    input_size: Size,
-    normalize_coords: bool,
-) -> Points:
-    """Points and a box as SAM 2 reads them: the box first, as two points.
+@dataclass(frozen=True, slots=True, eq=False)
+class GivenPoints:
+    """Points and a box as sam2's callers write them."""
 
-    Args:
-        points: (P, 2) or (1, P, 2); in pixels of the frame, or without `normalize_coords` from 0 to 1.
-        labels: (P,) or (1, P).
-        box: x0, y0, x1, y1 in any shape.
-    Raises:
-        PromptError: neither points nor a box, labels that do not match, or values that are no numbers.
-    """
-    who = f"object {object_id}"
-    if (points is None) != (labels is None):
-        raise PromptError(f"{who}: points and labels must be given together")
-    if points is None and box is None:
-        raise PromptError(f"{who}: neither points nor a box, expected one of them")
-    coords = _numbers(who, "points", [] if points is None else points).reshape(-1, 2)
-    kinds = _numbers(who, "labels", [] if labels is None else labels).reshape(-1)
-    if len(coords) != len(kinds):
-        raise PromptError(f"{who}: {len(kinds)} labels for {len(coords)} points, expected one each")
-    if not set(kinds.tolist()) <= set(LABELS):
-        raise PromptError(f"{who}: labels are {kinds.tolist()}, expected 1 (on the object) or 0 (off it)")
-    if box is not None:
-        corners = _numbers(who, "box", box)
-        if corners.numel() != 4:
-            raise PromptError(f"{who}: box has shape {tuple(corners.shape)}, expected x0, y0, x1, y1")
-        coords = torch.cat((corners.reshape(2, 2), coords))
-        kinds = torch.cat((torch.tensor([BOX_FIRST_CORNER, BOX_SECOND_CORNER], dtype=kinds.dtype), kinds))
-    if normalize_coords:
-        coords = coords / torch.tensor(frame_size[::-1])
-    return (coords * torch.tensor(input_size[::-1]))[None], kinds.to(torch.int32)[None]
+    points: Any = None
+    """(P, 2) or (1, P, 2), in pixels of the frame, or without `normalize_coords` from 0 to 1."""
+    labels: Any = None
+    """(P,) or (1, P)."""
+    box: Any = None
+    """x0, y0, x1, y1 in any shape."""
+    clear_old_points: bool = True
+    """The frame's earlier points no longer count."""
+    normalize_coords: bool = True
+
+    def read(self, object_id: int, frame_size: Size, input_size: Size) -> Points:
+        """As SAM 2 reads them: the box first, as two points.
+
+        Raises:
+            PromptError: neither points nor a box, labels that do not match, values that are no numbers, or a
+                box beside earlier points.
+        """
+        who = f"object {object_id}"
+        points, labels, box = self.points, self.labels, self.box
+        if box is not None and not self.clear_old_points:
+            raise PromptError(f"{who}: a box comes before all points, expected clear_old_points=True")
+        if (points is None) != (labels is None):
+            raise PromptError(f"{who}: points and labels must be given together")
+        if points is None and box is None:
+            raise PromptError(f"{who}: neither points nor a box, expected one of them")
+        coords = _numbers(who, "points", [] if points is None else points).reshape(-1, 2)
+        kinds = _numbers(who, "labels", [] if labels is None else labels).reshape(-1)
+        if len(coords) != len(kinds):
+            raise PromptError(f"{who}: {len(kinds)} labels for {len(coords)} points, expected one each")
+        if not set(kinds.tolist()) <= set(LABELS):
+            raise PromptError(f"{who}: labels are {kinds.tolist()}, expected 1 (on the object) or 0 (off it)")
+        if box is not None:
+            corners = _numbers(who, "box", box)
+            if corners.numel() != 4:
+                raise PromptError(f"{who}: box has shape {tuple(corners.shape)}, expected x0, y0, x1, y1")
+            coords = torch.cat((corners.reshape(2, 2), coords))
+            kinds = torch.cat((torch.tensor([BOX_FIRST_CORNER, BOX_SECOND_CORNER], dtype=kinds.dtype), kinds))
+        if self.normalize_coords:
+            coords = coords / torch.tensor(frame_size[::-1])
+        return (coords * torch.tensor(input_size[::-1]))[None], kinds.to(torch.int32)[None]
 
 
 def join_points(earlier: Points | None, later: Points) -> Points:

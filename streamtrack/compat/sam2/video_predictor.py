@@ -10,7 +10,7 @@ from torch import Tensor
 
 from streamtrack.compat.sam2.film_state import FilmState
 from streamtrack.compat.sam2.models import load
-from streamtrack.compat.sam2.prompts import read_mask, read_points
+from streamtrack.compat.sam2.prompts import GivenPoints
 from streamtrack.engine.film_follower import FilmFollower
 from streamtrack.engine.film_frames import FilmFrames
 from streamtrack.engine.film_outputs import FollowedOutputs, OutputFile
@@ -117,6 +117,7 @@ class SAM2VideoPredictor:
         return FilmState(
             follower,
             film.frame_size,
+            network.geometry.input_size,
             film.num_frames,
             lambda: FollowedOutputs(file),
             corrections_condition=self.add_all_frames_to_correct_as_cond,
@@ -148,21 +149,8 @@ class SAM2VideoPredictor:
             PromptError: such a prompt cannot be meant, or the film has no such frame.
         """
         index = self._frame(inference_state, frame_idx)
-        if box is not None and not clear_old_points:
-            raise PromptError(
-                f"object {obj_id}: a box comes before all points, expected clear_old_points=True"
-            )
-        given = read_points(
-            obj_id,
-            points,
-            labels,
-            box,
-            frame_size=inference_state.frame_size,
-            input_size=self._model.network.geometry.input_size,
-            normalize_coords=normalize_coords,
-        )
-        logits = inference_state.add_points(index, obj_id, given, clear_old_points=clear_old_points)
-        return self._masks(inference_state, index, logits)
+        given = GivenPoints(points, labels, box, clear_old_points, normalize_coords)
+        return self._masks(inference_state, index, inference_state.add_points(index, obj_id, given))
 
     add_new_points = add_new_points_or_box  # its older name
 
@@ -174,8 +162,7 @@ class SAM2VideoPredictor:
             PromptError: the film has no such frame.
         """
         index = self._frame(inference_state, frame_idx)
-        scaled = read_mask(obj_id, mask, self._model.network.geometry.input_size)
-        return self._masks(inference_state, index, inference_state.add_mask(index, obj_id, scaled))
+        return self._masks(inference_state, index, inference_state.add_mask(index, obj_id, mask))
 
     def clear_all_prompts_in_frame(
         self, inference_state: FilmState, frame_idx: int, obj_id: int, need_output: bool = True

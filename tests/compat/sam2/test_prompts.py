@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from streamtrack.compat.sam2.prompts import join_points, read_mask, read_points
+from streamtrack.compat.sam2.prompts import GivenPoints, join_points, read_mask
 from streamtrack.errors import PromptError, ShapeError
 
-SIZES: dict[str, Any] = {"frame_size": (100, 200), "input_size": (256, 256)}
+FRAME_SIZE, INPUT_SIZE = (100, 200), (256, 256)
 
 
 def read(points: Any = None, labels: Any = None, box: Any = None, normalize_coords: bool = True) -> Any:
-    return read_points(1, points, labels, box, normalize_coords=normalize_coords, **SIZES)
+    given = GivenPoints(points, labels, box, normalize_coords=normalize_coords)
+    return given.read(1, FRAME_SIZE, INPUT_SIZE)
 
 
 @pytest.mark.parametrize(

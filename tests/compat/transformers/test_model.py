@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from streamtrack.compat.transformers import Sam2VideoModel, Sam2VideoProcessor
 from streamtrack.frame import Image
+from tests.support.hub_model import fresh_hub_model
 from tests.support.pictures import ellipse
 
 MASK_IOU = 0.999
@@ -207,10 +210,23 @@ def given_masks(model: Any, processor: Any, frames: Sequence[Image]) -> Iterator
 def test_the_same_code_gives_the_same_masks(
     example: Example, ours: Pair, theirs: Pair, images: Sequence[Image]
 ) -> None:
+    compare(example(*ours, images), example(*theirs, images))
+
+
+def test_a_model_that_transformers_makes_and_saves(
+    theirs: Pair, images: Sequence[Image], tmp_path: Path
+) -> None:
+    """Its image's cells have an encoding of their own there, drawn apart from that of points."""
+    original = fresh_hub_model(seed=2)
+    original.save_pretrained(tmp_path)
+    ours = Sam2VideoModel.from_pretrained(tmp_path), Sam2VideoProcessor.from_pretrained(tmp_path)
+    compare(basic(*ours, images), basic(original, theirs[1], images))
+
+
+def compare(found: Iterator[tuple[Output, Any]], expected: Iterator[tuple[Output, Any]]) -> None:
+    """Step by step."""
     number = shown = 0
-    for (output, logits), (output_there, logits_there) in zip(
-        example(*ours, images), example(*theirs, images), strict=True
-    ):
+    for (output, logits), (output_there, logits_there) in zip(found, expected, strict=True):
         assert output.frame_idx == output_there.frame_idx
         assert output.object_ids == output_there.object_ids
         for name in ("pred_masks", "object_score_logits"):
