@@ -56,6 +56,7 @@ def track(
     contact_frames: export_options.ContactFrames = 12,
     fps: o.Fps = None,
     overwrite: o.Overwrite = False,
+    resume: o.Resume = False,
     as_json: o.Json = False,
 ) -> None:
     """Follow objects through every frame of a film, forward, backward or both.
@@ -87,11 +88,12 @@ def track(
         job = offline.FilmJob(told, direction, span)
         exporters = offline.exporter_names(masks, overlay, export or (), only=only)
         options = export_options.export_options(background, cutout, panels, sound, contact_frames)
+        goes_on = resume and job.can_go_on(out, stream.tracking, overwrite=overwrite)
         with offline.open_recording(stream.source) as reader:
             job.check(stream, reader.info)
             inputs = (*told.files, *_local_path(reader.spec))
             run = offline.Run(
-                offline.ResultFolder(out, overwrite=overwrite, inputs=inputs),
+                offline.ResultFolder(out, overwrite=overwrite, inputs=inputs, resume=goes_on),
                 told.object_ids,
                 reader.info.fps,
                 offline.FramePictures(stream.video.annotate),
@@ -102,12 +104,21 @@ def track(
             )
             with offline.Outputs(run, exporters) as outputs:
                 tracker = Tracker.from_config(in_force.model)
-                started = job.start(tracker, reader, stream, keep_logits=outputs.needs_logits)
+                asked = offline.all_asked(job, tracker, stream, reader.spec, exporters, options)
+                journals = offline.Journals(out, asked, resume=goes_on)
+                started = job.start(
+                    tracker,
+                    reader,
+                    stream,
+                    new_store=journals.open,
+                    keep_logits=outputs.needs_logits,
+                )
                 stopping.in_order = True
                 with ProgressBar(started.num_steps) as progress:
                     summary = started.run((outputs,), should_stop=stopping.asked, stepped=progress.step)
                 if not summary.stopped:
                     outputs.finish()
+                    journals.remove()
                 notes = outputs.notes()
     if as_json:
         typer.echo(json.dumps({**summary.as_json(), "out": str(out), "notes": notes}))

@@ -92,6 +92,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, f
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Remove what an earlier run wrote to --out, and that alone.")
 ]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with the run that was broken off in --out; where there is none, start one.",
+    ),
+]
 
 
 def film_overrides(

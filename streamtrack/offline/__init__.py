@@ -1,10 +1,12 @@
 """A recording to masks, an annotated video and a table."""
 
+from streamtrack.offline.asked import all_asked
 from streamtrack.offline.export_options import ExportOptions, parse_colour, parse_panels
 from streamtrack.offline.exporters import Exporter, Run, describe_exporters, find_exporters
 from streamtrack.offline.film_job import FilmJob, StartedJob, follow_film, goes_through_session
 from streamtrack.offline.frame_names import FrameNames, names_of
 from streamtrack.offline.frame_pictures import FramePictures
+from streamtrack.offline.journal import Journal, Journals
 from streamtrack.offline.outputs import MaskFormat, Outputs, exporter_names
 from streamtrack.offline.prompts import (
     PromptSet,
@@ -31,6 +33,8 @@ __all__ = [
     "FilmJob",
     "FrameNames",
     "FramePictures",
+    "Journal",
+    "Journals",
     "MaskFormat",
     "Outputs",
     "PromptSet",
@@ -38,6 +42,7 @@ __all__ = [
     "Run",
     "StartedJob",
     "TrackSummary",
+    "all_asked",
     "check_prompts",
     "describe_exporters",
     "exporter_names",

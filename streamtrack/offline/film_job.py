@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from streamtrack.config import StreamConfig, TrackingConfig
 from streamtrack.consumer import Consumer
-from streamtrack.errors import ConfigError, SourceError
+from streamtrack.errors import ConfigError, PublishError, SourceError
 from streamtrack.frame import Update
 from streamtrack.ingest import FilmReader, FrameReader, StreamInfo
+from streamtrack.offline.journal import holds_journal
 from streamtrack.offline.prompts import PromptSet
+from streamtrack.offline.result_folder import LIST
 from streamtrack.offline.track import (
     TrackSummary,
     check_prompts,
@@ -22,7 +25,7 @@ from streamtrack.offline.track import (
 )
 from streamtrack.tracking import Tracker
 from streamtrack.tracking.film_run import FilmRun
-from streamtrack.tracking.film_seen import SeenStore
+from streamtrack.tracking.film_seen import SeenStore, TemporarySeen
 from streamtrack.tracking.film_span import Direction, FilmSpan
 
 
@@ -85,20 +88,40 @@ class FilmJob:
         else:
             check_prompts(self.prompts.prompts, stream.source, info, decode=False)
 
+    def can_go_on(self, out: Path, tracking: TrackingConfig, *, overwrite: bool) -> bool:
+        """Whether a run was broken off in a folder; where it is empty, one may start.
+
+        Raises:
+            PublishError: the run there came to its end, and may not be overwritten.
+            ConfigError: the film goes through a session, which keeps nothing to go on with.
+        """
+        if goes_through_session(tracking):
+            raise ConfigError(
+                f"--resume wants every frame in the network, and tracking.{_not_one(tracking)}, "
+                "expected 1 (--preset quality)"
+            )
+        if holds_journal(out):
+            return True
+        if (out / LIST).exists() and not overwrite:
+            raise PublishError(
+                f"--resume: no run was broken off in {out}, expected --overwrite or another --out"
+            )
+        return False
+
     def start(
         self,
         tracker: Tracker,
         reader: FrameReader,
         stream: StreamConfig,
         *,
-        store: SeenStore | None = None,
+        new_store: Callable[[], SeenStore] = TemporarySeen,
         keep_logits: bool = False,
     ) -> StartedJob:
         """Apply the prompts.
 
         Args:
             reader: the recording, which a session reads; the film engine opens it anew.
-            store: keeps what the passes see; None: as far as it must be, in a temporary file.
+            new_store: makes what keeps the passes, once the prompts are applied; a `Journal`, say.
             keep_logits: results carry the masks' logits as well.
         Raises:
             StreamTrackError: as of `Tracker.start_film`.
@@ -117,7 +140,7 @@ class FilmJob:
             direction=self.direction,
             span=self.span,
             lifetimes=self.prompts.lifetimes,
-            store=store,
+            new_store=new_store,
             keep_logits=keep_logits,
         )
         steps = self._num_steps(run, num_frames)
@@ -143,11 +166,16 @@ class FilmJob:
         }
         for option, is_asked in asked.items():
             if is_asked:
-                name = "keyframe_interval" if tracking.keyframe_interval > 1 else "memory_stride"
                 raise ConfigError(
-                    f"{option} wants every frame in the network, and tracking.{name} is "
-                    f"{getattr(tracking, name)}, expected 1 (--preset quality)"
+                    f"{option} wants every frame in the network, and tracking.{_not_one(tracking)}, "
+                    "expected 1 (--preset quality)"
                 )
+
+
+def _not_one(tracking: TrackingConfig) -> str:
+    """The key for which a film goes through a session, and its value."""
+    name = "keyframe_interval" if tracking.keyframe_interval > 1 else "memory_stride"
+    return f"{name} is {getattr(tracking, name)}"
 
 
 def goes_through_session(tracking: TrackingConfig) -> bool:

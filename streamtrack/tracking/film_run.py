@@ -137,7 +137,7 @@ class FilmRun:
     # -- going on where a run was broken off -------------------------------------------------------
 
     def _keep(self, position: int, seen: Mapping[int, Seen], *, reverse: bool) -> None:
-        if self._store.get(position, reverse=reverse) is None:
+        if not self._store.has(position, reverse=reverse):
             self._store.put(position, seen, reverse=reverse)
         if position % SAVE_EVERY == 0:
             memory = partial(self._tracks.memory, reverse=reverse)
@@ -149,6 +149,9 @@ class FilmRun:
         if saved is None or saved[0] not in positions:
             return positions
         position, memory = saved
+        known = positions[: positions.index(position) + 1]
+        if not all(self._store.has(one, reverse=reverse) for one in known):
+            return positions
         last_seen = self._store.get(position, reverse=reverse) or {}
         self._tracks.restore(memory, last_seen, reverse=reverse)
-        return positions[positions.index(position) + 1 :]
+        return positions[len(known) :]

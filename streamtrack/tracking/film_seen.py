@@ -87,6 +87,9 @@ class SeenStore(Protocol):
             CapacityError: the disk is full.
         """
 
+    def has(self, position: int, *, reverse: bool) -> bool:
+        """Whether a frame is kept."""
+
     def get(self, position: int, *, reverse: bool) -> Mapping[int, Seen] | None:
         """What was kept of it."""
 
@@ -129,9 +132,13 @@ class TemporarySeen:
                 f"{len(data)} bytes (TMPDIR names another folder)"
             ) from error
 
+    def has(self, position: int, *, reverse: bool) -> bool:
+        """See `SeenStore.has`."""
+        return reverse and position < len(self._places) and self._places[position] >= 0
+
     def get(self, position: int, *, reverse: bool) -> Mapping[int, Seen] | None:
         """See `SeenStore.get`."""
-        if not reverse or self._file is None or position >= len(self._places) or self._places[position] < 0:
+        if self._file is None or not self.has(position, reverse=reverse):
             return None
         self._file.seek(self._places[position])
         (size,) = _COUNT.unpack(self._file.read(_COUNT.size))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.film_outputs import FollowedOutputs
@@ -25,7 +25,7 @@ def start_run(
     direction: Direction = "forward",
     span: FilmSpan | None = None,
     lifetimes: Lifetimes | None = None,
-    store: SeenStore | None = None,
+    new_store: Callable[[], SeenStore] = TemporarySeen,
     keep_logits: bool = False,
 ) -> FilmRun:
     """A run of which everything is known: its prompts are applied, and nothing is followed yet.
@@ -33,7 +33,7 @@ def start_run(
     Args:
         span: the frames that are looked at; None: all.
         lifetimes: of objects that do not exist all the time.
-        store: None: what is seen backward lies in a temporary file.
+        new_store: makes what keeps the passes, once the prompts are applied.
         keep_logits: results carry the masks' logits as well.
     Raises:
         PromptError, ShapeError: a prompt does not fit its frame, or that frame is left out or never comes.
@@ -54,8 +54,7 @@ def start_run(
     num_frames = None
     if direction != "forward" and span.end is not None:
         num_frames = source.count(span.end + 1)
-    store = TemporarySeen() if store is None else store
-    return FilmRun(tracks, source, span, direction, store, config, num_frames)
+    return FilmRun(tracks, source, span, direction, new_store(), config, num_frames)
 
 
 def require_every_frame(config: TrackingConfig) -> None:

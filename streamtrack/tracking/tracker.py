@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -27,7 +28,7 @@ from streamtrack.openmp import warn_if_threads_spin
 from streamtrack.prompt import Prompt
 from streamtrack.tracking.film_prompts import Lifetimes
 from streamtrack.tracking.film_run import FilmRun, FilmSource
-from streamtrack.tracking.film_seen import SeenStore
+from streamtrack.tracking.film_seen import SeenStore, TemporarySeen
 from streamtrack.tracking.film_span import Direction, FilmSpan
 from streamtrack.tracking.films import start_run
 from streamtrack.tracking.keyframes import FlowBetweenKeyFrames
@@ -113,6 +114,23 @@ class Tracker:
         """fp32 or bf16."""
         return self._model.precision
 
+    def identity(self) -> dict[str, str | int]:
+        """What decides a mask's numbers: network, weights, precision, device, threads."""
+        digest = hashlib.sha256()
+        for name, tensor in self._model.network.module.state_dict().items():
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        return {
+            "name": self.name,
+            "weights": digest.hexdigest()[:32],
+            "settings": repr((self._model.network.geometry, self._model.network.settings)),
+            "precision": self.precision,
+            "device": self.device,
+            "threads": torch.get_num_threads(),
+            "compiled": self._model.network.compiled is not None,
+            "torch": torch.__version__,
+        }
+
     @property
     def image_size(self) -> int:
         """Longer side of the picture that the network sees, in pixels."""
@@ -164,7 +182,7 @@ class Tracker:
         direction: Direction = "forward",
         span: FilmSpan | None = None,
         lifetimes: Lifetimes | None = None,
-        store: SeenStore | None = None,
+        new_store: Callable[[], SeenStore] = TemporarySeen,
         keep_logits: bool = False,
     ) -> FilmRun:
         """A run through a film whose prompts are all known; see `films.start_run`."""
@@ -177,7 +195,7 @@ class Tracker:
             direction=direction,
             span=span,
             lifetimes=lifetimes,
-            store=store,
+            new_store=new_store,
             keep_logits=keep_logits,
         )
 

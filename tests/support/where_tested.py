@@ -60,6 +60,7 @@ COVERED_BY = {
     "offline/exporters/test_parquet": ("offline/reserve",),
     "offline/exporters/test_yolo": ("offline/mask_polygons",),
     "offline/test_video_file": ("offline/sink", "offline/video_clock", "offline/video_format"),
+    "offline/test_journal": ("offline/asked",),
     "offline/test_prompts": ("offline/prompts_file",),
     "pipeline/test_outlet": ("pipeline/consumer_thread",),
     "pipeline/test_pipeline": (
