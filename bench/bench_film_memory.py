@@ -141,15 +141,15 @@ def follow(what: str, path: Path, num_frames: int) -> dict[str, Any]:
     return {"resident": list(resident.values())}
 
 
-def measure(lengths: list[int], threads: int) -> list[dict[str, Any]]:
-    """Every contender on films of every length."""
+def measure(lengths: list[int], who: list[str], threads: int) -> list[dict[str, Any]]:
+    """Contenders on films of every length."""
     environment = {**os.environ, "TQDM_DISABLE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for num_frames in lengths:
             path = Path(folder) / f"{num_frames}.mp4"
             write_film(path, num_frames)
-            for what in CONTENDERS:
+            for what in who:
                 progress(f"{what}: {num_frames} frames")
                 command = [sys.executable, "-m", "bench.bench_film_memory", "--only", what]
                 command += ["--film", str(path), "--frames", str(num_frames), "--threads", str(threads)]
@@ -187,6 +187,7 @@ def main() -> None:
     """Measure, write bench/results/film_memory.{json,md}, print the table."""
     parser = make_parser(__doc__)
     parser.add_argument("--frames", type=int, nargs="+", default=[600, 6000])
+    parser.add_argument("--who", nargs="+", choices=sorted(CONTENDERS), help="left out: all")
     parser.add_argument("--only", choices=sorted(CONTENDERS), help=argparse.SUPPRESS)
     parser.add_argument("--film", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -195,7 +196,12 @@ def main() -> None:
         print(json.dumps(follow(options.only, options.film, options.frames[0])))
         return
     lengths = list(QUICK_FRAMES) if options.quick else options.frames
-    write_result("film_memory", {"runs": measure(lengths, options.threads)}, render, options.out)
+    write_result(
+        "film_memory",
+        {"runs": measure(lengths, options.who or list(CONTENDERS), options.threads)},
+        render,
+        options.out,
+    )
 
 
 def _all_frames(path: Path, model: LoadedModel) -> torch.Tensor:

@@ -11,8 +11,9 @@ from streamtrack.config import Override
 Model = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME|FILE",
-        help="Such as nano or sam2.1-tiny, or a weights file (`model.name`).",
+        metavar="NAME|FILE|FOLDER",
+        help="Such as nano or sam2.1-tiny, a weights file, a folder as transformers saves a model, or its id "
+        "on the Hugging Face hub (`model.name`).",
         show_default=False,
     ),
 ]

@@ -29,11 +29,13 @@ class ModelConfig(Section):
 
     name: str = Field("nano", min_length=1)
     """A name of the catalog: nano, sam2.1-tiny|small|base-plus|large, sam2-tiny|small|base-plus|large; or a
-    weights file (.pt, .pth, .safetensors), whose architecture is recognised. nano follows on a processor;
-    the others are better, slower, and want a GPU (`streamtrack checkpoints get sam2.1-tiny` downloads
-    one)."""
+    weights file (.pt, .pth, .safetensors), a folder as transformers saves a model, or an id of the Hugging
+    Face hub that was fetched (facebook/sam2.1-hiera-tiny), whose architecture is recognised. nano follows on
+    a processor; the others are better, slower, and want a GPU (`streamtrack checkpoints get sam2.1-tiny`
+    downloads one; `streamtrack fit` tells which has room)."""
     checkpoint: Path | None = None
-    """Your own weights for the architecture that `name` names (.pt or .safetensors). null: the catalog's."""
+    """Your own weights for the architecture that `name` names (.pt, .safetensors, or a folder
+    as transformers saves them). null: the catalog's."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """auto takes CUDA, then MPS, then the processor."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"

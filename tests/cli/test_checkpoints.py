@@ -13,6 +13,7 @@ from streamtrack.cli.checkpoints import checkpoints_app
 from streamtrack.errors import CheckpointError
 from streamtrack.weights.catalog import CATALOG
 from tests.support.file_server import FileServer, cut_after, whole
+from tests.support.hub_server import HUB_MODEL_ID, Hub
 
 DATA = b"weights" * 10_000
 TINY = replace(CATALOG["sam2.1-tiny"], num_bytes=len(DATA), sha256=hashlib.sha256(DATA).hexdigest())
@@ -98,3 +99,19 @@ def test_verify_without_names_takes_what_is_here(downloads: Path) -> None:
     code, output = run("verify")
     assert code == 0
     assert [line.partition(":")[0] for line in output.splitlines()] == ["nano", "detector"]
+
+
+def test_a_model_of_the_hub_is_fetched_listed_and_verified(
+    downloads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = downloads / "someone--sam2.1-hiera-tiny"
+    with Hub().running() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        assert run("get", HUB_MODEL_ID) == (0, f"{HUB_MODEL_ID}: {folder}\n")
+    _, table = run("list", "--verify")
+    assert row(HUB_MODEL_ID, table) == [HUB_MODEL_ID, "0.0 MiB", "", "verified", str(folder)]
+    assert run("verify", HUB_MODEL_ID) == (0, f"{HUB_MODEL_ID}: {folder}: verified\n")
+    (folder / "model.safetensors").write_bytes(b"other")
+    code, output = run("verify")
+    assert code == 1
+    assert "model.safetensors: 5 bytes, expected 35000" in output

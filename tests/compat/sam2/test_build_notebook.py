@@ -58,7 +58,7 @@ for out_frame_idx, out_obj_ids, out_mask_logits in predictor.propagate_in_video(
 
 # a refinement on a later frame, and once more through the film
 note(*predictor.add_new_points_or_box(
-    inference_state=inference_state, frame_idx=4, obj_id=1,
+    inference_state=inference_state, frame_idx=2, obj_id=1,
     points=np.array([[140, 84]], dtype=np.float32), labels=np.array([0], np.int32),
 ))
 for out in predictor.propagate_in_video(inference_state):
@@ -94,7 +94,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     torch.save({"model": weights}, folder / "tiny.pt")
     frames = folder / "frames"
     frames.mkdir()
-    for index, image in enumerate(drifting_ellipses(num_frames=6)):
+    for index, image in enumerate(drifting_ellipses(num_frames=4)):
         small = cv2.resize(image[:, :, ::-1], (320, 180))
         cv2.imwrite(str(frames / f"{index:05d}.jpg"), small, [cv2.IMWRITE_JPEG_QUALITY, 98])
     return {"checkpoint": str(folder / "tiny.pt"), "video_dir": str(frames)}
@@ -112,7 +112,7 @@ def run(source: str, given: dict[str, str]) -> list[tuple[int, list[int], Any]]:
 
 def test_the_notebook_runs_with_one_import_changed(given: dict[str, str], tmp_path: Path) -> None:
     found, expected = run(NOTEBOOK.replace(IMPORT, OURS), given), run(NOTEBOOK, given)
-    assert len(found) == len(expected) == 4 * 6 + 7
+    assert len(found) == len(expected) == 4 * 4 + 7
     seen = 0
     for (frame, ids, masks), (frame_there, ids_there, masks_there) in zip(found, expected, strict=True):
         assert (frame, ids, masks.shape) == (frame_there, ids_there, masks_there.shape)
@@ -120,4 +120,4 @@ def test_the_notebook_runs_with_one_import_changed(given: dict[str, str], tmp_pa
             union = int((mask | there).sum())
             seen += union > 0
             assert union == 0 or int((mask & there).sum()) / union >= MASK_IOU, frame
-    assert seen > 20
+    assert seen > 12

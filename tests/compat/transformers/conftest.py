@@ -19,7 +19,7 @@ from tests.support.reference import make_network, random_weights
 
 @pytest.fixture(scope="package")
 def images() -> Sequence[Image]:
-    return drifting_ellipses(num_frames=7)
+    return drifting_ellipses(num_frames=5)
 
 
 @pytest.fixture(scope="package")

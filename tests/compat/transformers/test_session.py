@@ -21,7 +21,7 @@ CLICK: dict[str, Any] = {"input_points": [[[[100, 80]]]], "input_labels": [[[1]]
 def test_objects_come_and_go(ours: Any, images: Sequence[Image]) -> None:
     model, processor = ours
     session = processor.init_video_session(video=images)
-    assert (session.num_frames, session.video_height, session.video_width) == (7, 180, 320)
+    assert (session.num_frames, session.video_height, session.video_width) == (5, 180, 320)
     processor.add_inputs_to_inference_session(session, 0, 5, **CLICK)
     processor.add_inputs_to_inference_session(session, 0, 2, **CLICK)
     assert (session.obj_ids, session.get_obj_num(), session.obj_with_new_inputs) == ([5, 2], 2, [2])
@@ -35,7 +35,7 @@ def test_objects_come_and_go(ours: Any, images: Sequence[Image]) -> None:
     session.remove_mask_inputs(0, 0)
     assert session.objects[2].points == {}
     session.reset_tracking_data()
-    assert (session.obj_ids, session.num_frames) == ([], 7)
+    assert (session.obj_ids, session.num_frames) == ([], 5)
 
 
 def test_a_stream_keeps_its_newest_frames_only(ours: Any, images: Sequence[Image]) -> None:
@@ -60,8 +60,8 @@ def test_what_cannot_be_meant_is_one_line(ours: Any, images: Sequence[Image]) ->
         PromptError, match=r"^no object has a prompt, expected add_inputs_to_inference_session"
     ):
         model(session, 0)
-    with pytest.raises(PromptError, match=r"^frame_idx is 7, expected one of the video's 7 frames$"):
-        add(session, 7, 1, **CLICK)
+    with pytest.raises(PromptError, match=r"^frame_idx is 5, expected one of the video's 5 frames$"):
+        add(session, 5, 1, **CLICK)
     with pytest.raises(PromptError, match=r"^input_masks are given with points or boxes"):
         add(session, 0, 1, **CLICK, input_masks=torch.zeros(4, 4))
     with pytest.raises(PromptError, match=r"^input_boxes come before all points"):
