@@ -25,6 +25,18 @@ Overlay = Annotated[
     bool,
     typer.Option(help="Write the annotated overlay.mp4, with the source's sound.", rich_help_panel=PANEL),
 ]
+
+
+def _list_where_asked(export: list[str] | None) -> list[str] | None:
+    """Tell the exporters, a line each, and end the command."""
+    if export and not {"list", "help"}.isdisjoint(export):
+        from streamtrack.offline import describe_exporters  # imports torch
+
+        typer.echo(describe_exporters())
+        raise typer.Exit
+    return export
+
+
 Exports = Annotated[
     list[str] | None,
     typer.Option(
@@ -32,6 +44,8 @@ Exports = Annotated[
         metavar="NAME[,NAME]",
         help="More to write, as yolo,coco; `list` tells all of them; MODULE:CLASS is one of your own. "
         "May be repeated.",
+        is_eager=True,
+        callback=_list_where_asked,
         rich_help_panel=PANEL,
     ),
 ]
@@ -85,13 +99,3 @@ def export_options(
         sound=sound,
         contact_frames=contact_frames,
     )
-
-
-def asks_for_list(export: list[str] | None) -> bool:
-    """Whether `--export list` or `help` is given; the exporters are then told, a line each."""
-    if export is None or not {"list", "help"}.intersection(export):
-        return False
-    from streamtrack.offline import describe_exporters  # imports torch
-
-    typer.echo(describe_exporters())
-    return True

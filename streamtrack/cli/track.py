@@ -64,8 +64,6 @@ def track(
     Object and frame are 1 and the first where left out; prompts for the same object and frame belong
     together. All prompts are applied first: a correction on frame 50 betters the frames before it, too.
     """
-    if export_options.asks_for_list(export):
-        return
     with _stopped_in_one_line() as stopping:
         from streamtrack import offline  # imports torch, which takes seconds
         from streamtrack.tracking import Tracker

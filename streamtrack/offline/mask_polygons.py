@@ -14,14 +14,18 @@ INSIDE_PX = 0.25
 """How far inside a pixel its point lies: some readers round to whole pixels, others cut, and both come back
 to this one."""
 
+SMOOTHING_PX = 0.8
+"""How far the line may leave the pixels: a third of the points, and no stairs."""
+
 
 def outline(item: ObjectMask) -> Points:
     """One closed line around a mask, through its edge's pixels: filled as OpenCV fills polygons it is the
-    mask without its holes. Parts are joined by lines there and back, which take up
+    mask without its holes, its edge within SMOOTHING_PX. Parts are joined by lines there and back, which take up
     nothing; (0, 2) where the mask is empty."""
     parts, _ = cv2.findContours(item.crop.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     offset = np.array(item.box[:2]) + INSIDE_PX
-    outlines = sorted((part[:, 0].astype(np.float64) + offset for part in parts), key=len, reverse=True)
+    smooth = (cv2.approxPolyDP(part, SMOOTHING_PX, True) for part in parts)
+    outlines = sorted((part[:, 0].astype(np.float64) + offset for part in smooth), key=len, reverse=True)
     if not outlines:
         return np.zeros((0, 2))
     joined = outlines[0]

@@ -10,13 +10,18 @@ from typing import Any
 import av
 import av.error
 
+from streamtrack.errors import StreamTrackError
 from streamtrack.offline.video_format import VideoFormat
 
 LEAD_S = Fraction(1, 10)
 """Sound in front of the first picture that is kept, unheard: decoders need up to 80 ms of it to swing in."""
 SEEK_AHEAD_S = 2
 """How far before the first picture reading begins."""
-READ_ERRORS = (av.error.FFmpegError, OSError, ValueError)
+AAC_LC = 2
+AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+ADTS_BYTES = 7
+"""Of a header without a checksum; ISO 14496-3 numbers rates and profiles."""
+READ_ERRORS = (av.error.FFmpegError, OSError, ValueError, StreamTrackError)
 
 
 class Sound:
@@ -142,6 +147,28 @@ class _Track:
         return iter(())
 
 
+class _AdtsTrack(_Track):
+    """AAC as broadcasts and MPEG-TS have it: each packet begins with a header that says once more what the
+    container says, and that MP4 has no place for."""
+
+    def _add(self, stream: Any, output: Any) -> Any:
+        track = output.add_stream_from_template(stream)
+        codec = stream.codec_context
+        config = AAC_LC << 11 | AAC_RATES.index(codec.sample_rate) << 7 | codec.channels << 3
+        track.codec_context.extradata = config.to_bytes(2, "big")
+        return track
+
+    def take(self, packet: Any) -> Iterator[Any]:
+        """The packet without its header."""
+        for moved in super().take(packet):
+            data = bytes(moved)
+            bare = av.Packet(data[ADTS_BYTES if data[1] & 1 else ADTS_BYTES + 2 :])
+            bare.pts, bare.dts, bare.duration = moved.pts, moved.dts, moved.duration
+            bare.time_base = moved.time_base
+            bare.stream = self._output
+            yield bare
+
+
 class _EncodedTrack(_Track):
     """One track that the container cannot hold as it is."""
 
@@ -181,6 +208,11 @@ class _EncodedTrack(_Track):
 
 
 def _track(stream: Any, output: Any, kind: VideoFormat, starts_s: Fraction) -> _Track:
-    if stream.codec_context.codec.canonical_name in kind.sound_codecs:
+    codec = stream.codec_context
+    name = codec.codec.canonical_name
+    if name in kind.sound_codecs and not (name == "aac" and not codec.extradata):
         return _Track(stream, output, starts_s)
+    is_plain = codec.profile == "LC" and codec.sample_rate in AAC_RATES and codec.channels <= 6
+    if name in kind.sound_codecs and is_plain:
+        return _AdtsTrack(stream, output, starts_s)
     return _EncodedTrack(stream, output, starts_s, kind.sound_encoder)

@@ -136,6 +136,24 @@ def test_sound_that_the_container_cannot_hold_is_encoded_anew_and_told(
     assert video.notes() == (f"sound of {out.name} encoded anew ({kind.container} cannot hold it)",)
 
 
+def test_sound_of_a_broadcast_is_copied_without_its_headers(tmp_path: Path) -> None:
+    source, out = clip(tmp_path / "clip.ts", "-c:a", "aac"), tmp_path / "a.mp4"
+    with av.open(str(source)) as container:
+        first = next(container.decode(video=0))
+        starts_s, time_base = first.pts, first.time_base
+    video = VideoFile(out, FPS, MP4, Sound(opener(source)))
+    for index in range(FRAMES):
+        pts = starts_s + round(index / FPS / time_base)
+        video.write(PICTURE, frame(PICTURE, pts, time_base))
+    video.let_sound_end()
+    video.close()
+    assert video.notes() == ()
+    sound, original = packets(out, "a"), packets(source, "a")
+    assert len(sound) == len(original)
+    assert sound[0][0] == pytest.approx(original[0][0] - float(starts_s * time_base), abs=1e-3)
+    assert loudness(out) == pytest.approx(loudness(source), rel=0.02)
+
+
 def test_source_without_sound_or_that_is_no_recording_makes_a_silent_video(tmp_path: Path) -> None:
     silent = tmp_path / "silent.mp4"
     ffmpeg("-f", "lavfi", "-i", f"testsrc=size=96x64:rate={FPS}:duration=1", silent)

@@ -60,6 +60,16 @@ def test_outline_filled_is_the_mask_whatever_its_parts(boxes: list[tuple[int, in
     assert bridges.sum() <= 400 * (len(boxes) - 1), "lines of a pixel between parts, and nothing else"
 
 
+def test_outline_of_a_round_object_is_short_and_close() -> None:
+    y, x = np.indices((192, 320))
+    disc = (x - 150) ** 2 + (y - 90) ** 2 < 70**2
+    points = outline(ObjectMask.from_mask(disc, 1))
+    assert len(points) < 60
+    filled = np.zeros(disc.shape, np.uint8)
+    cv2.fillPoly(filled, [points.astype(np.int32)], 1)
+    assert (filled.astype(bool) & disc).sum() / (filled.astype(bool) | disc).sum() > 0.985
+
+
 def test_empty_mask_has_no_outline() -> None:
     assert outline(GONE).shape == (0, 2)
     assert outline(box_mask(1, 2, 5, 9, 3)).min() >= 1
