@@ -20,8 +20,8 @@ SMOOTHING_PX = 0.8
 
 def outline(item: ObjectMask) -> Points:
     """One closed line around a mask, through its edge's pixels: filled as OpenCV fills polygons it is the
-    mask without its holes, its edge within SMOOTHING_PX. Parts are joined by lines there and back, which take up
-    nothing; (0, 2) where the mask is empty."""
+    mask without its holes, its edge within SMOOTHING_PX. Parts are joined by lines there and back, which
+    take up nothing; (0, 2) where the mask is empty."""
     parts, _ = cv2.findContours(item.crop.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     offset = np.array(item.box[:2]) + INSIDE_PX
     smooth = (cv2.approxPolyDP(part, SMOOTHING_PX, True) for part in parts)
