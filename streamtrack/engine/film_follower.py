@@ -20,6 +20,7 @@ from streamtrack.engine.film_object import FilmObject
 from streamtrack.engine.film_outputs import FilmOutput
 from streamtrack.engine.film_plan import UNLIMITED, FilmMemory
 from streamtrack.engine.memory_bank import summarise
+from streamtrack.engine.places import fewer_together
 from streamtrack.engine.read_plan import Reading
 from streamtrack.model.interface import FrameFeatures, MaskPrediction, MemoryRead, Network
 
@@ -57,6 +58,7 @@ class FilmFollower:
         self._autocast = autocast
         self._max_conditioning_frames = max_conditioning_frames
         self._recent_frames = recent_frames
+        self._together = network.best_batch
         self._encoded: OrderedDict[int, FrameFeatures] = OrderedDict()
         self.set_num_frames(num_frames)
 
@@ -100,12 +102,16 @@ class FilmFollower:
         scores: list[tuple[list[int], Tensor]] = []
         with self._autocast():
             for group in groups.values():
-                size = self._network.best_batch or len(group)
-                for start in range(0, len(group), size):
-                    batch = group[start : start + size]
-                    scores.append(
-                        self._follow_batch(objects, batch, frame_idx, outputs, as_prompted=as_prompted)
-                    )
+                while group:
+                    batch = group[: self._together or len(group)]
+                    try:
+                        scores.append(
+                            self._follow_batch(objects, batch, frame_idx, outputs, as_prompted=as_prompted)
+                        )
+                    except torch.OutOfMemoryError as error:
+                        self._together = fewer_together(len(batch), error)
+                    else:
+                        del group[: len(batch)]
         # All at once: the one wait for the device.
         for places, batch_scores in scores:
             for place, row in zip(places, batch_scores.isfinite().all(dim=1).tolist(), strict=True):

@@ -7,7 +7,7 @@ what the network finds, only what is finite is remembered, and nothing of a fram
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from streamtrack.engine.history import FeatureHistory
 from streamtrack.engine.locate import Locator
 from streamtrack.engine.memory_bank import MemoryBank, ObjectMemory, summarise
-from streamtrack.engine.places import Batching
+from streamtrack.engine.places import Batching, fewer_together
 from streamtrack.engine.prompt_input import CheckedPrompt, scale_prompt
 from streamtrack.engine.read_plan import Evidence, MemoryPlan
 from streamtrack.engine.runner import StepRunner
@@ -151,8 +151,15 @@ class Follower:
         """Find slots on a kept frame by their memory. Does not wait for the device: `found` does."""
         with self._autocast():
             features = self._features(frame_idx)
-            batches = self._locator.locate(slots, frame_idx, self._batching)
-            propagate_no_sync(self._network, self._bank, features, batches, self._runner.follow)
+            while True:
+                batches = self._locator.locate(slots, frame_idx, self._batching)
+                try:
+                    propagate_no_sync(self._network, self._bank, features, batches, self._runner.follow)
+                    break
+                except torch.OutOfMemoryError as error:
+                    # The frame anew, in smaller passes: the same masks, later.
+                    together = fewer_together(min(len(slots), self._batching.max_batch), error)
+                    self._batching = replace(self._batching, max_batch=together)
         for slot in slots:
             slot.not_finite = {i for i in slot.not_finite if abs(frame_idx - i) < self._history_frames}
             if frame_idx in self._unfit:

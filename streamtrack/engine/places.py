@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+logger = logging.getLogger(__name__)
 
 WRITE_COLUMNS = 4
 """Columns of `Places.index` that say where to write."""
@@ -46,3 +49,16 @@ class Batching:
     """False: objects that remember equally much share a pass, which then reads nothing in vain. True: all
     share one, filled up to a full memory and a power of two of objects, so that a compiled or captured step
     meets the same few shapes for ever."""
+
+
+def fewer_together(batch: int, error: Exception) -> int:
+    """How many objects share a pass from now on, after one of `batch` used the device's memory up.
+
+    Args:
+        error: torch's; raised where one object alone was too much.
+    """
+    if batch == 1:
+        raise error
+    fewer = batch // 2
+    logger.warning("out of memory with %d objects in one pass: from now on %d at a time", batch, fewer)
+    return fewer

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from streamtrack.compat.sam2 import SAM2VideoPredictor
 from streamtrack.engine.memory_bank import MemoryBank
 from streamtrack.errors import CapacityError
 from streamtrack.frame import EventKind
@@ -78,3 +79,58 @@ def test_a_slot_whose_prompt_found_no_memory_is_free_again(
     num_bytes = session.num_bytes
     assert list(session.step(IMAGES[1]).objects) == [1, 2]
     assert session.num_bytes == num_bytes
+
+
+def test_objects_go_in_smaller_passes_where_one_is_too_much(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    session, unhindered = tracker.new_session(), tracker.new_session()
+    network: Any = tracker._model.network
+    follow = network.follow
+
+    def little_room(features: Any, memory: Any) -> Any:
+        if len(memory.features) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return follow(features, memory)
+
+    for one in (session, unhindered):
+        for object_id, box in enumerate(BOXES):
+            one.add(object_id, box=box)
+        one.step(IMAGES[0])
+    expected = unhindered.step(IMAGES[1])
+    monkeypatch.setattr(network, "follow", little_room)
+    result = session.step(IMAGES[1])
+    assert list(result.objects) == [0, 1, 2]
+    for object_id, found in result.objects.items():
+        there = expected.objects[object_id].mask
+        assert (found.mask & there).sum() / (found.mask | there).sum() > 0.99
+    assert caplog.messages == ["out of memory with 3 objects in one pass: from now on 1 at a time"]
+    assert list(session.step(IMAGES[2]).objects) == [0, 1, 2]
+
+    def no_room(features: Any, memory: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(network, "follow", no_room)
+    with pytest.raises(CapacityError, match=r"^out of memory: cpu has .* would fit$"):
+        session.step(IMAGES[3])
+
+
+def test_so_they_do_on_films(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    predictor = SAM2VideoPredictor(tracker._model)
+    state = predictor.init_state(IMAGES)
+    network: Any = tracker._model.network
+    follow = network.follow
+
+    def little_room(features: Any, memory: Any) -> Any:
+        if len(memory.features) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return follow(features, memory)
+
+    monkeypatch.setattr(network, "follow", little_room)
+    for object_id, box in enumerate(BOXES):
+        predictor.add_new_points_or_box(state, 0, object_id, box=box)
+    shown = list(predictor.propagate_in_video(state))
+    assert [len(logits) for _, _, logits in shown] == [3, 3, 3, 3]
+    assert caplog.messages == ["out of memory with 3 objects in one pass: from now on 1 at a time"]
