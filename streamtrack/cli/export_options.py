@@ -54,36 +54,68 @@ Only = Annotated[
     typer.Option("--only", help="Write what --export names, and nothing else.", rich_help_panel=PANEL),
 ]
 Background = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="COLOUR",
-        help="What `cutout-colour` puts behind the objects: '#00ff00', white, ...",
+        help="Behind the objects of `cutout-colour`, which it asks for: white, ... [default: '#00ff00']",
         rich_help_panel=PANEL,
     ),
 ]
 Cutout = Annotated[
-    Literal["webm", "mov"],
+    Literal["webm", "mov"] | None,
     typer.Option(
-        help="File of `cutout`: VP9 for browsers, or ProRes 4444 for editing.", rich_help_panel=PANEL
+        help="File of `cutout`, which it asks for: VP9 for browsers, ProRes 4444 for editing. "
+        "[default: webm]",
+        rich_help_panel=PANEL,
     ),
 ]
 Panels = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="NAME[,NAME]",
-        help="What `panels` and `panels-png` show from left to right: source, overlay, mask.",
+        help="Of `panels` (which it asks for) and `panels-png`, from left to right. "
+        "[default: source,overlay,mask]",
         rich_help_panel=PANEL,
     ),
 ]
 Sound = Annotated[bool, typer.Option(help="Copy the source's sound into videos.", rich_help_panel=PANEL)]
 ContactFrames = Annotated[
-    int,
-    typer.Option(min=1, max=400, help="Pictures on the `contact-sheet`.", rich_help_panel=PANEL),
+    int | None,
+    typer.Option(
+        min=1,
+        max=400,
+        help="Pictures on the `contact-sheet`, which it asks for. [default: 12]",
+        rich_help_panel=PANEL,
+    ),
 ]
 
 
+def asked_exports(
+    export: list[str] | None,
+    background: str | None,
+    cutout: str | None,
+    panels: str | None,
+    contact_frames: int | None,
+) -> list[str]:
+    """What `--export` names, and the exporters whose own options are given."""
+    from streamtrack.offline import exporter_names  # imports torch
+
+    given = list(export or ())
+    asked = {
+        "cutout-colour": background is not None,
+        "cutout": cutout is not None,
+        "panels": panels is not None and "panels-png" not in exporter_names("none", False, given),
+        "contact-sheet": contact_frames is not None,
+    }
+    return [*given, *(name for name, is_asked in asked.items() if is_asked)]
+
+
 def export_options(
-    background: str, cutout: Literal["webm", "mov"], panels: str, sound: bool, contact_frames: int
+    background: str | None,
+    cutout: Literal["webm", "mov"] | None,
+    panels: str | None,
+    sound: bool,
+    contact_frames: int | None,
 ) -> ExportOptions:
     """The options as exporters take them.
 
@@ -92,10 +124,11 @@ def export_options(
     """
     from streamtrack.offline import ExportOptions, parse_colour, parse_panels  # imports torch
 
+    usual = ExportOptions()
     return ExportOptions(
-        background=parse_colour(background),
-        cutout_format=cutout,
-        panels=parse_panels(panels),
+        background=usual.background if background is None else parse_colour(background),
+        cutout_format=cutout or usual.cutout_format,
+        panels=usual.panels if panels is None else parse_panels(panels),
         sound=sound,
-        contact_frames=contact_frames,
+        contact_frames=usual.contact_frames if contact_frames is None else contact_frames,
     )

@@ -49,11 +49,11 @@ def track(
     overlay: export_options.Overlay = True,
     export: export_options.Exports = None,
     only: export_options.Only = False,
-    background: export_options.Background = "#00ff00",
-    cutout: export_options.Cutout = "webm",
-    panels: export_options.Panels = "source,overlay,mask",
+    background: export_options.Background = None,
+    cutout: export_options.Cutout = None,
+    panels: export_options.Panels = None,
     sound: export_options.Sound = True,
-    contact_frames: export_options.ContactFrames = 12,
+    contact_frames: export_options.ContactFrames = None,
     fps: o.Fps = None,
     overwrite: o.Overwrite = False,
     resume: o.Resume = False,
@@ -84,7 +84,8 @@ def track(
         if not told.prompts:
             raise PromptError(NO_PROMPT)
         job = offline.FilmJob(told, direction, span)
-        exporters = offline.exporter_names(masks, overlay, export or (), only=only)
+        wanted = export_options.asked_exports(export, background, cutout, panels, contact_frames)
+        exporters = offline.exporter_names(masks, overlay, wanted, only=only)
         options = export_options.export_options(background, cutout, panels, sound, contact_frames)
         goes_on = resume and job.can_go_on(out, stream.tracking, overwrite=overwrite)
         with offline.open_recording(stream.source) as reader:

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from streamtrack.cli import main as cli
-from streamtrack.offline import find_exporters
+from streamtrack.cli.export_options import asked_exports, export_options
+from streamtrack.offline import ExportOptions, find_exporters
 from tests.support.recordings import BOX, FRAMES, write_clip
 
 EVERY = list(find_exporters())
@@ -115,6 +116,17 @@ def test_exporters_are_listed_a_line_each(capfd: pytest.CaptureFixture[str]) -> 
         lines = capfd.readouterr().out.splitlines()
         assert [line.split()[0] for line in lines] == list(find_exporters())
         assert all(len(line.split()) > 4 and len(line) < 150 for line in lines)
+
+
+def test_option_of_an_exporter_asks_for_it() -> None:
+    assert asked_exports(None, "white", "mov", "mask", 3) == [
+        "cutout-colour",
+        "cutout",
+        "panels",
+        "contact-sheet",
+    ]
+    assert asked_exports(["yolo,side-by-side-png"], None, None, "mask", None) == ["yolo,side-by-side-png"]
+    assert export_options(None, None, None, True, None) == ExportOptions()
 
 
 @pytest.mark.parametrize(

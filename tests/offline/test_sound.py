@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from fractions import Fraction
@@ -110,6 +111,18 @@ def test_run_of_a_part_has_the_sound_of_that_part(with_aac: Path, tmp_path: Path
 def test_stopped_run_ends_its_sound_with_the_last_picture(with_aac: Path, tmp_path: Path) -> None:
     copy(with_aac, tmp_path / "a.mp4", range(6), to_its_end=False)
     assert 0.45 < packets(tmp_path / "a.mp4", "a")[-1][0] < 0.5
+
+
+def test_video_with_sound_plays_while_it_grows(with_aac: Path, tmp_path: Path) -> None:
+    video = VideoFile(tmp_path / "a.mp4", FPS, MP4, Sound(opener(with_aac)))
+    for index in range(8 * FRAMES):
+        video.write(PICTURE, frame(PICTURE, index, Fraction(1, FPS)))
+    grown = tmp_path / "grown.mp4"
+    shutil.copyfile(tmp_path / "a.mp4", grown)
+    video.close()
+    with av.open(str(grown)) as container:
+        assert sum(1 for _ in container.decode(video=0)) >= 4 * FRAMES
+    assert len(packets(grown, "a")) > 80
 
 
 def loudness(path: Path) -> tuple[float, float]:
