@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from streamtrack.errors import StreamTrackError
     from streamtrack.frame import Event, Frame, FrameResult, ObjectMask, ObjectState
     from streamtrack.prompt import Prompt
-    from streamtrack.tracking import Session, Tracker
+    from streamtrack.tracking import FilmSession, Session, Tracker
 
 make_threads_wait_passively()
 
@@ -31,6 +31,7 @@ __version__ = "0.2.0"
 
 __all__ = [
     "Event",
+    "FilmSession",
     "Frame",
     "FrameResult",
     "ObjectMask",
@@ -44,6 +45,7 @@ __all__ = [
 
 _HOME = {
     "Event": "streamtrack.frame",
+    "FilmSession": "streamtrack.tracking",
     "Frame": "streamtrack.frame",
     "FrameResult": "streamtrack.frame",
     "ObjectMask": "streamtrack.frame",

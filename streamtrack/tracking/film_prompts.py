@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from streamtrack.errors import PromptError
@@ -31,11 +31,15 @@ def apply_prompts(
     span: FilmSpan,
     prompts: Sequence[Prompt],
     lifetimes: Lifetimes | None = None,
+    *,
+    applied: Callable[[Frame], None] = lambda frame: None,
 ) -> None:
     """Start the objects and condition them on all of their prompts. The frames are read once.
 
     A prompt on a frame that came damaged counts for the next one that is whole, as on a live stream.
 
+    Args:
+        applied: called with a prompt's frame when it is applied.
     Raises:
         PromptError, ShapeError: a prompt does not fit its frame, or the frame is left out or never comes.
         SourceError: the film cannot be read.
@@ -57,8 +61,10 @@ def apply_prompts(
             leaning.append((frame, one))
         else:
             _apply(tracks, span, frame, one.prompt)
+            applied(frame)
     for frame, one in leaning:
         _apply(tracks, span, frame, one.prompt)
+        applied(frame)
 
 
 def place_prompts(span: FilmSpan, prompts: Sequence[Prompt], lifetimes: Lifetimes) -> list[_Placed]:

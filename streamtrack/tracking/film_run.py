@@ -47,19 +47,26 @@ class FilmRun:
         direction: Direction,
         store: SeenStore,
         config: TrackingConfig,
+        *,
         num_frames: int | None = None,
+        first: int | None = None,
+        last: int | None = None,
     ) -> None:
         """Plan the passes.
 
         Args:
             num_frames: of the film; None where nobody counted them, which a run that goes backward from
-                `end` wants.
+                `last` wants.
+            first, last: positions, as of `plan_passes`.
         Raises:
             ConfigError: no such direction. PromptError: no object has a prompt.
         """
         self._tracks, self._source, self._span, self._store = tracks, source, span, store
         self._direction = direction
-        self.passes: Passes = plan_passes(direction, span, tracks.prompted, span.num_positions(num_frames))
+        self._first, self._last = first, last
+        self.passes: Passes = plan_passes(
+            direction, tracks.prompted, span.num_positions(num_frames), first, last
+        )
         """Positions that are followed and told."""
         self._results = FilmResults(tracks.by_id, span, config)
         self._reach = {
@@ -123,9 +130,9 @@ class FilmRun:
         """Whether a pass has come to an object."""
         earliest, latest = self._reach[object_id]
         if reverse:
-            from_end = self._direction == "backward" and self._span.end is not None
+            from_end = self._direction == "backward" and self._last is not None
             return (position <= latest or from_end) and self._is_told_backward(object_id, 0)
-        from_start = self._direction == "forward" and self._span.start is not None
+        from_start = self._direction == "forward" and self._first is not None
         return position >= earliest or from_start
 
     def _is_told_backward(self, object_id: int, position: int) -> bool:

@@ -97,16 +97,21 @@ class Passes:
 
 
 def plan_passes(
-    direction: Direction, span: FilmSpan, prompted: Collection[int], num_positions: int
+    direction: Direction,
+    prompted: Collection[int],
+    num_positions: int,
+    first: int | None = None,
+    last: int | None = None,
 ) -> Passes:
     """The passes of a run, as SAM 2 has them.
 
-    Forward begins at the earliest prompted frame, or at `start` where that is given; backward at the latest,
-    or at `end`. Both are the two, each from its prompted frame.
+    Forward begins at the earliest prompted frame, or at `first` where that is given; backward at the latest,
+    or at `last`. Both are the two, each from its prompted frame.
 
     Args:
         prompted: positions of prompted frames.
         num_positions: how many frames are looked at.
+        first, last: no frame outside of these is followed; None: any may be.
     Raises:
         ConfigError: no such direction. PromptError: nothing is prompted.
     """
@@ -114,11 +119,13 @@ def plan_passes(
         raise ConfigError(f"direction is {direction!r}, expected forward, backward or both")
     if not prompted:
         raise PromptError("no object has a prompt, expected points, a box or a mask first")
-    first, last = min(prompted), max(prompted)
-    if direction == "forward" and span.start is not None:
-        first = 0
-    if direction == "backward" and span.end is not None:
-        last = num_positions - 1
-    forward = range(first, num_positions) if direction != "backward" else None
-    backward = range(last, -1, -1) if direction != "forward" else None
+    lowest = 0 if first is None else first
+    highest = num_positions - 1 if last is None else min(last, num_positions - 1)
+    begin, end = max(lowest, min(prompted)), min(highest, max(prompted))
+    if direction == "forward" and first is not None:
+        begin = lowest
+    if direction == "backward" and last is not None:
+        end = highest
+    forward = range(begin, highest + 1) if direction != "backward" else None
+    backward = range(end, lowest - 1, -1) if direction != "forward" else None
     return Passes(forward, backward)

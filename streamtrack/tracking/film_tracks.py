@@ -84,6 +84,7 @@ class FilmTracks:
         outputs: Callable[[], FollowedOutputs],
         *,
         keep_logits: bool = False,
+        keeps_outputs: bool = False,
     ) -> None:
         """Without objects.
 
@@ -91,11 +92,13 @@ class FilmTracks:
             num_positions: of the film; where there are many, how many does not matter.
             outputs: makes the store of what a pass finds of an object.
             keep_logits: `Seen.logits` is wanted.
+            keeps_outputs: `outputs` forgets nothing, so that no frame need be followed twice.
         """
         self._network = model.network
         self._config = config
         self._outputs = outputs
         self._keep_logits = keep_logits
+        self._keeps_outputs = keeps_outputs
         self._input = FrameInput(model)
         self._follower = FilmFollower(
             model.network,
@@ -217,14 +220,12 @@ class FilmTracks:
             fit_to_remember=not frame.damaged,
         )
         found |= {track.object_id: output for track, output in zip(stale, outputs, strict=True)}
+        if self._keeps_outputs:
+            for track in tracks:
+                track.fresh[reverse].add(position)
         seen = self._seen(found, (frame.height_px, frame.width_px), reverse=reverse)
         self._last_seen[reverse].update(seen)
         return seen
-
-    def note_followed(self, position: int, *, reverse: bool) -> None:
-        """A pass whose outputs are kept has been through a frame."""
-        for track in self.by_id.values():
-            track.fresh[reverse].add(position)
 
     def _seen(
         self, found: Mapping[int, FilmOutput | None], frame_size: tuple[int, int], *, reverse: bool
@@ -252,6 +253,29 @@ class FilmTracks:
         """The frame before's mask, with scores that say nothing."""
         before = self._last_seen[reverse].get(object_id, NOTHING)
         return Seen(0.0, 0.0, False, before.crop, before.box, before.logits)
+
+    # -- what is known of a frame ------------------------------------------------------------------
+
+    def outputs(self, position: int) -> dict[int, FilmOutput]:
+        """What is known of the objects on a frame: by its prompt, else by the newest pass through it."""
+        found = {
+            track.object_id: next(
+                (
+                    output
+                    for reverse in DIRECTIONS
+                    if position in track.conditioning or position in track.fresh[reverse]
+                    if (output := track.passes[reverse].shown(position)) is not None
+                ),
+                None,
+            )
+            for track in self.by_id.values()
+            if track.exists(position)
+        }
+        return {object_id: output for object_id, output in found.items() if output is not None}
+
+    def seen(self, position: int, frame_size: tuple[int, int]) -> dict[int, Seen]:
+        """The same as masks; `frame_size` is H, W in pixels."""
+        return self._seen(self.outputs(position), frame_size, reverse=False)
 
     # -- going on with a pass ----------------------------------------------------------------------
 

@@ -51,10 +51,27 @@ def start_run(
         keep_logits=keep_logits,
     )
     apply_prompts(tracks, source, span, prompts, lifetimes)
-    num_frames = None
-    if direction != "forward" and span.end is not None:
-        num_frames = source.count(span.end + 1)
-    return FilmRun(tracks, source, span, direction, new_store(), config, num_frames)
+    return plan_run(tracks, source, span, direction, new_store(), config)
+
+
+def plan_run(
+    tracks: FilmTracks,
+    source: FilmSource,
+    span: FilmSpan,
+    direction: Direction,
+    store: SeenStore,
+    config: TrackingConfig,
+) -> FilmRun:
+    """The run of a whole span."""
+    first = None if span.start is None else 0
+    if span.end is None:
+        return FilmRun(tracks, source, span, direction, store, config, first=first)
+    # Where it begins is told by its end: that has to be there.
+    num_frames = source.count(span.end + 1) if direction != "forward" else None
+    last = span.num_positions(num_frames) - 1
+    return FilmRun(
+        tracks, source, span, direction, store, config, num_frames=num_frames, first=first, last=last
+    )
 
 
 def require_every_frame(config: TrackingConfig) -> None:

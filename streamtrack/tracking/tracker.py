@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Literal
 
 import torch
+from numpy.typing import ArrayLike
 from pydantic import ValidationError
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
-from streamtrack.config import ModelConfig, SourceConfig, TrackingConfig
+from streamtrack.config import ModelConfig, TrackingConfig
 from streamtrack.config.faults import describe_validation_error
 from streamtrack.config.presets import tracking_with_preset
 from streamtrack.engine.follower import Follower
@@ -29,8 +30,11 @@ from streamtrack.prompt import Prompt
 from streamtrack.tracking.film_prompts import Lifetimes
 from streamtrack.tracking.film_run import FilmRun, FilmSource
 from streamtrack.tracking.film_seen import SeenStore, TemporarySeen
+from streamtrack.tracking.film_session import FilmSession
+from streamtrack.tracking.film_source import follow_live, follows_live, open_source, path_text
 from streamtrack.tracking.film_span import Direction, FilmSpan
 from streamtrack.tracking.films import start_run
+from streamtrack.tracking.in_thread import in_thread
 from streamtrack.tracking.keyframes import FlowBetweenKeyFrames
 from streamtrack.tracking.session import Session
 
@@ -79,7 +83,7 @@ class Tracker:
         """
         try:
             config = ModelConfig(
-                name=_path_text(name_or_path, "model", "a model's name or a weights file"),
+                name=path_text(name_or_path, "model", "a model's name or a weights file"),
                 device=device,
                 precision=precision,
                 image_size=image_size,
@@ -186,12 +190,11 @@ class Tracker:
         keep_logits: bool = False,
     ) -> FilmRun:
         """A run through a film whose prompts are all known; see `films.start_run`."""
-        config = self._tracking if config is None else config
         return start_run(
             self._model,
             source,
             _checked_prompts(prompts),
-            config,
+            self._film_config(config),
             direction=direction,
             span=span,
             lifetimes=lifetimes,
@@ -199,49 +202,107 @@ class Tracker:
             keep_logits=keep_logits,
         )
 
+    def open_film(
+        self,
+        source: str | os.PathLike[str] | ArrayLike,
+        config: TrackingConfig | None = None,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        stride: int = 1,
+        max_width: int | None = None,
+    ) -> FilmSession:
+        """A film to prompt, follow, correct and follow anew.
+
+        Args:
+            source: a video, a URL, a folder of pictures, `synthetic:NAME`, or the frames themselves:
+                (N, H, W, 3) uint8 RGB as an array, a tensor or a list.
+            start, end: the first and the last frame that are looked at.
+            stride: every so many frames one is.
+            max_width: wider pictures are scaled down while decoding, in px.
+        Raises:
+            ConfigError: an argument that cannot be meant, or key frames are asked for.
+            SourceError: the film cannot be read. ShapeError: the frames are none.
+        """
+        span = FilmSpan(start, end, stride)
+        config = self._film_config(config)
+        return FilmSession(self._model, open_source(source, max_width), config, span)
+
     def track(
         self,
-        source: str | os.PathLike[str],
+        source: str | os.PathLike[str] | ArrayLike,
         prompts: Sequence[Prompt],
         config: TrackingConfig | None = None,
+        *,
+        direction: Direction = "forward",
+        start: int | None = None,
+        end: int | None = None,
+        stride: int = 1,
+        lifetimes: Lifetimes | None = None,
     ) -> Iterator[FrameResult]:
-        """Follow objects through every frame of a file, folder or other source, each from its prompt's
-        `at_frame` or else from the first frame.
+        """Follow objects through a film, each from its prompt's `at_frame` or else from the first frame.
 
+        All prompts are applied first: one on frame 50 of an object that began on frame 0 betters the frames
+        before it, too. With key frames (presets `balanced` and `fast`) and on live sources a session follows
+        forward, as it follows a stream.
+
+        Args:
+            source: as for `open_film`.
+            direction: forward from each object's earliest prompt (from `start`, where that is given),
+                backward from its latest (from `end`), whose results come as they are found, the film's last
+                frame first; or both, in the film's order.
+            start, end, stride: as for `open_film`.
+            lifetimes: the first and last frame of objects that do not exist all the time, by id.
         Raises:
-            ConfigError: `source` or `config` is of another type.
+            ConfigError: an argument that cannot be meant.
             SourceError: the source cannot be read.
             PromptError, ShapeError, CapacityError: a prompt does not fit its frame, or no frame has its
                 `at_frame`.
         """
-        from streamtrack.ingest import iter_frames, with_next  # PyAV loads only for those who read video
+        given, config = _checked_prompts(prompts), self._film_config(config)
+        span = FilmSpan(start, end, stride)
+        film = open_source(source)
+        if direction == "forward" and span == FilmSpan() and not lifetimes and follows_live(film, config):
+            yield from follow_live(self.new_session(config), film, given)
+            return
+        run = self.start_film(film, given, config, direction=direction, span=span, lifetimes=lifetimes)
+        if direction == "backward":
+            yield from run.results_backward()
+            return
+        for result in run.results():
+            if result is not None:
+                yield result
 
-        session = self.new_session(config)
-        waiting = _checked_prompts(prompts)
-        url = _path_text(source, "source", "a path, a URL or synthetic:NAME")
-        frames = iter_frames(SourceConfig(url=url, pace="every_frame"))
-        for frame, upcoming in with_next(frames):
-            # A prompt for the frame that comes next spares the session the way back to it.
-            due = [prompt for prompt in waiting if (prompt.at_frame or 0) == session.newest_frame_idx + 1]
-            waiting = [prompt for prompt in waiting if prompt not in due]
-            for prompt in due:
-                session.start(replace(prompt, at_frame=None))
-            if upcoming is not None:
-                session.encode_ahead(upcoming)
-            yield session.step(frame)
-        if waiting:
-            raise PromptError(
-                f"object {waiting[0].object_id}: at_frame is {waiting[0].at_frame}, expected one of the "
-                f"source's {session.newest_frame_idx + 1} frames"
-            )
+    def track_async(
+        self,
+        source: str | os.PathLike[str] | ArrayLike,
+        prompts: Sequence[Prompt],
+        config: TrackingConfig | None = None,
+        *,
+        direction: Direction = "forward",
+        start: int | None = None,
+        end: int | None = None,
+        stride: int = 1,
+        lifetimes: Lifetimes | None = None,
+    ) -> AsyncIterator[FrameResult]:
+        """`track` for `async for`: decoder and network run in a thread, so that the event loop stays free."""
+        track = partial(
+            self.track,
+            source,
+            prompts,
+            config,
+            direction=direction,
+            start=start,
+            end=end,
+            stride=stride,
+            lifetimes=lifetimes,
+        )
+        return in_thread(track)
 
-
-def _path_text(value: object, name: str, expected: str) -> str:
-    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
-    if not isinstance(text, str) or not text.strip():
-        found = "empty" if isinstance(text, str) else type(value).__name__
-        raise ConfigError(f"{name} is {found}, expected {expected}")
-    return text
+    def _film_config(self, config: TrackingConfig | None) -> TrackingConfig:
+        config = self._tracking if config is None else config
+        _check_type(config, TrackingConfig, "config", "a streamtrack.TrackingConfig")
+        return config
 
 
 def _check_type(value: object, kind: type, name: str, expected: str) -> None:

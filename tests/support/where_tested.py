@@ -78,6 +78,7 @@ COVERED_BY = {
     "publish/test_wire": ("publish/message",),
     "scenes/test_scene": ("scenes/*",),
     "test_server": ("stream_outputs",),
+    "tracking/test_film_session": ("tracking/film_source", "tracking/in_thread"),
     "tracking/test_film_run": (
         "tracking/film_prompts",
         "tracking/film_results",

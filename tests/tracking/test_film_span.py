@@ -18,12 +18,15 @@ from streamtrack.tracking.film_span import Direction, FilmSpan, plan_passes
         ("backward", FilmSpan(), None, range(7, -1, -1), range(8)),
         ("backward", FilmSpan(end=19), None, range(19, -1, -1), range(20)),
         ("both", FilmSpan(), range(3, 20), range(7, -1, -1), range(20)),
+        ("both", FilmSpan(end=9), range(3, 10), range(7, -1, -1), range(10)),
     ],
 )
 def test_passes_begin_at_the_prompted_frames(
     direction: Direction, span: FilmSpan, forward: range, backward: range, told: range
 ) -> None:
-    passes = plan_passes(direction, span, {3, 7}, span.num_positions(20))
+    first = None if span.start is None else 0
+    last = None if span.end is None else span.end
+    passes = plan_passes(direction, {3, 7}, span.num_positions(20), first, last)
     assert (passes.forward, passes.backward, passes.told) == (forward, backward, told)
 
 
@@ -50,6 +53,6 @@ def test_span_that_cannot_be_meant_is_refused(values: Any) -> None:
 
 def test_direction_and_prompts_are_asked_for() -> None:
     with pytest.raises(ConfigError, match="direction is 'up', expected forward, backward or both"):
-        plan_passes("up", FilmSpan(), {0}, 5)  # type: ignore[arg-type]
+        plan_passes("up", {0}, 5)  # type: ignore[arg-type]
     with pytest.raises(PromptError, match="no object has a prompt"):
-        plan_passes("both", FilmSpan(), set(), 5)
+        plan_passes("both", set(), 5)
