@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from streamtrack.engine.film_follower import FilmFollower
+from streamtrack.engine.film_object import FilmObject
 from streamtrack.errors import ConfigError, PromptError, ShapeError
 from streamtrack.frame import FrameResult, Image
 from streamtrack.prompt import Prompt
@@ -37,9 +39,7 @@ def followed(session: FilmSession, direction: Direction = "both") -> tuple[dict[
     count = 0
     follow = FilmFollower.follow
 
-    def counted(
-        follower: FilmFollower, objects: Sequence[object], *args: object, **options: object
-    ) -> object:
+    def counted(follower: FilmFollower, objects: Sequence[FilmObject], *args: Any, **options: Any) -> Any:
         nonlocal count
         count += len(objects)
         return follow(follower, objects, *args, **options)
