@@ -15,6 +15,7 @@ from streamtrack.offline.export_options import ExportOptions
 from streamtrack.offline.film_job import FilmJob
 from streamtrack.prompt import Prompt
 from streamtrack.tracking import Tracker
+from streamtrack.tracking.films import identity_of
 
 SAMPLE_BYTES, SAMPLES = 1 << 18, 16
 """Of a long file so many pieces are looked at: another film is not the same in all of them."""
@@ -33,7 +34,7 @@ def all_asked(
     return {
         "source": {"name": spec.redacted_url, "contents": digest_source(spec)},
         "source settings": source,
-        "model": tracker.identity(),
+        "model": identity_of(tracker.model),
         "tracking": stream.tracking.model_dump(mode="json"),
         "prompts": [_prompt(one) for one in job.prompts.prompts],
         "ranges": {str(key): list(value) for key, value in sorted(job.prompts.lifetimes.items())},

@@ -27,6 +27,7 @@ from streamtrack.tracking import Tracker
 from streamtrack.tracking.film_run import FilmRun
 from streamtrack.tracking.film_seen import SeenStore, TemporarySeen
 from streamtrack.tracking.film_span import Direction, FilmSpan
+from streamtrack.tracking.films import start_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class FilmJob:
             new_store: makes what keeps the passes, once the prompts are applied; a `Journal`, say.
             keep_logits: results carry the masks' logits as well.
         Raises:
-            StreamTrackError: as of `Tracker.start_film`.
+            StreamTrackError: as of `start_run`.
         """
         num_objects = len(self.prompts.object_ids)
         num_frames = reader.info.num_frames
@@ -133,7 +134,8 @@ class FilmJob:
             updates = follow(session, reader, self.prompts.prompts)
             return StartedJob(updates, num_frames, num_objects, lambda: Counter(reader.dropped))
         film = FilmReader(stream.source)
-        run = tracker.start_film(
+        run = start_run(
+            tracker.model,
             film,
             self.prompts.prompts,
             stream.tracking,

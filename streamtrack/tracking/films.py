@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+
+import torch
 
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.film_outputs import FollowedOutputs
@@ -101,3 +104,21 @@ def count_positions(model: LoadedModel, source: FilmSource, span: FilmSpan) -> i
     """How many frames are looked at, as far as the network's memory reaches: beyond, it does not matter."""
     enough = model.network.geometry.recent_pointers + 1
     return min(enough, span.num_positions(source.count(span.number(enough) + 1)))
+
+
+def identity_of(model: LoadedModel) -> dict[str, str | int]:
+    """What decides a mask's numbers: network, weights, precision, device, threads."""
+    digest = hashlib.sha256()
+    for name, tensor in model.network.module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return {
+        "name": model.name,
+        "weights": digest.hexdigest()[:32],
+        "settings": repr((model.network.geometry, model.network.settings)),
+        "precision": model.precision,
+        "device": model.network.device.type,
+        "threads": torch.get_num_threads(),
+        "compiled": model.network.compiled is not None,
+        "torch": torch.__version__,
+    }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Literal
 
@@ -28,8 +27,6 @@ from streamtrack.model.interface import Geometry
 from streamtrack.openmp import warn_if_threads_spin
 from streamtrack.prompt import Prompt
 from streamtrack.tracking.film_prompts import Lifetimes
-from streamtrack.tracking.film_run import FilmRun, FilmSource
-from streamtrack.tracking.film_seen import SeenStore, TemporarySeen
 from streamtrack.tracking.film_session import FilmSession
 from streamtrack.tracking.film_source import follow_live, follows_live, open_source, path_text
 from streamtrack.tracking.film_span import Direction, FilmSpan
@@ -109,6 +106,11 @@ class Tracker:
         return cls(model, tracking=tracking, graphs=config.compile != "off")
 
     @property
+    def model(self) -> LoadedModel:
+        """The network with its weights."""
+        return self._model
+
+    @property
     def device(self) -> str:
         """cpu, cuda or mps."""
         return str(self._model.network.device.type)
@@ -117,23 +119,6 @@ class Tracker:
     def precision(self) -> str:
         """fp32 or bf16."""
         return self._model.precision
-
-    def identity(self) -> dict[str, str | int]:
-        """What decides a mask's numbers: network, weights, precision, device, threads."""
-        digest = hashlib.sha256()
-        for name, tensor in self._model.network.module.state_dict().items():
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-        return {
-            "name": self.name,
-            "weights": digest.hexdigest()[:32],
-            "settings": repr((self._model.network.geometry, self._model.network.settings)),
-            "precision": self.precision,
-            "device": self.device,
-            "threads": torch.get_num_threads(),
-            "compiled": self._model.network.compiled is not None,
-            "torch": torch.__version__,
-        }
 
     @property
     def image_size(self) -> int:
@@ -176,31 +161,6 @@ class Tracker:
         if config.keyframe_interval > 1:
             key_frames = FlowBetweenKeyFrames(config.keyframe_interval, config.history_frames)
         return Session(follower, config, clock, key_frames)
-
-    def start_film(
-        self,
-        source: FilmSource,
-        prompts: Sequence[Prompt],
-        config: TrackingConfig | None = None,
-        *,
-        direction: Direction = "forward",
-        span: FilmSpan | None = None,
-        lifetimes: Lifetimes | None = None,
-        new_store: Callable[[], SeenStore] = TemporarySeen,
-        keep_logits: bool = False,
-    ) -> FilmRun:
-        """A run through a film whose prompts are all known; see `films.start_run`."""
-        return start_run(
-            self._model,
-            source,
-            _checked_prompts(prompts),
-            self._film_config(config),
-            direction=direction,
-            span=span,
-            lifetimes=lifetimes,
-            new_store=new_store,
-            keep_logits=keep_logits,
-        )
 
     def open_film(
         self,
@@ -265,7 +225,7 @@ class Tracker:
         if direction == "forward" and span == FilmSpan() and not lifetimes and follows_live(film, config):
             yield from follow_live(self.new_session(config), film, given)
             return
-        run = self.start_film(film, given, config, direction=direction, span=span, lifetimes=lifetimes)
+        run = start_run(self._model, film, given, config, direction=direction, span=span, lifetimes=lifetimes)
         if direction == "backward":
             yield from run.results_backward()
             return

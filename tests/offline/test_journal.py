@@ -139,7 +139,7 @@ def test_another_run_is_not_gone_on_with(clip: Path, tmp_path: Path) -> None:
         with pytest.raises(PublishError, match=rf"^--resume: the run in .* with another {word} \(.*, now "):
             OneRun(source, out, job, resume=True)
     with (
-        mock.patch.object(type(nano()), "identity", return_value={"weights": "others"}),
+        mock.patch("streamtrack.offline.asked.identity_of", return_value={"weights": "others"}),
         pytest.raises(PublishError, match="with another model"),
     ):
         OneRun(clip, out, resume=True)

@@ -16,6 +16,7 @@ from streamtrack.prompt import Prompt
 from streamtrack.tracking import Tracker
 from streamtrack.tracking.film_prompts import Lifetimes
 from streamtrack.tracking.film_span import Direction, FilmSpan
+from streamtrack.tracking.films import start_run
 
 FIRST, SECOND = (100, 80), (188, 87)
 PROMPTED = 3
@@ -53,7 +54,9 @@ def run(
     span: FilmSpan | None = None,
     lifetimes: Lifetimes | None = None,
 ) -> dict[int, FrameResult]:
-    started = nano.start_film(film, prompts, direction=direction, span=span, lifetimes=lifetimes)
+    started = start_run(
+        nano.model, film, prompts, TrackingConfig(), direction=direction, span=span, lifetimes=lifetimes
+    )
     results = [result for result in started.results() if result is not None]
     assert [result.frame_idx for result in results] == sorted(result.frame_idx for result in results)
     return {result.frame_idx: result for result in results}
@@ -89,7 +92,9 @@ def test_both_is_the_two_single_runs_joined_at_each_objects_prompt(nano: Tracker
 def test_results_backward_come_as_they_are_found(nano: Tracker, film: Pictures) -> None:
     prompt = Prompt(1, points=[FIRST], at_frame=PROMPTED)
     stored = run(nano, film, prompt, direction="backward")
-    streamed = list(nano.start_film(film, [prompt], direction="backward").results_backward())
+    streamed = list(
+        start_run(nano.model, film, [prompt], TrackingConfig(), direction="backward").results_backward()
+    )
     assert [result.frame_idx for result in streamed] == [3, 2, 1, 0]
     for result in streamed:
         assert_same_objects(result, stored[result.frame_idx])
@@ -158,12 +163,17 @@ def test_prompt_for_a_frame_that_never_comes_is_told_before_anything_is_followed
     nano: Tracker, film: Pictures
 ) -> None:
     with pytest.raises(PromptError, match="object 2: at_frame is 8, expected one of the source's 8 frames"):
-        nano.start_film(film, [Prompt(1, points=[FIRST]), Prompt(2, points=[SECOND], at_frame=8)])
+        start_run(
+            nano.model,
+            film,
+            [Prompt(1, points=[FIRST]), Prompt(2, points=[SECOND], at_frame=8)],
+            TrackingConfig(),
+        )
 
 
 def test_key_frames_are_refused(nano: Tracker, film: Pictures) -> None:
     with pytest.raises(ConfigError, match=r"tracking\.keyframe_interval is 2, expected 1"):
-        nano.start_film(film, [Prompt(1, points=[FIRST])], TrackingConfig(keyframe_interval=2))
+        start_run(nano.model, film, [Prompt(1, points=[FIRST])], TrackingConfig(keyframe_interval=2))
 
 
 def test_states_and_scores_are_told(nano: Tracker, film: Pictures) -> None:
