@@ -120,6 +120,46 @@ class ObjectMask(ObjectRecord):
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """One of the masks that a click may mean: the man, his shirt, a button of it."""
+
+    index: int
+    """What `choose` takes; 0 is the largest."""
+    frame_idx: int
+    """The frame of the click."""
+    chosen: bool
+    """Whether the object has this one."""
+    found: ObjectMask
+    """The object as it would be on that frame."""
+
+    @property
+    def mask(self) -> BoolMask:
+        """(H, W) bool; a new array at each call."""
+        return self.found.mask
+
+    @property
+    def area_px(self) -> int:
+        """Pixels of the mask."""
+        return self.found.area_px
+
+    @property
+    def iou_score(self) -> float:
+        """The network's estimate of the mask's IoU, 0 to 1."""
+        return self.found.iou_score
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What was taken back."""
+
+    object_id: int
+    what: str
+    """start, correct, clear, choose, start_over or merge."""
+    frame_idx: int
+    """The frame that it was for; -1 where it waited for the next one."""
+
+
 def measure_crop(crop: BoolMask, box: tuple[int, int, int, int]) -> tuple[int, tuple[float, float] | None]:
     """Area in pixels and mean pixel centre (x, y) of a cropped mask; centroid None where it is empty."""
     per_column = np.count_nonzero(crop, axis=0)

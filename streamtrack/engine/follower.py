@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 
 from streamtrack.engine.history import FeatureHistory
 from streamtrack.engine.locate import Locator
-from streamtrack.engine.memory_bank import MemoryBank, ObjectMemory, summarise
+from streamtrack.engine.memory_bank import MemoryBank, summarise
+from streamtrack.engine.object_memory import ObjectMemory
 from streamtrack.engine.places import Batching, fewer_together
 from streamtrack.engine.prompt_input import CheckedPrompt, scale_prompt
 from streamtrack.engine.read_plan import Evidence, MemoryPlan
+from streamtrack.engine.rewind import Rewind
 from streamtrack.engine.runner import StepRunner
 from streamtrack.engine.step import condition_no_sync, propagate_no_sync
 from streamtrack.frame import Image
-from streamtrack.model.interface import FrameFeatures, Network
+from streamtrack.model.interface import Candidates, FrameFeatures, Network
 
 Slot = ObjectMemory
 """One followed object: `first_frame` and `conditioning` may be read, the rest is the engine's."""
@@ -45,21 +47,36 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Offered:
+    """The masks that the network offered for one prompt, on the host."""
+
+    low_res_mask_logits: NDArray[np.float32]
+    """(K, h, w)."""
+    iou_scores: NDArray[np.float32]
+    """(K,), the network's estimates, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Conditioned:
     """What a prompt did to a slot."""
 
     found: Found
     evicted: int | None
     """The conditioning frame that had to go, if one had."""
+    offered: Offered | None
+    """The masks among which the network chose, where there were several."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replayed:
-    """One frame of a replay."""
+    """A frame of a replay as memory alone finds it, and after each of its prompts."""
 
     frame_idx: int
     found: Found
-    evicted: int | None
+    conditioned: Conditioned | None = None
+    """None: by memory alone."""
+    prompt: int = -1
+    """Which of the frame's prompts conditioned it, from 0."""
 
 
 class Follower:
@@ -94,6 +111,7 @@ class Follower:
             history_frames=history_frames,
             device=network.device,
         )
+        self._rewind = Rewind(self._bank)
         self._locator = Locator(self._bank, plan, network.geometry.recent_frames)
         self._history = FeatureHistory(network, history_frames)
         self._history_frames = history_frames
@@ -119,6 +137,7 @@ class Follower:
 
     def close(self, slot: Slot) -> None:
         """Give a slot back; it must not be used again."""
+        self._rewind.close(slot)
         self._bank.close(slot)
 
     # -- frames ------------------------------------------------------------------------------------
@@ -162,6 +181,7 @@ class Follower:
                     self._batching = replace(self._batching, max_batch=together)
         for slot in slots:
             slot.not_finite = {i for i in slot.not_finite if abs(frame_idx - i) < self._history_frames}
+            self._rewind.forget_before(slot, frame_idx - self._history_frames + 1)
             if frame_idx in self._unfit:
                 slot.release(frame_idx)
 
@@ -225,25 +245,51 @@ class Follower:
             if not np.isfinite(host_scores).all():
                 return None
             if restarts:
-                slot.forget_after(frame_idx)
+                self._rewind.forget_after(slot, frame_idx)
+            self._rewind.before_prompt(slot, frame_idx)
             evicted = self._bank.write_conditioning(slot, frame_idx, prediction, memory_features)
         [found] = _to_found(logits, host_scores, [True])
         _note_evidence(slot, frame_idx, found)
-        return Conditioned(found, evicted)
+        return Conditioned(found, evicted, _to_offered(prediction.candidates))
+
+    def can_rewind(self, slot: Slot, frame_idx: int) -> bool:
+        """Whether `rewind` can put back all that the prompts from a kept frame on displaced."""
+        return self._rewind.can_rewind(slot, frame_idx)
+
+    @torch.inference_mode()
+    def rewind(self, slot: Slot, frame_idx: int) -> Found | None:
+        """Take every prompt of a slot on a kept frame back, and drop everything remembered of later frames:
+        they will be replayed.
+
+        Returns:
+            What memory alone had found there; None on the slot's first frame, which is nothing without its
+            prompt: it must get one.
+        """
+        restored = self._rewind.to_before_prompts(slot, frame_idx)
+        if frame_idx == slot.first_frame:
+            return None
+        if not restored:
+            self.follow((slot,), frame_idx)
+        return self.found((slot,), frame_idx)[0]
 
     def replay(
-        self, slot: Slot, frames: Iterable[int], prompts: Mapping[int, CheckedPrompt]
+        self, slot: Slot, frames: Iterable[int], prompts: Mapping[int, Sequence[CheckedPrompt]]
     ) -> Iterator[Replayed]:
-        """Follow a slot anew over kept frames, in the order given; `prompts` on them are applied again."""
+        """Follow a slot anew over kept frames, in the order given; `prompts` on them are applied again, one
+        after the other."""
         for frame_idx in frames:
             self.follow((slot,), frame_idx)
-            evicted = None
             [found] = self.found((slot,), frame_idx)
-            if frame_idx in prompts:
-                conditioned = self.condition(slot, frame_idx, prompts[frame_idx], corrects=True)
-                if conditioned is not None:
-                    found, evicted = conditioned.found, conditioned.evicted
-            yield Replayed(frame_idx, found, evicted)
+            yield Replayed(frame_idx, found)
+            yield from self.repeat(slot, frame_idx, prompts.get(frame_idx, ()))
+
+    def repeat(self, slot: Slot, frame_idx: int, prompts: Sequence[CheckedPrompt]) -> Iterator[Replayed]:
+        """Apply prompts on a kept frame again, one after the other, as they came."""
+        for index, prompt in enumerate(prompts):
+            corrects = index > 0 or frame_idx != slot.first_frame
+            conditioned = self.condition(slot, frame_idx, prompt, corrects=corrects)
+            if conditioned is not None:
+                yield Replayed(frame_idx, conditioned.found, conditioned, index)
 
 
 def _to_found(
@@ -257,6 +303,12 @@ def _to_found(
             logits, object_scores, iou_scores, finite, strict=True
         )
     ]
+
+
+def _to_offered(candidates: Candidates | None) -> Offered | None:
+    if candidates is None:
+        return None
+    return Offered(candidates.low_res_mask_logits.cpu().numpy(), candidates.iou_scores.cpu().numpy())
 
 
 def _note_evidence(slot: Slot, frame_idx: int, found: Found) -> None:

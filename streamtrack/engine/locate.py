@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
-from streamtrack.engine.memory_bank import MemoryBank, ObjectMemory
+from streamtrack.engine.memory_bank import MemoryBank
+from streamtrack.engine.object_memory import ObjectMemory
 from streamtrack.engine.places import ABSENT, Batching, Places
 from streamtrack.engine.read_plan import MemoryPlan, Reading
 from streamtrack.errors import ConfigError

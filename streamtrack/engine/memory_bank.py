@@ -6,6 +6,7 @@ three places to store in, all of a fixed size, so nothing here grows with the st
 - positions for the memory features and for the object pointers of followed frames: as many as the plan
   reaches back and the history is long, so that a prompt on a past frame finds the memory of its time;
 - the masks and scores of the last frames, for results and corrections.
+Behind them lies what prompts displaced there, which `rewind.py` puts aside and back.
 
 A frame that must not be remembered gives its positions back, and the next one takes them: however long the
 network's numbers are not finite or pictures come damaged, what was remembered before stays.
@@ -14,72 +15,19 @@ network's numbers are not finite or pictures come damaged, what was remembered b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from streamtrack.engine.object_memory import ObjectMemory, Rows
 from streamtrack.engine.places import Places
-from streamtrack.engine.read_plan import Evidence, MemoryPlan, Stored
+from streamtrack.engine.read_plan import MemoryPlan
 from streamtrack.model.interface import Geometry, MaskPrediction, MemoryRead
 
 FIRST_CAPACITY = 2
 """Object slots allocated at first; doubled whenever they are all taken."""
 HIDDEN_LOGIT = -1024.0
 """Mask and object score logit of what is not there, as the network writes it."""
-
-
-@dataclass(slots=True)
-class ObjectMemory:
-    """Where one object's memory lies."""
-
-    slot: int
-    """Row of the bank's tensors."""
-    first_frame: int
-    """The frame of its first prompt."""
-    free_features: list[int]
-    """Positions of memory features that hold nothing."""
-    free_pointers: list[int]
-    """Positions of object pointers that hold nothing."""
-    conditioning: dict[int, int] = field(default_factory=dict)
-    """Conditioning frames, oldest first: frame_idx to position among the conditioning slots."""
-    features: dict[int, int] = field(default_factory=dict)
-    """Followed frames whose memory features are stored, in the order in which they were followed: frame_idx
-    to position."""
-    pointers: dict[int, int] = field(default_factory=dict)
-    """The same for object pointers."""
-    evidence: dict[int, Evidence] = field(default_factory=dict)
-    """What was found on the frames that are stored."""
-    not_finite: set[int] = field(default_factory=set)
-    """Kept frames on which the network's numbers were not finite."""
-    followed: tuple[int, int] = (-1, -1)
-    """The frame that was followed before the newest one, and the newest one."""
-
-    def stored(self, frame_idx: int) -> Stored:
-        """What a plan may read for a frame."""
-        return Stored(frame_idx, sorted(self.conditioning), self.features, self.pointers, self.evidence)
-
-    def note_followed(self, frame_idx: int) -> None:
-        """A frame was followed, for the first time or anew."""
-        if self.followed[1] != frame_idx:
-            self.followed = self.followed[1], frame_idx
-        self.not_finite.discard(frame_idx)
-        self.evidence.pop(frame_idx, None)
-
-    def release(self, frame_idx: int) -> None:
-        """Forget a followed frame; its positions are free again. Conditioning slots stay."""
-        for positions, free in ((self.features, self.free_features), (self.pointers, self.free_pointers)):
-            if frame_idx in positions:
-                free.append(positions.pop(frame_idx))
-        if frame_idx not in self.conditioning:
-            self.evidence.pop(frame_idx, None)
-
-    def forget_after(self, frame_idx: int) -> None:
-        """Forget every frame behind one that is about to change; they will be followed again."""
-        for later in [index for index in self.conditioning if index > frame_idx]:
-            del self.conditioning[later]
-        for later in [index for index in {**self.features, **self.pointers} if index > frame_idx]:
-            self.release(later)
 
 
 class MemoryBank:
@@ -107,6 +55,8 @@ class MemoryBank:
         self.device = device
         self._feature_positions = plan.feature_reach + history_frames
         self._pointer_positions = plan.pointer_reach + history_frames
+        self.num_aside = max_conditioning_frames
+        """Prompted frames of an object, and evicted ones, that can be put aside."""
         self._capacity = 0
         self._free: list[int] = []
         self.allocation = 0
@@ -146,12 +96,13 @@ class MemoryBank:
 
     def _allocate(self, capacity: int) -> None:
         g, first = self._geometry, self._max_conditioning
-        features = self._zeros(
-            capacity, first + self._feature_positions, g.memory_tokens, g.memory_dim, dtype=g.memory_dtype
-        )
-        pointers = self._zeros(capacity, first + self._pointer_positions, g.pointer_dim)
-        mask_logits = self._zeros(capacity, self._history, *g.low_res_size)
-        scores = self._zeros(capacity, self._history, 2)
+        num_features = first + self._feature_positions + 2 * self.num_aside
+        num_pointers = first + self._pointer_positions + 2 * self.num_aside
+        num_shown = self._history + self.num_aside
+        features = self._zeros(capacity, num_features, g.memory_tokens, g.memory_dim, dtype=g.memory_dtype)
+        pointers = self._zeros(capacity, num_pointers, g.pointer_dim)
+        mask_logits = self._zeros(capacity, num_shown, *g.low_res_size)
+        scores = self._zeros(capacity, num_shown, 2)
         # All or nothing: where the device has no room, the bank stays as it was.
         self._features, self._pointers = features, pointers
         self._mask_logits, self._scores = mask_logits, scores
@@ -247,17 +198,59 @@ class MemoryBank:
         """
         index = torch.tensor([self.written(memory, frame_idx)]).to(self.device, non_blocking=True)
         self.write(Places(index, 0, 0, filled_up=False), prediction, features)
-        evicted, place = None, memory.conditioning.get(frame_idx)
-        if place is None:
-            if len(memory.conditioning) == self._max_conditioning:
-                # The first prompt says what the object is and stays; the oldest of the others goes.
-                evicted = list(memory.conditioning)[1]
-                del memory.conditioning[evicted]
-            place = min(set(range(self._max_conditioning)) - set(memory.conditioning.values()))
-            memory.conditioning[frame_idx] = place
+        evicted = self.evicted_for(memory, frame_idx)
+        if evicted is not None:
+            del memory.conditioning[evicted]
+        place = self.reserve_conditioning(memory, frame_idx).features
         self._features[memory.slot, place] = features[0]
         self._pointers[memory.slot, place] = prediction.object_pointers[0].float()
         return evicted
+
+    def evicted_for(self, memory: ObjectMemory, frame_idx: int) -> int | None:
+        """The conditioning frame that goes where this one is stored, if one must."""
+        if frame_idx in memory.conditioning or len(memory.conditioning) < self._max_conditioning:
+            return None
+        # The first prompt says what the object is and stays; the oldest of the others goes.
+        return list(memory.conditioning)[1]
+
+    def reserve_conditioning(self, memory: ObjectMemory, frame_idx: int) -> Rows:
+        """Where a frame lies among the conditioning slots, of which one is free or its own."""
+        if frame_idx not in memory.conditioning:
+            place = min(set(range(self._max_conditioning)) - set(memory.conditioning.values()))
+            memory.conditioning[frame_idx] = place
+        return self.conditioning(memory, frame_idx)
+
+    def conditioning(self, memory: ObjectMemory, frame_idx: int) -> Rows:
+        """Where a conditioning frame lies."""
+        place = memory.conditioning[frame_idx]
+        return Rows(memory.slot, place, place)
+
+    def frame(self, memory: ObjectMemory, frame_idx: int) -> Rows:
+        """Where a kept frame lies; without features and pointer where it is not remembered."""
+        features, pointer = memory.features.get(frame_idx), memory.pointers.get(frame_idx)
+        return Rows(memory.slot, features, pointer, shown=frame_idx % self._history)
+
+    def aside(self, memory: ObjectMemory, place: int, *, evicted: bool) -> Rows:
+        """Where something is put aside: a prompted frame, or an evicted one; `place` is below `num_aside`."""
+        behind = self._max_conditioning + place + (self.num_aside if evicted else 0)
+        return Rows(
+            memory.slot,
+            behind + self._feature_positions,
+            behind + self._pointer_positions,
+            shown=None if evicted else self._history + place,
+        )
+
+    def copy(self, source: Rows, target: Rows) -> None:
+        """Copy what both have of a frame."""
+        for tensor, name in (
+            (self._features, "features"),
+            (self._pointers, "pointer"),
+            (self._mask_logits, "shown"),
+            (self._scores, "shown"),
+        ):
+            here, there = getattr(source, name), getattr(target, name)
+            if here is not None and there is not None:
+                tensor[target.slot, there] = tensor[source.slot, here]
 
     def discard(self, memory: ObjectMemory, frame_idx: int) -> None:
         """Take a followed frame whose numbers are not finite out of the memory: the mask of the frame before

@@ -36,6 +36,8 @@ class CheckedPrompt:
     """(H, W) bool."""
     frame_size: tuple[int, int]
     """H, W in pixels."""
+    candidate: int | None = None
+    """Which of the masks that the network offers is taken; None: the one that it thinks best."""
 
     def followed_by(self, later: CheckedPrompt) -> CheckedPrompt:
         """Both prompts at once, as one frame's clicks add up; a later box or mask starts afresh."""
@@ -60,13 +62,15 @@ class PromptInput:
     """(1, P) int32."""
     mask: Tensor | None
     """(1, 1, H, W) float32, 0 or 1."""
+    candidate: int | None = None
+    """As in `CheckedPrompt`."""
 
 
 def scale_prompt(prompt: CheckedPrompt, geometry: Geometry, device: torch.device) -> PromptInput:
     """Bring a prompt to the network's input size, and no part of it below the network's pixels."""
     coords, labels = scale_points(prompt, geometry.input_size, device)
     mask = None if prompt.mask is None else scale_mask(prompt.mask, geometry).to(device)
-    return PromptInput(coords, labels, mask)
+    return PromptInput(coords, labels, mask, prompt.candidate)
 
 
 def scale_points(prompt: CheckedPrompt, input_size: Size, device: torch.device) -> tuple[Tensor, Tensor]:

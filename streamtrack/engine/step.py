@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 
 from torch import Tensor
 
-from streamtrack.engine.memory_bank import MemoryBank, ObjectMemory
+from streamtrack.engine.memory_bank import MemoryBank
+from streamtrack.engine.object_memory import ObjectMemory
 from streamtrack.engine.places import Places
 from streamtrack.engine.prompt_input import PromptInput
 from streamtrack.model.interface import FrameFeatures, MaskPrediction, Network
@@ -60,5 +61,7 @@ def condition_no_sync(
     else:
         past = None if places is None else bank.read(places)
         previous = bank.mask_logits(memory, frame_idx) if corrects else None
-        prediction = network.decode_points(features, past, prompt.coords, prompt.labels, previous)
+        prediction = network.decode_points(
+            features, past, prompt.coords, prompt.labels, previous, prompt.candidate
+        )
     return prediction, network.encode_memory(features, prediction, from_prompt=True)

@@ -148,12 +148,13 @@ def estimate(
 
 
 def _slot_bytes(shape: Shape, tokens: int, remembered: Remembered) -> int:
-    """What the bank holds of one object."""
-    stored = remembered.conditioning_frames + remembered.history_frames
+    """What the bank holds of one object, with room for what its prompts displace."""
+    stored = 3 * remembered.conditioning_frames + remembered.history_frames
     features = (stored + remembered.recent_frames) * tokens * shape.memory_dim * 2
     pointers = (stored + remembered.recent_pointers) * shape.width * 4
     mask_pixels = 16 * tokens
-    return features + pointers + remembered.history_frames * (mask_pixels + 2) * 4
+    shown = remembered.history_frames + remembered.conditioning_frames
+    return features + pointers + shown * (mask_pixels + 2) * 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,16 @@ class MemoryRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidates:
+    """The masks that the network offers for one ambiguous prompt: a shirt, or the man in it."""
+
+    low_res_mask_logits: Tensor
+    """(K, h, w) float32."""
+    iou_scores: Tensor
+    """(K,) float32, the network's estimate of each one's IoU, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class MaskPrediction:
     """B objects on one frame."""
 
@@ -103,6 +113,8 @@ class MaskPrediction:
     """(B,) float32, the network's estimate of the mask's IoU, 0 to 1."""
     object_pointers: Tensor
     """(B, C), the summary that later frames read."""
+    candidates: Candidates | None = None
+    """Among which this mask was chosen; only of `decode_points`, and only where there were several."""
 
 
 class CompiledCalls(Protocol):
@@ -170,6 +182,7 @@ class Network(Protocol):
         coords: Tensor,
         labels: Tensor,
         previous_logits: Tensor | None,
+        candidate: int | None = None,
     ) -> MaskPrediction:
         """The mask of one object that points or a box point out.
 
@@ -178,6 +191,7 @@ class Network(Protocol):
             coords: (1, P, 2) float32 x, y in pixels of the input.
             labels: (1, P) int32: 1 on the object, 0 off it, 2 and 3 a box's first and second corner.
             previous_logits: (1, h, w) the frame's mask so far, where the prompt corrects it.
+            candidate: which of `candidates` to take where there are several; None: the best by its estimate.
         """
 
     def adopt_mask(

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from streamtrack.config import TrackingConfig
+from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.errors import CapacityError, PromptError, ShapeError
 from streamtrack.frame import EventKind, Frame
 from streamtrack.prompt import Prompt, check_frame_idx, check_label, check_object_id
 from streamtrack.tracking.frame_log import FrameLog
 from streamtrack.tracking.keyframes import KeyFramePolicy
-from streamtrack.tracking.object_tracks import ObjectTracks, Report
+from streamtrack.tracking.object_replay import Report
+from streamtrack.tracking.object_tracks import ObjectTracks
 from streamtrack.tracking.prompts import check_prompt
 from streamtrack.tracking.tracked_object import Streak, TrackedObject
+from streamtrack.tracking.undo_steps import Step, UndoSteps
 
 
 @dataclass(slots=True)
@@ -41,6 +44,8 @@ class ObjectPrompts:
         self._key_frames = key_frames
         self._report = report
         self._waiting: dict[int, Waiting] = {}
+        self.steps = UndoSteps(tracks.close)
+        """What can be taken back."""
 
     @property
     def waiting(self) -> Mapping[int, Waiting]:
@@ -88,12 +93,15 @@ class ObjectPrompts:
             )
         at_frame = prompt.at_frame if at_frame is None else check_frame_idx(at_frame)
         if at_frame is not None:
-            prompt, key = self._move_to_key(prompt, at_frame, starts_object=True)
-            self._start(prompt, key, at_frame)
+            checked, key = self.checked(prompt, at_frame, starts_object=True)
+            if not self._tracks.start(object_id, prompt.label, checked, key, at_frame):
+                raise not_finite(object_id, at_frame)
+            self.steps.note(Step(object_id, "start", key, at_frame))
             return
         if self._log.newest_frame_idx >= 0:
             check_prompt(prompt, self._log.at(self._log.newest_frame_idx).size, starts_object=True)
         self._waiting[object_id] = Waiting(prompt)
+        self.steps.note(Step(object_id, "start"))
 
     def refine(self, prompt: Prompt, at_frame: int | None) -> int:
         """See `Session.refine`; returns the frame that was corrected."""
@@ -102,7 +110,7 @@ class ObjectPrompts:
         at_frame = prompt.at_frame if at_frame is None else check_frame_idx(at_frame)
         at_frame = self._log.newest_frame_idx if at_frame is None else at_frame
         # The object first: of an unknown one no frame can be right.
-        self.known(object_id)
+        tracked = self.known(object_id)
         first_frame = self.first_frame_of(object_id)
         self._log.at(at_frame)
         if at_frame < first_frame:
@@ -110,19 +118,16 @@ class ObjectPrompts:
                 f"object {object_id}: at_frame is {at_frame}, "
                 f"expected its first frame ({first_frame}) or later"
             )
-        prompt, key = self._move_to_key(prompt, at_frame, starts_object=False)
-        checked = check_prompt(prompt, self._log.at(at_frame).size, starts_object=False)
-        if not self._tracks.correct(object_id, checked, key):
-            raise _not_finite(object_id, at_frame)
+        checked, key = self.checked(prompt, at_frame, starts_object=False)
+        former = tracked.prompts.on(key)
+        if not self._tracks.correct(object_id, checked, key, at_frame):
+            raise not_finite(object_id, at_frame)
+        self.steps.note(Step(object_id, "correct", key, at_frame, former))
         return at_frame
 
-    def _start(self, prompt: Prompt, key: int, at_frame: int) -> None:
-        checked = check_prompt(prompt, self._log.at(at_frame).size, starts_object=True)
-        if not self._tracks.start(prompt.object_id, prompt.label, checked, key):
-            raise _not_finite(prompt.object_id, at_frame)
-
-    def _move_to_key(self, prompt: Prompt, at_frame: int, *, starts_object: bool) -> tuple[Prompt, int]:
-        """A prompt for a kept frame as one for its key frame; refused if it does not fit the frame itself."""
+    def checked(self, prompt: Prompt, at_frame: int, *, starts_object: bool) -> tuple[CheckedPrompt, int]:
+        """A prompt for a kept frame as one for its key frame, and that frame's key; refused if it does not
+        fit the frame itself."""
         kept = self._log.at(at_frame)
         check_prompt(prompt, kept.size, starts_object=starts_object)
         # What a prompt says is remembered for good; a smeared picture must not be.
@@ -130,7 +135,8 @@ class ObjectPrompts:
             raise PromptError(
                 f"object {prompt.object_id}: frame {at_frame} came damaged, expected a frame that is whole"
             )
-        return self._key_frames.move_prompt(prompt, at_frame, kept.key_frame_idx, kept.size), kept.key
+        moved = self._key_frames.move_prompt(prompt, at_frame, kept.key_frame_idx, kept.size)
+        return check_prompt(moved, kept.size, starts_object=starts_object), kept.key
 
     # -- for the next frame ------------------------------------------------------------------------
 
@@ -144,7 +150,7 @@ class ObjectPrompts:
             try:
                 check_prompt(waiting.prompt, (frame.height_px, frame.width_px), starts_object=True)
             except (PromptError, ShapeError):
-                del self._waiting[object_id]
+                self.drop(object_id)
                 raise
 
     def start_waiting(self, key: int) -> None:
@@ -154,20 +160,36 @@ class ObjectPrompts:
             return
         for object_id, waiting in tuple(self._waiting.items()):
             checked = check_prompt(waiting.prompt, kept.size, starts_object=True)
+            at_frame = self._log.newest_frame_idx
             try:
-                started = self._tracks.start(object_id, waiting.prompt.label, checked, key)
+                started = self._tracks.start(object_id, waiting.prompt.label, checked, key, at_frame)
             except CapacityError as error:  # nobody waits for an answer: the event says what would fit
-                del self._waiting[object_id]
+                self.drop(object_id)
                 self._report(EventKind.REMOVED, key, object_id, reason=str(error))
                 continue
             if started:
                 del self._waiting[object_id]
+                self.steps.came(object_id, key, at_frame)
             elif waiting.not_finite.add():
                 self._report(EventKind.NOT_FINITE, key, object_id, count=waiting.not_finite.count)
 
     def drop(self, object_id: int) -> bool:
         """Drop a waiting prompt; False where the object has none."""
-        return self._waiting.pop(object_id, None) is not None
+        if self._waiting.pop(object_id, None) is None:
+            return False
+        self.steps.forget(object_id)
+        return True
+
+    def remove(self, object_id: int) -> None:
+        """Drop a waiting prompt, or stop following an object.
+
+        Raises:
+            PromptError: no such object.
+        """
+        if not self.drop(object_id):
+            self.known(object_id)
+            self._tracks.remove(object_id)
+            self.steps.forget(object_id)
 
     def set_label(self, object_id: int, label: str) -> None:
         """Call an object something, whether it waits or is followed."""
@@ -187,7 +209,8 @@ def _check_kind(prompt: object) -> None:
         raise PromptError(f"prompt is {type(prompt).__name__}, expected a streamtrack.Prompt")
 
 
-def _not_finite(object_id: int, at_frame: int) -> PromptError:
+def not_finite(object_id: int, at_frame: int) -> PromptError:
+    """What to raise for a prompt that the network has no numbers for."""
     return PromptError(
         f"object {object_id}: the network gave no finite numbers for frame {at_frame}, expected another frame"
     )

@@ -3,28 +3,23 @@ numbers below. Frames are numbered by key."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
 
 from streamtrack.config import TrackingConfig
-from streamtrack.engine.follower import Follower, Found
+from streamtrack.engine.follower import Conditioned, Follower, Found
 from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.errors import CapacityError
 from streamtrack.frame import EventKind, Frame, ObjectMask, ObjectState
 from streamtrack.tracking.keyframes import Move
+from streamtrack.tracking.object_replay import ObjectReplay, Report
+from streamtrack.tracking.prompt_history import Given
 from streamtrack.tracking.results import build_object
 from streamtrack.tracking.stream_time import StreamTime
 from streamtrack.tracking.tracked_object import TrackedObject
 
 STATES_THAT_STAY = (ObjectState.LOST, ObjectState.UNSEEN)
 """States of a key frame that a carried frame takes over even where its mask is empty."""
-
-
-class Report(Protocol):
-    """Takes what happened to an object on a key frame."""
-
-    def __call__(self, kind: EventKind, key: int, object_id: int, **detail: Any) -> None: ...
 
 
 class ObjectTracks:
@@ -38,6 +33,7 @@ class ObjectTracks:
         self._stream_time = StreamTime(config.history_frames)
         self._sizes = [(0, 0)] * config.history_frames
         self._newest_key = -1
+        self._replay = ObjectReplay(follower, self._stream_time, self._size, report)
 
     @property
     def by_id(self) -> Mapping[int, TrackedObject]:
@@ -51,7 +47,13 @@ class ObjectTracks:
         return {key for slot in slots for key in (slot.first_frame, *slot.conditioning)}
 
     @property
-    def _oldest_key(self) -> int:
+    def next_key(self) -> int:
+        """The key of the next key frame."""
+        return self._newest_key + 1
+
+    @property
+    def oldest_key(self) -> int:
+        """The oldest key frame that can still be prompted."""
         return max(0, self._newest_key - self._config.history_frames + 1)
 
     # -- frames ------------------------------------------------------------------------------------
@@ -70,7 +72,7 @@ class ObjectTracks:
         found = self._found(key)
         masks = self._masks(found, self._size(key))
         for tracked in followed:
-            self._update_state(tracked, found[tracked.object_id], masks[tracked.object_id], key)
+            self._replay.update_state(tracked, found[tracked.object_id], masks[tracked.object_id], key)
         return self._with_states(masks, key)
 
     def describe(
@@ -96,13 +98,77 @@ class ObjectTracks:
 
     # -- objects -----------------------------------------------------------------------------------
 
-    def start(self, object_id: int, label: str, prompt: CheckedPrompt, key: int) -> bool:
+    def start(self, object_id: int, label: str, prompt: CheckedPrompt, key: int, at_frame: int) -> bool:
         """Follow a new object from a kept key frame to the newest; False, and no object, where the network's
         numbers for the prompt are not finite.
 
         Raises:
             CapacityError: the device has no memory for one more; nothing has changed.
         """
+        begun = self._begin(object_id, label, prompt, key, at_frame)
+        if begun is None:
+            return False
+        tracked, conditioned = begun
+        self._tracked[object_id] = tracked
+        mask = build_object(tracked, conditioned.found, self._size(key))
+        self._report(EventKind.ADDED, key, object_id, area_px=mask.area_px)
+        self._replay.update_state(tracked, conditioned.found, mask, key)
+        self._replay.behind(tracked, key, self._newest_key)
+        return True
+
+    def start_over(
+        self, object_id: int, label: str, prompt: CheckedPrompt, key: int, at_frame: int, how: str
+    ) -> TrackedObject | None:
+        """Follow an object from a kept key frame as a new one that has its id and its place.
+
+        Args:
+            how: told in the detail of the event.
+        Returns:
+            The former object, to be put back or closed; None, and nothing changed, where the network's
+            numbers for the prompt are not finite.
+        Raises:
+            CapacityError: as `start`.
+        """
+        begun = self._begin(object_id, label, prompt, key, at_frame)
+        if begun is None:
+            return None
+        tracked, conditioned = begun
+        former, self._tracked[object_id] = self._tracked[object_id], tracked
+        self._report(EventKind.CORRECTED, key, object_id, how=how)
+        self._replay.show(tracked, conditioned.found, key)
+        self._replay.behind(tracked, key, self._newest_key)
+        return former
+
+    def take_out(self, object_id: int) -> TrackedObject:
+        """An object that is not followed any more, to be put back or closed."""
+        return self._tracked.pop(object_id)
+
+    def put_back(self, objects: Sequence[TrackedObject], order: Sequence[int], from_key: int) -> None:
+        """Follow objects that were taken out or started over as if they had never been; who has their ids now
+        goes.
+
+        Args:
+            order: all objects as they stood then.
+            from_key: the first key frame that they did not see; it and all later ones are kept.
+        """
+        for tracked in objects:
+            instead = self._tracked.get(tracked.object_id)
+            if instead is not None:
+                self.close(instead)
+            self._tracked[tracked.object_id] = tracked
+            kind = EventKind.ADDED if instead is None else EventKind.CORRECTED
+            self._report(kind, max(0, from_key - 1), tracked.object_id, how="undo")
+            self._replay.behind(tracked, from_key - 1, self._newest_key)
+        known = [object_id for object_id in order if object_id in self._tracked]
+        self._tracked = {object_id: self._tracked[object_id] for object_id in (*known, *self._tracked)}
+
+    def close(self, tracked: TrackedObject) -> None:
+        """Give the slot of an object back that is not followed any more."""
+        self._follower.close(tracked.slot)
+
+    def _begin(
+        self, object_id: int, label: str, prompt: CheckedPrompt, key: int, at_frame: int
+    ) -> tuple[TrackedObject, Conditioned] | None:
         # A slot is kept only if the prompt leaves something to follow.
         slot = self._follower.open(key)
         try:
@@ -112,62 +178,53 @@ class ObjectTracks:
             raise
         if conditioned is None:
             self._follower.close(slot)
-            return False
+            return None
         tracked = TrackedObject(object_id, label, slot, self._config)
-        tracked.prompts[key] = prompt
-        self._tracked[object_id] = tracked
-        mask = build_object(tracked, conditioned.found, self._size(key))
-        self._report(EventKind.ADDED, key, object_id, area_px=mask.area_px)
-        self._update_state(tracked, conditioned.found, mask, key)
-        self._replay(tracked, key)
-        return True
+        given = tracked.prompts.next_on(key, prompt, at_frame)
+        tracked.prompts.set(key, (given,))
+        tracked.prompts.note_offered(given, conditioned.offered)
+        return tracked, conditioned
 
-    def correct(self, object_id: int, prompt: CheckedPrompt, key: int) -> bool:
+    def correct(self, object_id: int, prompt: CheckedPrompt, key: int, at_frame: int) -> bool:
         """Correct an object on a kept key frame, and follow it anew from there to the newest; False, and
         nothing changed, where the network's numbers for the prompt are not finite."""
         tracked = self._tracked[object_id]
         # Clicks on one frame add up; later prompts are repeated by the replay.
-        if key in tracked.prompts:
-            prompt = tracked.prompts[key].followed_by(prompt)
-        conditioned = self._follower.condition(tracked.slot, key, prompt, corrects=True, restarts=True)
+        given = tracked.prompts.next_on(key, prompt, at_frame)
+        conditioned = self._follower.condition(tracked.slot, key, given.prompt, corrects=True, restarts=True)
         if conditioned is None:
             return False
-        tracked.prompts[key] = prompt
-        tracked.forget_prompts_before(self._oldest_key)
-        self._report_eviction(tracked, key, conditioned.evicted)
+        tracked.prompts.forget_before(self.oldest_key)
+        tracked.prompts.set(key, (*tracked.prompts.on(key), given))
+        self._replay.report_eviction(tracked, key, conditioned.evicted)
         self._report(EventKind.CORRECTED, key, object_id)
-        tracked.restart_states(key)
-        mask = build_object(tracked, conditioned.found, self._size(key))
-        self._update_state(tracked, conditioned.found, mask, key)
-        self._replay(tracked, key)
+        self._replay.take_prompted(tracked, key, given, conditioned)
+        self._replay.behind(tracked, key, self._newest_key)
         return True
+
+    def can_rewrite(self, object_id: int, key: int) -> bool:
+        """Whether `rewrite` would be exact: later prompts may have displaced more than there is room for."""
+        return self._follower.can_rewind(self._tracked[object_id].slot, key)
+
+    def rewrite(self, object_id: int, key: int, given: tuple[Given, ...], how: str) -> None:
+        """Make an object what it were if these had been its prompts on a kept key frame, and follow it anew
+        from there to the newest.
+
+        Args:
+            how: told in the detail of the event.
+        """
+        tracked = self._tracked[object_id]
+        tracked.prompts.forget_before(self.oldest_key)
+        tracked.prompts.set(key, given)
+        self._report(EventKind.CORRECTED, key, object_id, how=how)
+        self._replay.rewind(tracked, key)
+        self._replay.behind(tracked, key, self._newest_key)
 
     def remove(self, object_id: int) -> None:
         """Stop following an object."""
-        self._follower.close(self._tracked.pop(object_id).slot)
+        self.close(self.take_out(object_id))
 
     # -- inside ------------------------------------------------------------------------------------
-
-    def _replay(self, tracked: TrackedObject, from_key: int) -> None:
-        """Follow one object again behind a prompted frame, its later prompts included."""
-        keys = range(from_key + 1, self._newest_key + 1)
-        for replayed in self._follower.replay(tracked.slot, keys, tracked.prompts):
-            self._report_eviction(tracked, replayed.frame_idx, replayed.evicted)
-            mask = build_object(tracked, replayed.found, self._size(replayed.frame_idx))
-            self._update_state(tracked, replayed.found, mask, replayed.frame_idx)
-
-    def _report_eviction(self, tracked: TrackedObject, key: int, evicted: int | None) -> None:
-        if evicted is not None:
-            self._report(EventKind.CONDITIONING_EVICTED, key, tracked.object_id, evicted_frame_idx=evicted)
-
-    def _update_state(self, tracked: TrackedObject, found: Found, mask: ObjectMask, key: int) -> None:
-        if not found.finite:
-            if tracked.note_unseen(key):
-                self._report(EventKind.NOT_FINITE, key, tracked.object_id, count=tracked.not_finite.count)
-            return
-        event = tracked.update_state(mask, key, self._stream_time.at(key))
-        if event is not None:
-            self._report(event, key, tracked.object_id)
 
     def _found(self, key: int) -> dict[int, Found]:
         """What the engine found of every object that was there on a key frame; waits for the device."""

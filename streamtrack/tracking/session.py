@@ -8,13 +8,15 @@ from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.follower import Follower
 from streamtrack.engine.preprocess import as_frame, as_image
-from streamtrack.frame import Event, EventKind, Frame, FrameResult, ObjectMask, StageTimes
+from streamtrack.frame import Candidate, Event, EventKind, Frame, FrameResult, StageTimes, Undone
 from streamtrack.prompt import Prompt, Values, check_frame_idx, check_object_id
 from streamtrack.tracking.event_log import EventLog
-from streamtrack.tracking.frame_log import FrameLog, KeptFrame
+from streamtrack.tracking.frame_log import FrameLog
+from streamtrack.tracking.frame_steps import FrameSteps
 from streamtrack.tracking.keyframes import EveryFrame, KeyFramePolicy
 from streamtrack.tracking.object_prompts import ObjectPrompts
 from streamtrack.tracking.object_tracks import ObjectTracks
+from streamtrack.tracking.second_thoughts import SecondThoughts
 
 
 class Session:
@@ -22,8 +24,7 @@ class Session:
 
     Objects come and go at any time and do not see each other. A prompt names the frame that it is for: the
     next one given to `step`, or with `at_frame` one of the last `history_frames`; the session then
-    fast-forwards the object from there, and every later frame is as if the prompt had come in time. (Where a
-    conditioning frame was evicted since, the fast-forward goes on without it.)
+    fast-forwards the object from there, and every later frame is as if the prompt had come in time.
 
     With key frames (`tracking.keyframe_interval`) only some frames go through the network. A key frame is
     every n-th frame, one that a prompt waits for, one after a gap or a damaged key frame, and one of another
@@ -49,7 +50,10 @@ class Session:
         self._events = EventLog(self._log)
         self._tracks = ObjectTracks(follower, config, self._events.report)
         self._prompts = ObjectPrompts(config, self._log, self._tracks, self._key_frames, self._events.report)
-        self._gap_noted = False
+        self._thoughts = SecondThoughts(
+            config.max_objects, self._log, self._tracks, self._prompts, self._events
+        )
+        self._steps = FrameSteps(self._log, self._tracks, self._prompts, self._key_frames, self._events)
 
     # -- what there is -----------------------------------------------------------------------------
 
@@ -79,19 +83,11 @@ class Session:
         return self._follower.num_bytes + self._key_frames.num_bytes
 
     def first_frame_of(self, object_id: int) -> int:
-        """The frame of an object's first prompt; -1 while it waits for the next frame.
-
-        Raises:
-            PromptError: no such object.
-        """
+        """The frame of an object's first prompt; -1 while it waits. Raises PromptError for no such object."""
         return self._prompts.first_frame_of(object_id)
 
     def label_of(self, object_id: int) -> str:
-        """What a person calls an object.
-
-        Raises:
-            PromptError: no such object.
-        """
+        """What a person calls an object. Raises PromptError for no such object."""
         return self._prompts.label_of(object_id)
 
     # -- frames ------------------------------------------------------------------------------------
@@ -112,7 +108,7 @@ class Session:
         frame = as_frame(frame, self.newest_frame_idx + 1, self._clock)
         start_ns = self._clock.monotonic_ns()
         self._prompts.check_waiting(frame)
-        objects = self._step_key(frame) if self._wants_network(frame) else self._step_carried(frame)
+        objects = self._steps.step(frame)
         times = StageTimes(frame.capture_monotonic_ns, start_ns, self._clock.monotonic_ns())
         self._log.note_times(times)
         return FrameResult(self.newest_frame_idx, frame, objects, times, self.take_events())
@@ -136,12 +132,11 @@ class Session:
         """
         frame_idx = self.newest_frame_idx if frame_idx is None else check_frame_idx(frame_idx)
         kept = self._log.at(frame_idx)
-        return FrameResult(frame_idx, kept.frame, self._describe(kept, frame_idx), kept.times)
+        return FrameResult(frame_idx, kept.frame, self._steps.describe(frame_idx), kept.times)
 
     def note_gap(self) -> None:
         """Tell the session that time passed which nobody saw; the next result carries a `gap` event."""
-        self._gap_noted = True
-        self._events.note(EventKind.GAP)
+        self._steps.note_gap()
 
     def take_events(self) -> tuple[Event, ...]:
         """What happened since the last result, once: `step` puts it into its result; a caller whose stream
@@ -216,54 +211,59 @@ class Session:
             PromptError: no such object.
         """
         object_id = check_object_id(object_id)
-        if not self._prompts.drop(object_id):
-            self._prompts.known(object_id)
-            self._tracks.remove(object_id)
+        self._prompts.remove(object_id)
         self._events.note(EventKind.REMOVED, object_id)
 
     def set_label(self, object_id: int, label: str) -> None:
-        """Call an object something.
-
-        Raises:
-            PromptError: no such object.
-        """
+        """Call an object something. Raises PromptError for no such object."""
         self._prompts.set_label(object_id, label)
         self._events.note(EventKind.LABELED, object_id, label=label)
 
-    # -- inside ------------------------------------------------------------------------------------
+    # -- second thoughts ---------------------------------------------------------------------------
 
-    def _wants_network(self, frame: Frame) -> bool:
-        if self.newest_frame_idx < 0 or self._gap_noted or frame.gap_before:
-            return True
-        newest = self._log.at(self.newest_frame_idx)
-        # A whole frame ends what was carried from a damaged one, and serves those who wait for one.
-        if not frame.damaged and (newest.key_damaged or self.pending_object_ids):
-            return True
-        if frame.image.shape != newest.frame.image.shape:
-            return True
-        return self._key_frames.is_due(self._log.distance_from_key)
+    def undo(self, object_id: int | None = None) -> Undone:
+        """Take the last prompt of an object back, or with None the last of all: it is as if it had never been
+        given. A first prompt takes its object along; `clear`, `choose`, `start_over` and `merge` can be taken
+        back as well. The last 32 changes are known, of objects that are removed none.
 
-    def _step_key(self, frame: Frame) -> dict[int, ObjectMask]:
-        key = self._log.next_key
-        followed = tuple(self._tracks.by_id.values())
-        # Not counted before it is encoded: a frame that fails there can be given again.
-        self._tracks.follow(key, frame)
-        self._log.append(frame, is_key=True)
-        self._key_frames.add(self.newest_frame_idx, frame.image, is_key=True)
-        if frame.gap_before:
-            self.note_gap()
-        self._gap_noted = False
-        # New objects wait for the device, those followed already run meanwhile.
-        self._prompts.start_waiting(key)
-        objects = self._tracks.settle(followed)
-        self._log.forget_keys(self._tracks.lasting_keys)
-        return objects
+        Raises:
+            PromptError: no such object, or nothing is left to take back.
+            FrameExpiredError: its frame is not kept (a first prompt can still go).
+        """
+        return self._thoughts.undo(object_id)
 
-    def _step_carried(self, frame: Frame) -> dict[int, ObjectMask]:
-        kept = self._log.append(frame, is_key=False)
-        self._key_frames.add(self.newest_frame_idx, frame.image, is_key=False)
-        return self._describe(kept, self.newest_frame_idx)
+    def clear(self, object_id: int, at_frame: int | None = None) -> FrameResult:
+        """Take all prompts of an object on a kept frame back (None: that of its newest prompt), and return
+        that frame's result. On its first frame that removes it, and is refused if it has later prompts.
 
-    def _describe(self, kept: KeptFrame, frame_idx: int) -> dict[int, ObjectMask]:
-        move = self._key_frames.carry(frame_idx, kept.key_frame_idx)
-        return self._tracks.describe(kept.key, kept.size, move)
+        Raises:
+            PromptError, FrameExpiredError: no such object, no prompt there, or the frame is not kept.
+        """
+        return self.result(self._thoughts.clear(object_id, at_frame))
+
+    def candidates(self, object_id: int) -> tuple[Candidate, ...]:
+        """The masks among which the network chose for an object's newest prompt, the largest first: a click
+        has three (the whole, a part, a detail), and with nano a box.
+
+        Raises:
+            PromptError, FrameExpiredError: no such object, one mask only, or its frame is not kept.
+        """
+        return self._thoughts.candidates(object_id)
+
+    def choose(self, object_id: int, index: int) -> FrameResult:
+        """Give an object another of its `candidates`, on their frame and from there on. Raises as they do."""
+        return self.result(self._thoughts.choose(object_id, index))
+
+    def start_over(self, prompt: Prompt, at_frame: int | None = None) -> FrameResult:
+        """Forget all of an object but its id, its place and its label (if the prompt has none), and follow
+        what the prompt shows, from the newest frame or from a kept one. Raises as `refine`."""
+        return self.result(self._thoughts.start_over(prompt, at_frame))
+
+    def merge(self, object_id: int, other_id: int) -> FrameResult:
+        """Make one object of two: the first lives on, the other is removed. The union of their masks on the
+        newest frame is what is remembered; all that was remembered of either before is forgotten.
+
+        Raises:
+            PromptError: no such object, the same twice, neither is in sight, or the frame came damaged.
+        """
+        return self.result(self._thoughts.merge(object_id, other_id))

@@ -82,8 +82,9 @@ def test_prompts_are_repeated_by_a_replay(nano: Tracker, images: Sequence[Image]
     follower = make_follower(nano, RecentMemory(6, 15), images)
     slot = follower.open(0)
     follower.condition(slot, 0, click(100, 80), corrects=False)
-    replayed = list(follower.replay(slot, range(1, FRAMES), {3: click(106, 80), 5: click(110, 80)}))
-    assert [one.frame_idx for one in replayed] == list(range(1, FRAMES))
+    replayed = list(follower.replay(slot, range(1, FRAMES), {3: [click(106, 80)], 5: [click(110, 80)]}))
+    assert [one.frame_idx for one in replayed] == [1, 2, 3, 3, 4, 5, 5, 6, 7]
+    assert [one.frame_idx for one in replayed if one.conditioned is not None] == [3, 5]
     assert list(slot.conditioning) == [0, 3, 5]
     follower.condition(slot, 2, click(104, 80), corrects=True, restarts=True)
     assert list(slot.conditioning) == [0, 2]

@@ -6,7 +6,8 @@ import random
 
 import torch
 
-from streamtrack.engine.memory_bank import MemoryBank, ObjectMemory, summarise
+from streamtrack.engine.memory_bank import MemoryBank, summarise
+from streamtrack.engine.object_memory import ObjectMemory
 from streamtrack.engine.places import Places
 from streamtrack.engine.read_plan import RecentMemory
 from streamtrack.model.interface import MaskPrediction

@@ -8,6 +8,7 @@ is kept. It finds coloured shapes on a grey ground well enough that a wrong heig
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from streamtrack.frame import BoolMask, Image
 from streamtrack.model.family import require_image_size
 from streamtrack.model.interface import (
+    Candidates,
     CompiledCalls,
     FrameFeatures,
     Geometry,
@@ -31,6 +33,10 @@ PATCH_PX = 14
 MEMORY_GRID = (16, 32)
 """Regions whose colours a memory frame holds: 512 tokens."""
 HIDDEN = -1024.0
+REACHES = (1 / 24, 1 / 8, 1 / 12)
+"""How far a click reaches, as a share of the map's width: the masks that a single one offers."""
+BEST = 1
+"""The one with the highest estimate."""
 
 
 def entry_of(name: str, image_size: int) -> CatalogEntry:
@@ -120,6 +126,28 @@ class ColourNetwork:
         coords: Tensor,
         labels: Tensor,
         previous_logits: Tensor | None,
+        candidate: int | None = None,
+    ) -> MaskPrediction:
+        if coords.shape[1] != 1:
+            return self._decode(features, memory, coords, labels, previous_logits, REACHES[BEST])
+        offered = [
+            self._decode(features, memory, coords, labels, previous_logits, reach) for reach in REACHES
+        ]
+        logits = torch.cat([one.low_res_mask_logits for one in offered])
+        candidates = Candidates(logits, torch.tensor([0.7, 0.9, 0.8]))
+        chosen = BEST if candidate is None else candidate
+        return replace(
+            offered[chosen], iou_scores=candidates.iou_scores[chosen : chosen + 1], candidates=candidates
+        )
+
+    def _decode(
+        self,
+        features: FrameFeatures,
+        memory: MemoryRead | None,
+        coords: Tensor,
+        labels: Tensor,
+        previous_logits: Tensor | None,
+        reach: float,
     ) -> MaskPrediction:
         rows, columns = self.geometry.low_res_size
         height, width = self.geometry.input_size
@@ -138,7 +166,7 @@ class ColourNetwork:
             inside = (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
             logits = torch.where(inside, middle, -10.0)
         for point, label in zip(at[~is_corner], labels[0][~is_corner], strict=True):
-            near = (x - point[0]).square() + (y - point[1]).square() < (columns / 8) ** 2
+            near = (x - point[0]).square() + (y - point[1]).square() < (columns * reach) ** 2
             similar = self._similar(features, self._colour_at(features, point))
             clicked = torch.where(near, similar, -10.0)
             logits = torch.where(label == 1, torch.maximum(logits, clicked), torch.minimum(logits, -clicked))

@@ -88,6 +88,7 @@ COVERED_BY = {
     "tracking/test_nano_follows": ("pipeline/scene_score",),
     "tracking/test_parity": ("model/sam2/masks", "model/sam2/memory"),
     "tracking/test_session": (
+        "tracking/frame_steps",
         "tracking/object_prompts",
         "tracking/object_tracks",
         "tracking/results",
@@ -97,6 +98,13 @@ COVERED_BY = {
     "cli/test_doctor": ("video/encoder_probe",),
     "video/test_draw": ("video/colour", "video/palette", "video/tags"),
     "video/test_stream": ("video/picture_encoder", "video/viewers"),
+    "tracking/test_second_thoughts": (
+        "engine/object_memory",
+        "engine/rewind",
+        "tracking/object_replay",
+        "tracking/prompt_history",
+        "tracking/undo_steps",
+    ),
     "webrtc/test_whep": ("webrtc/internals", "webrtc/whep_session"),
     "weights/test_download": ("weights/part_file",),
 }

@@ -135,9 +135,9 @@ def test_points_on_one_frame_add_up(nano: Tracker, images: Sequence[Image]) -> N
     session.step(images[0])
     session.correct(1, points=[(60, 120)], labels=[0])
     session.correct(1, points=[(110, 85)])
-    assert session._tracks.by_id[1].prompts[0].labels.tolist() == [1, 0, 1]
+    assert session._tracks.by_id[1].prompts.checked(0)[-1].labels.tolist() == [1, 0, 1]
     session.correct(1, box=(60, 55, 140, 105))
-    assert session._tracks.by_id[1].prompts[0].labels.tolist() == [2, 3]
+    assert session._tracks.by_id[1].prompts.checked(0)[-1].labels.tolist() == [2, 3]
 
 
 def test_oldest_correction_but_never_the_first_prompt_is_evicted(

@@ -57,8 +57,8 @@ def test_what_comes_after_unseen_frames_is_told(
     assert one.update_state(after, 3, 210 * MS) is event
 
 
-def test_states_are_kept_as_long_as_frames() -> None:
+def test_states_are_kept_as_long_as_frames_and_the_one_before_them() -> None:
     one = tracked()
     for key in range(10):
         one.update_state(SEEN, key, key * MS)
-    assert sorted(one._states) == [6, 7, 8, 9]
+    assert sorted(one._noted) == [5, 6, 7, 8, 9]

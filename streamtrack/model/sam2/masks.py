@@ -5,6 +5,7 @@ Source: SAM 2, arXiv:2408.00714; `sam2/modeling/sam2_base.py`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from sam2.modeling.sam2_base import NO_OBJ_SCORE, SAM2Base
 from torch import Tensor
 
-from streamtrack.model.interface import MaskPrediction
+from streamtrack.model.interface import Candidates, MaskPrediction
 from streamtrack.model.sam2.tokens import to_map
 
 MASK_PROMPT_LOGIT = 10.0
@@ -56,6 +57,7 @@ class MaskDecoder:
         coords: Tensor,
         labels: Tensor,
         previous_logits: Tensor | None,
+        candidate: int | None = None,
     ) -> MaskPrediction:
         """The mask of one object that points or a box point out; see `Network.decode_points`."""
         mask = previous_logits
@@ -65,7 +67,15 @@ class MaskDecoder:
         # Behind the given points comes what stands for "no box"; it stays.
         filler = F.pad(labels == FILLER_LABEL, (0, sparse.shape[1] - labels.shape[1]))
         sparse = sparse.masked_fill(filler[..., None], 0)
-        return self._decode(high_res, conditioned, sparse, dense, self._wants_multimask(coords.shape[1]))
+        logits, ious, tokens, score = self._offer(
+            high_res, conditioned, sparse, dense, self._wants_multimask(coords.shape[1])
+        )
+        chosen = None if candidate is None else torch.tensor([candidate], device=logits.device)
+        prediction = self._choose(logits, ious, tokens, score, chosen)
+        if logits.shape[1] == 1:
+            return prediction
+        shown = torch.where(score[..., None] > 0, logits[0], NO_OBJ_SCORE).float()
+        return replace(prediction, candidates=Candidates(shown, ious[0].float()))
 
     def adopt_mask(
         self, high_res: HighRes, tokens: Tensor, mask: Tensor, *, candidates: bool = False
@@ -98,8 +108,15 @@ class MaskDecoder:
     def _decode(
         self, high_res: HighRes, conditioned: Tensor, sparse: Tensor, dense: Tensor, multimask: bool
     ) -> MaskPrediction:
+        return self._choose(*self._offer(high_res, conditioned, sparse, dense, multimask))
+
+    def _offer(
+        self, high_res: HighRes, conditioned: Tensor, sparse: Tensor, dense: Tensor, multimask: bool
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """K masks of B objects: logits (B, K, h, w), IoU estimates (B, K), output tokens (B, 1 or K, C),
+        object score logits (B, 1)."""
         module, batch = self._module, conditioned.shape[0]
-        logits, ious, tokens, object_score_logits = module.sam_mask_decoder(
+        offered: tuple[Tensor, Tensor, Tensor, Tensor] = module.sam_mask_decoder(
             image_embeddings=to_map(conditioned, self._grid),
             image_pe=self._dense_position,
             sparse_prompt_embeddings=sparse,
@@ -108,8 +125,20 @@ class MaskDecoder:
             repeat_image=False,
             high_res_features=[level.expand(batch, -1, -1, -1) for level in high_res],
         )
+        return offered
+
+    def _choose(
+        self,
+        logits: Tensor,
+        ious: Tensor,
+        tokens: Tensor,
+        object_score_logits: Tensor,
+        chosen: Tensor | None = None,
+    ) -> MaskPrediction:
+        """One of K masks of each object: the (B,) chosen ones, or those with the best estimates."""
+        module = self._module
         if logits.shape[1] > 1:
-            best = ious.argmax(dim=1)
+            best = ious.argmax(dim=1) if chosen is None else chosen
             logits = _pick(logits, best)
             tokens = _pick(tokens, best) if tokens.shape[1] > 1 else tokens[:, 0]
             ious = _pick(ious, best)

@@ -184,6 +184,7 @@ class Sam2Network:
         coords: Tensor,
         labels: Tensor,
         previous_logits: Tensor | None,
+        candidate: int | None = None,
     ) -> MaskPrediction:
         """The mask of one object that points or a box point out.
 
@@ -192,12 +193,15 @@ class Sam2Network:
             coords: (1, P, 2) float32 x, y in pixels of the S x S input.
             labels: (1, P) int32: 1 on the object, 0 off it, 2 and 3 a box's first and second corner.
             previous_logits: (1, 4g, 4g) the frame's mask so far, where the prompt corrects it.
+            candidate: which of the masks to take where few points have several; None: the best.
         """
         if memory is None:
             conditioned = self.condition_on_nothing(features)
         else:
             conditioned = self.condition_on_memory(features, self.assemble_memory(memory))
-        return self._decoder.decode_points(_high_res(features), conditioned, coords, labels, previous_logits)
+        return self._decoder.decode_points(
+            _high_res(features), conditioned, coords, labels, previous_logits, candidate
+        )
 
     def adopt_mask(
         self, features: FrameFeatures, mask: Tensor, *, candidates: bool = False

@@ -1,0 +1,71 @@
+"""One object in the memory bank: which of its frames lies where. Bookkeeping only, no numbers are touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from streamtrack.engine.read_plan import Evidence, Stored
+
+
+@dataclass(slots=True)
+class ObjectMemory:
+    """Where one object's memory lies."""
+
+    slot: int
+    """Row of the bank's tensors."""
+    first_frame: int
+    """The frame of its first prompt."""
+    free_features: list[int]
+    """Positions of memory features that hold nothing."""
+    free_pointers: list[int]
+    """Positions of object pointers that hold nothing."""
+    conditioning: dict[int, int] = field(default_factory=dict)
+    """Conditioning frames, oldest first: frame_idx to position among the conditioning slots."""
+    features: dict[int, int] = field(default_factory=dict)
+    """Followed frames whose memory features are stored, in the order in which they were followed: frame_idx
+    to position."""
+    pointers: dict[int, int] = field(default_factory=dict)
+    """The same for object pointers."""
+    evidence: dict[int, Evidence] = field(default_factory=dict)
+    """What was found on the frames that are stored."""
+    not_finite: set[int] = field(default_factory=set)
+    """Kept frames on which the network's numbers were not finite."""
+    followed: tuple[int, int] = (-1, -1)
+    """The frame that was followed before the newest one, and the newest one."""
+
+    def stored(self, frame_idx: int) -> Stored:
+        """What a plan may read for a frame."""
+        return Stored(frame_idx, sorted(self.conditioning), self.features, self.pointers, self.evidence)
+
+    def note_followed(self, frame_idx: int) -> None:
+        """A frame was followed, for the first time or anew."""
+        if self.followed[1] != frame_idx:
+            self.followed = self.followed[1], frame_idx
+        self.not_finite.discard(frame_idx)
+        self.evidence.pop(frame_idx, None)
+
+    def release(self, frame_idx: int) -> None:
+        """Forget a followed frame; its positions are free again. Conditioning slots stay."""
+        for positions, free in ((self.features, self.free_features), (self.pointers, self.free_pointers)):
+            if frame_idx in positions:
+                free.append(positions.pop(frame_idx))
+        if frame_idx not in self.conditioning:
+            self.evidence.pop(frame_idx, None)
+
+    def forget_after(self, frame_idx: int) -> None:
+        """Forget every frame behind one that is about to change; they will be followed again."""
+        for later in [index for index in self.conditioning if index > frame_idx]:
+            del self.conditioning[later]
+        for later in [index for index in {**self.features, **self.pointers} if index > frame_idx]:
+            self.release(later)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Where one frame of an object lies in the bank's tensors; None where it has no such part."""
+
+    slot: int
+    features: int | None
+    pointer: int | None
+    shown: int | None = None
+    """Mask logits and scores."""

@@ -1,0 +1,88 @@
+"""One object on its key frames, one after the other: what each makes of its state, and following it anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from streamtrack.engine.follower import Conditioned, Follower, Found, Replayed
+from streamtrack.frame import EventKind, ObjectMask
+from streamtrack.tracking.prompt_history import Given
+from streamtrack.tracking.results import build_object
+from streamtrack.tracking.stream_time import StreamTime
+from streamtrack.tracking.tracked_object import TrackedObject
+
+
+class Report(Protocol):
+    """Takes what happened to an object on a key frame."""
+
+    def __call__(self, kind: EventKind, key: int, object_id: int, **detail: Any) -> None: ...
+
+
+class ObjectReplay:
+    """Lets objects' states follow what was found of them, and follows one again behind a changed prompt.
+
+    Args:
+        size: H, W in pixels of a kept key frame.
+    """
+
+    def __init__(
+        self,
+        follower: Follower,
+        stream_time: StreamTime,
+        size: Callable[[int], tuple[int, int]],
+        report: Report,
+    ) -> None:
+        self._follower = follower
+        self._stream_time = stream_time
+        self._size = size
+        self._report = report
+
+    def rewind(self, tracked: TrackedObject, key: int) -> None:
+        """Bring an object to a kept key frame as memory alone had found it there, and give it its prompts on
+        that frame again; what it was on later ones is forgotten."""
+        followed = self._follower.rewind(tracked.slot, key)
+        tracked.rewind_states(key)
+        if followed is not None:
+            self.show(tracked, followed, key)
+        for again in self._follower.repeat(tracked.slot, key, tracked.prompts.checked(key)):
+            self._take_again(tracked, again)
+
+    def behind(self, tracked: TrackedObject, from_key: int, to_key: int) -> None:
+        """Follow one object again behind a key frame, its later prompts included."""
+        keys = range(from_key + 1, to_key + 1)
+        for again in self._follower.replay(tracked.slot, keys, tracked.prompts.by_key()):
+            self._take_again(tracked, again)
+
+    def take_prompted(self, tracked: TrackedObject, key: int, given: Given, conditioned: Conditioned) -> None:
+        """A frame shows what a prompt made of it."""
+        tracked.prompts.note_offered(given, conditioned.offered)
+        tracked.restart_states(key)
+        self.show(tracked, conditioned.found, key)
+
+    def show(self, tracked: TrackedObject, found: Found, key: int) -> None:
+        """What was found on a key frame, of which nobody needs the mask, changes the object's state."""
+        self.update_state(tracked, found, build_object(tracked, found, self._size(key)), key)
+
+    def update_state(self, tracked: TrackedObject, found: Found, mask: ObjectMask, key: int) -> None:
+        """The object's state after a key frame."""
+        if not found.finite:
+            if tracked.note_unseen(key):
+                self._report(EventKind.NOT_FINITE, key, tracked.object_id, count=tracked.not_finite.count)
+            return
+        event = tracked.update_state(mask, key, self._stream_time.at(key))
+        if event is not None:
+            self._report(event, key, tracked.object_id)
+
+    def report_eviction(self, tracked: TrackedObject, key: int, evicted: int | None) -> None:
+        """A prompt made a conditioning frame go, if it did."""
+        if evicted is not None:
+            self._report(EventKind.CONDITIONING_EVICTED, key, tracked.object_id, evicted_frame_idx=evicted)
+
+    def _take_again(self, tracked: TrackedObject, again: Replayed) -> None:
+        if again.conditioned is None:
+            self.show(tracked, again.found, again.frame_idx)
+            return
+        self.report_eviction(tracked, again.frame_idx, again.conditioned.evicted)
+        given = tracked.prompts.on(again.frame_idx)[again.prompt]
+        self.take_prompted(tracked, again.frame_idx, given, again.conditioned)
