@@ -57,15 +57,16 @@ Background = Annotated[
     str | None,
     typer.Option(
         metavar="COLOUR",
-        help="Behind the objects of `cutout-colour`, which it asks for: white, ... [default: '#00ff00']",
+        help="Behind the objects of `cutout-colour`, which it asks for: white, '#00ff00', ...",
+        show_default="#00ff00",
         rich_help_panel=PANEL,
     ),
 ]
 Cutout = Annotated[
     Literal["webm", "mov"] | None,
     typer.Option(
-        help="File of `cutout`, which it asks for: VP9 for browsers, ProRes 4444 for editing. "
-        "[default: webm]",
+        help="File of `cutout`, which it asks for: VP9 for browsers, ProRes 4444 for editing.",
+        show_default="webm",
         rich_help_panel=PANEL,
     ),
 ]
@@ -73,8 +74,8 @@ Panels = Annotated[
     str | None,
     typer.Option(
         metavar="NAME[,NAME]",
-        help="Of `panels` (which it asks for) and `panels-png`, from left to right. "
-        "[default: source,overlay,mask]",
+        help="Of `panels` (which it asks for) and `panels-png`, from left to right.",
+        show_default="source,overlay,mask",
         rich_help_panel=PANEL,
     ),
 ]
@@ -84,7 +85,8 @@ ContactFrames = Annotated[
     typer.Option(
         min=1,
         max=400,
-        help="Pictures on the `contact-sheet`, which it asks for. [default: 12]",
+        help="Pictures on the `contact-sheet`, which it asks for.",
+        show_default="12",
         rich_help_panel=PANEL,
     ),
 ]

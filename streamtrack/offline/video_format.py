@@ -70,7 +70,11 @@ WEBM_ALPHA = VideoFormat(
         "auto-alt-ref": "0",
         "lag-in-frames": "0",
     },
-    {"cluster_time_limit": "2000"},
+    {
+        "cluster_time_limit": "2000",
+        # The same file for the same pictures: else Matroska numbers its tracks at random.
+        "fflags": "bitexact",
+    },
     INTERLEAVE,
     "yuva420p",
     True,

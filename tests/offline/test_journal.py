@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from unittest import mock
@@ -22,6 +22,7 @@ from streamtrack.offline import (
     Run,
     StartedJob,
     all_asked,
+    find_exporters,
     open_recording,
 )
 from streamtrack.offline.journal import FOLDER, SEEN
@@ -44,15 +45,29 @@ JOB = FilmJob(PROMPTS, "both", FilmSpan(end=FRAMES - 1))
 class OneRun:
     """A run into a folder, as the command makes it."""
 
-    def __init__(self, clip: Path, out: Path, job: FilmJob = JOB, *, resume: bool = False) -> None:
+    def __init__(
+        self,
+        clip: Path,
+        out: Path,
+        job: FilmJob = JOB,
+        *,
+        resume: bool = False,
+        exporters: Sequence[str] = EXPORTERS,
+    ) -> None:
         stream = StreamConfig(name="film", source=SourceConfig(url=str(clip)))
         goes_on = resume and job.can_go_on(out, stream.tracking, overwrite=False)
         with open_recording(stream.source) as reader:
             folder = ResultFolder(out, overwrite=False, resume=goes_on)
-            self.outputs = Outputs(Run(folder, job.prompts.object_ids), EXPORTERS)
-            asked = all_asked(job, nano(), stream, reader.spec, EXPORTERS, ExportOptions())
+            self.outputs = Outputs(Run(folder, job.prompts.object_ids), exporters)
+            asked = all_asked(job, nano(), stream, reader.spec, exporters, ExportOptions())
             self.journals = Journals(out, asked, resume=goes_on)
-            self.started: StartedJob = job.start(nano(), reader, stream, new_store=self.journals.open)
+            self.started: StartedJob = job.start(
+                nano(),
+                reader,
+                stream,
+                new_store=self.journals.open,
+                keep_logits=self.outputs.needs_logits,
+            )
 
     def to_the_end(self) -> int:
         """Go on to the end; returns how many frames the network followed."""
@@ -107,6 +122,18 @@ def test_resumed_run_leaves_the_files_of_an_unbroken_one(
     assert OneRun(clip, out, resume=True).to_the_end() <= most, "what was seen is not looked for again"
     assert contents(out) == contents(unbroken)
     assert len(contents(out)) == FRAMES + 4
+
+
+def test_every_exporter_writes_the_same_after_a_resumed_run(clip: Path, tmp_path: Path) -> None:
+    every = tuple(find_exporters())
+    OneRun(clip, tmp_path / "a", exporters=every).to_the_end()
+    OneRun(clip, tmp_path / "b", exporters=every).killed_after(9)
+    assert 0 < len(list((tmp_path / "b" / "overlay").iterdir())) < FRAMES
+    OneRun(clip, tmp_path / "b", resume=True, exporters=every).to_the_end()
+    before, after = contents(tmp_path / "a"), contents(tmp_path / "b")
+    assert before.keys() == after.keys()
+    assert [name for name in before if before[name] != after[name]] == []
+    assert len(before) > 7 * FRAMES
 
 
 def test_run_that_was_killed_while_it_wrote_goes_on_before_that(

@@ -23,6 +23,8 @@ class OverlayPictures(Exporter):
         self._run = run
 
     def take(self, update: Update) -> None:
-        if update.result is not None:
-            name = f"{FOLDER}/{self._run.names.name(update.result.frame_idx)}.png"
+        if update.result is None:
+            return
+        name = f"{FOLDER}/{self._run.names.name(update.result.frame_idx)}.png"
+        if not self._run.folder.keep(name):
             write_rgb(self._run.folder, name, self._run.pictures.overlay(update.result))

@@ -24,7 +24,9 @@ class PanelPictures(Exporter):
         self._run = run
 
     def take(self, update: Update) -> None:
-        if update.result is not None:
-            name = f"{FOLDER}/{self._run.names.name(update.result.frame_idx)}.png"
+        if update.result is None:
+            return
+        name = f"{FOLDER}/{self._run.names.name(update.result.frame_idx)}.png"
+        if not self._run.folder.keep(name):
             picture = self._run.pictures.panels(update.result, self._run.options.panels)
             write_rgb(self._run.folder, name, picture)
