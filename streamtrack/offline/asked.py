@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def digest_source(spec: SourceSpec) -> str:
     elif spec.kind is SourceKind.FOLDER:
         images = list_images(path)
         for image in images:
-            digest.update(f"{image.name}\0{image.stat().st_size}\n".encode())
+            digest.update(os.fsencode(image.name) + f"\0{image.stat().st_size}\n".encode())
         for image in images[:: max(1, len(images) // SAMPLES)]:
             _add_file(digest, image)
     else:

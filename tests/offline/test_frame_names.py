@@ -28,6 +28,20 @@ def test_pictures_keep_their_names_and_no_two_share_one() -> None:
     assert len({name.lower() for name in made}) == len(files)
 
 
+def test_no_name_is_that_of_another_frame_however_they_are_called() -> None:
+    files = ("a.jpg", "a.png", "a.jpg.png", "x\ny.png", "00003.png", "00003.jpg", "A.JPG.tif")
+    names = FrameNames(files)
+    made = [names.name(index).lower() for index in range(len(files))]
+    assert len(set(made)) == len(files)
+    assert made[3] == "00003"
+
+
+def test_name_that_is_no_text_is_told_readably_and_its_files_are_numbered() -> None:
+    names = FrameNames(("z\udcff.png", "a\nb.png", "ü'x.PNG"))
+    assert [names.file_name(index) for index in range(3)] == ["z\\xff.png", "a\nb.png", "ü'x.PNG"]
+    assert [names.name(index) for index in range(3)] == ["00000", "00001", "ü'x"]
+
+
 def test_folder_is_listed_in_the_order_of_its_frames(tmp_path: Path) -> None:
     for name in ("frame10.png", "frame9.png"):
         cv2.imwrite(str(tmp_path / name), np.zeros((8, 8, 3), np.uint8))
