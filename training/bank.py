@@ -1,11 +1,12 @@
 """The raw material on disk: cut-outs, photos, labelled photos and real tracks, in two halves.
 
-WORK/cutouts/<kind>/NNNNN.png      RGBA, an object cut out along its outline
+WORK/cutouts/<kind>/NNNNN.png      RGBA, an object cut out along its outline (of a pack: .webp)
 WORK/photos/NNNNN.jpg              backgrounds, 480 px high or wide
 WORK/labelled/<kind>/NNNNN.jpg     photos with a mask of regions or objects beside them:
 WORK/labelled/<kind>/NNNNN.png     8 bits, 0 nothing, 1 to 255 one region each
 WORK/tracks/<clip>/frame_NNNNN.jpg           frames of a real clip
 WORK/tracks/<clip>/track_TT_NNNNN.png        0 / 255, the mask of one object on frame NNNNN
+WORK/actors/<shot>/NNNNN.png       RGBA, a person with the film's own alpha, frames of one size
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Bank:
     """Photos with a label map beside them, by kind."""
     tracks: tuple[Track, ...]
     """Real tracks of at least two frames."""
+    actors: tuple[tuple[Path, ...], ...] = ()
+    """Shots of a person with alpha, by frame; only trained on."""
 
     @cached_property
     def backgrounds(self) -> tuple[tuple[Path, ...], ...]:
@@ -58,6 +61,16 @@ class Bank:
         frames = tuple(sorted({frame for track in self.tracks for frame in track.frames}))
         groups = (self.photos, self.labelled.get("objects", ()), frames)
         return tuple(group for group in groups if group)
+
+    @cached_property
+    def _track_shares(self) -> npt.NDArray[np.float64]:
+        clips = [track.masks[0].parent.name for track in self.tracks]
+        weight = np.array([clips.count(clip) for clip in clips], np.float64) ** -0.5
+        return np.asarray(weight / weight.sum(), np.float64)
+
+    def draw_track(self, rng: np.random.Generator) -> Track:
+        """A random real track; a clip with many of them does not drown the others."""
+        return self.tracks[int(rng.choice(len(self.tracks), p=self._track_shares))]
 
     @classmethod
     def open(cls, work: Path, *, held_out: bool) -> Bank:
@@ -69,9 +82,7 @@ class Bank:
         photos = _half(sorted((work / "photos").glob("*.jpg")), held_out)
         if not photos:
             raise FileNotFoundError(f"{work}/photos has no pictures; run python -m training.build first")
-        cutouts = {
-            kind.name: _half(sorted(kind.glob("*.png")), held_out) for kind in _folders(work / "cutouts")
-        }
+        cutouts = {kind.name: _half(_cutouts(kind), held_out) for kind in _folders(work / "cutouts")}
         labelled = {
             kind.name: _half(sorted(kind.glob("*.jpg")), held_out) for kind in _folders(work / "labelled")
         }
@@ -86,6 +97,7 @@ class Bank:
             photos=photos,
             labelled={kind: paths for kind, paths in labelled.items() if paths},
             tracks=tuple(tracks),
+            actors=() if held_out else tuple(tuple(_cutouts(shot)) for shot in _folders(work / "actors")),
         )
 
 
@@ -116,6 +128,10 @@ def _read(path: Path, flags: int) -> Image:
 
 def _folders(path: Path) -> list[Path]:
     return sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
+
+
+def _cutouts(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix in (".png", ".webp"))
 
 
 _T = TypeVar("_T")

@@ -1,29 +1,33 @@
-"""Training clips: frames with the true mask of some objects on every frame."""
+"""Training clips: frames with the true mask of some objects on every frame, seen whole or through windows."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.bank import Bank, Image, Track, read_labels, read_photo
-from training.camera import camera_maps, photometric
-from training.layers import OwnMotion, draw_object, split
-from training.paste import IdMap, box_fill, jumping, leaving, paste
-from training.scenes import scene_clip
+from training.bank import Bank, Image, read_labels, read_photo
+from training.bases import Base, PhotoBase, RenderedBase, TrackBase, cropped, fitted, mirrored
+from training.camera import camera_maps, photometric, street_camera
+from training.layers import OwnMotion, split
+from training.paste import OCCLUDER_ID, IdMap, jumping, leaving, paste
+from training.scenes import scene_frames
 from training.shapes import random_blob
 from training.sprites import Sprite, pick_from_track, random_sprite, twin_of
+from training.street import walkers
+from training.targets import pick_one, pick_targets
+from training.views import FloatArray, box_of, compose, follow_boxes, replicate_outside, whole_view
 
 FIRST_SPRITE_ID = 1000
-OCCLUDER_ID = 9999
-MIN_TARGET_SHARE = 0.004
-"""A target covers at least this share of the first frame."""
-MAX_TARGET_SHARE = 0.7
 MAX_TRIES = 50
+WINDOW_SHARE = 0.75
+"""Share of clips that are seen through a window which follows the target."""
+STREET_SHARE = 0.35
+"""Share of those that look like a small part of a far camera's compressed picture."""
 BACKDROP_SHARE = 0.65
 """Share of clips with pasted objects on which one has other things close behind it, inside its box."""
 LOOK_ALIKE_SHARE = 0.4
@@ -64,23 +68,42 @@ class Mixture:
     """Real frames with mined masks."""
     scenes: float = 1.5
     """The product's own procedural scenes, with seeds of their own."""
+    street: float = 3.0
+    """People and things that pass one another before a camera that mostly stands still."""
+
+
+@dataclass
+class _Stage:
+    """A clip before anybody looks at it."""
+
+    base: Base
+    sprites: list[Sprite]
+    order: Sequence[int]
+    """Times of the frames: forward or backward."""
+    elsewhere: Base | None = None
+    """Another place, shown on the frames of `away`."""
+    away: range = range(0)
 
 
 class ClipSource:
     """An endless supply of clips; the same seed gives the same clips."""
 
     def __init__(
-        self, work: Path, *, seed: int, held_out: bool = False, mixture: Mixture | None = None
+        self,
+        work: Path,
+        *,
+        seed: int,
+        held_out: bool = False,
+        mixture: Mixture | None = None,
+        window_share: float = WINDOW_SHARE,
     ) -> None:
         self._bank = Bank.open(work, held_out=held_out)
         self._rng = np.random.default_rng(seed)
+        self._window_share = window_share
         mixture = mixture or Mixture()
-        weights = {
-            "composed": mixture.composed,
-            "labelled": mixture.labelled if self._bank.labelled else 0.0,
-            "tracks": mixture.tracks if self._bank.tracks else 0.0,
-            "scenes": mixture.scenes,
-        }
+        weights = asdict(mixture)
+        weights["labelled"] *= bool(self._bank.labelled)
+        weights["tracks"] *= bool(self._bank.tracks)
         total = sum(weights.values())
         self._kinds = list(weights)
         self._shares = [weight / total for weight in weights.values()]
@@ -93,30 +116,84 @@ class ClipSource:
         """
         for _ in range(MAX_TRIES):
             kind = self._kinds[int(self._rng.choice(len(self._kinds), p=self._shares))]
-            if kind == "scenes":
-                frames, ids = scene_clip(self._rng, side_px, num_frames)
+            windowed = self._rng.random() < self._window_share
+            stage = self._set(kind, side_px, num_frames, squash=not windowed)
+            if windowed:
+                clip = self._through_window(stage, side_px, num_targets)
             else:
-                frames, ids = self._render(kind, side_px, num_frames)
-            if self._rng.random() < 0.3:
-                frames, ids = frames[::-1], ids[::-1]
-            if num_frames >= 4 and self._rng.random() < CUT_SHARE:
-                frames, ids = self._cut_away(frames, ids)
-            masks = self._pick_targets(ids, num_targets)
-            if masks is not None:
-                return Clip(np.ascontiguousarray(frames), masks)
+                frames, ids = self._draw(stage, [whole_view(side_px, side_px)] * num_frames, side_px, side_px)
+                masks = pick_targets(ids, num_targets, self._rng)
+                clip = None if masks is None else Clip(photometric(self._rng, frames), masks)
+            if clip is not None:
+                return clip
         raise RuntimeError(f"no clip with a visible target in {MAX_TRIES} tries")
 
-    def _render(self, kind: str, side: int, num_frames: int) -> tuple[Image, IdMap]:
+    def _through_window(self, stage: _Stage, side: int, num_targets: int) -> Clip | None:
+        """One target in a window that follows it, the others as they happen to be in it."""
+        half = side // 2
+        _, ids = self._draw(stage, [whole_view(side, half)] * len(stage.order), side, half)
+        target = pick_one(ids[0], self._rng)
+        if target is None:
+            return None
+        boxes = [box_of(frame_ids == target, side / half) for frame_ids in ids]
+        boxes[0] = box_of(ids[0] == target, side / half, outliers=0.0)  # who prompts draws a box round all
+        views = [window.view(side) for window in follow_boxes(boxes, self._rng, side)]
+        frames, ids = self._draw(stage, views, side, side)
+        masks = pick_targets(ids, num_targets, self._rng, first=target)
+        if masks is None:
+            return None
+        if self._rng.random() < STREET_SHARE:
+            frames = street_camera(self._rng, frames)
+        return Clip(photometric(self._rng, frames), masks)
+
+    def _draw(
+        self, stage: _Stage, views: Sequence[FloatArray], canvas_px: int, side: int
+    ) -> tuple[Image, IdMap]:
+        """The frames of a clip through a view each, in order."""
+        frames = np.empty((len(views), side, side, 3), np.uint8)
+        ids = np.zeros((len(views), side, side), np.int32)
+        for k, (t, view) in enumerate(zip(stage.order, views, strict=True)):
+            if stage.elsewhere and k in stage.away:
+                frames[k], _ = stage.elsewhere.draw(t, view, side)
+            else:
+                frames[k], ids[k] = stage.base.draw(t, view, side)
+                for number, sprite in enumerate(stage.sprites):
+                    identity = FIRST_SPRITE_ID + number if sprite.is_target else OCCLUDER_ID
+                    paste(frames[k], ids[k], sprite, t, identity, view)
+            replicate_outside(frames[k], ids[k], view, canvas_px)
+        return frames, ids
+
+    def _set(self, kind: str, side: int, num_frames: int, *, squash: bool) -> _Stage:
+        """Put a clip together: what lies below, what is pasted on it, and in which order it is shown."""
         rng = self._rng
-        if kind == "tracks":
-            frames, ids = self._track_base(side, num_frames)
-            count = int(rng.choice([0, 1, 2], p=[0.7, 0.2, 0.1]))
+        base: Base
+        sprites: list[Sprite] = []
+        if kind == "scenes":
+            base = self._scene_base(side, num_frames, squash=squash)
+        elif kind == "street":
+            base = self._photo_base(side, num_frames, labelled=False, squash=squash, still=rng.random() < 0.7)
+            sprites = walkers(self._bank, rng, side, num_frames)
+        elif kind == "tracks":
+            base = self._track_base(side, num_frames, squash=squash)
+            sprites = self._sprites(int(rng.choice([0, 1, 2], p=[0.7, 0.2, 0.1])), base, side, num_frames)
         elif kind == "labelled":
-            frames, ids = self._photo_base(side, num_frames, labelled=True)
-            count = int(rng.choice([0, 1, 2], p=[0.6, 0.25, 0.15]))
+            base = self._photo_base(side, num_frames, labelled=True, squash=squash)
+            sprites = self._sprites(int(rng.choice([0, 1, 2], p=[0.6, 0.25, 0.15])), base, side, num_frames)
         else:
-            frames, ids = self._photo_base(side, num_frames, labelled=False)
+            base = self._photo_base(side, num_frames, labelled=False, squash=squash)
             count = int(rng.choice([1, 2, 3, 4, 5], p=[0.15, 0.3, 0.25, 0.2, 0.1]))
+            sprites = self._sprites(count, base, side, num_frames)
+        order = range(num_frames)
+        stage = _Stage(base, sprites, order[::-1] if rng.random() < 0.3 else order)
+        if num_frames >= 4 and rng.random() < CUT_SHARE:
+            start = int(rng.integers(1, num_frames))
+            back = start < num_frames - 1 and rng.random() < 0.5
+            stage.elsewhere = self._photo_base(side, num_frames, labelled=False, squash=squash)
+            stage.away = range(start, num_frames - int(back))
+        return stage
+
+    def _sprites(self, count: int, base: Base, side: int, num_frames: int) -> list[Sprite]:
+        rng = self._rng
         sprites: list[Sprite] = []
         for _ in range(count):
             sprite = random_sprite(self._bank, rng, side, num_frames)
@@ -130,23 +207,8 @@ class ClipSource:
         elif sprites and num_frames >= 3 and rng.random() < JUMPING_SHARE:
             sprites = [jumping(sprite, rng, side, num_frames) for sprite in sprites]
         if num_frames >= 4 and rng.random() < 0.45:
-            sprites.append(self._occluder(side, num_frames, sprites, ids))
-        for frame_idx in range(num_frames):
-            for k, sprite in enumerate(sprites):
-                identity = FIRST_SPRITE_ID + k if sprite.is_target else OCCLUDER_ID
-                paste(frames[frame_idx], ids[frame_idx], sprite, frame_idx, identity)
-        return photometric(self._rng, frames), ids
-
-    def _cut_away(self, frames: Image, ids: IdMap) -> tuple[Image, IdMap]:
-        """From a random frame on another place; half the time the last frame is back at the first."""
-        num_frames, side = len(frames), frames.shape[1]
-        start = int(self._rng.integers(1, num_frames))
-        stop = num_frames - int(start < num_frames - 1 and self._rng.random() < 0.5)
-        elsewhere, _ = self._photo_base(side, num_frames, labelled=False)
-        frames, ids = frames.copy(), ids.copy()
-        frames[start:stop] = elsewhere[start:stop]
-        ids[start:stop] = 0
-        return frames, ids
+            sprites.append(self._occluder(side, num_frames, sprites, base))
+        return sprites
 
     def _backdrops(self, target: Sprite, side: int, num_frames: int) -> list[Sprite]:
         """One to three things behind a target: what stands out inside a box is not always the object."""
@@ -167,7 +229,7 @@ class ClipSource:
             )
         return behind
 
-    def _occluder(self, side: int, num_frames: int, sprites: list[Sprite], ids: IdMap) -> Sprite:
+    def _occluder(self, side: int, num_frames: int, sprites: list[Sprite], base: Base) -> Sprite:
         """Something that covers a target on a middle frame, wholly or in part."""
         rng = self._rng
         when = int(rng.integers(1, num_frames))
@@ -175,8 +237,9 @@ class ClipSource:
             target = sprites[int(rng.integers(len(sprites)))]
             where, size = target.centre(when), target.size * target.zoom**when
         else:
-            values = np.unique(ids[when][ids[when] > 0])
-            region = ids[when] == (rng.choice(values) if len(values) else 0)
+            _, ids = base.draw(when, whole_view(side, side), side)
+            values = np.unique(ids[ids > 0])
+            region = ids == (rng.choice(values) if len(values) else 0)
             ys, xs = np.nonzero(region)
             where = np.array([xs.mean(), ys.mean()]) if len(xs) else np.full(2, side / 2)
             size = max(float(np.ptp(xs)), float(np.ptp(ys)), 20.0) if len(xs) else side / 4
@@ -192,7 +255,9 @@ class ClipSource:
             is_target=False,
         )
 
-    def _photo_base(self, side: int, num_frames: int, *, labelled: bool) -> tuple[Image, IdMap]:
+    def _photo_base(
+        self, side: int, num_frames: int, *, labelled: bool, squash: bool, still: bool = False
+    ) -> PhotoBase:
         rng = self._rng
         if labelled:
             kinds = sorted(self._bank.labelled)
@@ -203,26 +268,18 @@ class ClipSource:
             paths = groups[int(rng.integers(len(groups)))]
         path = paths[rng.integers(len(paths))]
         photo = read_photo(path)
-        labels = read_labels(path.with_suffix(".png")) if labelled else np.zeros(photo.shape[:2], np.uint8)
-        frames = np.empty((num_frames, side, side, 3), np.uint8)
-        ids = np.zeros((num_frames, side, side), np.int32)
-        flip = rng.random() < 0.5
-        own = None
-        if labelled and num_frames > 1 and rng.random() < LAYERED_SHARE:
+        labels = read_labels(path.with_suffix(".png")) if labelled else None
+        mover = None
+        if labels is not None and num_frames > 1 and rng.random() < LAYERED_SHARE:
             own = self._own_mover(labels)
-        layers = split(path, own) if own else None
-        if layers:
-            photo, labels, motion = layers.background, np.where(labels == own, 0, labels), OwnMotion.draw(rng)
-        maps = camera_maps(self._rng, photo.shape, side, num_frames, wide=labelled)
-        for frame_idx, matrix in enumerate(maps):
-            frames[frame_idx] = cv2.warpAffine(
-                photo, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-            )
-            if labelled:
-                ids[frame_idx] = cv2.warpAffine(labels, matrix, (side, side), flags=cv2.INTER_NEAREST)
-            if layers and own:
-                draw_object(frames[frame_idx], ids[frame_idx], layers, motion, matrix, frame_idx, own)
-        return (frames[:, :, ::-1], ids[:, :, ::-1]) if flip else (frames, ids)
+            if own:
+                layers = split(path, own)
+                photo, labels = layers.background, np.where(labels == own, 0, labels).astype(np.uint8)
+                mover = (layers, OwnMotion.draw(rng), own)
+        maps = camera_maps(rng, photo.shape, side, num_frames, wide=labelled, squash=squash, still=still)
+        if rng.random() < 0.5:
+            maps = [compose(mirrored(side), matrix) for matrix in maps]
+        return PhotoBase(photo, labels, maps, mover)
 
     def _own_mover(self, labels: Image) -> int | None:
         """A region that is to move by itself, the larger the likelier; None where there is none."""
@@ -231,57 +288,30 @@ class ClipSource:
             return None
         return int(self._rng.choice(values, p=np.sqrt(counts) / np.sqrt(counts).sum()))
 
-    def _track_base(self, side: int, num_frames: int) -> tuple[Image, IdMap]:
-        """Real frames cropped about a mined object, whose region is 1, sometimes with its twin."""
+    def _track_base(self, side: int, num_frames: int, *, squash: bool) -> TrackBase:
+        """Real frames, cropped about a mined object or whole, sometimes with its twin."""
         rng = self._rng
-        track = self._bank.tracks[rng.integers(len(self._bank.tracks))]
+        track = self._bank.draw_track(rng)
         order = pick_from_track(track, rng, num_frames)
         masks = np.stack([read_labels(track.masks[k]) for k in order])
         height, width = masks.shape[1:]
-        x, y, box_width, box_height = cv2.boundingRect(masks.max(0))
-        zoom = math.exp(rng.uniform(0, math.log(4)))
-        crop_height = min(height, max(box_height * 1.05, max(box_height, box_width / 1.5) * zoom))
-        crop_width = min(width, max(box_width * 1.05, crop_height * rng.uniform(0.8, 1.8)))
-        left = rng.uniform(max(0, x + box_width - crop_width), max(0, min(x, width - crop_width)) + 1e-6)
-        top = rng.uniform(max(0, y + box_height - crop_height), max(0, min(y, height - crop_height)) + 1e-6)
-        window = (slice(int(top), int(top + crop_height)), slice(int(left), int(left + crop_width)))
-        frames = np.empty((num_frames, side, side, 3), np.uint8)
-        ids = np.zeros((num_frames, side, side), np.int32)
-        for frame_idx, k in enumerate(order):
-            frames[frame_idx] = cv2.resize(
-                read_photo(track.frames[k])[window], (side, side), interpolation=cv2.INTER_AREA
-            )
-            mask = cv2.resize(masks[frame_idx][window], (side, side), interpolation=cv2.INTER_LINEAR)
-            ids[frame_idx] = mask > 127
-        if rng.random() < TWIN_SHARE:
-            self._paste_twin(frames, ids, track)
-        return (frames[:, :, ::-1], ids[:, :, ::-1]) if rng.random() < 0.5 else (frames, ids)
+        if squash:
+            x, y, box_width, box_height = cv2.boundingRect(masks.max(0))
+            matrix = cropped((x, y, box_width, box_height), (width, height), rng, side)
+        else:
+            matrix = fitted(width, height, side, squash=False)
+        if rng.random() < 0.5:
+            matrix = compose(mirrored(side), matrix)
+        base = TrackBase(track, order, matrix)
+        if rng.random() >= TWIN_SHARE:
+            return base
+        _, target = base.warped(0, whole_view(side, side), side)
+        if not target.any():
+            return base
+        twin = twin_of(track, target, self._bank, rng, num_frames)
+        return replace(base, twin=twin, twin_behind=rng.random() < 0.6)
 
-    def _paste_twin(self, frames: Image, ids: IdMap, track: Track) -> None:
-        """Another of the same kind beside the mined object, behind it or before it, in place."""
-        num_frames = len(ids)
-        twin = twin_of(track, ids[0] == 1, self._bank, self._rng, num_frames)
-        behind = self._rng.random() < 0.6
-        for frame_idx in range(num_frames):
-            before, target = frames[frame_idx].copy(), ids[frame_idx] == 1
-            paste(frames[frame_idx], ids[frame_idx], twin, frame_idx, OCCLUDER_ID)
-            if behind:
-                frames[frame_idx][target] = before[target]
-                ids[frame_idx][target] = 1
-
-    def _pick_targets(self, ids: IdMap, num_targets: int) -> npt.NDArray[np.bool_] | None:
-        values, counts = np.unique(ids[0], return_counts=True)
-        share = counts / ids[0].size
-        fit = (
-            (values > 0) & (values != OCCLUDER_ID) & (share >= MIN_TARGET_SHARE) & (share <= MAX_TARGET_SHARE)
-        )
-        if not fit.any():
-            return None
-        candidates = values[fit]
-        # Slivers that an occluder left are no objects to learn from: the larger, the likelier. And the less
-        # of its box an object fills, the likelier: who learns from compact things alone fills every box.
-        weight = np.sqrt(share[fit]) * [1.15 - box_fill(ids[0] == value) for value in candidates]
-        chosen = self._rng.choice(
-            candidates, num_targets, replace=len(candidates) < num_targets, p=weight / weight.sum()
-        )
-        return np.stack([ids == value for value in chosen])
+    def _scene_base(self, side: int, num_frames: int, *, squash: bool) -> RenderedBase:
+        frames, ids = scene_frames(self._rng, num_frames)
+        height, width = ids[0].shape
+        return RenderedBase(frames, ids, fitted(width, height, side, squash=squash))

@@ -88,7 +88,7 @@ def distil(
 
     def images() -> Tensor:
         frames, _ = next(batches)
-        return normalise(frames.numpy())[:, 0].contiguous(memory_format=torch.channels_last)
+        return normalise(frames)[:, 0].contiguous(memory_format=torch.channels_last)
 
     fit_laterals(student.image_encoder, teacher.image_encoder, torch.cat([images() for _ in range(4)]))
     parameters = list(student.image_encoder.parameters())

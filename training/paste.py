@@ -11,6 +11,10 @@ import numpy.typing as npt
 
 from training.bank import Image
 from training.sprites import Sprite
+from training.views import FloatArray, compose
+
+OCCLUDER_ID = 9999
+"""Of what covers and is never tracked."""
 
 IdMap = npt.NDArray[np.int32]
 """(S, S): 0 background, 1 to 255 regions of the base, higher ids pasted objects."""
@@ -39,11 +43,24 @@ def box_fill(mask: npt.NDArray[np.bool_]) -> float:
     return float(mask.sum()) / max(1, int(width) * int(height))
 
 
-def paste(frame: Image, ids: IdMap, sprite: Sprite, frame_idx: int, identity: int) -> None:
-    """Draw a sprite onto one frame (S, S, 3) and its id map (S, S), in place."""
+def paste(
+    frame: Image,
+    ids: IdMap,
+    sprite: Sprite,
+    frame_idx: int,
+    identity: int,
+    view: FloatArray | None = None,
+) -> None:
+    """Draw a sprite onto one frame (S, S, 3) and its id map (S, S), in place.
+
+    Args:
+        view: (2, 3) from the clip's canvas to the frame; None: the frame is the canvas.
+    """
     side = frame.shape[0]
     picture = sprite.picture(frame_idx)
     matrix = sprite.transform(frame_idx, picture.shape)
+    if view is not None:
+        matrix = compose(view, matrix)
     height, width = picture.shape[:2]
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ matrix[:, :2].T + matrix[:, 2]
     x0, y0 = np.maximum(np.floor(corners.min(0)).astype(int) - 1, 0)

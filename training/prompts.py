@@ -38,6 +38,10 @@ class Points:
         """The same prompt with further points."""
         return Points(torch.cat([self.coords, other.coords], 1), torch.cat([self.labels, other.labels], 1))
 
+    def to(self, device: torch.device) -> Points:
+        """The same on another device."""
+        return Points(self.coords.to(device), self.labels.to(device))
+
 
 def boxes_on(masks: npt.NDArray[np.bool_], rng: np.random.Generator | None) -> Points:
     """A box around each mask (N, H, W), jittered with `rng`; masks must not be empty."""

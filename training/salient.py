@@ -49,6 +49,7 @@ MIN_KEPT = 5
 """Samples of a track that is kept."""
 REJECTED = {
     "04_coffee_0": (1,),
+    "05_landing_dog_soccer_0": (1,),
     "07_snowboarder_0": (1,),
     "12_hideandseek_1": (0,),
     "14_social_dog_training_0": (0,),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -26,22 +25,22 @@ def _scene(name: str, seed: int) -> Scene:
     return make_scene(f"{name}?seed={seed}&width=480&height=270")
 
 
-def scene_clip(
-    rng: np.random.Generator, side_px: int, num_frames: int
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
-    """Render (T, S, S, 3) RGB frames and their (T, S, S) ids, squashed to a square as the tracker does."""
+def scene_frames(
+    rng: np.random.Generator, num_frames: int
+) -> tuple[list[npt.NDArray[np.uint8]], list[npt.NDArray[np.int32]]]:
+    """Render consecutive RGB frames (H, W, 3) of a random scene and their ids (H, W)."""
     name = SCENES[int(rng.integers(len(SCENES)))]
     scene = _scene(name, FIRST_SEED + int(rng.integers(NUM_SEEDS)))
     start, stride = int(rng.integers(MAX_START)), int(rng.choice([1, 1, 2, 3, 5]))
     times = start + stride * np.arange(num_frames)
     if num_frames >= 3 and rng.random() < GAP_SHARE:
         times[int(rng.integers(1, num_frames)) :] += int(rng.integers(10, MAX_GAP))
-    frames = np.empty((num_frames, side_px, side_px, 3), np.uint8)
-    ids = np.zeros((num_frames, side_px, side_px), np.int32)
-    for k in range(num_frames):
-        image, masks = scene.render(int(times[k]))
-        frames[k] = cv2.resize(image, (side_px, side_px), interpolation=cv2.INTER_AREA)
+    frames, ids = [], []
+    for time in times:
+        image, masks = scene.render(int(time))
+        labels = np.zeros(image.shape[:2], np.int32)
         for identity, mask in masks.items():
-            small = cv2.resize(mask.astype(np.uint8) * 255, (side_px, side_px), interpolation=cv2.INTER_AREA)
-            ids[k][small > 127] = identity
+            labels[mask] = identity
+        frames.append(np.asarray(image, np.uint8))
+        ids.append(labels)
     return frames, ids

@@ -40,8 +40,8 @@ for repository in Obmutescence/COCO-MINI developer0hye/COCO128 enginbozaba/tiny_
   [ -d "$folder" ] || git clone -q --depth 1 "https://github.com/$repository" "$folder"
 done
 
-# Clips with an outline on every frame: two of DAVIS 2016's training set, one of PUMaVOS.
-for repository in erikalu/omnimatte sillymistake/CAG-DDE mbzuai-metaverse/XMem2; do
+# A clip with an outline on every frame, of PUMaVOS; a filmed dancer with alpha.
+for repository in mbzuai-metaverse/XMem2 samdutton/simpl; do
   folder=$(basename "$repository")
   [ -d "$folder" ] || git clone -q --depth 1 "https://github.com/$repository" "$folder"
 done
@@ -51,7 +51,7 @@ if [ ! -d clips ]; then
   mkdir -p clips.part
   find EdgeTAM/examples -name '*.mp4' -size -4096k ! -name '01_dog*' ! -name '02_cups*' -exec cp {} clips.part \;
   cp media/animal_vid/wet_hawk_960x540_CC0.mp4 clips.part/wet_hawk.mp4
-  cp sample-videos/{bottle-detection,car-detection,one-by-one-person-detection}.mp4 clips.part
+  cp sample-videos/{bottle-detection,car-detection,one-by-one-person-detection,person-bicycle-car-detection}.mp4 clips.part
   cp debs/usr/share/doc/opencv-doc/examples/data/vtest.avi clips.part
   for name in cup box; do
     gunzip -c "debs/usr/share/doc/opencv-doc/opencv4/html/$name.mp4.gz" > "clips.part/$name.mp4"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from training.bank import Bank, Image, Track, read_cutout, read_labels, read_photo
 from training.shapes import random_blob, random_creature
+from training.tethers import tethered
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -29,6 +30,10 @@ CREATURE_WEIGHT = 6.0
 """Weight of bodies with limbs: without them the network learns to fill its box."""
 TRACK_WEIGHT = 5.0
 """Weight of real objects cut from consecutive frames, which deform by themselves."""
+ACTOR_WEIGHT = 7.0
+"""Weight of a filmed person with alpha, whose limbs move."""
+TETHER_SHARE = 0.35
+"""Share of pasted objects with a thin thing that reaches far from them."""
 GAP_SHARE = 0.15
 """Share of runs through a real track that go on elsewhere in it, as after a gap in the video."""
 
@@ -130,6 +135,10 @@ class Sprite:
 def random_sprite(bank: Bank, rng: np.random.Generator, side_px: int, num_frames: int) -> Sprite:
     """A random object with random looks and motion for a clip of `side_px` squared."""
     pictures = _random_pictures(bank, rng, num_frames)
+    longer = max(pictures[0].shape[:2])
+    if rng.random() < TETHER_SHARE:
+        pictures = tethered(pictures, rng)
+    stretched = max(pictures[0].shape[:2]) / longer
     wave = None
     if len(pictures) == 1 and rng.random() < 0.5:
         wave = Wave(
@@ -143,7 +152,7 @@ def random_sprite(bank: Bank, rng: np.random.Generator, side_px: int, num_frames
     return Sprite(
         pictures=pictures,
         wave=wave,
-        size=side_px * math.exp(rng.uniform(math.log(0.12), math.log(0.85))),
+        size=side_px * min(1.0, stretched * math.exp(rng.uniform(math.log(0.12), math.log(0.85)))),
         position=rng.uniform(0.1 * side_px, 0.9 * side_px, 2),
         velocity=rng.normal(0, 0.035 * side_px, 2) * rng.choice([0.0, 0.5, 1.0, 2.0]),
         sway=rng.uniform(0, 0.02 * side_px),
@@ -171,6 +180,7 @@ def twin_of(
         position=np.array([x + width / 2 + aside, y + height / 2 + rng.normal(0, 0.15) * height]),
         angle=math.radians(rng.normal(0, 5)),
         spin=0.0,
+        blend=0.0,
         is_target=False,
     )
 
@@ -180,11 +190,15 @@ def _random_pictures(bank: Bank, rng: np.random.Generator, num_frames: int) -> t
     weights |= {"blob": BLOB_WEIGHT, "creature": CREATURE_WEIGHT}
     if bank.tracks:
         weights["track"] = TRACK_WEIGHT
+    if bank.actors:
+        weights["actor"] = ACTOR_WEIGHT
     kinds = list(weights)
     share = np.array([weights[kind] for kind in kinds])
     kind = kinds[int(rng.choice(len(kinds), p=share / share.sum()))]
     if kind == "track":
-        return _cut_from_track(bank.tracks[rng.integers(len(bank.tracks))], rng, num_frames)
+        return _cut_from_track(bank.draw_track(rng), rng, num_frames)
+    if kind == "actor":
+        return actor_pictures(bank, rng, num_frames)
     if kind == "blob":
         picture = random_blob(bank, rng)
     elif kind == "creature":
@@ -201,6 +215,22 @@ def _random_pictures(bank: Bank, rng: np.random.Generator, num_frames: int) -> t
         side = int(rng.choice([3, 5]))
         picture[..., 3] = cv2.GaussianBlur(picture[..., 3], (side, side), 0)
     return (picture,)
+
+
+def actor_pictures(bank: Bank, rng: np.random.Generator, num_frames: int) -> tuple[Image, ...]:
+    """A filmed person on consecutive frames, RGBA, in clothes and light of a random colour."""
+    shot = bank.actors[rng.integers(len(bank.actors))]
+    order = _run(len(shot), rng, num_frames)
+    tint = rng.uniform(0.55, 1.3, 3) if rng.random() < 0.6 else np.full(3, rng.uniform(0.6, 1.3))
+    lift = rng.uniform(-15, 45)
+    mixed = rng.permutation(3) if rng.random() < 0.4 else np.arange(3)
+    flip = rng.random() < 0.5
+    pictures = []
+    for index in order:
+        picture = read_cutout(shot[index]).copy()
+        picture[..., :3] = np.clip(picture[..., mixed] * tint + lift, 0, 255)
+        pictures.append(np.ascontiguousarray(picture[:, ::-1]) if flip else picture)
+    return tuple(pictures)
 
 
 def _cut_from_track(track: Track, rng: np.random.Generator, num_frames: int) -> tuple[Image, ...]:
@@ -228,8 +258,11 @@ def pick_from_track(track: Track, rng: np.random.Generator, num_frames: int) -> 
 
 
 def _run_of_track(track: Track, rng: np.random.Generator, num_frames: int) -> list[int]:
+    return _run(len(track.frames), rng, num_frames)
+
+
+def _run(available: int, rng: np.random.Generator, num_frames: int) -> list[int]:
     """Indices one to three apart, either way; the last may repeat."""
-    available = len(track.frames)
     stride = int(rng.choice([1, 1, 2, 3]))
     while stride > 1 and (num_frames - 1) * stride >= available:
         stride -= 1

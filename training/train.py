@@ -23,11 +23,11 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from streamtrack.model.nano.build import DEFAULT_TRUNK, IMAGE_SIZE_PX, TRUNKS, build_nano
-from training.clips import ClipSource, Mixture
+from training.clips import WINDOW_SHARE, ClipSource, Mixture
 from training.prompts import PromptKind
 from training.starts import load_start
 from training.unroll import Plan, normalise, unroll
@@ -71,8 +71,16 @@ class Options:
     """Share of first prompts that are boxes; of the rest three quarters are clicks, a quarter masks."""
     keep: tuple[int, ...] = ()
     """Steps after which a copy of the checkpoint stays, `step_N.pt`."""
+    window_share: float = WINDOW_SHARE
+    """Share of clips that are seen through windows."""
     threads: int = 2
-    """Threads of the arithmetic."""
+    """Threads of the arithmetic on a processor."""
+    workers: int = 1
+    """Processes that make clips; 0: the training itself does."""
+    device: str = "cpu"
+    """Where the arithmetic runs: cpu or cuda."""
+    minutes: float = 0.0
+    """Stop, saved, after this time, to be gone on with by the same command; 0: run to the last step."""
     seed: int = 0
     """Seed of data and prompts."""
 
@@ -85,9 +93,13 @@ class BatchStream(IterableDataset[tuple[Tensor, Tensor]]):
 
     def __iter__(self) -> Any:
         cv2.setNumThreads(1)
-        os.nice(1)
-        rng = np.random.default_rng(self._seed)
-        source = ClipSource(self._work, seed=self._seed + 1, mixture=self._mixture)
+        worker = get_worker_info()
+        if worker:
+            os.nice(1)
+        seed = self._seed + (1000003 * worker.id if worker else 0)
+        rng = np.random.default_rng(seed)
+        share = self._options.window_share
+        source = ClipSource(self._work, seed=seed + 1, mixture=self._mixture, window_share=share)
         while True:
             if rng.random() < self._options.still_share:
                 (count, targets), frames = self._options.still_batch, 1
@@ -183,7 +195,7 @@ class Trainer:
 
     def resume(self, path: Path) -> None:
         """Go on from what `save` wrote."""
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=self.options.device)
         self.step = state["step"]
         self.network.load_state_dict(state["network"])
         self.average = state["average"]
@@ -197,9 +209,11 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
-    network = build_nano(trunk=options.trunk).train().to(memory_format=torch.channels_last)
+    device = torch.device(options.device)
+    network = build_nano(IMAGE_SIZE_PX, trunk=options.trunk).train()
     if start is not None:
         load_start(network, start)
+    network = network.to(device, memory_format=torch.channels_last)
     trainer = Trainer(network, options)
     checkpoint = run / "last.pt"
     if checkpoint.exists():
@@ -209,28 +223,37 @@ def train(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     batches = DataLoader(
-        BatchStream(work, options, seed, mixture), batch_size=None, num_workers=1, prefetch_factor=6
+        BatchStream(work, options, seed, mixture),
+        batch_size=None,
+        num_workers=options.workers,
+        prefetch_factor=6 if options.workers else None,
+        pin_memory=device.type == "cuda",
     )
-    saved_at, rows = time.monotonic(), []
+    begun = saved_at = time.monotonic()
+    rows: list[tuple[Any, Plan, bool]] = []
     progress = tqdm(total=options.steps, initial=trainer.step, mininterval=5, dynamic_ncols=True)
     try:
         with (run / "log.jsonl").open("a") as log:
             for frames, masks in itertools.islice(batches, options.steps - trainer.step):
-                images = normalise(frames.numpy()).to(memory_format=torch.contiguous_format)
+                images = normalise(frames.to(device, non_blocking=True))
                 plan = random_plan(rng, images.shape[1], options.box_share)
-                result = unroll(network, images, masks, plan, rng)
+                result = unroll(network, images, masks.to(device, non_blocking=True), plan, rng)
                 finite = trainer.update(result.loss)
                 rows.append((result, plan, finite))
                 progress.update()
+                now = time.monotonic()
                 if trainer.step % LOG_EVERY == 0:
                     log.write(json.dumps(_summary(trainer.step, rows)) + "\n")
                     log.flush()
                     rows.clear()
                 if trainer.step in options.keep:
                     trainer.save(run / f"step_{trainer.step}.pt")
-                if time.monotonic() - saved_at > save_s:
+                if options.minutes and now - begun > 60 * options.minutes:
+                    logger.info("stopped at step %d; the same command goes on", trainer.step)
+                    return
+                if now - saved_at > save_s:
                     trainer.save(checkpoint)
-                    saved_at = time.monotonic()
+                    saved_at = now
     finally:
         trainer.save(checkpoint)
 
@@ -273,6 +296,10 @@ def main() -> None:
     parser.add_argument("--clip-frames", type=int, nargs=2, default=(4, 8), metavar=("SHORTEST", "LONGEST"))
     parser.add_argument("--box-share", type=float, default=0.5)
     parser.add_argument("--keep", type=int, nargs="*", default=(), metavar="STEP")
+    parser.add_argument("--window-share", type=float, default=WINDOW_SHARE)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--minutes", type=float, default=0.0, help="stop after this time; run again to go on")
+    parser.add_argument("--workers", type=int, default=1, help="processes that make clips")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-s", type=float, default=120.0, help="seconds between checkpoints")

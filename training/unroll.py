@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -44,11 +43,12 @@ class Unrolled:
     """(N, T)."""
 
 
-def normalise(frames: npt.NDArray[np.uint8]) -> Tensor:
-    """(B, T, S, S, 3) RGB to (B, T, 3, S, S) as the image encoder takes it."""
-    mean = torch.tensor(IMAGE_MEAN).view(3, 1, 1)
-    std = torch.tensor(IMAGE_STD).view(3, 1, 1)
-    return (torch.from_numpy(frames).permute(0, 1, 4, 2, 3).float() / 255 - mean) / std
+def normalise(frames: Tensor) -> Tensor:
+    """(B, T, S, S, 3) uint8 RGB to (B, T, 3, S, S) as the image encoder takes it, on the same device."""
+    mean, std = (
+        torch.tensor(values, device=frames.device).view(3, 1, 1) for values in (IMAGE_MEAN, IMAGE_STD)
+    )
+    return ((frames.permute(0, 1, 4, 2, 3).float() / 255 - mean) / std).contiguous()
 
 
 def unroll(
@@ -72,7 +72,7 @@ def unroll(
     bank: dict[str, dict[int, dict[str, Any]]] = {"cond_frame_outputs": {}, "non_cond_frame_outputs": {}}
     losses, ious, scores = [], [], []
     for t in range(num_frames):
-        rows = (torch.arange(num_clips) * num_frames + t).repeat_interleave(num_targets)
+        rows = (torch.arange(num_clips, device=images.device) * num_frames + t).repeat_interleave(num_targets)
         frame = _Frame(t, [f[:, rows] for f in features], [p[:, rows] for p in positions], sizes)
         output, frame_losses = _track_frame(network, frame, truth[:, t], plan, bank, rng)
         prompted = t == 0 or plan.clicks.get(t, 0) > 0
@@ -82,7 +82,7 @@ def unroll(
         ious.append(_published_ious(output, truth[:, t]))
         scores.append(output["object_score_logits"][:, 0].detach())
         bank["cond_frame_outputs" if prompted else "non_cond_frame_outputs"][t] = output
-    loss = torch.stack(losses).mean() if losses else torch.zeros(())
+    loss = torch.stack(losses).mean() if losses else images.new_zeros(())
     return Unrolled(loss, torch.stack(ious, 1), torch.stack(scores, 1))
 
 
@@ -112,7 +112,7 @@ def _track_frame(
     rng: np.random.Generator | None,
 ) -> tuple[dict[str, Any], list[Tensor]]:
     first = frame.index == 0
-    true_masks = truth.numpy()
+    true_masks = truth.cpu().numpy()
     losses: list[Tensor] = []
     points: Points | None = None
     if first and plan.first is PromptKind.MASK:
@@ -128,12 +128,13 @@ def _track_frame(
             num_frames=POINTER_FRAMES,
         )
         if first:
-            points = boxes_on(true_masks, rng) if plan.first is PromptKind.BOX else clicks_on(true_masks, rng)
+            drawn = boxes_on(true_masks, rng) if plan.first is PromptKind.BOX else clicks_on(true_masks, rng)
+            points = drawn.to(truth.device)
         low, pointer, score, loss = _decode(network, frame, pixels, points, None, truth)
         losses.append(loss)
         for _ in range(plan.clicks.get(frame.index, 0)):
-            predicted = (upscale(low, truth.shape[-1]) > 0).numpy()
-            click = corrections(predicted, true_masks)
+            predicted = (upscale(low, truth.shape[-1]) > 0).cpu().numpy()
+            click = corrections(predicted, true_masks).to(truth.device)
             points = click if points is None else points.with_more(click)
             previous = low.detach().clamp(-32, 32)
             low, pointer, score, loss = _decode(network, frame, pixels, points, previous, truth)
@@ -157,7 +158,8 @@ def _decode(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Decode all four masks, choose as SAM 2 does: low-res logits, pointer, object score, loss."""
     count = len(truth)
-    prompt = points or Points(torch.zeros(count, 1, 2), -torch.ones(count, 1, dtype=torch.int32))
+    nothing = Points(torch.zeros(count, 1, 2), -torch.ones(count, 1, dtype=torch.int32))
+    prompt = points or nothing.to(truth.device)
     sparse, dense = network.sam_prompt_encoder((prompt.coords, prompt.labels), None, previous)
     masks, ious, tokens, score = network.sam_mask_decoder.predict_masks(
         image_embeddings=pixels,
@@ -169,8 +171,8 @@ def _decode(
     )
     multimask = prompt.labels.shape[1] <= network.multimask_max_pt_num
     loss = frame_loss(Heads(masks, ious, score), truth, multimask=multimask)
-    choice = 1 + ious[:, 1:].argmax(1) if multimask else torch.zeros(count, dtype=torch.long)
-    rows = torch.arange(count)
+    choice = 1 + ious[:, 1:].argmax(1) if multimask else torch.zeros_like(ious[:, 0]).long()
+    rows = torch.arange(count, device=truth.device)
     visible = (score > 0).float()
     low = torch.where(visible[:, :, None, None] > 0, masks[rows, choice][:, None].float(), NO_OBJECT_LOGIT)
     pointer = visible * network.obj_ptr_proj(tokens[rows, choice]) + (1 - visible) * network.no_obj_ptr

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from training.bank import HELD_OUT_CLIPS, Bank, Track
-from training.clips import MIN_TARGET_SHARE, ClipSource, Mixture
+from training.clips import ClipSource, Mixture
 from training.paste import jumping, leaving, paste
 from training.sprites import Sprite, pick_from_track, twin_of
+from training.targets import MIN_TARGET_SHARE
 
 NO_SCENES = Mixture(scenes=0)
 
@@ -23,9 +24,9 @@ def test_same_seed_gives_the_same_clip(work: Path) -> None:
     assert np.array_equal(first.masks, second.masks)
 
 
-@pytest.mark.parametrize("kind", ["composed", "labelled", "scenes"])
+@pytest.mark.parametrize("kind", ["composed", "labelled", "scenes", "street"])
 def test_every_kind_gives_frames_and_targets_visible_on_the_first(work: Path, kind: str) -> None:
-    only = Mixture(**{name: float(name == kind) for name in ("composed", "labelled", "tracks", "scenes")})
+    only = Mixture(**{name: float(name == kind) for name in vars(Mixture())})
 
     clip = ClipSource(work, seed=1, mixture=only).sample(64, 5, 3)
 
@@ -33,6 +34,19 @@ def test_every_kind_gives_frames_and_targets_visible_on_the_first(work: Path, ki
     assert clip.frames.dtype == np.uint8
     assert clip.masks.shape == (3, 5, 64, 64)
     assert (clip.masks[:, 0].mean((1, 2)) >= MIN_TARGET_SHARE).all()
+
+
+def test_through_a_window_the_target_is_large_and_near_the_middle(work: Path) -> None:
+    whole, near = (
+        ClipSource(work, seed=4, mixture=Mixture(scenes=0, labelled=0), window_share=share)
+        for share in (0.0, 1.0)
+    )
+
+    shares = [np.mean([source.sample(64, 1, 1).masks.mean() for _ in range(60)]) for source in (whole, near)]
+    middles = [np.argwhere(near.sample(64, 1, 1).masks[0, 0]).mean(0) for _ in range(30)]
+
+    assert shares[1] > 1.3 * shares[0]
+    assert np.median(np.abs(np.array(middles) - 32)) < 6
 
 
 def test_clips_hold_moments_at_which_a_target_is_hidden(work: Path) -> None:
