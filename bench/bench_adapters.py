@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bench.environment import describe_measurement
 from bench.models import find_weights, make_module
-from bench.report import make_parser, ms, percentiles_ms, progress, table, write_result
+from bench.report import make_parser, ms, percentiles_ms, progress, save_result, table, write_result
 from bench.scenario import make_masks, make_pictures, mask_iou
 from bench.stage_timer import synchronise
 from streamtrack.compat.sam2 import SAM2VideoPredictor
@@ -194,11 +194,22 @@ def main() -> None:
     """Measure, write bench/results/adapters.{json,md}, print the table."""
     parser = make_parser(__doc__)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument(
+        "--case", type=_parse_case, nargs="+", metavar="MODEL:SIZE:OBJECTS", help="left out: all"
+    )
     parser.add_argument("--turns", type=int, default=6, help=f"of {TURN} frames each")
     options = parser.parse_args()
-    cases, turns = (QUICK_CASES, 1) if options.quick else (CASES, options.turns)
-    results = [measure(case, options.device, options.threads, turns) for case in cases]
+    cases, turns = (QUICK_CASES, 1) if options.quick else (options.case or CASES, options.turns)
+    results: list[dict[str, Any]] = []
+    for case in cases:
+        results.append(measure(case, options.device, options.threads, turns))
+        save_result("adapters", {"cases": results}, render, options.out)
     write_result("adapters", {"cases": results}, render, options.out)
+
+
+def _parse_case(text: str) -> tuple[str, int, int]:
+    name, side, objects = text.split(":")
+    return name, int(side), int(objects)
 
 
 def _squares(model: LoadedModel, images: Sequence[Image]) -> torch.Tensor:
