@@ -15,8 +15,8 @@ from streamtrack.weights.catalog import CATALOG, CatalogEntry
 
 logger = logging.getLogger(__name__)
 
-_CPU_WORDS = ("can't allocate memory", "not enough memory")
-"""Of the plain RuntimeError that torch raises where the processor's memory is used up."""
+_PLAIN_WORDS = ("can't allocate memory", "not enough memory", "MPS backend out of memory")
+"""Of the plain RuntimeError that torch raises on a processor and on Apple's GPUs."""
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether torch complains of memory, on whatever device."""
     if isinstance(error, torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _CPU_WORDS)
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _PLAIN_WORDS)
 
 
 def warn_if_tight(entry: CatalogEntry, image_size: int, precision: str, device: str) -> None:

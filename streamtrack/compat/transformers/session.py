@@ -86,8 +86,16 @@ class Sam2VideoInferenceSession:
         self._streamed[index] = from_pixel_values(pixel_values, int(pixel_values.shape[-1]))
         self._num_streamed = max(self._num_streamed, index + 1)
         if len(self._streamed) > CACHED_FRAMES:
-            del self._streamed[next(iter(self._streamed))]
+            self._forget(next(iter(self._streamed)))
         return index
+
+    def _forget(self, frame_idx: int) -> None:
+        """A frame that cannot be prompted any more leaves nothing but what was found on it."""
+        del self._streamed[frame_idx]
+        for one in self.objects.values():
+            one.film.visited.pop(frame_idx, None)
+            one.points.pop(frame_idx, None)
+            one.masks.pop(frame_idx, None)
 
     def known_frame(self, frame_idx: Any) -> int:
         """The index of a frame that can be read.

@@ -43,8 +43,12 @@ def test_a_stream_keeps_its_newest_frames_only(ours: Any, images: Sequence[Image
     session = processor.init_video_session()
     assert session.num_frames is None
     values = processor(images=images[0], return_tensors="pt").pixel_values
+    processor.add_inputs_to_inference_session(session, 0, 1, **CLICK, original_size=(180, 320))
+    prompted = session.objects[1]
     for index in range(CACHED_FRAMES + 3):
         assert session.add_new_frame(values) == index
+        prompted.film.visited[index] = False
+    assert (len(prompted.film.visited), prompted.points) == (CACHED_FRAMES, {})
     assert session.num_frames == CACHED_FRAMES + 3
     assert session.known_frame(3) == 3
     with pytest.raises(PromptError, match=r"^frame_idx is 2, expected a kept frame of the stream: 3 to 34$"):
