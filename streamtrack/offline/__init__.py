@@ -2,6 +2,7 @@
 
 from streamtrack.offline.asked import all_asked
 from streamtrack.offline.export_options import ExportOptions, parse_colour, parse_panels
+from streamtrack.offline.export_results import export_results
 from streamtrack.offline.exporters import Exporter, Run, describe_exporters, find_exporters
 from streamtrack.offline.film_job import FilmJob, StartedJob, follow_film, goes_through_session
 from streamtrack.offline.frame_names import FrameNames, names_of
@@ -45,6 +46,7 @@ __all__ = [
     "all_asked",
     "check_prompts",
     "describe_exporters",
+    "export_results",
     "exporter_names",
     "find_exporters",
     "follow",

@@ -93,10 +93,14 @@ class Outputs:
         """Write an update. Frames come in rising order; gaps between their numbers are fine.
 
         Raises:
-            PublishError: a file cannot be written: the disk is full, say.
+            PublishError: a file cannot be written: the disk is full, say; a frame came before this one.
         """
         if update.result is not None:
-            assert update.result.frame_idx > self._last_frame_idx, "frames come in rising order"
+            if update.result.frame_idx <= self._last_frame_idx:
+                raise PublishError(
+                    f"frame {update.result.frame_idx} came after frame {self._last_frame_idx}, expected "
+                    "rising numbers"
+                )
             self._last_frame_idx = update.result.frame_idx
         if not self._claimed:
             self._claim()

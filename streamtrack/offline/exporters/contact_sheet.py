@@ -16,14 +16,16 @@ from streamtrack.offline.whole_writes import write_file
 
 FILE = "contact_sheet.png"
 CELL_WIDTH_PX, CAPTION_PX, GAP_PX = 320, 22, 8
+KEPT_CELLS = 96
+"""Held at least, 20 MB: the more, the more evenly the sheet is spread."""
 PAPER, INK = (18, 20, 24), (225, 228, 232)
 
 
 class ContactSheet(Exporter):
     """As many pictures as `--contact-frames` says, or fewer; each with its frame and time.
 
-    Nobody knows how long a run will be. Twice as many pictures are kept at most, of every n-th frame; when
-    there are that many, each second one goes and n doubles.
+    Nobody knows how long a run will be. More pictures are kept, of every n-th frame; when there are too many,
+    each second one goes and n doubles.
     """
 
     name = "contact-sheet"
@@ -46,7 +48,7 @@ class ContactSheet(Exporter):
         if update.result is None:
             return
         if self._count % self._every == 0:
-            if len(self._cells) == 2 * self._wanted:
+            if len(self._cells) == max(2 * self._wanted, KEPT_CELLS):
                 self._cells = self._cells[::2]
                 self._every *= 2
             if self._count % self._every == 0:

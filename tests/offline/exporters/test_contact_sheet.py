@@ -18,7 +18,7 @@ def shade(index: int, of: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]
     return np.full((192, 320, 3), 255 * index // of, np.uint8)
 
 
-@pytest.mark.parametrize(("frames", "wanted"), [(1, 4), (3, 4), (4, 4), (37, 4), (9, 1)])
+@pytest.mark.parametrize(("frames", "wanted"), [(1, 4), (3, 4), (4, 4), (37, 4), (9, 1), (250, 3)])
 def test_sheet_has_frames_from_all_of_the_run(tmp_path: Path, frames: int, wanted: int) -> None:
     run = run_for(tmp_path, ExportOptions(contact_frames=wanted))
     export("contact-sheet", tmp_path, *(update(i, shade(i, frames)) for i in range(frames)), run=run)
