@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from streamtrack.frame import Update
@@ -40,8 +40,8 @@ class CocoVideo(Exporter):
         self._run = run
         self._categories = Categories(first=1)
         self._path = run.folder.new_file(FILE)
-        self._frames = _part(run, "frames")
-        self._tracks: dict[int, LineFile] = {}
+        self._frames = _Part(run, "frames")
+        self._tracks: dict[int, _Part] = {}
         self._labels: dict[int, str] = {}
         self._size = (0, 0)
         self._length = 0
@@ -55,46 +55,53 @@ class CocoVideo(Exporter):
         name = picture_name(result, self._run.names)
         for item in result.objects.values():
             if item.object_id not in self._tracks:
-                self._tracks[item.object_id] = _part(self._run, f"object{item.object_id}")
+                self._tracks[item.object_id] = _Part(self._run, f"object{item.object_id}")
             self._labels[item.object_id] = item.label
             mask = [segmentation(item), coco_box(item), item.area_px] if item.area_px else [None] * 3
             line = dumps([self._length, *mask, scores(item)["state"]])
-            self._tracks[item.object_id].append(line + "\n")
-        self._frames.append(dumps([name, result.frame_idx, pts_seconds(result)]) + "\n")
+            self._tracks[item.object_id].append(line)
+        self._frames.append(dumps([name, result.frame_idx, pts_seconds(result)]))
         self._length += 1
 
     def close(self) -> None:
-        parts = (self._frames, *self._tracks.values())
+        document = LineFile(self._path)
         try:
-            document = LineFile(self._path)
             try:
-                for text in gathered(self._texts()):
-                    document.append(text)
-            except OSError:
-                document.close()
-                self._path.unlink()  # half a document opens nowhere
-                raise
-            document.close()
+                self._write(document, hold=False)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                # Room for it is where its parts lie.
+                document.cut(0)
+                self._write(document, hold=True)
         finally:
-            for part in parts:
-                part.close()
-                part.path.unlink(missing_ok=True)
+            document.close()
+            for part in (self._frames, *self._tracks.values()):
+                part.remove()
 
-    def _texts(self) -> Iterator[str]:
-        """The document in pieces."""
+    def _write(self, document: LineFile, *, hold: bool) -> None:
+        for text in gathered(self._texts(hold)):
+            document.append(text)
+
+    def _texts(self, hold: bool) -> Iterator[str]:
+        """The document in pieces; each part's file gives way to it where `hold` says so."""
         height, width = self._size
         head = {"id": VIDEO_ID, "width": width, "height": height, "length": self._length}
         yield '{"videos":[\n' + dumps(head)[:-1]
+        if hold:
+            self._frames.hold()
         for place, key in enumerate(("file_names", "frame_idx", "pts_seconds")):
             yield f',"{key}":['
-            yield from _joined(dumps(frame[place]) for frame in _lines(self._frames.path))
+            yield from _joined(dumps(frame[place]) for frame in self._frames.lines())
             yield "]"
         yield '}\n],\n"annotations":[\n'
         for number, (object_id, part) in enumerate(self._tracks.items(), 1):
+            if hold:
+                part.hold()
             yield (",\n" if number > 1 else "") + self._head(number, object_id)
             for place, key in enumerate(COLUMNS, 1):
                 yield f',"{key}":['
-                yield from _joined(dumps(value) for value in self._column(part.path, place))
+                yield from _joined(dumps(value) for value in self._column(part, place))
                 yield "]"
             yield "}"
         rest = {"categories": self._categories.coco(), "info": INFO, "licenses": []}
@@ -116,23 +123,43 @@ class CocoVideo(Exporter):
         }
         return dumps(values)[:-1]
 
-    def _column(self, path: Path, place: int) -> Iterator[Any]:
+    def _column(self, part: _Part, place: int) -> Iterator[Any]:
         """One value of a track on every frame; None on those where the object was not there."""
         expected = 0
-        for line in _lines(path):
+        for line in part.lines():
             yield from (None for _ in range(line[0] - expected))
             yield line[place]
             expected = line[0] + 1
         yield from (None for _ in range(self._length - expected))
 
 
-def _part(run: Run, name: str) -> LineFile:
-    return LineFile(run.folder.new_file(f"{FILE}.{name}.part"))
+class _Part:
+    """Lines of JSON that wait in a file for their place in the document."""
 
+    def __init__(self, run: Run, name: str) -> None:
+        self._path = run.folder.new_file(f"{FILE}.{name}.part")
+        self._file = LineFile(self._path)
+        self._held: list[str] | None = None
 
-def _lines(path: Path) -> Iterator[Any]:
-    with path.open(encoding="utf-8") as lines:
-        yield from map(json.loads, lines)
+    def append(self, line: str) -> None:
+        self._file.append(line + "\n")
+
+    def hold(self) -> None:
+        """Keep the lines in memory alone."""
+        if self._held is None:
+            self._held = self._path.read_text(encoding="utf-8").splitlines()
+            self.remove()
+
+    def lines(self) -> Iterator[Any]:
+        if self._held is not None:
+            yield from map(json.loads, self._held)
+            return
+        with self._path.open(encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
+
+    def remove(self) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)
 
 
 def _joined(values: Iterator[str]) -> Iterator[str]:
