@@ -28,7 +28,7 @@ LAYERS = (
     *("errors", "openmp", "clock", "object_record", "frame", "prompt", "consumer", "coco", "mailbox"),
     "telemetry",
     *("weights", "config", "scenes", "ingest", "model", "engine", "tracking"),
-    *("publish", "video", "webrtc", "control", "detect", "http", "pipeline", "offline", "client"),
+    *("publish", "video", "webrtc", "control", "detect", "http", "pipeline", "offline", "pick", "client"),
     "compat",
     *("stream_outputs", "server", "cli"),
 )

@@ -27,8 +27,7 @@ class _Speed(ProgressColumn):
 class ProgressBar:
     """Shown from the first tracked frame on: a run that cannot start has no progress."""
 
-    def __init__(self, num_steps: int | None) -> None:
-        """`num_steps`: frames that are followed or told; None where nobody counted them."""
+    def __init__(self) -> None:
         columns = (
             TextColumn("tracking"),
             BarColumn(),
@@ -38,7 +37,7 @@ class ProgressBar:
             TimeRemainingColumn(),
         )
         self._progress = Progress(*columns, console=Console(stderr=True))
-        self._task = self._progress.add_task("tracking", total=num_steps)
+        self._task = self._progress.add_task("tracking", total=None)
 
     def __enter__(self) -> ProgressBar:
         return self
@@ -47,6 +46,10 @@ class ProgressBar:
         """Leave the bar as it is."""
         if self._progress.live.is_started:
             self._progress.stop()
+
+    def expect(self, num_steps: int | None) -> None:
+        """So many frames will be followed or told; None where nobody counted them."""
+        self._progress.update(self._task, total=num_steps)
 
     def step(self) -> None:
         """Count a frame."""

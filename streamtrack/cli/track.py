@@ -12,18 +12,22 @@ import typer
 
 from streamtrack.cli import export_options
 from streamtrack.cli import track_options as o
+from streamtrack.cli.given import given_options
 from streamtrack.cli.options import Device, Model, PresetName, Settings, flag_overrides
+from streamtrack.cli.picking import OWN_OPTIONS
+from streamtrack.cli.picking import pick as pick_prompts
 from streamtrack.cli.progress import ProgressBar
 from streamtrack.cli.stopping import StoppedError, Stopping, exit_code, signal_name, signals_stop
 from streamtrack.config import load_recording_config
-from streamtrack.errors import PromptError
-from streamtrack.ingest.recording_container import open_recording_container
-from streamtrack.ingest.source import SourceKind, SourceSpec
+from streamtrack.errors import ConfigError, PromptError
 
-NO_PROMPT = "no prompt is given, expected --point X,Y, --box X0,Y0,X1,Y1, --mask FILE or --prompts FILE"
+NO_PROMPT = (
+    "no prompt is given, expected --point X,Y, --box X0,Y0,X1,Y1, --mask FILE, --prompts FILE or --pick"
+)
 
 
 def track(
+    context: typer.Context,
     video: o.Video,
     point: o.Points = None,
     negative: o.NegativePoints = None,
@@ -31,6 +35,8 @@ def track(
     mask: o.Masks = None,
     prompts_file: o.PromptsFile = None,
     label: o.Labels = None,
+    pick: o.Pick = False,
+    port: o.PagePort = 0,
     direction: o.DirectionName = "forward",
     start: o.Start = None,
     end: o.End = None,
@@ -81,44 +87,32 @@ def track(
         if prompts_file is not None:
             told = told.joined(offline.read_prompts_file(prompts_file))
         told = told.with_config(stream, span.first)
-        if not told.prompts:
+        if not told.prompts and not pick:
             raise PromptError(NO_PROMPT)
-        job = offline.FilmJob(told, direction, span)
+        film = offline.FilmJob(told, direction, span)
         wanted = export_options.asked_exports(export, background, cutout, panels, contact_frames)
         exporters = offline.exporter_names(masks, overlay, wanted, only=only)
         options = export_options.export_options(background, cutout, panels, sound, contact_frames)
-        goes_on = resume and job.can_go_on(out, stream.tracking, overwrite=overwrite)
-        with offline.open_recording(stream.source) as reader:
-            job.check(stream, reader.info)
-            inputs = (*told.files, *_local_path(reader.spec))
-            run = offline.Run(
-                offline.ResultFolder(out, overwrite=overwrite, inputs=inputs, resume=goes_on),
-                told.object_ids,
-                reader.info.fps,
-                offline.FramePictures(stream.video.annotate),
-                options,
-                offline.names_of(reader.spec),
-                partial(open_recording_container, reader.spec, stream.source),
-                job.goes_to_the_end,
-            )
-            with offline.Outputs(run, exporters) as outputs:
-                tracker = Tracker.from_config(in_force.model)
-                asked = offline.all_asked(job, tracker, stream, reader.spec, exporters, options)
-                journals = offline.Journals(out, asked, resume=goes_on)
-                started = job.start(
-                    tracker,
-                    reader,
-                    stream,
-                    new_store=journals.open,
-                    keep_logits=outputs.needs_logits,
-                )
+        job = offline.RecordingJob(film, stream, exporters, out, overwrite, resume, options)
+        if pick:
+            if resume:
+                raise ConfigError("--resume is given with --pick, expected one of them")
+            others = given_options(context, OWN_OPTIONS)
+            load = partial(Tracker.from_config, in_force.model)
+            pick_prompts(video, job, load, stopping, others=others, port=port, as_json=as_json)
+            return
+        with ProgressBar() as progress:
+
+            def on_start(num_steps: int | None) -> None:
                 stopping.in_order = True
-                with ProgressBar(started.num_steps) as progress:
-                    summary = started.run((outputs,), should_stop=stopping.asked, stepped=progress.step)
-                if not summary.stopped:
-                    outputs.finish()
-                    journals.remove()
-                notes = outputs.notes()
+                progress.expect(num_steps)
+
+            summary, notes = job.run(
+                partial(Tracker.from_config, in_force.model),
+                on_start=on_start,
+                should_stop=stopping.asked,
+                stepped=progress.step,
+            )
     if as_json:
         typer.echo(json.dumps({**summary.as_json(), "out": str(out), "notes": notes}))
     line = "; ".join((summary.line(), *notes, f"results in {out}"))
@@ -138,10 +132,3 @@ def _stopped_in_one_line() -> Iterator[Stopping]:
         except StoppedError as error:
             typer.echo(f"streamtrack: stopped by {signal_name(error.number)}", err=True)
             raise typer.Exit(exit_code(error.number)) from None
-
-
-def _local_path(spec: SourceSpec) -> tuple[Path, ...]:
-    """The file or folder that a source is, if it is one."""
-    if spec.kind not in (SourceKind.FILE, SourceKind.FOLDER):
-        return ()
-    return (Path(spec.url.removeprefix("file:")),)

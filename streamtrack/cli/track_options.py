@@ -117,3 +117,15 @@ def film_overrides(
         (("tracking", "max_sprinkle_area"), max_sprinkle_area, "--max-sprinkle-area"),
     )
     return [Override(path, value, flag) for path, value, flag in keys if value is not None]
+
+
+Pick = Annotated[
+    bool,
+    typer.Option(
+        "--pick", help="Open a local page on which prompts are clicked and previewed, and the run started."
+    ),
+]
+PagePort = Annotated[
+    int,
+    typer.Option("--port", min=0, max=65_535, help="Of the page of --pick; 0 takes a free one."),
+]

@@ -23,12 +23,19 @@ PAGE_HEADERS = {
 }
 
 
-def page_router() -> APIRouter:
-    """The page at /, and what it loads."""
+def page_router(*packages: str) -> APIRouter:
+    """The page at /, and what it loads.
+
+    Args:
+        packages: whose `web` folders are served, our own where none is named; a later one's file stands for
+            an earlier one's of its name.
+    """
     router = APIRouter()
-    folder = files("streamtrack.http") / "web"
+    folders = [files(package) / "web" for package in packages or ("streamtrack.http",)]
     # Read at the start: nothing that a request names ever reaches the file system.
-    pages = {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
+    pages = {
+        entry.name: entry.read_bytes() for folder in folders for entry in folder.iterdir() if entry.is_file()
+    }
 
     @router.get("/", include_in_schema=False)
     async def page() -> Response:

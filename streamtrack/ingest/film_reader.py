@@ -84,6 +84,15 @@ class FilmReader:
             self._count = found
         return self._count if enough is None else min(enough, self._count)
 
+    def count_listed(self) -> int:
+        """The number of frames as packets list them, at the price of reading the file once; `count` decodes
+        them all, and knows better where some cannot be."""
+        if self._count is not None:
+            return self._count
+        with closing(_Winder(self, self._config, self._clock)) as winder:
+            listed = winder.count()
+        return self.count() if listed is None else listed
+
     def _forward(self, numbers: range) -> Iterator[Frame]:
         with closing(FrameReader(self._config, self._clock)) as reader:
             self.dropped = reader.dropped
@@ -125,6 +134,11 @@ class _Winder:
         self._decoder = make_decoder(config, film.spec, film.scene)
         self._decoder.open()
         self._gave = False
+
+    def count(self) -> int | None:
+        """The number of frames; None where none are listed."""
+        video = self._decoder.film if isinstance(self._decoder, HttpDecoder) else self._decoder
+        return len(self._film.index(video)) or None if isinstance(video, AvDecoder) else None
 
     def span(self, low: int, high: int) -> list[Frame]:
         """The frames from one number to another.

@@ -3,7 +3,7 @@
 from streamtrack.offline.asked import all_asked
 from streamtrack.offline.export_options import ExportOptions, parse_colour, parse_panels
 from streamtrack.offline.export_results import export_results
-from streamtrack.offline.exporters import Exporter, Run, describe_exporters, find_exporters
+from streamtrack.offline.exporters import Exporter, Run, describe_exporters, find_exporter, find_exporters
 from streamtrack.offline.film_job import FilmJob, StartedJob, follow_film, goes_through_session
 from streamtrack.offline.frame_names import FrameNames, names_of
 from streamtrack.offline.frame_pictures import FramePictures
@@ -17,7 +17,8 @@ from streamtrack.offline.prompts import (
     parse_prompts,
     with_prompts_of,
 )
-from streamtrack.offline.prompts_file import read_prompts_file
+from streamtrack.offline.prompts_file import prompts_yaml, read_prompts_file
+from streamtrack.offline.recording_job import RecordingJob
 from streamtrack.offline.result_folder import ResultFolder
 from streamtrack.offline.track import (
     TrackSummary,
@@ -39,6 +40,7 @@ __all__ = [
     "MaskFormat",
     "Outputs",
     "PromptSet",
+    "RecordingJob",
     "ResultFolder",
     "Run",
     "StartedJob",
@@ -48,6 +50,7 @@ __all__ = [
     "describe_exporters",
     "export_results",
     "exporter_names",
+    "find_exporter",
     "find_exporters",
     "follow",
     "follow_film",
@@ -60,6 +63,7 @@ __all__ = [
     "parse_panels",
     "parse_prompt_set",
     "parse_prompts",
+    "prompts_yaml",
     "read_prompts_file",
     "track_recording",
     "with_capacity",

@@ -28,6 +28,9 @@ _Range = tuple[int, int | None]
 Lifetimes = dict[int, tuple[int | None, int | None]]
 """The first and the last frame on which an object exists, by its id; None: as far as the film goes."""
 
+MaskFiles = dict[tuple[int, int], Path]
+"""The picture of a prompt that is a mask, by frame and object."""
+
 
 @dataclass(frozen=True, slots=True)
 class PromptSet:
@@ -37,6 +40,8 @@ class PromptSet:
     lifetimes: Lifetimes = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     """That it was read from."""
+    mask_files: MaskFiles = field(default_factory=dict)
+    """Those of them that prompts which are masks were read from."""
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -46,7 +51,8 @@ class PromptSet:
     def joined(self, other: PromptSet) -> PromptSet:
         """Both; of an object that both have, this one's lifetime counts."""
         prompts, files = (*self.prompts, *other.prompts), (*self.files, *other.files)
-        return PromptSet(prompts, {**other.lifetimes, **self.lifetimes}, files)
+        mask_files = {**other.mask_files, **self.mask_files}
+        return PromptSet(prompts, {**other.lifetimes, **self.lifetimes}, files, mask_files)
 
     def with_config(self, stream: StreamConfig, first_frame: int = 0) -> PromptSet:
         """These, and those that the config has for the run's first frame of other objects."""
@@ -65,6 +71,8 @@ class _Part:
     labels: tuple[int, ...] = ()
     box: tuple[float, float, float, float] | None = None
     mask: BoolMask | None = None
+    file: Path | None = None
+    """Of the mask."""
 
 
 def parse_prompts(
@@ -118,7 +126,8 @@ def parse_prompt_set(
         )
         for part in joined
     )
-    return PromptSet(prompts, _lifetimes(joined), mask_paths(masks))
+    mask_files = {(part.at_frame or 0, part.object_id): part.file for part in joined if part.file is not None}
+    return PromptSet(prompts, _lifetimes(joined), mask_paths(masks), mask_files)
 
 
 def with_prompts_of(
@@ -169,7 +178,7 @@ def _parse_box(text: str) -> _Part:
 
 def _parse_mask(text: str) -> _Part:
     object_id, path, at_frame, lifetime = _mask_place(text)
-    return _Part(object_id, at_frame, lifetime, mask=read_mask(path))
+    return _Part(object_id, at_frame, lifetime, mask=read_mask(path), file=path)
 
 
 def _mask_place(text: str) -> tuple[int, Path, int | None, _Range | None]:

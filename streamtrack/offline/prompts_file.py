@@ -8,8 +8,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
+import numpy as np
+import yaml
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from streamtrack.config.faults import describe_validation_error
@@ -19,6 +21,8 @@ from streamtrack.errors import PromptError
 from streamtrack.offline.mask_picture import read_mask
 from streamtrack.offline.prompts import Lifetimes, PromptSet
 from streamtrack.prompt import Prompt
+
+HEADER = "# prompts of `streamtrack track`, for its --prompts\n"
 
 
 class FilmPrompt(Section):
@@ -70,9 +74,9 @@ def read_prompts_file(path: Path) -> PromptSet:
         prompts = TypeAdapter(tuple[FilmPrompt, ...]).validate_python(value)
     except ValidationError as error:
         raise PromptError(f"--prompts {path}: {describe_validation_error(error)}") from error
-    masks = tuple(path.parent / one.mask for one in prompts if one.mask is not None)
+    masks = {(one.at_frame, one.object_id): path.parent / one.mask for one in prompts if one.mask is not None}
     found = tuple(_prompt(path, one) for one in prompts)
-    return PromptSet(found, _lifetimes(path, prompts), (path, *masks))
+    return PromptSet(found, _lifetimes(path, prompts), (path, *masks.values()), masks)
 
 
 def _prompt(path: Path, one: FilmPrompt) -> Prompt:
@@ -97,3 +101,32 @@ def _lifetimes(path: Path, prompts: tuple[FilmPrompt, ...]) -> Lifetimes:
                 f"expected first_frame ({one.first_frame}) or later"
             )
     return lifetimes
+
+
+def prompts_yaml(prompts: PromptSet) -> str:
+    """A file's text that `read_prompts_file` reads as these prompts."""
+    items = [_item(prompt, prompts) for prompt in prompts.prompts]
+    return HEADER + yaml.safe_dump(items, sort_keys=False, default_flow_style=None, allow_unicode=True)
+
+
+def _item(prompt: Prompt, prompts: PromptSet) -> dict[str, Any]:
+    at_frame = prompt.at_frame or 0
+    first, last = prompts.lifetimes.get(prompt.object_id, (None, None))
+    mask_file = prompts.mask_files.get((at_frame, prompt.object_id))
+    item: dict[str, Any] = {
+        "object_id": prompt.object_id,
+        "label": prompt.label or None,
+        "at_frame": at_frame,
+        "box": None if prompt.box is None else _decimals(prompt.box.tolist()),
+        "points": [_decimals(point) for point in prompt.points.tolist()] or None,
+        "labels": prompt.labels.tolist() or None,
+        "mask": None if mask_file is None else str(mask_file.absolute()),
+        "first_frame": first,
+        "last_frame": last,
+    }
+    return {key: value for key, value in item.items() if value is not None}
+
+
+def _decimals(values: list[float]) -> list[float]:
+    """The shortest decimals that are the same float32."""
+    return [float(str(np.float32(value))) for value in values]

@@ -7,16 +7,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import axe_playwright_python.base as axe
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.support.browser_tab import Browsers, Tab, browsers
+from tests.support.page_look import violations
 from tests.support.page_server import PageServer, serving
 
 WEB = Path(__file__).parents[2] / "streamtrack" / "http" / "web"
-AXE = Path(axe.__file__).with_name("axe.min.js")
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 720}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 ON_ITS_SIDE: dict[str, Any] = {**PHONE, "viewport": {"width": 844, "height": 390}}
@@ -69,17 +68,6 @@ async def test_axe_finds_nothing_and_everything_fits_the_screen(
         await fits(tab)
         await tab.page.locator("#pause").click()
         await tab.live()
-
-
-async def violations(tab: Tab) -> list[str]:
-    await tab.page.evaluate(AXE.read_text())
-    found = await tab.page.evaluate("() => axe.run()")
-    assert len(found["passes"]) > 25, "axe has looked at next to nothing"
-    return [
-        f"{one['impact']} {one['id']}: {node['html'][:120]}"
-        for one in found["violations"]
-        for node in one["nodes"]
-    ]
 
 
 async def fits(tab: Tab) -> None:

@@ -62,6 +62,7 @@ def test_backward_gives_the_pictures_of_forward_bit_for_bit(film: Path) -> None:
     for there, back in zip(forward, reversed(backward), strict=True):
         assert np.array_equal(there.image, back.image)
         assert (there.seq, there.pts, there.damaged) == (back.seq, back.pts, back.damaged)
+    assert FilmReader(SourceConfig(url=str(film))).count_listed() == FRAMES
     assert (reader.count(), reader.count(9)) == (FRAMES, 9)
     assert reader.read(FRAMES) is None
 

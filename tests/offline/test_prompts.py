@@ -10,7 +10,15 @@ import pytest
 
 from streamtrack.config import PromptConfig, SourceConfig, StreamConfig
 from streamtrack.errors import PromptError
-from streamtrack.offline import mask_paths, parse_labels, parse_prompts, with_prompts_of
+from streamtrack.offline import (
+    mask_paths,
+    parse_labels,
+    parse_prompt_set,
+    parse_prompts,
+    prompts_yaml,
+    read_prompts_file,
+    with_prompts_of,
+)
 
 
 def test_prompts_are_read_and_joined_by_object_and_frame() -> None:
@@ -75,3 +83,23 @@ def test_prompts_of_the_config_hold_for_objects_that_the_command_line_leaves_out
     stream = StreamConfig(name="cam", source=SourceConfig(url="clip.mp4"), prompts=configured)
     prompts = with_prompts_of(stream, parse_prompts(points=("5,6@3",)))
     assert [(prompt.object_id, prompt.at_frame) for prompt in prompts] == [(2, 0), (1, 3)]
+
+
+def test_prompts_file_that_is_written_reads_back_as_the_same_prompts(tmp_path: Path) -> None:
+    mask = np.zeros((36, 64), np.uint8)
+    mask[4:20, 8:30] = 255
+    assert cv2.imwrite(str(tmp_path / "ball.png"), mask)
+    given = parse_prompt_set(
+        ["1:10.1,20", "2:5,6@7..9"],
+        ["1:3,4.25"],
+        ["1:1,2,30.3,40"],
+        [f"3:{tmp_path / 'ball.png'}@5"],
+        {2: "größer: ball", 3: "b"},
+    )
+    (tmp_path / "prompts.yaml").write_text(prompts_yaml(given), encoding="utf-8")
+    read = read_prompts_file(tmp_path / "prompts.yaml")
+    assert (read.lifetimes, read.mask_files) == (given.lifetimes, given.mask_files)
+    for one, other in zip(given.prompts, read.prompts, strict=True):
+        assert (one.object_id, one.label, one.at_frame) == (other.object_id, other.label, other.at_frame)
+        for field in ("points", "labels", "box", "mask"):
+            assert np.array_equal(getattr(one, field), getattr(other, field)), field

@@ -8,6 +8,7 @@ SUITES = {
     "bounded": "the promise of the whole: bounded memory",
     "conftest": "what the suite itself skips and requires",
     "end_to_end": "a camera, the product, a browser and a subscriber",
+    "docs": "every command that the FAQ and the tutorial give",
     "readme": "every command and figure that the README gives",
     # of a whole package
     "engine/cuda": "the engine on a CUDA device",
@@ -16,6 +17,7 @@ SUITES = {
     "http/page_look": "http/web in a browser: looks and accessibility",
     "http/page_states": "http/web in a browser: troubles",
     "http/page_streams": "http/web in a browser: streams",
+    "pick/page": "pick in a browser: frames, prompts, previews, the job",
     "tracking/nano_follows": "the shipped model on scenes with truth",
     "tracking/not_finite": "spoilt numbers, from the network to the session's events",
     "tracking/parity": "the whole engine against SAM 2's own predictor",
@@ -25,7 +27,7 @@ SUITES = {
 
 COVERED_BY = {
     "cli/test_main": ("cli/bench", "cli/compile", "cli/options"),
-    "cli/test_track": ("cli/progress", "cli/track_options"),
+    "cli/test_track": ("cli/progress", "cli/track_options", "offline/recording_job"),
     "client/test_client": ("client/*",),
     "config/test_config": ("config/*",),
     "compat/transformers/test_processor": (
@@ -62,6 +64,14 @@ COVERED_BY = {
     "offline/test_video_file": ("offline/sink", "offline/video_clock", "offline/video_format"),
     "offline/test_journal": ("offline/asked",),
     "offline/test_prompts": ("offline/prompts_file",),
+    "pick/test_page": (
+        "pick/desk",
+        "pick/make",
+        "pick/routes",
+        "pick/run",
+        "tracking/film_preview",
+    ),
+    "pick/test_pictures": ("pick/overlay",),
     "pipeline/test_outlet": ("pipeline/consumer_thread",),
     "pipeline/test_pipeline": (
         "pipeline/inbox",

@@ -195,7 +195,10 @@ export function tableFor(languages) {
   return ENGLISH;
 }
 
-const table = tableFor(navigator.languages ?? [navigator.language ?? "en"]);
+const table = { ...tableFor(navigator.languages ?? [navigator.language ?? "en"]) };
+
+/** Adds the texts of another page. */
+export const addTexts = (more) => Object.assign(table, more);
 
 /** Whether there is a text with this name. */
 export const hasText = (name) => name in table;

@@ -37,6 +37,8 @@ class Run:
     """For the recording's sound; None where it has none."""
     to_the_end: bool = True
     """False where the run stops before the recording does: its sound then stops with the last frame."""
+    prompts: str = ""
+    """What was said of the objects, as a file for `--prompts`."""
 
 
 class Exporter(ABC):

@@ -79,7 +79,7 @@ def test_overlay_of_a_frame_larger_than_x264_takes_is_drawn_smaller(
 
 RNG = np.random.default_rng(3)
 NEEDS_LOGITS = [name for name, one in find_exporters().items() if one.needs_logits]
-OF_MASKS = sorted(find_exporters().keys() - {"events", *NEEDS_LOGITS})
+OF_MASKS = sorted(find_exporters().keys() - {"events", "prompts", *NEEDS_LOGITS})
 
 
 def noise(index: int) -> Update:
