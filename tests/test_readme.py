@@ -69,6 +69,15 @@ def test_old_code_example_runs(block: str, tmp_path: Path, monkeypatch: pytest.M
     assert bool(names["masks"].any())
 
 
+def test_films_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "films.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(text, "docs/films.md", "exec"), names)  # the page's own lines
+    assert [int(line.split()[0]) for line in capsys.readouterr().out.splitlines()] == list(range(8))
+    assert len(names["before"]) == len(names["after"]) == 8  # type: ignore[arg-type]
+
+
 class Enough(Exception):
     """A robot's loop has no end of its own."""
 

@@ -22,7 +22,8 @@ from streamtrack.config import load_recording_config
 from streamtrack.errors import ConfigError, PromptError
 
 NO_PROMPT = (
-    "no prompt is given, expected --point X,Y, --box X0,Y0,X1,Y1, --mask FILE, --prompts FILE or --pick"
+    "no prompt is given, expected --point X,Y, --box X0,Y0,X1,Y1, --mask FILE, --prompts FILE, --pick "
+    "or --autoprompt CLASS"
 )
 
 
@@ -34,6 +35,7 @@ def track(
     box: o.Boxes = None,
     mask: o.Masks = None,
     prompts_file: o.PromptsFile = None,
+    autoprompt: o.AutopromptClasses = None,
     label: o.Labels = None,
     pick: o.Pick = False,
     port: o.PagePort = 0,
@@ -87,8 +89,12 @@ def track(
         if prompts_file is not None:
             told = told.joined(offline.read_prompts_file(prompts_file))
         told = told.with_config(stream, span.first)
-        if not told.prompts and not pick:
+        is_prompted = (bool(told.prompts) or pick) and autoprompt is None
+        finder = None if is_prompted else offline.read_autoprompt(autoprompt, stream)
+        if not told.prompts and finder is None and not pick:
             raise PromptError(NO_PROMPT)
+        if finder is not None:
+            told = told.joined(offline.find_objects(finder, stream, span, told.object_ids))
         film = offline.FilmJob(told, direction, span)
         wanted = export_options.asked_exports(export, background, cutout, panels, contact_frames)
         exporters = offline.exporter_names(masks, overlay, wanted, only=only)

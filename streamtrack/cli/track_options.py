@@ -40,6 +40,16 @@ PromptsFile = Annotated[
     Path | None,
     typer.Option("--prompts", metavar="FILE", help="Prompts in a YAML file.", show_default=False),
 ]
+AutopromptClasses = Annotated[
+    str | None,
+    typer.Option(
+        "--autoprompt",
+        metavar="CLASS[,CLASS]",
+        help="Start what the detector finds of these classes of COCO on the first frame that shows any: "
+        "person,car; `scene` starts the objects of a synthetic one.",
+        show_default=False,
+    ),
+]
 Labels = Annotated[
     list[str] | None,
     typer.Option("--object", metavar="ID=LABEL", help="What an object is called. May be repeated."),

@@ -1,6 +1,7 @@
 """A recording to masks, an annotated video and a table."""
 
 from streamtrack.offline.asked import all_asked
+from streamtrack.offline.autoprompt import find_objects, read_autoprompt
 from streamtrack.offline.export_options import ExportOptions, parse_colour, parse_panels
 from streamtrack.offline.export_results import export_results
 from streamtrack.offline.exporters import Exporter, Run, describe_exporters, find_exporter, find_exporters
@@ -52,6 +53,7 @@ __all__ = [
     "exporter_names",
     "find_exporter",
     "find_exporters",
+    "find_objects",
     "follow",
     "follow_film",
     "goes_through_session",
@@ -64,6 +66,7 @@ __all__ = [
     "parse_prompt_set",
     "parse_prompts",
     "prompts_yaml",
+    "read_autoprompt",
     "read_prompts_file",
     "track_recording",
     "with_capacity",

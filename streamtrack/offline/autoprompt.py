@@ -1,0 +1,114 @@
+"""Objects of a film that are found by themselves, before it is followed: `track --autoprompt`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from pydantic import ValidationError
+
+from streamtrack.clock import NS_PER_MS, NS_PER_S
+from streamtrack.config import DetectorAutoprompt, SceneAutoprompt, StreamConfig
+from streamtrack.config.faults import describe_validation_error
+from streamtrack.detect import Detection, box_iou
+from streamtrack.detect.coco_detector import load_detector
+from streamtrack.detect.start_policy import SAME_THING_IOU
+from streamtrack.errors import ConfigError, PromptError
+from streamtrack.frame import Frame
+from streamtrack.ingest import FilmReader, prompts_from_masks
+from streamtrack.offline.prompts import FIRST_OBJECT_ID, PromptSet
+from streamtrack.prompt import Prompt
+from streamtrack.tracking.film_span import FilmSpan
+
+Autoprompt = SceneAutoprompt | DetectorAutoprompt
+SCENE = "scene"
+
+
+def read_autoprompt(text: str | None, stream: StreamConfig) -> Autoprompt | None:
+    """What `--autoprompt` asks for, or else the config.
+
+    Args:
+        text: classes with commas between them, or `scene`; None where the option is not given.
+    Raises:
+        ConfigError: a class that the detector does not know.
+    """
+    if text is None:
+        return stream.autoprompt
+    if text == SCENE:
+        return SceneAutoprompt()
+    classes = tuple(name.strip() for name in text.split(",") if name.strip())
+    given = stream.autoprompt
+    values = given.model_dump() if isinstance(given, DetectorAutoprompt) else {}
+    try:
+        return DetectorAutoprompt.model_validate({**values, "classes": classes})
+    except ValidationError as error:
+        raise ConfigError(f"--autoprompt {text}: {describe_validation_error(error)}") from error
+
+
+def find_objects(
+    autoprompt: Autoprompt, stream: StreamConfig, span: FilmSpan, taken: Collection[int] = ()
+) -> PromptSet:
+    """Prompts for what is on the first frame that shows any of it.
+
+    Args:
+        span: the frames that are looked at; a detector looks at one every `interval_ms` of the film.
+        taken: ids that are in use.
+    Raises:
+        PromptError: nothing of that kind is in the film. SourceError: it cannot be read.
+    """
+    film = FilmReader(stream.source)
+    if isinstance(autoprompt, SceneAutoprompt):
+        return _of_scene(film, span, taken)
+    detector = load_detector()
+    for frame in _looked_at(film, span, autoprompt.interval_ms):
+        finds = wanted(autoprompt, detector.detect(frame.image))
+        if finds:
+            ids = _free_ids(taken)
+            prompts = [
+                Prompt(next(ids), box=one.box, label=autoprompt.label or one.class_name, at_frame=frame.seq)
+                for one in finds
+            ]
+            return PromptSet(tuple(prompts))
+    raise PromptError(f"--autoprompt: no {' or '.join(autoprompt.classes)} is found in the film")
+
+
+def wanted(autoprompt: DetectorAutoprompt, found: list[Detection]) -> list[Detection]:
+    """Of a picture's finds those of the right class, sure and large enough, each thing once."""
+    finds: list[Detection] = []
+    for find in found:
+        x0, y0, x1, y1 = find.box
+        fits = find.class_name in autoprompt.classes and find.score >= autoprompt.min_score
+        large = min(x1 - x0, y1 - y0) >= autoprompt.min_box_px
+        if fits and large and not any(box_iou(find.box, one.box) > SAME_THING_IOU for one in finds):
+            finds.append(find)
+    return finds[: autoprompt.max_objects]
+
+
+def _of_scene(film: FilmReader, span: FilmSpan, taken: Collection[int]) -> PromptSet:
+    frame = film.read(span.first)
+    truth = None if frame is None else frame.ground_truth
+    if frame is None or not truth:
+        raise PromptError("--autoprompt scene wants a synthetic: source, whose objects are known")
+    prompts = [
+        Prompt(one.object_id, one.points, one.labels, one.box, one.mask, one.label, frame.seq)
+        for one in prompts_from_masks(truth)
+        if one.object_id not in taken
+    ]
+    return PromptSet(tuple(prompts))
+
+
+def _looked_at(film: FilmReader, span: FilmSpan, interval_ms: int) -> Iterator[Frame]:
+    """A frame every so often, by the film's own time."""
+    due_s: float | None = None
+    for frame in film.frames(span.numbers(range(span.num_positions(None)))):
+        now_s = frame.time_s or 0.0
+        if not frame.damaged and (due_s is None or now_s >= due_s):
+            due_s = now_s + interval_ms * NS_PER_MS / NS_PER_S
+            yield frame
+
+
+def _free_ids(taken: Collection[int]) -> Iterator[int]:
+    number = FIRST_OBJECT_ID
+    while True:
+        if number not in taken:
+            yield number
+        number += 1
