@@ -89,7 +89,7 @@ def _of_scene(film: FilmReader, span: FilmSpan, taken: Collection[int]) -> Promp
     if frame is None or not truth:
         raise PromptError("--autoprompt scene wants a synthetic: source, whose objects are known")
     prompts = [
-        Prompt(one.object_id, one.points, one.labels, one.box, one.mask, one.label, frame.seq)
+        Prompt(one.object_id, one.points or None, one.labels, one.box, None, one.label, frame.seq)
         for one in prompts_from_masks(truth)
         if one.object_id not in taken
     ]

@@ -189,14 +189,25 @@ def refuse_other(out: Path, asked: Mapping[str, Any]) -> None:
         raise PublishError(
             f"--resume: {out / FOLDER / ASKED} cannot be read, expected --overwrite to start anew"
         ) from error
-    now = json.loads(_json(asked))
-    for key in dict.fromkeys((*now, *before)):
-        if not isinstance(before, dict) or before.get(key) != now.get(key):
-            was = before.get(key) if isinstance(before, dict) else None
-            raise PublishError(
-                f"--resume: the run in {out} was broken off with another {key} ({_short(was)}, "
-                f"now {_short(now.get(key))}), expected the same, or --overwrite to start anew"
-            )
+    difference = _first_difference(before, json.loads(_json(asked)))
+    if difference is not None:
+        key, was, now = difference
+        raise PublishError(
+            f"--resume: the run in {out} was broken off with another {key} ({_short(was)}, "
+            f"now {_short(now)}), expected the same, or --overwrite to start anew"
+        )
+
+
+def _first_difference(before: Any, now: Any, key: str = "run") -> tuple[str, Any, Any] | None:
+    """Where two values first differ: the key, and both."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return None if before == now else (key, before, now)
+    outer = "" if key == "run" else f"{key} "
+    found = (
+        _first_difference(before.get(name), now.get(name), f"{outer}{name}")
+        for name in dict.fromkeys((*now, *before))
+    )
+    return next((one for one in found if one is not None), None)
 
 
 def remove_journal(out: Path) -> None:

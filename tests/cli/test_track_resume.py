@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ BOUND_S = 120.0
 
 def command(frames: int, out: Path, *options: str) -> list[str]:
     scene = f"synthetic:leave?width=320&height=180&frames={frames}"
-    prompt = ["--point", f"70,120@{frames // 2}", "--direction", "both"]
+    prompt = ["--point", f"70,120@{frames // 2}", "--direction", "both", "--set", "model.threads=1"]
     return ["track", scene, *prompt, "--no-overlay", "--export", "coco", "--out", str(out), *options]
 
 
@@ -34,7 +33,6 @@ def kill_when_written(arguments: list[str], path: Path) -> None:
         [sys.executable, "-m", "streamtrack.cli", *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     try:
         deadline = time.monotonic() + BOUND_S

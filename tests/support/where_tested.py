@@ -11,6 +11,7 @@ SUITES = {
     "docs": "every command that the FAQ and the tutorial give",
     "readme": "every command and figure that the README gives",
     # of a whole package
+    "cli/track_resume": "cli/track killed and gone on with, in processes of its own",
     "engine/cuda": "the engine on a CUDA device",
     "engine/fixed_shapes": "engine and network under fixed shapes",
     "http/page": "http/web in a browser: objects",
