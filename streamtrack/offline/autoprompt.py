@@ -16,6 +16,7 @@ from streamtrack.errors import ConfigError, PromptError
 from streamtrack.frame import Frame
 from streamtrack.ingest import FilmReader, prompts_from_masks
 from streamtrack.offline.prompts import FIRST_OBJECT_ID, PromptSet
+from streamtrack.offline.track import open_recording
 from streamtrack.prompt import Prompt
 from streamtrack.tracking.film_span import FilmSpan
 
@@ -55,6 +56,7 @@ def find_objects(
     Raises:
         PromptError: nothing of that kind is in the film. SourceError: it cannot be read.
     """
+    open_recording(stream.source).close()  # refuses what has no end
     film = FilmReader(stream.source)
     if isinstance(autoprompt, SceneAutoprompt):
         return _of_scene(film, span, taken)
