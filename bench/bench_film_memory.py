@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -36,7 +37,7 @@ from streamtrack.model.build import LoadedModel, load_model
 from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.offline.film import open_film
 
-MODEL, SIDE, OBJECTS = "nano", 256, 2
+MODEL = "nano"
 LOOP = 120
 """Frames of the scene that repeat."""
 QUICK_FRAMES = (8,)
@@ -48,6 +49,17 @@ TITLES = {
     "sam2": "sam2 SAM2VideoPredictor",
     "transformers": "transformers Sam2VideoModel",
 }
+
+
+@dataclass(frozen=True)
+class Case:
+    """What every contender does."""
+
+    path: Path
+    """The film."""
+    side: int
+    """Of the network's input, in pixels."""
+    objects: int
 
 
 class Refused(Exception):
@@ -67,57 +79,57 @@ def write_film(path: Path, num_frames: int) -> None:
         container.mux(stream.encode(None))
 
 
-def ours(path: Path, model: LoadedModel) -> Iterator[object]:
+def ours(case: Case, model: LoadedModel) -> Iterator[object]:
     """sam2's calls over streamtrack."""
     predictor = SAM2VideoPredictor(model)
-    state = predictor.init_state(path)
-    for object_id, mask in enumerate(make_masks(OBJECTS)):
+    state = predictor.init_state(case.path)
+    for object_id, mask in enumerate(make_masks(case.objects)):
         predictor.add_new_mask(state, 0, object_id, mask)
     yield from predictor.propagate_in_video(state)
 
 
-def twin(path: Path, model: LoadedModel) -> Iterator[object]:
+def twin(case: Case, model: LoadedModel) -> Iterator[object]:
     """transformers' calls over streamtrack."""
-    follower, processor = Sam2VideoModel(model), Sam2VideoProcessor(SIDE)
-    session = processor.init_video_session(video=path)
-    masks = make_masks(OBJECTS)
-    processor.add_inputs_to_inference_session(session, 0, list(range(OBJECTS)), input_masks=masks)
+    follower, processor = Sam2VideoModel(model), Sam2VideoProcessor(case.side)
+    session = processor.init_video_session(video=case.path)
+    masks = make_masks(case.objects)
+    processor.add_inputs_to_inference_session(session, 0, list(range(case.objects)), input_masks=masks)
     follower(session, 0)
     yield from follower.propagate_in_video_iterator(session)
 
 
-def sam2(path: Path, model: LoadedModel) -> Iterator[object]:
+def sam2(case: Case, model: LoadedModel) -> Iterator[object]:
     """sam2's own predictor, which holds every frame as floats."""
     from sam2.sam2_video_predictor import SAM2VideoPredictor as Original
 
-    predictor, _ = make_module(MODEL, SIDE, cls=Original)
-    loaded = (_all_frames(path, model), *open_film(path).frame_size)
+    predictor, _ = make_module(MODEL, case.side, cls=Original)
+    loaded = (_all_frames(case.path, model), *open_film(case.path).frame_size)
     with mock.patch("sam2.sam2_video_predictor.load_video_frames", return_value=loaded):
         state = predictor.init_state("frames are given")
-    for object_id, mask in enumerate(make_masks(OBJECTS)):
+    for object_id, mask in enumerate(make_masks(case.objects)):
         predictor.add_new_mask(state, 0, object_id, torch.from_numpy(mask))
     yield from predictor.propagate_in_video(state)
 
 
-def transformers(path: Path, model: LoadedModel) -> Iterator[object]:
+def transformers(case: Case, model: LoadedModel) -> Iterator[object]:
     """transformers' own model, whose session holds every frame as floats."""
     from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
-    from bench.peers.contender import Case
+    from bench.peers.contender import Case as PeerCase
     from bench.peers.transformers_video import convert, make_processor
 
-    case = Case(MODEL, SIDE, OBJECTS, 0, "fp32", "cpu", torch.get_num_threads())
-    module, _ = make_module(MODEL, SIDE)
-    original = convert(module, case).eval()
-    height, width = open_film(path).frame_size
-    session = Sam2VideoInferenceSession(_all_frames(path, model), height, width, dtype=torch.float32)
-    masks = list(map(torch.from_numpy, make_masks(OBJECTS)))
-    make_processor(case).process_new_mask_for_video_frame(session, 0, list(range(OBJECTS)), masks)
+    peer = PeerCase(MODEL, case.side, case.objects, 0, "fp32", "cpu", torch.get_num_threads())
+    module, _ = make_module(MODEL, case.side)
+    original = convert(module, peer).eval()
+    height, width = open_film(case.path).frame_size
+    session = Sam2VideoInferenceSession(_all_frames(case.path, model), height, width, dtype=torch.float32)
+    masks = list(map(torch.from_numpy, make_masks(case.objects)))
+    make_processor(peer).process_new_mask_for_video_frame(session, 0, list(range(case.objects)), masks)
     original(session, 0)
     yield from original.propagate_in_video_iterator(session)
 
 
-CONTENDERS: dict[str, Callable[[Path, LoadedModel], Iterator[object]]] = {
+CONTENDERS: dict[str, Callable[[Case, LoadedModel], Iterator[object]]] = {
     "compat.sam2": ours,
     "compat.transformers": twin,
     "sam2": sam2,
@@ -125,11 +137,11 @@ CONTENDERS: dict[str, Callable[[Path, LoadedModel], Iterator[object]]] = {
 }
 
 
-def follow(what: str, path: Path, num_frames: int) -> dict[str, Any]:
+def follow(what: str, case: Case, num_frames: int) -> dict[str, Any]:
     """Resident bytes at a sixth, at the half and at the end of a film."""
-    config = ModelConfig(name=MODEL, checkpoint=find_weights(MODEL).path, device="cpu", image_size=SIDE)
+    config = ModelConfig(name=MODEL, checkpoint=find_weights(MODEL).path, device="cpu", image_size=case.side)
     try:
-        steps = CONTENDERS[what](path, load_model(config))
+        steps = CONTENDERS[what](case, load_model(config))
         process, resident = psutil.Process(), {}
         looked = {max(1, num_frames // 6), num_frames // 2, num_frames - 1}
         with torch.inference_mode():
@@ -141,7 +153,9 @@ def follow(what: str, path: Path, num_frames: int) -> dict[str, Any]:
     return {"resident": list(resident.values())}
 
 
-def measure(lengths: list[int], who: list[str], threads: int) -> list[dict[str, Any]]:
+def measure(
+    lengths: list[int], who: list[str], *, side: int, objects: int, threads: int
+) -> list[dict[str, Any]]:
     """Contenders on films of every length."""
     environment = {**os.environ, "TQDM_DISABLE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     results = []
@@ -153,6 +167,7 @@ def measure(lengths: list[int], who: list[str], threads: int) -> list[dict[str, 
                 progress(f"{what}: {num_frames} frames")
                 command = [sys.executable, "-m", "bench.bench_film_memory", "--only", what]
                 command += ["--film", str(path), "--frames", str(num_frames), "--threads", str(threads)]
+                command += ["--side", str(side), "--objects", str(objects)]
                 done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
                 found = json.loads(done.stdout.splitlines()[-1])
                 results.append({"contender": what, "frames": num_frames, **found})
@@ -180,28 +195,34 @@ def render(result: dict[str, Any]) -> str:
             )
         )
     head = ("", "frames", "resident at a sixth", "at the half", "at the end", "growth per 1,000 frames")
-    return f"{describe_measurement(result)}\n\n{table(head, rows)}"
+    what = f"nano at {result['side']} px, {result['objects']} objects."
+    return f"{describe_measurement(result)} {what}\n\n{table(head, rows)}"
 
 
 def main() -> None:
     """Measure, write bench/results/film_memory.{json,md}, print the table."""
     parser = make_parser(__doc__)
     parser.add_argument("--frames", type=int, nargs="+", default=[600, 6000])
+    parser.add_argument("--side", type=int, default=256, help="of the network's input, in pixels")
+    parser.add_argument("--objects", type=int, default=2)
     parser.add_argument("--who", nargs="+", choices=sorted(CONTENDERS), help="left out: all")
     parser.add_argument("--only", choices=sorted(CONTENDERS), help=argparse.SUPPRESS)
     parser.add_argument("--film", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.only is not None:
-        print(json.dumps(follow(options.only, options.film, options.frames[0])))
+        case = Case(options.film, options.side, options.objects)
+        print(json.dumps(follow(options.only, case, options.frames[0])))
         return
-    lengths = list(QUICK_FRAMES) if options.quick else options.frames
-    write_result(
-        "film_memory",
-        {"runs": measure(lengths, options.who or list(CONTENDERS), options.threads)},
-        render,
-        options.out,
+    runs = measure(
+        list(QUICK_FRAMES) if options.quick else options.frames,
+        options.who or list(CONTENDERS),
+        side=options.side,
+        objects=options.objects,
+        threads=options.threads,
     )
+    what = {"side": options.side, "objects": options.objects}
+    write_result("film_memory", {**what, "runs": runs}, render, options.out)
 
 
 def _all_frames(path: Path, model: LoadedModel) -> torch.Tensor:

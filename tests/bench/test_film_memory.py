@@ -30,6 +30,6 @@ def test_growth_is_told_per_1000_frames() -> None:
         {"contender": "transformers", "frames": 6000, "refused": "too large"},
     ]
     machine = {"gpu": None, "processor": "p", "threads": 1, "packages": {"torch": "2"}, "commit": "c"}
-    shown = bench_film_memory.render({"machine": machine, "runs": runs})
+    shown = bench_film_memory.render({"machine": machine, "side": 256, "objects": 2, "runs": runs})
     assert "| sam2 SAM2VideoPredictor | 1200 | 0 MiB | 1 MiB | 10 MiB | +10.0 MiB |" in shown
     assert "| transformers Sam2VideoModel | 6000 |  |  |  | not run: too large |" in shown
