@@ -16,7 +16,7 @@ from pathlib import Path
 from bench.report import RESULTS
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "bench.md")
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "bench.md", ROOT / "docs" / "faq.md")
 BLOCK = re.compile(r"(<!-- bench: ([\w-]+)((?: headline)?) -->\n).*?(<!-- /bench: \2\3 -->)", re.DOTALL)
 
 

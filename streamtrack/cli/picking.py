@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # they import torch, which takes seconds
 
 OWN_OPTIONS = frozenset(
     {
-        *("video", "point", "negative", "box", "mask", "prompts_file", "label"),
+        *("video", "point", "negative", "box", "mask", "prompts_file", "autoprompt", "label"),
         *("direction", "start", "end", "stride", "masks", "overlay", "export", "only", "overwrite"),
         *("pick", "port", "resume", "as_json"),
     }

@@ -38,7 +38,15 @@ export class PickList {
       const chips = prompts.filter((prompt) => prompt.object_id === id).map((prompt) => this.#chip(prompt));
       this.#replace(row.querySelector(".chips"), chips);
     }
+    this.#sort(objects.map((one) => one.object_id));
     this.look(frame);
+  }
+
+  /** Rows in the server's order: one that an undo brought back goes to its old place. */
+  #sort(ids) {
+    if ([...this.#rows.keys()].join() === ids.join()) return;
+    this.#rows = new Map(ids.map((id) => [id, this.#rows.get(id)]));
+    this.list.append(...this.#rows.values());
   }
 
   /** Marks the chips of a frame. */
