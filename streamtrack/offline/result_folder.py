@@ -41,6 +41,8 @@ class ResultFolder:
         self._inputs = inputs
         self._made: list[Path] = []
         self._list: LineFile | None = None
+        self._new_list: LineFile | None = None
+        """Of a resumed run: its own files, for when it ends. Until then the list has both runs'."""
 
     def check(self, outputs: Iterable[str]) -> None:
         """Refuse what `claim` would refuse, before anything expensive is done.
@@ -75,9 +77,12 @@ class ResultFolder:
         earlier = sorted(path for path in self._read_list() if os.path.lexists(path))
         try:
             self._make_folder(self.path)
+            part_of(self.path / LIST).unlink(missing_ok=True)
             if self._resume and (self.path / LIST).exists():
                 self._earlier = {self._name(path) for path in earlier}
                 self._list = LineFile(self.path / LIST, goes_on=True)
+                self._new_list = LineFile(part_of(self.path / LIST))
+                self._new_list.append(HEADER)
                 return
             for path in earlier:
                 path.unlink()
@@ -102,6 +107,8 @@ class ResultFolder:
         try:
             if path.parent != self.path:
                 self._make_folder(path.parent)
+            if self._new_list is not None:
+                self._new_list.append(f"{name}\n")
             if name in self._earlier:
                 self._earlier.discard(name)
                 path.unlink(missing_ok=True)
@@ -117,10 +124,18 @@ class ResultFolder:
         """Whether the run that is resumed has written this file, whole, and it stays.
 
         For files that are whole or not there at all, and whose contents follow from the frame alone.
+
+        Raises:
+            PublishError: the disk refuses.
         """
         if name not in self._earlier:
             return False
         self._earlier.discard(name)
+        if self._new_list is not None:
+            try:
+                self._new_list.append(f"{name}\n")
+            except OSError as error:
+                raise self._error(f"{LIST} cannot be written: {error.strerror}") from error
         return True
 
     def finish(self) -> None:
@@ -130,9 +145,14 @@ class ResultFolder:
             PublishError: the disk refuses.
         """
         try:
+            name = LIST
             for name in sorted(self._earlier):
                 (self.path / name).unlink(missing_ok=True)
                 _remove_empty((self.path / name).parent, self.path)
+            if self._new_list is not None:
+                self._new_list.close()
+                self._new_list.path.replace(self.path / LIST)
+                self._new_list = None
         except OSError as error:
             raise self._error(f"{name} cannot be removed: {error.strerror}") from error
         self._earlier = set()
@@ -141,6 +161,9 @@ class ResultFolder:
         """Close the list. May be called again."""
         if self._list is not None:
             self._list.close()
+        if self._new_list is not None:
+            self._new_list.close()
+            self._new_list.path.unlink(missing_ok=True)
 
     def abandon(self) -> None:
         """Take back everything, where a run ended before its first frame was written; not what is resumed."""

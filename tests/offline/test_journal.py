@@ -133,6 +133,7 @@ def test_every_exporter_writes_the_same_after_a_resumed_run(clip: Path, tmp_path
     before, after = contents(tmp_path / "a"), contents(tmp_path / "b")
     assert before.keys() == after.keys()
     assert [name for name in before if before[name] != after[name]] == []
+    assert (tmp_path / "a" / LIST).read_text() == (tmp_path / "b" / LIST).read_text()
     assert len(before) > 7 * FRAMES
 
 

@@ -190,7 +190,7 @@ def test_resumed_run_keeps_or_renews_each_file_and_removes_the_rest_at_its_end(t
     (tmp_path / ".objects.csv.part").write_text("half")
     folder = ResultFolder(tmp_path, overwrite=False, resume=True)
     folder.claim(OUTPUTS)
-    assert len(files(tmp_path)) == 5, "nothing is removed yet"
+    assert len(files(tmp_path)) == 6, "nothing is removed yet, and a new list is begun"
     assert folder.keep("masks/001/00000.png")
     assert not folder.keep("masks/001/00002.png")
     renewed = folder.new_file("objects.csv")
@@ -202,7 +202,17 @@ def test_resumed_run_keeps_or_renews_each_file_and_removes_the_rest_at_its_end(t
     assert files(tmp_path) == ["masks/001/00000.png", "masks/001/00002.png", "objects.csv", LIST]
     assert (tmp_path / "objects.csv").read_text() == "anew"
     names = (tmp_path / LIST).read_text().splitlines()
-    assert {"objects.csv", "masks/001/00000.png", "masks/001/00002.png"} <= set(names)
+    assert names[1:] == ["masks/001/00000.png", "objects.csv", "masks/001/00002.png"]
+
+
+def test_resumed_run_that_is_broken_off_again_lists_both_runs_files(tmp_path: Path) -> None:
+    earlier_run(tmp_path)
+    for name in ("objects.csv", "masks/001/00002.png"):
+        folder = ResultFolder(tmp_path, overwrite=False, resume=True)
+        folder.claim(OUTPUTS)
+        folder.new_file(name).write_text("new")  # killed: nothing is closed
+    ResultFolder(tmp_path, overwrite=True).claim(OUTPUTS)
+    assert files(tmp_path) == [LIST]
 
 
 def test_resumed_run_that_writes_nothing_leaves_everything(tmp_path: Path) -> None:
