@@ -162,7 +162,7 @@ def test_another_run_is_not_gone_on_with(clip: Path, tmp_path: Path) -> None:
         (replace(JOB, direction="forward"), clip, "direction"),
         (replace(JOB, span=FilmSpan(stride=5)), clip, "frames"),
         (FilmJob(PromptSet((Prompt(OBJECT, box=BOX, at_frame=3),)), "both", JOB.span), clip, "prompts"),
-        (JOB, other_clip, "source"),
+        (JOB, other_clip, "source contents"),
     ):
         with pytest.raises(PublishError, match=rf"^--resume: the run in .* with another {word} \(.*, now "):
             OneRun(source, out, job, resume=True)
