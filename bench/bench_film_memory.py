@@ -31,11 +31,14 @@ from bench.report import make_parser, progress, table, write_result
 from bench.scenario import make_masks, make_pictures
 from streamtrack.compat.sam2 import SAM2VideoPredictor
 from streamtrack.compat.transformers import Sam2VideoModel, Sam2VideoProcessor
-from streamtrack.config import ModelConfig
+from streamtrack.config import ModelConfig, SourceConfig, TrackingConfig
 from streamtrack.engine.preprocess import to_input
+from streamtrack.ingest import FilmReader
 from streamtrack.model.build import LoadedModel, load_model
 from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.offline.film import open_film
+from streamtrack.prompt import Prompt
+from streamtrack.tracking.films import start_run
 
 MODEL = "nano"
 LOOP = 120
@@ -44,6 +47,7 @@ QUICK_FRAMES = (8,)
 SHARE_OF_FREE = 0.8
 """Of the memory that is free: what a contender may hold of frames."""
 TITLES = {
+    "track": "streamtrack track",
     "compat.sam2": "streamtrack.compat.sam2",
     "compat.transformers": "streamtrack.compat.transformers",
     "sam2": "sam2 SAM2VideoPredictor",
@@ -77,6 +81,13 @@ def write_film(path: Path, num_frames: int) -> None:
             frame = av.VideoFrame.from_ndarray(pictures[index % len(pictures)], format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def track(case: Case, model: LoadedModel) -> Iterator[object]:
+    """What `streamtrack track` follows: the film engine, which goes through the film once."""
+    prompts = [Prompt(number, mask=mask, at_frame=0) for number, mask in enumerate(make_masks(case.objects))]
+    source = FilmReader(SourceConfig(url=str(case.path)))
+    yield from start_run(model, source, prompts, TrackingConfig()).results()
 
 
 def ours(case: Case, model: LoadedModel) -> Iterator[object]:
@@ -130,6 +141,7 @@ def transformers(case: Case, model: LoadedModel) -> Iterator[object]:
 
 
 CONTENDERS: dict[str, Callable[[Case, LoadedModel], Iterator[object]]] = {
+    "track": track,
     "compat.sam2": ours,
     "compat.transformers": twin,
     "sam2": sam2,
