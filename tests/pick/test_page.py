@@ -36,6 +36,8 @@ PHONE: dict[str, Any] = {
     "color_scheme": "light",
 }
 TARGET_PX = 44
+LAST = 6
+"""The last frame that is tracked: a prompt is on frame 5, and each frame takes its time."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="module")]
 
@@ -139,6 +141,9 @@ async def test_two_objects_on_two_frames_are_tracked_as_the_shown_command_tracks
     await previewed(tab, 5, 2)
     await expect(tab.page.locator("#objects > li")).to_have_count(2)
     await tab.page.locator("#direction").select_option("both")
+    await tab.page.locator("#end").fill(str(LAST))
+    await tab.page.locator("#end").press("Enter")
+    await expect(tab.page.locator("#command")).to_contain_text(f"--end {LAST}")
     await expect(tab.page.locator("#command")).to_contain_text("--direction both")
 
     await tab.page.locator("#go").click()
@@ -147,7 +152,7 @@ async def test_two_objects_on_two_frames_are_tracked_as_the_shown_command_tracks
     assert page.desk.jobs.newest.state == "done", page.desk.jobs.newest.error
     out = tmp_path / "out"
     found = sorted(path.relative_to(out) for path in out.rglob("*.png"))
-    assert len(found) == 2 * FRAMES
+    assert len(found) == 2 * (LAST + 1)
 
     command = (await tab.page.locator("#command").inner_text()).replace("\\\n", "")
     words = shlex.split(command)
@@ -159,7 +164,8 @@ async def test_two_objects_on_two_frames_are_tracked_as_the_shown_command_tracks
     ] == []
     # And by the file that the run left.
     third = tmp_path / "third"
-    options = ["--direction", "both", "--only", "--export", "masks-png", "--out", str(third)]
+    options = ["--direction", "both", "--end", str(LAST), "--only", "--export", "masks-png"]
+    options += ["--out", str(third)]
     assert cli.run(["track", words[2], "--prompts", str(out / "prompts.yaml"), *options]) == 0
     assert differing(found, out, third) == []
 
