@@ -74,11 +74,9 @@ ROUND6 = (
     *("--trunk-rate", "0.4", "--frozen-blocks", "5", "--threads", "1"),
     *("--still-share", "0.4", "--still-batch", "3", "4", "--clip-batch", "1", "2", "--clip-frames", "4", "8"),
     *("--box-share", "0.55", "--composed", "3", "--labelled", "5", "--tracks", "6", "--scenes", "1"),
-    *(
-        "--street",
-        "5",
-    ),
+    *("--street", "5", "--keep", "560", "845", "1010", "1110"),
 )
+ROUND6_MEAN = ("step_560.pt", "step_845.pt", "step_1010.pt", "step_1110.pt")
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def stages(work: Path, sources: Path) -> list[Stage]:
     """What is run, first to last."""
     here, runs, clips = str(work), work / "runs", str(sources / "clips")
     coco = str(sources / "coco128_yolo")
-    teacher, final = str(work / "teacher.safetensors"), str(work / "final.pt")
+    teacher, round5 = str(work / "teacher.safetensors"), str(work / "round5.pt")
     mean3, mean4, mean5, mean6 = (str(work / f"mean{number}.pt") for number in (3, 4, 5, 6))
     subsets = tuple(str(sources / "subsets" / name) for name in COCO_SUBSETS)
     raw = ("--debs", str(sources / "debs"), "--clips", clips, "--coco", coco, "--instances", *subsets)
@@ -126,11 +124,15 @@ def stages(work: Path, sources: Path) -> list[Stage]:
         ),
         Stage("actors", "actors", (here, str(sources / DANCER))),
         Stage("moving", "moving", (here, "--clips", clips)),
-        Stage("round6a", "train", (here, "--run", "6a", "--start", mean5, *ROUND6, "--seed", "601")),
-        Stage("round6b", "train", (here, "--run", "6b", "--start", mean5, *ROUND6, "--seed", "602")),
-        Stage("mean6", "average", (mean6, *(str(runs / run / "last.pt") for run in ("6a", "6b")))),
-        Stage("calibrate", "calibrate", (mean6, "--work", here, "--out", final, "--share", "0.5")),
-        Stage("export", "export", (final, "checkpoints/nano.safetensors")),
+        Stage("calibrate5", "calibrate", (mean5, "--work", here, "--out", round5, "--share", "0.5")),
+        Stage("round6a", "train", (here, "--run", "6a", "--start", round5, *ROUND6, "--seed", "601")),
+        Stage("round6b", "train", (here, "--run", "6b", "--start", round5, *ROUND6, "--seed", "602")),
+        Stage(
+            "mean6",
+            "average",
+            (mean6, *(str(runs / run / name) for run in ("6a", "6b") for name in ROUND6_MEAN)),
+        ),
+        Stage("export", "export", (mean6, "checkpoints/nano.safetensors")),
     ]
 
 

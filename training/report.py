@@ -17,10 +17,16 @@ CARD = ROOT / "checkpoints" / "README.md"
 CURVE = ROOT / "checkpoints" / "rounds.png"
 BLOCK = re.compile(r"(<!-- nano: (\w+) -->\n).*?(<!-- /nano -->)", re.DOTALL)
 
-WEIGHTS = {"nano": "nano", "round4": "round 4", "mobilenet": "former trunk"}
-"""Files of RESULTS whose figures stand side by side, and what the table calls them."""
-ON_THE_SAME_CLIPS = ("nano", "round4")
-"""Those measured on today's held-out clips: real tracks in them have changed since the others were."""
+ON_THE_SAME_CLIPS = {"round5": "round 5", "round4": "round 4"}
+"""Files of RESULTS measured on the same held-out clips, and what the table calls them."""
+COLUMNS = (
+    ("round5", "off box", "round 5, whole picture, box"),
+    ("round5", "auto box", "round 5, windows, box"),
+    ("nano", "auto box", "nano, box"),
+)
+"""Of the table of sequences: file of RESULTS, row of a sequence, title."""
+VALIDATION = 12
+"""Sequences of DAVIS 2016's validation set, which come first; the others are of its training set."""
 HELD_OUT_ROWS = {
     "box_first": "box: first mask",
     "box_tracked": "box: tracked",
@@ -48,33 +54,41 @@ def rounds_table() -> str:
     for entry in load("rounds"):
         total += entry["hours"]
         name = f"**{entry['round']} (shipped)**" if entry.get("shipped") else entry["round"]
+        measured = (f"{entry[key]:.2f}" if key in entry else "-" for key in ("first", "mean_j"))
         lines.append(
-            f"| {name} | {entry['what']} | {entry['hours']:.1f} | {total:.1f} "
-            f"| {entry['first']:.2f} | {entry['mean_j']:.2f} |"
+            f"| {name} | {entry['what']} | {entry['hours']:.1f} | {total:.1f} | {' | '.join(measured)} |"
         )
     return "\n".join(lines) + "\n"
 
 
 def davis_table() -> str:
-    """A row a sequence: every set of weights, and the two baselines of the first one's run."""
-    results = {label: load(name)["davis"] for name, label in WEIGHTS.items()}
-    first = next(iter(results.values()))
-    titles = ["", "first mask", *results, "left in place", "optical flow (DIS)"]
-    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-    for name in [*first["sequences"], "mean"]:
-        rows = [
-            result["mean"] if name == "mean" else result["sequences"][name] for result in results.values()
-        ]
-        values = [rows[0]["first"], *(row["nano"] for row in rows), rows[0]["static"], rows[0]["flow"]]
-        best = max(values[1:])
-        cells = [f"**{v:.2f}**" if k and v == best else f"{v:.2f}" for k, v in enumerate(values)]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    """A row a sequence: mean J of each set of weights through each window, and the first mask's."""
+    results = {name: load(name)["davis"]["sequences"] for name, _, _ in COLUMNS}
+    names = list(results["nano"])
+    titles = ["", "first mask, box", *(title for _, _, title in COLUMNS)]
+    lines = ["| " + " | ".join(titles) + " |"]
+    lines.append("|" + "---|" * (len(COLUMNS) + 2))
+    groups = {
+        "mean of the 12": names[:VALIDATION],
+        "mean of the 25": names[VALIDATION:],
+        "mean of all": names,
+    }
+    for label, group in [(name, [name]) for name in names] + list(groups.items()):
+        first = _mean([results["nano"][name]["auto box"]["first"] for name in group])
+        values = [_mean([results[file][name][row]["j"] for name in group]) for file, row, _ in COLUMNS]
+        best = max(values)
+        cells = [f"**{v:.2f}**" if v == best else f"{v:.2f}" for v in values]
+        lines.append(f"| {label} | {first:.2f} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
 
 
 def held_out_table() -> str:
     """Held-out clips and the product's scenes."""
-    results = {WEIGHTS[name]: load(name) for name in ON_THE_SAME_CLIPS}
+    results = {title: load(name) for name, title in ON_THE_SAME_CLIPS.items()}
     lines = ["| | " + " | ".join(results) + " |", "|---|" + "---|" * len(results)]
     for key, title in HELD_OUT_ROWS.items():
         cells = [
@@ -103,7 +117,7 @@ def draw(target: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    rounds = load("rounds")
+    rounds = [entry for entry in load("rounds") if "mean_j" in entry]
     hours = [sum(entry["hours"] for entry in rounds[: index + 1]) for index in range(len(rounds))]
     figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
     for key, label in (("first", "first mask"), ("mean_j", "mean J")):
