@@ -79,7 +79,7 @@ def measure(row: Row) -> dict[str, Any]:
     load_seconds = time.perf_counter() - started
     if VARIANTS[row.variant].model["compile"] == "on" and not is_compiled(tracker):
         return {**asdict(row), "weights": weights, "refused": "did not compile"}
-    session = tracker.new_session(TrackingConfig(max_objects=row.objects))
+    session = tracker.new_session(TrackingConfig(max_objects=row.objects, window="off"))
     add_objects(session, row.objects)
     pictures = make_pictures(FILL_FRAMES + row.frames + STAGE_FRAMES)
     result: dict[str, Any] = {

@@ -68,7 +68,7 @@ class Switch:
 
     def session(self, tracker: Tracker, **tracking: Any) -> Session:
         """A session with the switch on."""
-        return tracker.new_session(TrackingConfig(**tracking, **self.tracking))
+        return tracker.new_session(TrackingConfig(**{"window": "off", **tracking, **self.tracking}))
 
 
 def preset_switch(name: str) -> Switch:
@@ -90,6 +90,9 @@ def all_switches() -> dict[str, Switch]:
         "keyframe_interval 2": Switch(tracking={"keyframe_interval": 2}),
         "keyframe_interval 3": Switch(tracking={"keyframe_interval": 3}),
         "keyframe_interval 4": Switch(tracking={"keyframe_interval": 4}),
+        "window auto": Switch(tracking={"window": "auto"}),
+        "image_size x 0.5": Switch(scale=0.5),
+        "image_size x 0.5, window auto": Switch(tracking={"window": "auto"}, scale=0.5),
     }
     if not cpu_has_bf16():
         del singles["bf16"]

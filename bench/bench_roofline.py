@@ -47,7 +47,7 @@ def measure(model: str, image_size: int, objects: int, variant: str, options: An
         model, image_size=image_size, device=options.device, threads=options.threads, **keys
     )
     dtype = torch.float32 if tracker.precision == "fp32" else torch.bfloat16
-    session = tracker.new_session(TrackingConfig(max_objects=objects))
+    session = tracker.new_session(TrackingConfig(max_objects=objects, window="off"))
     add_objects(session, objects)
     pictures = make_pictures(FILL_FRAMES + 2 * options.frames + 1)
     time_steps(session, pictures[:FILL_FRAMES], tracker.device)
@@ -81,7 +81,7 @@ def count_work(
     """The work of each stage of a step, operation by operation: a compiled library tells nothing of itself,
     and does the same work."""
     tracker, _ = make_tracker(model, image_size=image_size, device=options.device, **keys)
-    session = tracker.new_session(TrackingConfig(max_objects=objects))
+    session = tracker.new_session(TrackingConfig(max_objects=objects, window="off"))
     add_objects(session, objects)
     pictures = make_pictures(FILL_FRAMES + 1)
     time_steps(session, pictures[:FILL_FRAMES], tracker.device)

@@ -74,9 +74,9 @@ def make_points(axis: str, values: Sequence[int], make: Callable[..., Tracker]) 
     points = []
     for value in values:
         objects = value if axis == "objects" else 1
-        config = TrackingConfig(max_objects=objects)
+        config = TrackingConfig(max_objects=objects, window="off")
         if axis == "history_frames":
-            config = TrackingConfig(max_objects=objects, history_frames=value)
+            config = TrackingConfig(max_objects=objects, history_frames=value, window="off")
         maker = make(image_size=value) if axis == "image_size" else tracker
         sessions = [maker.new_session(config) for _ in range(value if axis == "streams" else 1)]
         for session in sessions:
@@ -88,7 +88,7 @@ def make_points(axis: str, values: Sequence[int], make: Callable[..., Tracker]) 
 def run_on(make: Callable[..., Tracker], pictures: Sequence[Image], frames: int) -> list[dict[str, Any]]:
     """One session over many frames, block by block; the scene goes to and fro."""
     tracker = make()
-    session = tracker.new_session(TrackingConfig(max_objects=1))
+    session = tracker.new_session(TrackingConfig(max_objects=1, window="off"))
     add_objects(session, 1)
     time_steps(session, pictures[:FILL_FRAMES], tracker.device)
     there_and_back = [*range(len(pictures)), *range(len(pictures) - 2, 0, -1)]

@@ -27,6 +27,7 @@ BENCHES = {
     "adapters": "sam2's and transformers' calls over streamtrack beside their own: speed, masks.",
     "film-memory": "Resident memory over a film's frames, beside sam2's and transformers'.",
     "quality": "How well masks fit the truth: J and F of DAVIS, beside two baselines.",
+    "windows": "What windows bring in masks and cost in speed, by number of objects.",
     "pareto": "What each approximation costs in masks and gains in speed.",
 }
 """One bench/bench_<name>.py each, with `_` for `-`."""

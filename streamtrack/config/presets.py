@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from streamtrack.config.model import ModelConfig
 from streamtrack.config.section import Section
 from streamtrack.config.tracking import TrackingConfig
+from streamtrack.weights.catalog import CATALOG
 
 Kind = TypeVar("Kind", bound=Section)
 
@@ -26,6 +27,9 @@ class Preset:
     tracking: Mapping[str, Any] = field(default_factory=dict)
     """Of every stream's `tracking` section."""
 
+
+MAX_MASK_GROWTH = 4.0
+"""`tracking.max_mask_growth` with windows, where nobody set it."""
 
 PRESETS: Mapping[str, Preset] = {
     "quality": Preset(),
@@ -42,6 +46,17 @@ def model_with_preset(config: ModelConfig) -> ModelConfig:
 def tracking_with_preset(config: TrackingConfig, preset: str) -> TrackingConfig:
     """The config with what the model's preset adds."""
     return _filled(config, PRESETS[preset].tracking)
+
+
+def tracking_of_model(config: TrackingConfig, model: str) -> TrackingConfig:
+    """The config with what the model itself says of keys that nobody set; a weights file says so only once it
+    is read."""
+    entry = CATALOG.get(model)
+    window = entry.window if config.window is None and entry is not None else config.window
+    growth = config.max_mask_growth
+    if growth is None and window is not None:
+        growth = "off" if window == "off" else MAX_MASK_GROWTH
+    return config.model_copy(update={"window": window, "max_mask_growth": growth})
 
 
 def _filled(config: Kind, values: Mapping[str, Any]) -> Kind:

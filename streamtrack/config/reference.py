@@ -6,7 +6,7 @@ streamtrack config --reference > docs/config.md
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
@@ -69,8 +69,7 @@ def _values(field: FieldInfo, sections: list[type[BaseModel]]) -> str:
     if sections:
         many = get_origin(field.annotation) is tuple
         return "list of sections" if many else "section"
-    bounds = [_bound(item) for item in field.metadata]
-    return ", ".join([_type(field.annotation), *(bound for bound in bounds if bound)])
+    return ", ".join([_type(field.annotation), *_bounds(field.metadata)])
 
 
 def _type(annotation: Any) -> str:
@@ -80,15 +79,19 @@ def _type(annotation: Any) -> str:
     if get_origin(annotation) is tuple:
         return f"list: {_type(arguments[0])}"
     if arguments and hasattr(annotation, "__metadata__"):  # Annotated[float, ...]
-        return _type(arguments[0])
-    if arguments:  # X | None
-        return _type(next(argument for argument in arguments if argument is not type(None)))
+        return ", ".join([_type(arguments[0]), *_bounds(annotation.__metadata__)])
+    if arguments:  # X | Y | None
+        kinds = (argument for argument in arguments if argument is not type(None))
+        return ", ".join(dict.fromkeys(map(_type, kinds)))
     names = {int: "whole number", float: "number", bool: "`true`, `false`", str: "text", SecretStr: "text"}
     return names.get(annotation, "path")
 
 
-def _bound(item: Any) -> str:
-    return next((f"{word} {getattr(item, name)}" for name, word in BOUNDS.items() if hasattr(item, name)), "")
+def _bounds(metadata: Iterable[Any]) -> Iterator[str]:
+    for item in metadata:
+        if isinstance(item, FieldInfo):
+            yield from _bounds(item.metadata)
+        yield from (f"{word} {getattr(item, name)}" for name, word in BOUNDS.items() if hasattr(item, name))
 
 
 def _default(field: FieldInfo) -> str:

@@ -17,7 +17,7 @@ from streamtrack.config.environment import expand_variables
 from streamtrack.config.faults import Fault, first_fault
 from streamtrack.config.model import live_threads
 from streamtrack.config.overrides import Override, apply_override, parse_assignment
-from streamtrack.config.presets import PRESETS, model_with_preset, tracking_with_preset
+from streamtrack.config.presets import PRESETS, model_with_preset, tracking_of_model, tracking_with_preset
 from streamtrack.config.whole import Config
 from streamtrack.config.yaml_file import Document, KeyPath, read_yaml
 from streamtrack.errors import ConfigError
@@ -118,7 +118,11 @@ def fill_in(config: Config, *, live: bool = True) -> Config:
     if live and model.threads is None:
         model = model.model_copy(update={"threads": live_threads()})
     streams = tuple(
-        stream.model_copy(update={"tracking": tracking_with_preset(stream.tracking, model.preset)})
+        stream.model_copy(
+            update={
+                "tracking": tracking_of_model(tracking_with_preset(stream.tracking, model.preset), model.name)
+            }
+        )
         for stream in config.streams
     )
     return config.model_copy(update={"model": model, "streams": streams})
@@ -157,6 +161,11 @@ def _filled_origins(config: Config, filled: Config) -> dict[KeyPath, str]:
     for index, stream in enumerate(config.streams):
         unset = preset.tracking.keys() - stream.tracking.model_fields_set
         found |= {("streams", index, "tracking", key): name for key in unset}
+        tracking = filled.streams[index].tracking
+        if stream.tracking.window != tracking.window:
+            found["streams", index, "tracking", "window"] = f"model {config.model.name}"
+        if stream.tracking.max_mask_growth != tracking.max_mask_growth:
+            found["streams", index, "tracking", "max_mask_growth"] = "tracking.window"
     if config.model.threads != filled.model.threads:
         found["model", "threads"] = "this machine's cores but one"
     return found

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
 
 from streamtrack.config.section import MadeInPython, Section
+from streamtrack.config.shown import describe_value
+
+Factor = Annotated[float, Field(ge=1.1, le=16)]
+"""How many times as long as an object's longer side."""
+Growth = Annotated[float, Field(ge=1.5, le=1000)]
+"""How many times an object's area."""
+
+
+_CHOICES = {"window": (("off", "auto"), 1.1, 16), "max_mask_growth": (("off",), 1.5, 1000)}
+"""Words, and bounds of the number that may stand in their place."""
 
 
 class TrackingConfig(Section, metaclass=MadeInPython):
@@ -18,6 +30,17 @@ class TrackingConfig(Section, metaclass=MadeInPython):
     history_frames: int = Field(32, ge=1, le=600)
     """Encoded frames kept for prompts on a past frame: 32 at 15 fps is two seconds of an operator's delay.
     Each keeps its picture and features in memory."""
+    window: Literal["off", "auto"] | Factor | None = None
+    """What the network looks at. off: the whole picture, exact. A number: for each object a window around it,
+    so many times as long as its longer side, so that small objects get many of the network's pixels; near
+    ones share a window, each further window costs an encoder pass. auto: windows where the object is small in
+    the picture, and wider ones where it moves fast. null: the model's own, auto for nano and off for SAM 2's
+    checkpoints. Films that are followed backward, in part, with --resume or for their logits see the whole
+    picture."""
+    max_mask_growth: Literal["off"] | Growth | None = None
+    """From one frame to the next a mask that has more than so many times the object's area of before (half as
+    many, where it is in more pieces than before) counts as exploded: the object is `uncertain`, and the frame
+    enters no memory. off: every mask is believed, exact. null: 4 with windows, off without."""
     uncertain_iou_score: float = Field(0.5, ge=0, le=1)
     """Below this estimate of the mask's quality a visible object is `uncertain`. Higher warns earlier and
     more often."""
@@ -37,3 +60,15 @@ class TrackingConfig(Section, metaclass=MadeInPython):
     memory_stride: int = Field(1, ge=1, le=16)
     """Of those, all but the newest lie this many tracked frames apart. More look back further and see less of
     what just changed. 1 is exact."""
+
+    @field_validator("window", "max_mask_growth", mode="before")
+    @classmethod
+    def _is_a_word_or_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        # YAML 1.1 reads off as a boolean; on stays one, and is none of the values.
+        value = "off" if value is False else value
+        words, least, most = _CHOICES[str(info.field_name)]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is None or value in words or (is_number and least <= value <= most):
+            return value
+        got = describe_value(value)
+        raise ValueError(f"{info.field_name} is {got}, expected {', '.join(words)} or {least} to {most}")

@@ -264,6 +264,7 @@ class MemoryBank:
         logits = self._mask_logits[memory.slot]
         if memory.followed[1] == frame_idx and before != place:
             logits[place] = logits[before]
+            memory.note_view(frame_idx, memory.views.get(memory.followed[0]))
         else:
             logits[place] = HIDDEN_LOGIT
         self._scores[memory.slot, place, 0] = HIDDEN_LOGIT

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from streamtrack.engine.read_plan import Evidence, Stored
+from streamtrack.engine.view import View
 
 
 @dataclass(slots=True)
@@ -30,12 +31,25 @@ class ObjectMemory:
     """What was found on the frames that are stored."""
     not_finite: set[int] = field(default_factory=set)
     """Kept frames on which the network's numbers were not finite."""
+    views: dict[int, View] = field(default_factory=dict)
+    """Kept frames that were seen through a window, and through which."""
     followed: tuple[int, int] = (-1, -1)
     """The frame that was followed before the newest one, and the newest one."""
 
     def stored(self, frame_idx: int) -> Stored:
         """What a plan may read for a frame."""
         return Stored(frame_idx, sorted(self.conditioning), self.features, self.pointers, self.evidence)
+
+    def note_view(self, frame_idx: int, view: View | None) -> None:
+        """Through which window a frame is seen; None: whole."""
+        self.views.pop(frame_idx, None)
+        if view is not None:
+            self.views[frame_idx] = view
+
+    def forget_far(self, frame_idx: int, history_frames: int) -> None:
+        """Forget what is known of frames that are no longer kept."""
+        self.not_finite = {i for i in self.not_finite if abs(frame_idx - i) < history_frames}
+        self.views = {i: view for i, view in self.views.items() if abs(frame_idx - i) < history_frames}
 
     def note_followed(self, frame_idx: int) -> None:
         """A frame was followed, for the first time or anew."""

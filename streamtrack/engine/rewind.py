@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from streamtrack.engine.memory_bank import MemoryBank
 from streamtrack.engine.object_memory import ObjectMemory
 from streamtrack.engine.read_plan import Evidence
+from streamtrack.engine.view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class _Displaced:
 
     followed: dict[int, int] = field(default_factory=dict)
     """Prompted frames as memory alone had found them: their place aside."""
+    views: dict[int, View | None] = field(default_factory=dict)
+    """Of those, through which windows they were followed."""
     not_remembered: set[int] = field(default_factory=set)
     """Of those, frames that were in no memory."""
     not_finite: set[int] = field(default_factory=set)
@@ -41,6 +44,7 @@ class _Displaced:
 
     def forget_followed(self, frame_idx: int) -> None:
         del self.followed[frame_idx]
+        self.views.pop(frame_idx, None)
         self.not_remembered.discard(frame_idx)
         self.not_finite.discard(frame_idx)
 
@@ -86,7 +90,7 @@ class Rewind:
             False where that is not here: the frame is the object's first, or must be followed anew.
         """
         displaced = self._of(memory)
-        place = displaced.followed.get(frame_idx)
+        place, view = displaced.followed.get(frame_idx), displaced.views.get(frame_idx)
         remembered = frame_idx not in displaced.not_remembered
         finite = frame_idx not in displaced.not_finite
         self.forget_after(memory, frame_idx - 1)
@@ -96,6 +100,7 @@ class Rewind:
         self._bank.written(memory, frame_idx)
         aside, here = self._bank.aside(memory, place, evicted=False), self._bank.frame(memory, frame_idx)
         self._bank.copy(aside, here)
+        memory.note_view(frame_idx, view)
         if not remembered:
             memory.release(frame_idx)
         if not finite:
@@ -124,7 +129,7 @@ class Rewind:
         place = self._free(displaced.followed.values())
         here = self._bank.frame(memory, frame_idx)
         self._bank.copy(here, self._bank.aside(memory, place, evicted=False))
-        displaced.followed[frame_idx] = place
+        displaced.followed[frame_idx], displaced.views[frame_idx] = place, memory.views.get(frame_idx)
         if here.features is None or here.pointer is None:
             displaced.not_remembered.add(frame_idx)
         if frame_idx in memory.not_finite:

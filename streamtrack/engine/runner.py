@@ -14,6 +14,7 @@ from streamtrack.engine.cuda_graph import GraphCapture, GraphedEncode, GraphedFo
 from streamtrack.engine.preprocess import resize_pixels, to_input
 from streamtrack.engine.staging import Download, FrameUpload
 from streamtrack.engine.step import Follow, follow_no_sync
+from streamtrack.engine.view import View
 from streamtrack.frame import Image
 from streamtrack.model.interface import FrameFeatures, Network
 
@@ -29,8 +30,8 @@ class StepRunner(Protocol):
     follow: Follow
     """`follow_no_sync`, or a faster form of it."""
 
-    def encode(self, image: Image) -> FrameFeatures:
-        """Encode a frame, or take what `encode_ahead` made of it."""
+    def encode(self, image: Image, view: View | None = None) -> FrameFeatures:
+        """Encode a frame, or take what `encode_ahead` made of it; or encode a window of it."""
 
     def encode_ahead(self, image: Image) -> None:
         """Start to encode a frame that comes soon."""
@@ -57,8 +58,9 @@ class EagerRunner:
         self._network = network
         self.follow: Follow = follow_no_sync
 
-    def encode(self, image: Image) -> FrameFeatures:
+    def encode(self, image: Image, view: View | None = None) -> FrameFeatures:
         network = self._network
+        image = image if view is None else view.cut(image)
         return network.encode(to_input(image, network.geometry.input_size, network.device))
 
     def encode_ahead(self, image: Image) -> None:
@@ -84,6 +86,7 @@ class CudaRunner:
         self.download = Download()
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._ahead: list[tuple[Image, FrameFeatures, torch.cuda.Event]] = []
+        self._windowed: tuple[Image, Tensor] | None = None
 
     def encode_ahead(self, image: Image) -> None:
         """Launch the encoding beside whatever the current stream does."""
@@ -92,9 +95,12 @@ class CudaRunner:
         # A frame that never came to `step` goes without a word: it was only ever a guess.
         self._ahead = [*self._ahead[-(FRAMES_AHEAD - 1) :], self._launch(image)]
 
-    def encode(self, image: Image) -> FrameFeatures:
-        found = next((entry for entry in self._ahead if entry[0] is image), None) or self._launch(image)
-        self._ahead = [entry for entry in self._ahead if entry[0] is not image]
+    def encode(self, image: Image, view: View | None = None) -> FrameFeatures:
+        if view is not None:
+            found = self._launch(image, view)
+        else:
+            found = next((entry for entry in self._ahead if entry[0] is image), None) or self._launch(image)
+            self._ahead = [entry for entry in self._ahead if entry[0] is not image]
         _, features, encoded = found
         current = torch.cuda.current_stream()
         current.wait_event(encoded)
@@ -102,10 +108,19 @@ class CudaRunner:
             part.record_stream(current)  # made on one stream, used on another: not free before both are done
         return features
 
-    def _launch(self, image: Image) -> tuple[Image, FrameFeatures, torch.cuda.Event]:
+    def _launch(
+        self, image: Image, view: View | None = None
+    ) -> tuple[Image, FrameFeatures, torch.cuda.Event]:
         with torch.cuda.stream(self._stream):
-            pixels = resize_pixels(self._upload(image), self._network.geometry.input_size)
+            uploaded = self._upload(image) if view is None else view.cut_tensor(self._upload_once(image))
+            pixels = resize_pixels(uploaded, self._network.geometry.input_size)
             features = self._encode(pixels)
             encoded = torch.cuda.Event()  # type: ignore[no-untyped-call]
             encoded.record()
         return image, features, encoded
+
+    def _upload_once(self, image: Image) -> Tensor:
+        """A picture of which several windows are looked at."""
+        if self._windowed is None or self._windowed[0] is not image:
+            self._windowed = image, self._upload(image)
+        return self._windowed[1]

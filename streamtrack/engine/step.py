@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from torch import Tensor
 
 from streamtrack.engine.memory_bank import MemoryBank
-from streamtrack.engine.object_memory import ObjectMemory
 from streamtrack.engine.places import Places
 from streamtrack.engine.prompt_input import PromptInput
 from streamtrack.model.interface import FrameFeatures, MaskPrediction, Network
@@ -41,18 +40,17 @@ def condition_no_sync(
     network: Network,
     bank: MemoryBank,
     features: FrameFeatures,
-    frame_idx: int,
-    memory: ObjectMemory,
     prompt: PromptInput,
     places: Places | None,
     *,
-    corrects: bool,
+    previous: Tensor | None,
 ) -> tuple[MaskPrediction, Tensor]:
     """Find one object on a frame by a prompt; nothing is stored yet.
 
     Args:
         places: where its memory lies; None on the frame of its first prompt.
-        corrects: the frame holds a mask of this object already; its low-res logits go in beside the points.
+        previous: (1, h, w) low-res logits of the mask that the frame holds of this object already, which go
+            in beside the points.
     Returns:
         The mask, and the memory features that it leaves, (1, L, M).
     """
@@ -60,7 +58,6 @@ def condition_no_sync(
         prediction = network.adopt_mask(features, prompt.mask)
     else:
         past = None if places is None else bank.read(places)
-        previous = bank.mask_logits(memory, frame_idx) if corrects else None
         prediction = network.decode_points(
             features, past, prompt.coords, prompt.labels, previous, prompt.candidate
         )

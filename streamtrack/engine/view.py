@@ -8,7 +8,7 @@ many of the network's pixels. `None` in place of a window is the whole picture.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -110,7 +110,7 @@ class View:
         are left out, a box is cut at its edge; None where nothing is left."""
         if prompt.mask is not None:
             shown = self.mask(prompt.mask)
-            return CheckedPrompt(prompt.coords, prompt.labels, shown, self.size) if shown.any() else None
+            return replace(prompt, mask=shown, frame_size=self.size) if shown.any() else None
         coords, labels = self.points(prompt.coords), prompt.labels
         limits = np.array([self.width, self.height], np.float32)
         inside = np.asarray(((coords >= 0) & (coords < limits)).all(axis=1), np.bool_)
@@ -119,7 +119,7 @@ class View:
             inside[:2] = bool((coords[0] < coords[1]).all())
         if not inside.any():
             return None
-        return CheckedPrompt(coords[inside], labels[inside], None, self.size)
+        return replace(prompt, coords=coords[inside], labels=labels[inside], frame_size=self.size)
 
     # -- and back ----------------------------------------------------------------------------------
 
@@ -165,6 +165,16 @@ def change_view(logits: Tensor, seen: View, wanted: View) -> Tensor:
     # Sampled from above `OUTSIDE_LOGIT`, because what lies outside is sampled as 0.
     sampled = F.grid_sample(planes - OUTSIDE_LOGIT, grid, mode="bilinear", align_corners=False)
     return (sampled + OUTSIDE_LOGIT)[:, 0]
+
+
+def hide_outside(logits: Tensor, view: View, box: Sequence[float]) -> Tensor:
+    """(B, h, w) mask logits of a window with nothing left outside a box x0, y0, x1, y1 of the picture."""
+    height, width = logits.shape[-2:]
+    columns = torch.arange(width, device=logits.device) + 0.5
+    rows = torch.arange(height, device=logits.device) + 0.5
+    x, y = view.x0 + columns * (view.width / width), view.y0 + rows * (view.height / height)
+    inside = ((y >= box[1]) & (y < box[3]))[:, None] & ((x >= box[0]) & (x < box[2]))[None]
+    return torch.where(inside, logits, logits.clamp(max=OUTSIDE_LOGIT))
 
 
 def _inside(start: int, end: int, length: int) -> tuple[int, int]:

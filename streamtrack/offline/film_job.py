@@ -64,8 +64,9 @@ class StartedJob:
 class FilmJob:
     """What is asked of a film.
 
-    It goes through the film engine. With key frames (presets `balanced` and `fast`) or a stride of memory it
-    goes through a session, as a live stream does: forward, every frame once.
+    It goes through the film engine, which sees whole pictures. With key frames (presets `balanced` and
+    `fast`) or a stride of memory it goes through a session, as a live stream does: forward, every frame once.
+    With windows it does, too, if that is all that is asked for.
     """
 
     prompts: PromptSet
@@ -85,6 +86,7 @@ class FilmJob:
         """
         if goes_through_session(stream.tracking):
             self._require_live_order(stream.tracking)
+        if goes_through_session(stream.tracking) or self._has_windows(stream.tracking):
             check_prompts(self.prompts.prompts, stream.source, info)
         else:
             check_prompts(self.prompts.prompts, stream.source, info, decode=False)
@@ -129,7 +131,8 @@ class FilmJob:
         """
         num_objects = len(self.prompts.object_ids)
         num_frames = reader.info.num_frames
-        if goes_through_session(stream.tracking):
+        plain = new_store is TemporarySeen and not keep_logits
+        if goes_through_session(stream.tracking) or (plain and self._has_windows(stream.tracking)):
             session = tracker.new_session(with_capacity(stream.tracking, self.prompts.prompts))
             updates = follow(session, reader, self.prompts.prompts)
             return StartedJob(updates, num_frames, num_objects, lambda: Counter(reader.dropped))
@@ -148,6 +151,10 @@ class FilmJob:
         steps = self._num_steps(run, num_frames)
         return StartedJob(follow_film(run, film), steps, num_objects, lambda: Counter(film.dropped))
 
+    def _has_windows(self, tracking: TrackingConfig) -> bool:
+        """Whether objects are looked for in windows: only a session does, which sees every frame in order."""
+        return tracking.window not in (None, "off") and not self._beyond_live_order()
+
     def _num_steps(self, run: FilmRun, num_frames: int | None) -> int | None:
         """Frames that a run follows backward and tells."""
         told = run.passes.told
@@ -159,6 +166,14 @@ class FilmJob:
 
     def _require_live_order(self, tracking: TrackingConfig) -> None:
         """Refuse what a session, which sees each frame once and in order, cannot do."""
+        for option in self._beyond_live_order():
+            raise ConfigError(
+                f"{option} wants every frame in the network, and tracking.{_not_one(tracking)}, "
+                "expected 1 (--preset quality)"
+            )
+
+    def _beyond_live_order(self) -> list[str]:
+        """What is asked for that wants frames in another order than a stream's."""
         asked = {
             f"--direction {self.direction}": self.direction != "forward",
             f"--start {self.span.start}": self.span.start is not None,
@@ -166,12 +181,7 @@ class FilmJob:
             f"--stride {self.span.stride}": self.span.stride > 1,
             "an object with a range of frames": bool(self.prompts.lifetimes),
         }
-        for option, is_asked in asked.items():
-            if is_asked:
-                raise ConfigError(
-                    f"{option} wants every frame in the network, and tracking.{_not_one(tracking)}, "
-                    "expected 1 (--preset quality)"
-                )
+        return [option for option, is_asked in asked.items() if is_asked]
 
 
 def _not_one(tracking: TrackingConfig) -> str:

@@ -8,12 +8,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from streamtrack.engine.view import View
 from streamtrack.frame import Image
 from streamtrack.prompt import Prompt
 from streamtrack.tracking import optical_flow as flow
 
-Move = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""From the mask logits of a key frame to those of a later frame."""
+Move = Callable[[NDArray[np.float32], View | None, tuple[int, int]], tuple[NDArray[np.float32], View | None]]
+"""From the mask logits of a key frame, the window that they are of, and H, W of the frame, to the logits of a
+later frame and their window."""
 
 
 class KeyFramePolicy(Protocol):
@@ -103,7 +105,7 @@ class FlowBetweenKeyFrames:
         if frame_idx == key_frame_idx:
             return None
         to_key = self._map_to_key(frame_idx, key_frame_idx)
-        return lambda logits: flow.look_up(logits, to_key)
+        return lambda logits, view, frame_size: flow.look_up_in(logits, view, to_key, frame_size)
 
     def move_prompt(
         self, prompt: Prompt, frame_idx: int, key_frame_idx: int, frame_size: tuple[int, int]

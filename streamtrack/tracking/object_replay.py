@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from streamtrack.engine.follower import Conditioned, Follower, Found, Replayed
+from streamtrack.engine.follower import Follower, Slot
+from streamtrack.engine.found import Conditioned, Found, Look, Replayed
+from streamtrack.engine.prompt_input import CheckedPrompt
+from streamtrack.engine.view import View
 from streamtrack.frame import EventKind, ObjectMask
+from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.prompt_history import Given
 from streamtrack.tracking.results import build_object
 from streamtrack.tracking.stream_time import StreamTime
-from streamtrack.tracking.tracked_object import TrackedObject
+from streamtrack.tracking.tracked_object import TrackedObject, is_visible
 
 
 class Report(Protocol):
@@ -24,6 +28,8 @@ class ObjectReplay:
 
     Args:
         size: H, W in pixels of a kept key frame.
+        damaged: whether a kept key frame came damaged.
+        looking: where objects are looked for.
     """
 
     def __init__(
@@ -31,46 +37,66 @@ class ObjectReplay:
         follower: Follower,
         stream_time: StreamTime,
         size: Callable[[int], tuple[int, int]],
+        damaged: Callable[[int], bool],
         report: Report,
+        looking: Looking,
     ) -> None:
         self._follower = follower
         self._stream_time = stream_time
         self._size = size
+        self._damaged = damaged
+        self._looking = looking
         self._report = report
 
     def rewind(self, tracked: TrackedObject, key: int) -> None:
         """Bring an object to a kept key frame as memory alone had found it there, and give it its prompts on
         that frame again; what it was on later ones is forgotten."""
-        followed = self._follower.rewind(tracked.slot, key)
         tracked.rewind_states(key)
+        followed = self._follower.rewind(tracked.slot, key, self._view(tracked, key))
         if followed is not None:
             self.show(tracked, followed, key)
-        for again in self._follower.repeat(tracked.slot, key, tracked.prompts.checked(key)):
+        prompts = tracked.prompts.checked(key)
+        for again in self._follower.repeat(tracked.slot, key, prompts, self.look):
             self._take_again(tracked, again)
 
     def behind(self, tracked: TrackedObject, from_key: int, to_key: int) -> None:
         """Follow one object again behind a key frame, its later prompts included."""
         keys = range(from_key + 1, to_key + 1)
-        for again in self._follower.replay(tracked.slot, keys, tracked.prompts.by_key()):
+        for again in self._follower.replay(
+            tracked.slot,
+            keys,
+            tracked.prompts.by_key(),
+            view_of=lambda key: self._view(tracked, key),
+            look_at=self.look,
+        ):
             self._take_again(tracked, again)
 
     def take_prompted(self, tracked: TrackedObject, key: int, given: Given, conditioned: Conditioned) -> None:
         """A frame shows what a prompt made of it."""
         tracked.prompts.note_offered(given, conditioned.offered)
         tracked.restart_states(key)
-        self.show(tracked, conditioned.found, key)
+        self.show(tracked, conditioned.found, key, prompted=True)
 
-    def show(self, tracked: TrackedObject, found: Found, key: int) -> None:
+    def show(self, tracked: TrackedObject, found: Found, key: int, *, prompted: bool = False) -> None:
         """What was found on a key frame, of which nobody needs the mask, changes the object's state."""
-        self.update_state(tracked, found, build_object(tracked, found, self._size(key)), key)
+        mask = build_object(tracked, found, self._size(key))
+        self.update_state(tracked, found, mask, key, prompted=prompted)
 
-    def update_state(self, tracked: TrackedObject, found: Found, mask: ObjectMask, key: int) -> None:
-        """The object's state after a key frame."""
+    def update_state(
+        self, tracked: TrackedObject, found: Found, mask: ObjectMask, key: int, *, prompted: bool = False
+    ) -> None:
+        """The object's state after a key frame, and whether the frame stays in its memory."""
         if not found.finite:
+            tracked.note_window(mask, key, believed=False)
             if tracked.note_unseen(key):
                 self._report(EventKind.NOT_FINITE, key, tracked.object_id, count=tracked.not_finite.count)
             return
-        event = tracked.update_state(mask, key, self._stream_time.at(key))
+        explodes = tracked.explodes(mask, key, prompted=prompted)
+        # Hidden frames would crowd out those by which it is known again when it comes back.
+        if explodes or (tracked.window is not None and not is_visible(mask)):
+            self._follower.forget(tracked.slot, key)
+        tracked.note_window(mask, key, believed=not (explodes or self._damaged(key)))
+        event = tracked.update_state(mask, key, self._stream_time.at(key), believed=not explodes)
         if event is not None:
             self._report(event, key, tracked.object_id)
 
@@ -78,6 +104,19 @@ class ObjectReplay:
         """A prompt made a conditioning frame go, if it did."""
         if evicted is not None:
             self._report(EventKind.CONDITIONING_EVICTED, key, tracked.object_id, evicted_frame_idx=evicted)
+
+    def look(self, slot: Slot, key: int, prompt: CheckedPrompt, *, corrects: bool) -> Look | None:
+        """What a prompt makes of an object on a kept key frame; None where its numbers are not finite."""
+        if not corrects:
+            return self._looking.first_look(self._follower, slot, key, prompt)
+
+        def found() -> Found:
+            return self._follower.found((slot,), key)[0]
+
+        return self._looking.correction(self._follower, slot, key, prompt, found)
+
+    def _view(self, tracked: TrackedObject, key: int) -> View | None:
+        return self._looking.views([tracked.window], key, self._size(key))[0]
 
     def _take_again(self, tracked: TrackedObject, again: Replayed) -> None:
         if again.conditioned is None:

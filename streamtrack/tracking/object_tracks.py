@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from streamtrack.config import TrackingConfig
-from streamtrack.engine.follower import Conditioned, Follower, Found
+from streamtrack.engine.follower import Follower
+from streamtrack.engine.found import Conditioned, Found
 from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.errors import CapacityError
 from streamtrack.frame import EventKind, Frame, ObjectMask, ObjectState
 from streamtrack.tracking.keyframes import Move
+from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.object_replay import ObjectReplay, Report
 from streamtrack.tracking.prompt_history import Given
 from streamtrack.tracking.results import build_object
@@ -25,15 +27,19 @@ STATES_THAT_STAY = (ObjectState.LOST, ObjectState.UNSEEN)
 class ObjectTracks:
     """Starts, follows, corrects and describes objects, and reports what happens to them."""
 
-    def __init__(self, follower: Follower, config: TrackingConfig, report: Report) -> None:
+    def __init__(self, follower: Follower, config: TrackingConfig, report: Report, looking: Looking) -> None:
         self._follower = follower
+        self._looking = looking
         self._config = config
         self._report = report
         self._tracked: dict[int, TrackedObject] = {}
         self._stream_time = StreamTime(config.history_frames)
         self._sizes = [(0, 0)] * config.history_frames
+        self._damaged = [False] * config.history_frames
         self._newest_key = -1
-        self._replay = ObjectReplay(follower, self._stream_time, self._size, report)
+        self._replay = ObjectReplay(
+            follower, self._stream_time, self._size, self._came_damaged, report, looking
+        )
 
     @property
     def by_id(self) -> Mapping[int, TrackedObject]:
@@ -60,10 +66,14 @@ class ObjectTracks:
 
     def follow(self, key: int, frame: Frame) -> None:
         """Find every object on the next key frame, without waiting for it."""
+        tracked = self._tracked.values()
+        size = frame.height_px, frame.width_px
+        views = self._looking.views([one.window for one in tracked], key, size)
         self._follower.encode(key, frame.image, fit_to_remember=not frame.damaged)
-        self._follower.follow([tracked.slot for tracked in self._tracked.values()], key)
+        self._follower.follow([one.slot for one in tracked], key, views)
         self._stream_time.advance(frame)
-        self._sizes[key % len(self._sizes)] = frame.height_px, frame.width_px
+        self._sizes[key % len(self._sizes)] = size
+        self._damaged[key % len(self._damaged)] = frame.damaged
         self._newest_key = key
 
     def settle(self, followed: Iterable[TrackedObject]) -> dict[int, ObjectMask]:
@@ -112,7 +122,7 @@ class ObjectTracks:
         self._tracked[object_id] = tracked
         mask = build_object(tracked, conditioned.found, self._size(key))
         self._report(EventKind.ADDED, key, object_id, area_px=mask.area_px)
-        self._replay.update_state(tracked, conditioned.found, mask, key)
+        self._replay.update_state(tracked, conditioned.found, mask, key, prompted=True)
         self._replay.behind(tracked, key, self._newest_key)
         return True
 
@@ -135,7 +145,7 @@ class ObjectTracks:
         tracked, conditioned = begun
         former, self._tracked[object_id] = self._tracked[object_id], tracked
         self._report(EventKind.CORRECTED, key, object_id, how=how)
-        self._replay.show(tracked, conditioned.found, key)
+        self._replay.show(tracked, conditioned.found, key, prompted=True)
         self._replay.behind(tracked, key, self._newest_key)
         return former
 
@@ -172,14 +182,16 @@ class ObjectTracks:
         # A slot is kept only if the prompt leaves something to follow.
         slot = self._follower.open(key)
         try:
-            conditioned = self._follower.condition(slot, key, prompt, corrects=False)
+            look = self._replay.look(slot, key, prompt, corrects=False)
         except CapacityError:  # the device's memory is used up: the others go on without it
             self._follower.close(slot)
             raise
-        if conditioned is None:
+        if look is None:
             self._follower.close(slot)
             return None
-        tracked = TrackedObject(object_id, label, slot, self._config)
+        conditioned = self._follower.remember(slot, look)
+        window, growth = self._looking.new_window(), self._looking.new_growth()
+        tracked = TrackedObject(object_id, label, slot, self._config, window, growth)
         given = tracked.prompts.next_on(key, prompt, at_frame)
         tracked.prompts.set(key, (given,))
         tracked.prompts.note_offered(given, conditioned.offered)
@@ -191,9 +203,10 @@ class ObjectTracks:
         tracked = self._tracked[object_id]
         # Clicks on one frame add up; later prompts are repeated by the replay.
         given = tracked.prompts.next_on(key, prompt, at_frame)
-        conditioned = self._follower.condition(tracked.slot, key, given.prompt, corrects=True, restarts=True)
-        if conditioned is None:
+        look = self._replay.look(tracked.slot, key, given.prompt, corrects=True)
+        if look is None:
             return False
+        conditioned = self._follower.remember(tracked.slot, look, restarts=True)
         tracked.prompts.forget_before(self.oldest_key)
         tracked.prompts.set(key, (*tracked.prompts.on(key), given))
         self._replay.report_eviction(tracked, key, conditioned.evicted)
@@ -245,6 +258,9 @@ class ObjectTracks:
             object_id: replace(mask, state=self._tracked[object_id].state_at(key))
             for object_id, mask in masks.items()
         }
+
+    def _came_damaged(self, key: int) -> bool:
+        return self._damaged[key % len(self._damaged)]
 
     def _size(self, key: int) -> tuple[int, int]:
         return self._sizes[key % len(self._sizes)]

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streamtrack.engine.view import OUTSIDE_LOGIT, View
 from streamtrack.frame import BoolMask, Image
 
 SIDE_PX = 256
@@ -71,6 +72,56 @@ def look_up(values: NDArray[np.float32], to_first: TrackMap) -> NDArray[np.float
     centres = (scaled + 0.5) * np.array([width, height], np.float32) / SIDE_PX - 0.5
     looked_up = cv2.remap(
         values, centres.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(looked_up, np.float32)
+
+
+def look_up_in(
+    values: NDArray[np.float32], view: View | None, to_first: TrackMap, frame_size: tuple[int, int]
+) -> tuple[NDArray[np.float32], View | None]:
+    """`look_up` of values that a window of the first picture holds; the window goes along with what is above
+    0 in it."""
+    if view is None:
+        return look_up(values, to_first), None
+    whole = View.whole(frame_size)
+    there = _sample(values, view, to_first, whole, (SIDE_PX, SIDE_PX), frame_size) > 0
+    moved = (IDENTITY - to_first)[there]
+    dx, dy = np.median(moved, axis=0) / SIDE_PX * frame_size[::-1] if len(moved) else (0.0, 0.0)
+    now = view.moved(float(dx), float(dy))
+    return _sample(values, view, to_first, now, values.shape, frame_size), now
+
+
+def _sample(
+    values: NDArray[np.float32],
+    view: View,
+    to_first: TrackMap,
+    now: View,
+    shape: Sequence[int],
+    frame_size: tuple[int, int],
+) -> NDArray[np.float32]:
+    """Values of a window of the first picture as the window `now` of the last shows them, of a shape."""
+    frame = np.array(frame_size[::-1], np.float32)
+    rows, columns = (np.arange(length, dtype=np.float32) + 0.5 for length in shape)
+    # Pixel centres of `now` in the last picture, in pixels of the frame.
+    places = np.stack(np.meshgrid(columns * (now.width / shape[1]), rows * (now.height / shape[0])), axis=-1)
+    places = (places + np.array([now.x0, now.y0], np.float32)).astype(np.float32)
+    # What lies outside the picture moves as its border does.
+    moved = cv2.remap(
+        to_first - IDENTITY,
+        places * (SIDE_PX / frame) - np.float32(0.5),
+        None,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    first = places + moved * (frame / SIDE_PX)
+    cells = np.array([values.shape[1] / view.width, values.shape[0] / view.height], np.float32)
+    looked_up = cv2.remap(
+        values,
+        (first - np.array([view.x0, view.y0], np.float32)) * cells - np.float32(0.5),
+        None,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=OUTSIDE_LOGIT,
     )
     return np.asarray(looked_up, np.float32)
 

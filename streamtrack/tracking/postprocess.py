@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from streamtrack.engine.view import View
 from streamtrack.frame import BoolMask
 
 Box = tuple[int, int, int, int]
 EMPTY_BOX: Box = (0, 0, 0, 0)
 
 
-def crop_mask(low_res_mask_logits: NDArray[np.float32], frame_size: tuple[int, int]) -> tuple[BoolMask, Box]:
+def crop_mask(
+    low_res_mask_logits: NDArray[np.float32], frame_size: tuple[int, int], view: View | None = None
+) -> tuple[BoolMask, Box]:
     """Upscale logits to the frame, cut at 0, and crop to the object.
 
     The same numbers as `F.interpolate(mode="bilinear", align_corners=False) > 0` over the whole frame, at
@@ -20,10 +23,14 @@ def crop_mask(low_res_mask_logits: NDArray[np.float32], frame_size: tuple[int, i
     Args:
         low_res_mask_logits: (h, w) float32.
         frame_size: H, W in pixels.
+        view: the window of the frame that the logits are of; None: all of it.
     Returns:
         (y1 - y0, x1 - x0) bool and the box x0, y0, x1, y1 in pixels, x1 and y1 exclusive; empty and zeros
         for no mask.
     """
+    if view is not None:
+        crop, box = view.to_picture(*crop_mask(low_res_mask_logits, view.size), frame_size)
+        return _tighten(crop, box[0], box[1])
     positive = low_res_mask_logits > 0
     rows = np.flatnonzero(positive.any(axis=1))
     if rows.size == 0:

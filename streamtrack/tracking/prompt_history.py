@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from streamtrack.engine.follower import Offered
+from streamtrack.engine.found import Offered
 from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.errors import PromptError
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
-from numpy.typing import NDArray
-
-from streamtrack.engine.follower import Found
+from streamtrack.engine.found import Found
 from streamtrack.frame import ObjectMask, ObjectState, measure_crop
+from streamtrack.tracking.keyframes import Move
 from streamtrack.tracking.postprocess import crop_mask
 from streamtrack.tracking.tracked_object import TrackedObject
 
@@ -17,16 +13,18 @@ def build_object(
     tracked: TrackedObject,
     found: Found,
     frame_size: tuple[int, int],
-    move: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
+    move: Move | None = None,
 ) -> ObjectMask:
     """One object's mask and scores; its state is left at tracking.
 
     Args:
         frame_size: H, W in pixels.
-        move: turns low-res mask logits into those of a later frame, which has the same size.
+        move: turns low-res mask logits and their window into those of a later frame of the same size.
     """
-    logits = found.low_res_mask_logits
-    crop, box = crop_mask(logits if move is None else move(logits), frame_size)
+    logits, view = found.low_res_mask_logits, found.view
+    if move is not None:
+        logits, view = move(logits, view, frame_size)
+    crop, box = crop_mask(logits, frame_size, view)
     area_px, centroid = measure_crop(crop, box)
     return ObjectMask(
         object_id=tracked.object_id,

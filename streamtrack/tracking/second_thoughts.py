@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from streamtrack.engine.follower import Found, Offered
+from streamtrack.engine.found import Found, Offered
 from streamtrack.errors import CapacityError, FrameExpiredError, PromptError
 from streamtrack.frame import Candidate, EventKind, ObjectMask, Undone
 from streamtrack.prompt import Prompt, check_frame_idx, check_object_id
@@ -235,7 +235,11 @@ def _by_size(
 ) -> list[tuple[int, ObjectMask]]:
     """The network's number of each mask, and the mask, from the largest to the smallest."""
     masks = [
-        build_object(tracked, Found(logits, 1.0, min(max(float(score), 0.0), 1.0), finite=True), frame_size)
+        build_object(
+            tracked,
+            Found(logits, 1.0, min(max(float(score), 0.0), 1.0), finite=True, view=offered.view),
+            frame_size,
+        )
         for logits, score in zip(offered.low_res_mask_logits, offered.iou_scores, strict=True)
     ]
     return sorted(enumerate(masks), key=lambda one: -one[1].area_px)

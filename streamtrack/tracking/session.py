@@ -14,6 +14,7 @@ from streamtrack.tracking.event_log import EventLog
 from streamtrack.tracking.frame_log import FrameLog
 from streamtrack.tracking.frame_steps import FrameSteps
 from streamtrack.tracking.keyframes import EveryFrame, KeyFramePolicy
+from streamtrack.tracking.looking import Looking, WholePicture
 from streamtrack.tracking.object_prompts import ObjectPrompts
 from streamtrack.tracking.object_tracks import ObjectTracks
 from streamtrack.tracking.second_thoughts import SecondThoughts
@@ -29,9 +30,7 @@ class Session:
     With key frames (`tracking.keyframe_interval`) only some frames go through the network. A key frame is
     every n-th frame, one that a prompt waits for, one after a gap or a damaged key frame, and one of another
     size. Events of a prompt on a carried frame name its key frame, and states change on key frames only; but
-    an object whose mask leaves the picture in between is `occluded` until then.
-
-    Made by `Tracker.new_session`.
+    an object whose mask leaves the picture in between is `occluded` until then. Made by a `Tracker`.
     """
 
     def __init__(
@@ -40,15 +39,17 @@ class Session:
         config: TrackingConfig,
         clock: Clock = SYSTEM_CLOCK,
         key_frames: KeyFramePolicy | None = None,
+        looking: Looking | None = None,
     ) -> None:
-        """`key_frames`: None sends every frame through the network."""
+        """`key_frames`: None sends every frame through the network. `looking`: None sees whole pictures."""
         self._follower = follower
         self._config = config
         self._clock = clock
         self._key_frames: KeyFramePolicy = EveryFrame() if key_frames is None else key_frames
         self._log = FrameLog(config.history_frames)
         self._events = EventLog(self._log)
-        self._tracks = ObjectTracks(follower, config, self._events.report)
+        self._looking: Looking = looking or WholePicture()
+        self._tracks = ObjectTracks(follower, config, self._events.report, self._looking)
         self._prompts = ObjectPrompts(config, self._log, self._tracks, self._key_frames, self._events.report)
         self._thoughts = SecondThoughts(
             config.max_objects, self._log, self._tracks, self._prompts, self._events
@@ -115,13 +116,13 @@ class Session:
 
     def encode_ahead(self, frame: Frame | ArrayLike) -> None:
         """Start to encode a frame that `step` will soon be given; call it before the `step` of the frame
-        ahead of it, which then runs at the same time. Does nothing without CUDA.
+        ahead of it, which then runs at the same time. Does nothing without CUDA, nor with windows.
 
         Raises:
             ShapeError: not an (H, W, 3) uint8 RGB array.
         """
         image = as_image(frame.image if isinstance(frame, Frame) else frame)
-        if self._key_frames.will_be_key(self._log.distance_from_key + 1):
+        if not self._looking.windows and self._key_frames.will_be_key(self._log.distance_from_key + 1):
             self._follower.encode_ahead(image)
 
     def result(self, frame_idx: int | None = None) -> FrameResult:

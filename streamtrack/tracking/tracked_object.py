@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.follower import Slot
 from streamtrack.frame import EventKind, ObjectMask, ObjectState
+from streamtrack.tracking.mask_growth import MaskGrowth
 from streamtrack.tracking.object_state import ObjectStateMachine, event_of_change
 from streamtrack.tracking.prompt_history import PromptHistory
+from streamtrack.tracking.window_policy import ObjectWindow, extent_of
 
 
 @dataclass(slots=True)
@@ -36,24 +38,58 @@ class _Noted:
 class TrackedObject:
     """One object: its name, its slot, its prompts and states on the frames that are kept."""
 
-    def __init__(self, object_id: int, label: str, slot: Slot, config: TrackingConfig) -> None:
+    def __init__(
+        self,
+        object_id: int,
+        label: str,
+        slot: Slot,
+        config: TrackingConfig,
+        window: ObjectWindow | None = None,
+        growth: MaskGrowth | None = None,
+    ) -> None:
+        """`window`: None where it is looked for in the whole picture. `growth`: None where every mask is
+        believed."""
         self.object_id = object_id
         self.label = label
         self.slot = slot
         self.prompts = PromptHistory()
+        self.window = window
         self.not_finite = Streak()
+        self._growth = growth
         self._config = config
         self._machine = self._new_machine()
         self._noted: dict[int, _Noted] = {}
         self._told = ObjectState.TRACKING
 
-    def update_state(self, mask: ObjectMask, key: int, now_ns: int) -> EventKind | None:
-        """Note what was found on a frame; returns the event to report where the state changed."""
+    def explodes(self, mask: ObjectMask, key: int, *, prompted: bool) -> bool:
+        """Whether a mask is too large to be believed; one that was prompted is."""
+        if self._growth is None:
+            return False
+        if prompted:
+            self._growth.believe(key, mask.crop, mask.area_px)
+            return False
+        return self._growth.explodes(key, mask.crop, mask.area_px)
+
+    def note_window(self, mask: ObjectMask, key: int, *, believed: bool) -> None:
+        """Tell the window where the object was on a frame."""
+        if self.window is None:
+            return
+        if not believed:
+            self.window.hold(key, mask.frame_size)
+        else:
+            extent = extent_of(mask.crop, mask.box) if is_visible(mask) else None
+            self.window.note(key, extent, mask.frame_size)
+
+    def update_state(
+        self, mask: ObjectMask, key: int, now_ns: int, *, believed: bool = True
+    ) -> EventKind | None:
+        """Note what was found on a frame; returns the event to report where the state changed. A mask that is
+        not believed makes the object `uncertain`, whatever its scores."""
         before = self._told
         if before is ObjectState.UNSEEN and self._machine.state is ObjectState.LOST:
             before = ObjectState.LOST
-        visible = mask.area_px > 0 and mask.object_score > 0.5
-        state = self._machine.update(visible=visible, iou_score=mask.iou_score, now_ns=now_ns)
+        iou_score = mask.iou_score if believed else -1.0
+        state = self._machine.update(visible=is_visible(mask), iou_score=iou_score, now_ns=now_ns)
         was_unseen, self._told = self._told is ObjectState.UNSEEN, state
         self.not_finite.count = 0
         self._note(key, state)
@@ -89,8 +125,17 @@ class TrackedObject:
         return self._noted[key].state
 
     def _forget_states(self, from_key: int) -> None:
+        if self.window is not None:
+            self.window.restart(from_key)
+        if self._growth is not None:
+            self._growth.restart(from_key)
         for index in [index for index in self._noted if index >= from_key]:
             del self._noted[index]
 
     def _new_machine(self) -> ObjectStateMachine:
         return ObjectStateMachine(self._config.uncertain_iou_score, self._config.lost_after_ms)
+
+
+def is_visible(mask: ObjectMask) -> bool:
+    """Whether an object is to be seen on a frame."""
+    return mask.area_px > 0 and mask.object_score > 0.5

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import ModelConfig, TrackingConfig
 from streamtrack.config.faults import describe_validation_error
-from streamtrack.config.presets import tracking_with_preset
+from streamtrack.config.presets import tracking_of_model, tracking_with_preset
 from streamtrack.engine.follower import Follower
 from streamtrack.engine.places import Batching
 from streamtrack.engine.read_plan import MemoryPlan, RecentMemory
@@ -33,6 +33,7 @@ from streamtrack.tracking.film_span import Direction, FilmSpan
 from streamtrack.tracking.films import start_run
 from streamtrack.tracking.in_thread import in_thread
 from streamtrack.tracking.keyframes import FlowBetweenKeyFrames
+from streamtrack.tracking.looking import make_looking
 from streamtrack.tracking.session import Session
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -146,6 +147,7 @@ class Tracker:
         _check_type(clock, Clock, "clock", "a streamtrack.clock.Clock")
         if memory_plan is not None:
             _check_type(memory_plan, MemoryPlan, "memory_plan", "a MemoryPlan, such as RecentMemory(...)")
+        looking = make_looking(tracking_of_model(config, self.name), network.geometry)
         runner = make_runner(network, graphs=self._graphs)
         max_batch = network.best_batch or config.max_objects
         follower = Follower(
@@ -155,12 +157,13 @@ class Tracker:
             history_frames=config.history_frames,
             batching=Batching(max_batch, fixed_shapes=runner.fixed_shapes),
             runner=runner,
+            windows=looking.windows,
             autocast=self._model.autocast,
         )
         key_frames = None
         if config.keyframe_interval > 1:
             key_frames = FlowBetweenKeyFrames(config.keyframe_interval, config.history_frames)
-        return Session(follower, config, clock, key_frames)
+        return Session(follower, config, clock, key_frames, looking)
 
     def open_film(
         self,

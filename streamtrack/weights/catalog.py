@@ -15,6 +15,7 @@ import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 
@@ -49,6 +50,8 @@ class CatalogEntry:
     """The family of networks that it is of; see `streamtrack.model.families`."""
     image_size: int
     """Longer side of the pictures that the network was trained on, in pixels."""
+    window: Literal["off", "auto"] = "off"
+    """`tracking.window` where nobody set it."""
     image_size_step: int = 32
     """Sizes that its network can be built for are multiples of this."""
 
@@ -94,6 +97,7 @@ _ENTRIES = (
         urls=(),
         family="nano",
         image_size=256,
+        window="auto",
     ),
     _sam2_entry(
         "sam2.1", "tiny", 156_008_466, "7402e0d864fa82708a20fbd15bc84245c2f26dff0eb43a4b5b93452deb34be69"

@@ -8,7 +8,8 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from streamtrack.engine.follower import Follower, Found
+from streamtrack.engine.follower import Follower
+from streamtrack.engine.found import Found
 from streamtrack.engine.places import Batching
 from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.engine.read_plan import Evidence, FeatureRead, PointerRead, Reading, RecentMemory, Stored

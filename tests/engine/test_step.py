@@ -10,6 +10,7 @@ from unittest import mock
 import pytest
 import torch
 
+from streamtrack.config import TrackingConfig
 from streamtrack.frame import Image
 from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.tracking import Tracker
@@ -75,7 +76,7 @@ def test_objects_that_remember_equally_much_share_one_pass(
         return read(self, features, memory)
 
     monkeypatch.setattr(Sam2Network, "condition_on_memory", counted)
-    session = nano.new_session()
+    session = nano.new_session(TrackingConfig(window="off"))
     for object_id, x in ((1, 100), (2, 190), (3, 60)):
         session.add(object_id, points=[(x, 85)])
     session.step(images[0])

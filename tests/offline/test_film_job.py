@@ -25,13 +25,13 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4")
 
 
-def stream_of(path: Path, **tracking: int) -> StreamConfig:
+def stream_of(path: Path, **tracking: int | str) -> StreamConfig:
     return StreamConfig(
         name="film", source=SourceConfig(url=str(path)), tracking=TrackingConfig.model_validate(tracking)
     )
 
 
-def started(path: Path, job: FilmJob, **tracking: int) -> StartedJob:
+def started(path: Path, job: FilmJob, **tracking: int | str) -> StartedJob:
     stream = stream_of(path, **tracking)
     with open_recording(stream.source) as reader:
         job.check(stream, reader.info)
@@ -104,3 +104,12 @@ def test_events_of_damage_come_with_their_frame(tmp_path: Path) -> None:
         if event.kind is EventKind.DAMAGED
     ]
     assert found == [(2, {"shown": True, "dropped": {"corrupt": 1}})]
+
+
+def test_windows_are_a_sessions_and_whoever_asks_for_more_sees_the_whole_picture(clip: Path) -> None:
+    stream = stream_of(clip, window="auto")
+    with open_recording(stream.source) as reader:
+        windowed = FilmJob(PROMPTS).start(nano(), reader, stream).run(())
+    assert windowed.num_frames == FRAMES, "from the first frame on, as a stream"
+    job = started(clip, FilmJob(PROMPTS, "both"), window="auto")
+    assert job.run(()).num_frames == started(clip, FilmJob(PROMPTS, "both")).run(()).num_frames

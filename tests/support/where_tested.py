@@ -39,7 +39,7 @@ COVERED_BY = {
     "detect/test_coco_detector": ("detect/centernet",),
     "engine/test_cuda": ("engine/staging",),
     "engine/test_fixed_shapes": ("engine/cuda_graph", "engine/places", "engine/runner"),
-    "engine/test_follower": ("engine/history", "engine/locate"),
+    "engine/test_follower": ("engine/encoded_frames", "engine/found", "engine/history", "engine/locate"),
     "http/test_access_guard": ("http/answer_headers", "http/docs_page", "http/page_routes"),
     "http/test_api": ("http/command_route",),
     "http/test_connections": ("http/web_server",),

@@ -28,8 +28,8 @@ def scene() -> list[tuple[Image, BoolMask]]:
     return [(image, masks[1]) for image, masks in rendered]
 
 
-def new_session(nano: Tracker, interval: int = 2, **keys: int) -> Session:
-    return nano.new_session(TrackingConfig(keyframe_interval=interval, **keys))
+def new_session(nano: Tracker, interval: int = 2, **keys: int | str) -> Session:
+    return nano.new_session(TrackingConfig.model_validate({"keyframe_interval": interval, **keys}))
 
 
 def iou(found: BoolMask, truth: BoolMask) -> float:
@@ -114,7 +114,7 @@ def test_correction_on_a_carried_frame_mends_it(
 
 
 def test_prompt_gap_and_new_size_make_key_frames(nano: Tracker, images: Sequence[Image]) -> None:
-    session = new_session(nano, 8)
+    session = new_session(nano, 8, window="off")
     session.step(images[0])
     session.step(images[1])
     assert key_frames_seen(session) == 1
@@ -169,7 +169,7 @@ def test_memory_stays_what_it_was(nano: Tracker, images: Sequence[Image]) -> Non
 def test_frames_between_key_frames_skip_the_network(
     interval: int, encoded: int, nano: Tracker, images: Sequence[Image]
 ) -> None:
-    session = nano.new_session(TrackingConfig(keyframe_interval=interval))
+    session = new_session(nano, interval, window="off")
     session.add(1, points=[(100, 80)])
     with mock.patch.object(Sam2Network, "encode", autospec=True, side_effect=Sam2Network.encode) as encode:
         for image in images[:8]:

@@ -1,0 +1,188 @@
+"""The engine under a session, but for prompts: slots that are followed from frame to frame.
+
+It knows no object's name, no event, no clock and no configuration; frames are numbers of the caller's. Of
+what the network finds, only what is finite is remembered, and nothing of a frame that the caller calls unfit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from streamtrack.engine.encoded_frames import EncodedFrames
+from streamtrack.engine.found import Found, evidence_of, to_found
+from streamtrack.engine.locate import Locator
+from streamtrack.engine.memory_bank import MemoryBank
+from streamtrack.engine.object_memory import ObjectMemory
+from streamtrack.engine.places import Batching, fewer_together
+from streamtrack.engine.read_plan import MemoryPlan
+from streamtrack.engine.rewind import Rewind
+from streamtrack.engine.runner import StepRunner
+from streamtrack.engine.step import propagate_no_sync
+from streamtrack.engine.view import View
+from streamtrack.frame import Image
+from streamtrack.model.interface import Network, Size
+
+Slot = ObjectMemory
+"""One followed object: `first_frame` and `conditioning` may be read, the rest is the engine's."""
+
+
+class FrameFollower:
+    """Follows slots through numbered frames, with memory of a fixed size. One thread at a time.
+
+    Args:
+        plan: which frames' memory is read.
+        max_conditioning_frames: prompted frames remembered of each slot; the first is never evicted.
+        history_frames: encoded frames kept, for prompts on a past frame.
+        windows: slots may be looked for through windows; pictures are then kept in place of features.
+        autocast: the context in which the network runs.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        plan: MemoryPlan,
+        max_conditioning_frames: int,
+        history_frames: int,
+        batching: Batching,
+        runner: StepRunner,
+        windows: bool = False,
+        autocast: Callable[[], Any],
+    ) -> None:
+        self._network = network
+        self._batching = batching
+        self._runner = runner
+        self._autocast = autocast
+        self._bank = MemoryBank(
+            network.geometry,
+            plan,
+            max_conditioning_frames=max_conditioning_frames,
+            history_frames=history_frames,
+            device=network.device,
+        )
+        self._rewind = Rewind(self._bank)
+        self._locator = Locator(self._bank, plan, network.geometry.recent_frames)
+        self._frames = EncodedFrames(network, runner, history_frames, windows=windows)
+        self._history_frames = history_frames
+        self._unfit: set[int] = set()
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of all tensors kept; constant once the slots are allocated."""
+        return self._bank.num_bytes + self._frames.num_bytes
+
+    # -- slots -------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def open(self, first_frame: int) -> Slot:
+        """A slot without memory, for an object whose first prompt is on a kept frame.
+
+        Raises:
+            CapacityError: the device has no memory for more slots; those that there are stay as they are.
+        """
+        with self._autocast():
+            return self._bank.open(first_frame)
+
+    def close(self, slot: Slot) -> None:
+        """Give a slot back; it must not be used again."""
+        self._rewind.close(slot)
+        self._bank.close(slot)
+
+    # -- frames ------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def encode_ahead(self, image: Image) -> None:
+        """Start to encode a frame that `encode` will soon be given; nothing without CUDA."""
+        with self._autocast():
+            self._runner.encode_ahead(image)
+
+    @torch.inference_mode()
+    def encode(self, frame_idx: int, image: Image, *, fit_to_remember: bool = True) -> None:
+        """Keep a frame in the place of the one `history_frames` away. Without windows it is encoded now, with
+        windows when something asks for it.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            fit_to_remember: False: slots are found on it, but it enters no memory.
+        """
+        with self._autocast():
+            self._frames.add(frame_idx, image)
+        self._unfit = {index for index in self._unfit if abs(frame_idx - index) < self._history_frames}
+        self._unfit.discard(frame_idx)
+        if not fit_to_remember:
+            self._unfit.add(frame_idx)
+
+    @torch.inference_mode()
+    def follow(
+        self, slots: Sequence[Slot], frame_idx: int, views: Sequence[View | None] | None = None
+    ) -> None:
+        """Find slots on a kept frame by their memory. Does not wait for the device: `found` does.
+
+        Args:
+            views: through which window each of them is looked for; None: the whole picture. One encoder pass
+                for each window.
+        """
+        through: dict[View | None, list[Slot]] = {None: list(slots)} if views is None else {}
+        for slot, view in zip(slots, views or (), strict=views is not None):
+            through.setdefault(view, []).append(slot)
+        for view, seen in through.items():
+            self._follow_through(view, seen, frame_idx)
+        for slot, view in zip(slots, views or [None] * len(slots), strict=True):
+            slot.note_view(frame_idx, view)
+            slot.forget_far(frame_idx, self._history_frames)
+            self._rewind.forget_before(slot, frame_idx - self._history_frames + 1)
+            if frame_idx in self._unfit:
+                slot.release(frame_idx)
+
+    def _follow_through(self, view: View | None, slots: Sequence[Slot], frame_idx: int) -> None:
+        with self._autocast():
+            features = self._frames.to_follow(frame_idx, view)
+            while True:
+                batches = self._locator.locate(slots, frame_idx, self._batching)
+                try:
+                    propagate_no_sync(self._network, self._bank, features, batches, self._runner.follow)
+                    break
+                except torch.OutOfMemoryError as error:
+                    # The frame anew, in smaller passes: the same masks, later.
+                    together = fewer_together(min(len(slots), self._batching.max_batch), error)
+                    self._batching = replace(self._batching, max_batch=together)
+
+    def forget(self, slot: Slot, frame_idx: int) -> None:
+        """Take a followed frame out of a slot's memory; its mask stays."""
+        slot.release(frame_idx)
+
+    @torch.inference_mode()
+    def found(self, slots: Sequence[Slot], frame_idx: int) -> list[Found]:
+        """Masks and scores of slots on a kept frame; the one wait for the device.
+
+        What is not finite shows here, as the scores come to the host anyway, before anything was read of it.
+        """
+        if not slots:
+            return []
+        logits, scores = self._runner.download(*self._bank.predictions(slots, frame_idx))
+        not_finite = [slot for slot, row in zip(slots, scores, strict=True) if not np.isfinite(row).all()]
+        if not_finite:
+            for slot in not_finite:
+                self._bank.discard(slot, frame_idx)
+            logits, scores = self._runner.download(*self._bank.predictions(slots, frame_idx))
+        found = to_found(
+            logits,
+            scores,
+            [frame_idx not in slot.not_finite for slot in slots],
+            [slot.views.get(frame_idx) for slot in slots],
+        )
+        for slot, one in zip(slots, found, strict=True):
+            note_evidence(slot, frame_idx, one, self._frames.size_of(frame_idx))
+        return found
+
+
+def note_evidence(slot: Slot, frame_idx: int, found: Found, frame_size: Size) -> None:
+    """Keep what a plan may ask of a frame, once, for as long as the frame is stored."""
+    if frame_idx in slot.evidence or not (frame_idx in slot.features or frame_idx in slot.pointers):
+        return
+    slot.evidence[frame_idx] = evidence_of(found, frame_size)

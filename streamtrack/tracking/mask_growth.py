@@ -1,0 +1,70 @@
+"""Tells a mask that explodes: many times as large, from one frame to the next, as the object ever was lately.
+
+A network that loses an object can take everything that looks like it: the mask runs over the ground or over a
+crowd, with good scores. Objects do not grow so fast; such a mask must not be remembered, nor followed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from streamtrack.frame import BoolMask
+
+LATELY = 8
+"""Frames over which the largest mask says how large the object is: half hidden, it may come back whole."""
+PATIENCE = 1.1
+"""By how much more a mask may have grown, for every frame since one was believed: what stays large is
+believed in the end."""
+SEVERAL = 0.5
+"""Of the growth that one body may show, that several bodies may where there was one."""
+BODY = 0.2
+"""Share of the largest body from which on another one counts."""
+
+
+@dataclass(slots=True)
+class MaskGrowth:
+    """The areas of one object's masks, over its frames; frames are numbered by key, ascending."""
+
+    most: float
+    """Times the object's area that a mask may have."""
+    history: int
+    """Frames of which areas are kept, for corrections."""
+    _believed: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Area in pixels and number of bodies, by key."""
+
+    def explodes(self, key: int, crop: BoolMask, area_px: int) -> bool:
+        """Whether a mask on a frame is not to be believed; otherwise it counts from now on."""
+        lately = [(index, kept) for index, kept in self._believed.items() if index < key][-LATELY:]
+        if lately and area_px:
+            known_px = max(area for _, (area, _) in lately)
+            limit = self.most * PATIENCE ** (key - lately[-1][0] - 1)
+            if area_px > limit * known_px:
+                return True
+            if area_px > SEVERAL * limit * known_px and count_bodies(crop) > max(n for _, (_, n) in lately):
+                return True
+        if area_px:
+            self.believe(key, crop, area_px)
+        return False
+
+    def believe(self, key: int, crop: BoolMask, area_px: int) -> None:
+        """Take a mask for right, as one that was prompted is."""
+        self._believed[key] = area_px, count_bodies(crop)
+        for index in [index for index in self._believed if index <= key - self.history]:
+            del self._believed[index]
+
+    def restart(self, key: int) -> None:
+        """Forget what was seen from a frame on."""
+        for index in [index for index in self._believed if index >= key]:
+            del self._believed[index]
+
+
+def count_bodies(crop: BoolMask) -> int:
+    """Pieces of a mask that count beside its largest, that one included."""
+    if not crop.size:
+        return 0
+    _, _, stats, _ = cv2.connectedComponentsWithStats(crop.astype(np.uint8), connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    return int((areas >= BODY * areas.max(initial=0)).sum())
