@@ -108,7 +108,8 @@ def test_no_number_that_is_none_enters_the_memory(
 def test_other_objects_follow_as_if_nothing_had_been(nano: Tracker, images: Sequence[Image]) -> None:
     """One object's numbers fail in a shared pass; the other one's are the same as without it."""
     tracker, network = make_faulty(nano)
-    session, alone = tracker.new_session(), nano.new_session()
+    whole = TrackingConfig(window="off")  # with windows each has a pass of its own
+    session, alone = tracker.new_session(whole), nano.new_session(whole)
     alone.add(1, points=[(100, 80)])
     for object_id, points in ((1, [(100, 80)]), (2, [(190, 85)])):
         session.add(object_id, points=points)
