@@ -25,10 +25,13 @@ def test_speed_is_told_against_each_ones_original() -> None:
         "case": ("nano", 256, 1),
         "compiled": False,
         "seconds": {what: [seconds.get(what, 0.02)] * 3 for what in bench_adapters.TITLES},
+        "processor_seconds": {what: [seconds.get(what, 0.02)] * 3 for what in bench_adapters.TITLES},
         "mask_ious": {"compat.sam2": 1.0, "compat.transformers": 1.0},
     }
     machine = {"gpu": None, "processor": "p", "threads": 1, "packages": {"torch": "2"}, "commit": "c"}
     shown = bench_adapters.render({"machine": machine, "cases": [case]})
-    assert "| streamtrack.compat.sam2 | 20 ms | 2.00 x sam2 | 1.0000 |" in shown
-    assert "| streamtrack.compat.transformers | 20 ms | 3.00 x transformers | 1.0000 |" in shown
-    assert "| a session | 10 ms | 4.00 x sam2 |  |" in shown
+    assert "| streamtrack.compat.sam2 | 20 ms | 2.00 x sam2 | 20 ms | 2.00 x | 1.0000 |" in shown
+    assert (
+        "| streamtrack.compat.transformers | 20 ms | 3.00 x transformers | 20 ms | 3.00 x | 1.0000 |" in shown
+    )
+    assert "| a session | 10 ms | 4.00 x sam2 | 10 ms | 4.00 x |  |" in shown
