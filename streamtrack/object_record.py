@@ -54,6 +54,34 @@ class ObjectInfo(ObjectRecord):
     """Tracked frame of its first prompt; -1 while pending."""
 
 
+@dataclass(frozen=True, slots=True)
+class RunLengths:
+    """A mask as COCO run-length encoding, as pycocotools writes it."""
+
+    size: tuple[int, int]
+    """H, W in pixels."""
+    counts: str
+    """COCO's compressed counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateInfo:
+    """One of the masks that a click may mean: the whole, a part, a detail."""
+
+    index: int
+    """What `choose` takes; 0 is the largest."""
+    chosen: bool
+    """Whether the object has this one."""
+    iou_score: Share
+    """The model's own estimate of the mask's IoU, 0 to 1."""
+    area_px: Pixels
+    """Pixels in the mask."""
+    box: tuple[Pixels, Pixels, Pixels, Pixels]
+    """x0, y0, x1, y1 in pixels of the frame, x1 and y1 exclusive; all 0 where the mask is empty."""
+    mask: RunLengths
+    """On the frame of the click."""
+
+
 RECORD_FIELDS: dict[str, Any] = {
     name: kind
     for name, kind in get_type_hints(ObjectRecord, include_extras=True).items()

@@ -10,14 +10,15 @@ with Control("tcp://127.0.0.1:5556", stream="cam1") as control:
 """
 
 from streamtrack.client.connection import ClientKeys
-from streamtrack.client.control import Control
+from streamtrack.client.control import Control, decode_mask
 from streamtrack.client.subscribers import EventSubscriber, MaskSubscriber
 from streamtrack.control.envelope import Answer
-from streamtrack.object_record import ObjectInfo
+from streamtrack.object_record import CandidateInfo, ObjectInfo
 from streamtrack.publish.message import EventMessage, MaskMessage, ReceivedMask
 
 __all__ = [
     "Answer",
+    "CandidateInfo",
     "ClientKeys",
     "Control",
     "EventMessage",
@@ -26,4 +27,5 @@ __all__ = [
     "MaskSubscriber",
     "ObjectInfo",
     "ReceivedMask",
+    "decode_mask",
 ]

@@ -12,9 +12,9 @@ from streamtrack.client.connection import ClientKeys, Connection, check_stream, 
 from streamtrack.control.envelope import Answer, decode_reply, encode_request
 from streamtrack.errors import ConfigError, PublishError, ShapeError, StreamTrackError
 from streamtrack.frame import BoolMask
-from streamtrack.object_record import ObjectInfo
-from streamtrack.prompt import Prompt, Values, check_label, check_object_id
-from streamtrack.publish.mask_codec import encode_rle
+from streamtrack.object_record import CandidateInfo, ObjectInfo, RunLengths
+from streamtrack.prompt import Prompt, Values, check_frame_idx, check_label, check_object_id
+from streamtrack.publish.mask_codec import check_frame_size, decode_rle, encode_rle
 
 
 class Control(Connection):
@@ -84,6 +84,46 @@ class Control(Connection):
         prompt = Prompt(object_id, points, labels, box, mask, at_frame=at_frame)
         return self._ask("correct", object_id=prompt.object_id, **_plain(prompt))
 
+    def undo(self, object_id: SupportsIndex | None = None) -> Answer:
+        """Take the last prompt of an object back, or with None the last one of the stream; `undone` says what
+        it was, after "start" the object is gone."""
+        return self._ask("undo", object_id=None if object_id is None else check_object_id(object_id))
+
+    def clear(self, object_id: SupportsIndex, *, at_frame: SupportsIndex | float | None = None) -> Answer:
+        """Take all prompts of an object on a tracked frame back; None: that of its newest prompt."""
+        frame_idx = None if at_frame is None else check_frame_idx(at_frame)
+        return self._ask("clear", object_id=check_object_id(object_id), at_frame=frame_idx)
+
+    def candidates(self, object_id: SupportsIndex) -> tuple[CandidateInfo, ...]:
+        """The masks that an object's newest click may mean, the largest first; see `decode_mask`."""
+        return self._ask("candidates", object_id=check_object_id(object_id)).candidates
+
+    def choose(self, object_id: SupportsIndex, index: SupportsIndex) -> Answer:
+        """Give an object another of its candidates."""
+        chosen = check_frame_idx(index, "index")
+        return self._ask("choose", object_id=check_object_id(object_id), index=chosen)
+
+    def start_over(
+        self,
+        object_id: SupportsIndex,
+        *,
+        points: Values | None = None,
+        labels: Values | None = None,
+        box: Values | None = None,
+        mask: ArrayLike | None = None,
+        label: str | None = None,
+        at_frame: SupportsIndex | float | None = None,
+    ) -> Answer:
+        """Forget all of an object but its id and its label (None keeps that, too), and follow what the prompt
+        shows; arguments as `add`."""
+        prompt = Prompt(object_id, points, labels, box, mask, label or "", at_frame)
+        return self._ask("start_over", object_id=prompt.object_id, label=label, **_plain(prompt))
+
+    def merge(self, object_id: SupportsIndex, other_id: SupportsIndex) -> Answer:
+        """Make one object of two: the first lives on, the other is removed. The union of their masks on the
+        newest frame is what is remembered."""
+        return self._ask("merge", object_id=check_object_id(object_id), other_id=check_object_id(other_id))
+
     def remove(self, object_id: SupportsIndex) -> Answer:
         """Stop following an object."""
         return self._ask("remove", object_id=check_object_id(object_id))
@@ -124,6 +164,15 @@ class Control(Connection):
             if reply is not None:
                 return reply
         raise PublishError(f"{self.address}: no answer to {op!r} within {self.timeout_ms} ms")
+
+
+def decode_mask(mask: RunLengths) -> BoolMask:
+    """(H, W) bool.
+
+    Raises:
+        PublishError: the run lengths are damaged.
+    """
+    return decode_rle(mask.counts.encode(), check_frame_size(mask.size))
 
 
 def _plain(prompt: Prompt) -> dict[str, Any]:

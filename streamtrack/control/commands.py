@@ -15,7 +15,7 @@ from streamtrack.config.faults import describe_validation_error
 from streamtrack.control.untrusted import MAX_REQUEST_BYTES, one_line
 from streamtrack.errors import PromptError, PublishError, ShapeError
 from streamtrack.frame import BoolMask
-from streamtrack.object_record import ObjectInfo
+from streamtrack.object_record import CandidateInfo, ObjectInfo
 from streamtrack.prompt import Prompt
 from streamtrack.publish.mask_codec import decode_rle
 
@@ -88,7 +88,7 @@ class PromptCommand(Command):
             labels=self.labels,
             box=self.box,
             mask=None if self.mask is None else _decoded(self.mask, frame_size),
-            label=self.label if isinstance(self, AddCommand) else "",
+            label=self.label or "" if isinstance(self, AddCommand | StartOverCommand) else "",
             at_frame=at_frame if self.at_frame is None else self.at_frame,
         )
 
@@ -107,6 +107,59 @@ class CorrectCommand(PromptCommand):
 
     op: Literal["correct"] = "correct"
     object_id: ObjectId
+
+
+class StartOverCommand(PromptCommand):
+    """Forget all of an object but its id and its label, and follow what the prompt shows."""
+
+    op: Literal["start_over"] = "start_over"
+    object_id: ObjectId
+    label: str | None = Field(None, max_length=128)
+    """None keeps the label that it has."""
+
+
+class UndoCommand(Command):
+    """Take the last prompt of an object back, or the last one of the stream; `answer.undone` says what it
+    was: start (the object is gone), correct, clear, choose, start_over or merge."""
+
+    op: Literal["undo"] = "undo"
+    object_id: ObjectId | None = None
+    """None: whichever object had the last one."""
+
+
+class ClearCommand(Command):
+    """Take all prompts of an object on one frame back."""
+
+    op: Literal["clear"] = "clear"
+    object_id: ObjectId
+    at_frame: FrameIdx | None = None
+    """A kept frame; None: that of the object's newest prompt."""
+
+
+class CandidatesCommand(Command):
+    """Show the masks that an object's newest click may mean; `answer.candidates` holds them, the largest
+    first."""
+
+    op: Literal["candidates"] = "candidates"
+    object_id: ObjectId
+
+
+class ChooseCommand(Command):
+    """Give an object another of its candidates."""
+
+    op: Literal["choose"] = "choose"
+    object_id: ObjectId
+    index: Annotated[int, NotBool, Field(ge=0)]
+    """As in `candidates`."""
+
+
+class MergeCommand(Command):
+    """Make one object of two; the other one is removed."""
+
+    op: Literal["merge"] = "merge"
+    object_id: ObjectId
+    """The one that lives on."""
+    other_id: ObjectId
 
 
 class RemoveCommand(Command):
@@ -174,6 +227,12 @@ class ReplayCommand(Command):
 AnyCommand = Annotated[
     AddCommand
     | CorrectCommand
+    | StartOverCommand
+    | UndoCommand
+    | ClearCommand
+    | CandidatesCommand
+    | ChooseCommand
+    | MergeCommand
     | RemoveCommand
     | LabelCommand
     | ListCommand
@@ -198,6 +257,10 @@ class Answer(BaseModel):
     object_id: int | None = None
     objects: tuple[ObjectInfo, ...] = ()
     """Filled by list."""
+    candidates: tuple[CandidateInfo, ...] = ()
+    """Filled by candidates."""
+    undone: str | None = None
+    """Filled by undo: start, correct, clear, choose, start_over or merge."""
     paused: bool = False
 
 

@@ -24,7 +24,7 @@ from streamtrack.errors import (
     StreamTrackError,
     error_of_kind,
 )
-from streamtrack.object_record import ObjectInfo
+from streamtrack.object_record import CandidateInfo, ObjectInfo
 
 MAX_REQUEST_ID_CHARS = 128
 
@@ -54,6 +54,8 @@ class Answer(msgspec.Struct, frozen=True):
     object_id: int | None = None
     objects: tuple[ObjectInfo, ...] = ()
     paused: bool = False
+    candidates: tuple[CandidateInfo, ...] = ()
+    undone: str | None = None
 
 
 class _Error(msgspec.Struct, frozen=True):

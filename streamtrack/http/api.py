@@ -12,7 +12,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
@@ -22,13 +22,11 @@ from streamtrack.config import HttpConfig
 from streamtrack.control.commands import (
     AddCommand,
     Answer,
-    AnyCommand,
     Coordinate,
     CorrectCommand,
     FindCommand,
     LabelCommand,
     ListCommand,
-    ObjectId,
     PauseCommand,
     RemoveCommand,
     ReplayCommand,
@@ -37,7 +35,7 @@ from streamtrack.control.commands import (
     RetryCommand,
 )
 from streamtrack.control.status import PastEvent, Readiness, StreamBoard, StreamStatus, readiness
-from streamtrack.errors import CapacityError, PromptError
+from streamtrack.errors import CapacityError
 from streamtrack.http.access_guard import AccessGuard
 from streamtrack.http.answer_headers import AnswerHeaders, UnexpectedErrors
 from streamtrack.http.auth import AccessPolicy, normal_origin
@@ -45,13 +43,11 @@ from streamtrack.http.command_route import CommandRoute
 from streamtrack.http.docs_page import docs_router
 from streamtrack.http.error_answers import add_error_answers
 from streamtrack.http.live import live_stream
+from streamtrack.http.paths import Hidden, ObjectIdPath, StreamName, for_stream
 from streamtrack.http.peers import peer_of
+from streamtrack.http.second_thoughts_routes import second_thoughts_routes
 from streamtrack.http.watchers import Watchers
 from streamtrack.object_record import ObjectInfo
-
-StreamName = Annotated[str, Path(description="As in the config", max_length=64)]
-ObjectIdPath = Annotated[ObjectId, Path(description="The object's id")]
-Hidden = SkipJsonSchema[str]
 
 
 class AddBody(AddCommand):
@@ -127,6 +123,7 @@ def api_router(board: StreamBoard) -> APIRouter:
     router = APIRouter()
     router.include_router(_stream_routes(board))
     router.include_router(_object_routes(board))
+    router.include_router(second_thoughts_routes(board))
     router.include_router(_health_routes(board))
     return router
 
@@ -216,18 +213,18 @@ def _object_routes(board: StreamBoard) -> APIRouter:
     @router.post("", status_code=HTTPStatus.CREATED)
     async def add_object(name: StreamName, body: AddBody) -> Answer:
         """Follow a new object, from the newest tracked frame or from the kept frame `at_frame`."""
-        return await board.execute(_for_stream(body, name))
+        return await board.execute(for_stream(body, name))
 
     @router.post("/{object_id}/prompts")
     async def correct_object(name: StreamName, object_id: ObjectIdPath, body: CorrectBody) -> Answer:
         """Correct an object's mask on the newest tracked frame, or on the kept frame `at_frame`, and from
         there on."""
-        return await board.execute(_for_stream(body, name, object_id))
+        return await board.execute(for_stream(body, name, object_id))
 
     @router.patch("/{object_id}")
     async def label_object(name: StreamName, object_id: ObjectIdPath, body: LabelBody) -> Answer:
         """Call an object something."""
-        return await board.execute(_for_stream(body, name, object_id))
+        return await board.execute(for_stream(body, name, object_id))
 
     @router.delete("/{object_id}")
     async def remove_object(name: StreamName, object_id: ObjectIdPath) -> Answer:
@@ -259,17 +256,3 @@ def _health_routes(board: StreamBoard) -> APIRouter:
         return Response(board.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return router
-
-
-def _for_stream(
-    body: AddBody | CorrectBody | LabelBody, name: str, object_id: int | None = None
-) -> AnyCommand:
-    """The command in a body, for the stream (and object) that the path names.
-
-    Raises:
-        PromptError: the body names another stream.
-    """
-    if body.stream not in ("", name):
-        raise PromptError(f"the body names stream {body.stream!r}, expected {name!r} as in the path")
-    named = {"stream": name} if object_id is None else {"stream": name, "object_id": object_id}
-    return body.model_copy(update=named)

@@ -32,6 +32,7 @@ from streamtrack.control.commands import (
     ReplayCommand,
     RestartCommand,
     RetryCommand,
+    StartOverCommand,
 )
 from streamtrack.control.status import PastEvent, StreamStatus
 from streamtrack.errors import StreamOfflineError
@@ -199,7 +200,8 @@ class Pipeline:
                 )
             return
         away_s = parts.source_watch.away_s
-        if away_s is None or parts.state.paused or not isinstance(command, AddCommand | CorrectCommand):
+        points_at_it = isinstance(command, AddCommand | CorrectCommand | StartOverCommand)
+        if away_s is None or parts.state.paused or not points_at_it:
             return
         age_ns = self._clock.monotonic_ns() - newest.frame.capture_monotonic_ns
         if age_ns > parts.limits.click_max_age_ms * NS_PER_S // 1000:

@@ -11,16 +11,22 @@ from streamtrack.control.commands import (
     AddCommand,
     Answer,
     AnyCommand,
+    CandidatesCommand,
+    ChooseCommand,
+    ClearCommand,
     CorrectCommand,
     FindCommand,
     LabelCommand,
     ListCommand,
+    MergeCommand,
     PauseCommand,
     RemoveCommand,
     ReplayCommand,
     RestartCommand,
     ResumeCommand,
     RetryCommand,
+    StartOverCommand,
+    UndoCommand,
 )
 from streamtrack.errors import (
     CapacityError,
@@ -32,6 +38,7 @@ from streamtrack.errors import (
 )
 from streamtrack.frame import EventKind, Frame, FrameResult, ObjectMask, masks_iou
 from streamtrack.object_record import ObjectInfo, record_of
+from streamtrack.pipeline import second_thoughts
 from streamtrack.pipeline.stream_session import StreamSession
 
 MAX_OBJECT_ID = 2**31 - 1
@@ -88,6 +95,23 @@ class SessionCommands:
                 return self._add(command, self._need(newest))
             case CorrectCommand():
                 return self._correct(command, self._need(newest))
+            case UndoCommand():
+                return self._undo(command, self._need(newest))
+            case CandidatesCommand():
+                self._check_followed(command.object_id)
+                at_frame, offered = second_thoughts.candidates(self.session, command)
+                answer = self._answer(command, at_frame, command.object_id)
+                return Applied(answer.model_copy(update={"candidates": offered}))
+            case StartOverCommand():
+                self._check_followed(command.object_id)
+                at_frame = second_thoughts.start_over(self.session, command, self._need(newest))
+                return self._changed(command, at_frame, command.object_id)
+            case ClearCommand() | ChooseCommand() | MergeCommand():
+                self._check_followed(command.object_id)
+                if isinstance(command, MergeCommand):
+                    self._check_followed(command.other_id)
+                at_frame = second_thoughts.rewrite(self.session, command)
+                return self._changed(command, at_frame, command.object_id)
             case RemoveCommand():
                 self._check_followed(command.object_id)
                 self.session.remove(command.object_id)
@@ -118,12 +142,11 @@ class SessionCommands:
     def _add(self, command: AddCommand, newest: FrameResult) -> Applied:
         object_id = self._next_id() if command.object_id is None else command.object_id
         at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
-        highest_id = self.session.highest_id
         prompt = command.prompt(object_id, _size(newest.frame), at_frame)
         started = self.session.start(prompt, at_frame)
         error = self._why_not_started(started, object_id)
         if error is not None:
-            self.session.undo_start(object_id, highest_id)
+            self.session.undo_start(object_id)
             raise error
         self.refresh()
         return Applied(self._answer(command, at_frame, object_id), self.session.result())
@@ -139,6 +162,18 @@ class SessionCommands:
             if other.object_id != object_id and masks_iou(found, other) > DUPLICATE_IOU:
                 return DuplicateObjectError(self.stream, other.object_id)
         return None
+
+    def _undo(self, command: UndoCommand, newest: FrameResult) -> Applied:
+        if command.object_id is not None:
+            self._check_followed(command.object_id)
+        undone = second_thoughts.undo(self.session, command)
+        at_frame = newest.frame_idx if undone.frame_idx < 0 else undone.frame_idx
+        applied = self._changed(command, at_frame, undone.object_id)
+        return replace(applied, answer=applied.answer.model_copy(update={"undone": undone.what}))
+
+    def _changed(self, command: AnyCommand, at_frame: int, object_id: int) -> Applied:
+        self.refresh()
+        return Applied(self._answer(command, at_frame, object_id), self.session.result())
 
     def _find(self, command: FindCommand, newest: FrameResult) -> Applied:
         at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
@@ -165,11 +200,11 @@ class SessionCommands:
     def _next_id(self) -> int:
         # An id that was ever used is not given again: a subscriber that missed the removal would mix the
         # two up.
-        if self.session.highest_id >= MAX_OBJECT_ID:
+        if self.session.ids.highest >= MAX_OBJECT_ID:
             raise CapacityError(
                 f"{self.stream}: object_id {MAX_OBJECT_ID} is used up, expected one to be named"
             )
-        return self.session.highest_id + 1
+        return self.session.ids.highest + 1
 
     def _answer(self, command: AnyCommand, frame_idx: int, object_id: int | None = None) -> Answer:
         return Answer(stream=self.stream, op=command.op, frame_idx=frame_idx, object_id=object_id)

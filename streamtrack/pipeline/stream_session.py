@@ -6,17 +6,19 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 from streamtrack.config import PromptConfig, SceneAutoprompt, StreamConfig
 from streamtrack.errors import FrameExpiredError, PromptError, ShapeError, StreamTrackError
-from streamtrack.frame import Event, EventKind, Frame, FrameResult, ObjectMask, ObjectState
+from streamtrack.frame import Event, Frame, FrameResult, ObjectMask, Undone
+from streamtrack.pipeline.given_ids import GivenIds
 from streamtrack.pipeline.last_seen import LastSeen, Seed
+from streamtrack.pipeline.unconfirmed import Unconfirmed
 from streamtrack.prompt import Prompt
 from streamtrack.scenes.scene import prompts_from_masks
 from streamtrack.tracking import Session
 
-CONFIRMED_FRAMES = 3
-"""Frames in a row on which an object that was started again must be tracked, before it is called so."""
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -43,12 +45,10 @@ class StreamSession:
         self._oldest = 0
         self._begun = False
         self._seen = LastSeen()
-        self._unconfirmed: dict[int, int] = {}
-        """Frames in a row on which an object that was started again was tracked."""
+        self._unconfirmed = Unconfirmed()
         self._untold: list[Event] = []
         """Events that were taken from the session and told by no result."""
-        self.highest_id = 0
-        """The highest id that was ever given or asked for."""
+        self.ids = GivenIds()
 
     # -- what there is -----------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ class StreamSession:
         with self._lock:
             self._check_current(session)
             self._begun = True
-            result = self._confirm(self._moved(result))
+            result = self._unconfirmed.confirm(self._moved(result))
             self._seen.note(result)
             return result
 
@@ -119,7 +119,7 @@ class StreamSession:
             FrameExpiredError: the frame is not kept.
         """
         inner = None if frame_idx is None else self._inner(frame_idx)
-        return self._with_unconfirmed(self._moved(self._session.result(inner)))
+        return self._unconfirmed.shown(self._moved(self._session.result(inner)))
 
     def take_events(self, result: FrameResult) -> FrameResult:
         """A result, with the events that no result has told yet; noted as the newest."""
@@ -136,7 +136,7 @@ class StreamSession:
         session, inner = self._session, self._inner(at_frame)
         session.start(replace(prompt, at_frame=inner))
         self._check_current(session)
-        self.highest_id = max(self.highest_id, prompt.object_id)
+        self.ids.gave(prompt.object_id)
         return self._moved(session.result(inner))
 
     def refine(self, prompt: Prompt, at_frame: int) -> None:
@@ -144,11 +144,42 @@ class StreamSession:
         session, inner = self._session, self._inner(at_frame)
         session.refine(replace(prompt, at_frame=inner))
         self._check_current(session)
-        self._unconfirmed.pop(prompt.object_id, None)  # somebody looked at it
+        self._unconfirmed.forget(prompt.object_id)  # somebody looked at it
 
-    def undo_start(self, object_id: int, highest_id: int) -> None:
-        """Take an object back that was added just now, as if it had never been; `highest_id` as before it."""
-        self.highest_id = highest_id
+    def change(self, at_frame: int | None, change: Callable[[Session, int | None], T]) -> T:
+        """Change objects that are followed.
+
+        Args:
+            change: given the session, and its number of `at_frame`.
+        Raises:
+            FrameExpiredError: a frame is not kept.
+            RunAbandoned: the session was replaced meanwhile.
+        """
+        session, inner = self._session, None if at_frame is None else self._inner(at_frame)
+        try:
+            changed = change(session, inner)
+        except FrameExpiredError as error:  # it names the session's frames
+            oldest = self.number_of(error.oldest_frame_idx)
+            raise FrameExpiredError(error.at_frame + self._offset, oldest, self.newest_frame_idx) from None
+        self._check_current(session)
+        return changed
+
+    def undo(self, object_id: int | None) -> Undone:
+        """Take the last prompt back; as `Session.undo`. The id of an object that goes is free again, if it
+        was the last one given."""
+        undone = self.change(None, lambda session, _: session.undo(object_id))
+        self._unconfirmed.forget(undone.object_id)
+        if undone.what == "start":
+            self.ids.take_back(undone.object_id)
+        return replace(undone, frame_idx=self.number_of(undone.frame_idx))
+
+    def number_of(self, inner: int) -> int:
+        """The stream's number of a frame of the session."""
+        return inner if inner < 0 else max(self._oldest, inner + self._offset)
+
+    def undo_start(self, object_id: int) -> None:
+        """Take an object back that was added just now, as if it had never been."""
+        self.ids.take_back(object_id)
         self._untold += [event for event in self._session.take_events() if event.object_id != object_id]
         self._session.remove(object_id)
         self._session.take_events()
@@ -156,7 +187,8 @@ class StreamSession:
     def remove(self, object_id: int) -> None:
         """Stop following an object."""
         self._session.remove(object_id)
-        self._unconfirmed.pop(object_id, None)
+        self._unconfirmed.forget(object_id)
+        self.ids.removed(object_id)
 
     def set_label(self, object_id: int, label: str) -> None:
         """Call an object something."""
@@ -189,7 +221,7 @@ class StreamSession:
             self._check_current(session)
             # The last seed is the newest frame that was tracked before.
             self._offset = newest - session.newest_frame_idx
-            self._unconfirmed = dict.fromkeys(session.object_ids, 0)
+            self._unconfirmed.begin(session.object_ids)
         return session.object_ids
 
     def _start_seed(self, session: Session, seed: Seed) -> None:
@@ -207,7 +239,7 @@ class StreamSession:
             prompts = (*prompts, *prompts_from_masks(frame.ground_truth))
         for prompt in prompts:
             # Ids that start a stream are taken even where the prompt turns out not to fit.
-            self.highest_id = max(self.highest_id, prompt.object_id)
+            self.ids.gave(prompt.object_id)
             try:
                 session.start(
                     Prompt(
@@ -237,29 +269,6 @@ class StreamSession:
         if not self._offset:
             return event
         return replace(event, frame_idx=max(self._oldest, event.frame_idx + self._offset))
-
-    def _confirm(self, result: FrameResult) -> FrameResult:
-        """Count the frames on which objects that were started again are tracked, and tell who is back."""
-        back = []
-        for object_id in tuple(self._unconfirmed):
-            found = result.objects.get(object_id)
-            tracked = found is not None and found.state is ObjectState.TRACKING
-            self._unconfirmed[object_id] = self._unconfirmed[object_id] + 1 if tracked else 0
-            if found is None or self._unconfirmed[object_id] >= CONFIRMED_FRAMES:
-                del self._unconfirmed[object_id]
-                back += [Event(EventKind.TRACKING, result.frame_idx, object_id)] if found else []
-        return self._with_unconfirmed(replace(result, events=(*result.events, *back)) if back else result)
-
-    def _with_unconfirmed(self, result: FrameResult) -> FrameResult:
-        if not self._unconfirmed:
-            return result
-        objects = {
-            object_id: replace(found, state=ObjectState.UNCERTAIN)
-            if object_id in self._unconfirmed and found.state is ObjectState.TRACKING
-            else found
-            for object_id, found in result.objects.items()
-        }
-        return replace(result, objects=objects)
 
     def _check_current(self, session: Session) -> None:
         if session is not self._session:

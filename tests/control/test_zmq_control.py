@@ -109,6 +109,8 @@ async def test_json_is_answered_in_json_with_its_request_id() -> None:
             "frame_idx": FRAME_IDX,
             "object_id": None,
             "objects": [],
+            "candidates": [],
+            "undone": None,
             "paused": False,
         },
     }

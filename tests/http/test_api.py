@@ -12,7 +12,9 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.testclient import TestClient
 
+from streamtrack.client import Control, decode_mask
 from streamtrack.config import HttpConfig
+from streamtrack.errors import PromptError
 from streamtrack.http.access_guard import MAX_BODY_BYTES
 from streamtrack.http.api import create_app
 from streamtrack.ingest import make_scene
@@ -281,3 +283,44 @@ def test_camera_is_asked_again_only_where_it_is_offline(api: httpx.Client) -> No
     assert api.get("/streams/cam").json()["next_try_in_s"] is None
     reason = refused(api.post("/streams/cam/retry"), 409)
     assert reason == "cam: the source is ended, expected one that is offline"
+
+
+def test_second_thoughts_by_http_and_zeromq_are_the_same(api: httpx.Client, server: Server) -> None:
+    objects = "/streams/cam/objects"
+    object_id = api.post(objects, json={"points": [CENTRE]}).json()["object_id"]
+    path = f"{objects}/{object_id}"
+    before = api.get(objects).json()
+    offered = api.get(f"{path}/candidates").json()
+    assert [one["index"] for one in offered] == [0, 1, 2]
+    assert offered[0]["mask"]["size"] == [360, 640]
+    [chosen] = [one["index"] for one in offered if one["chosen"]]
+    with Control(server.control_address or "", "cam", timeout_ms=int(SOON_S * 1000)) as control:
+        told = control.candidates(object_id)
+        assert [(one.area_px, one.chosen) for one in told] == [
+            (one["area_px"], one["chosen"]) for one in offered
+        ]
+        assert decode_mask(told[0].mask).sum() == told[0].area_px
+        other = (chosen + 1) % 3
+        assert api.post(f"{path}/choose", json={"index": other}).json()["frame_idx"] == LAST
+        assert control.undo(object_id).undone == "choose"
+        control.choose(object_id, other)
+        assert api.post(f"{path}/undo").json()["undone"] == "choose"
+        assert api.get(objects).json() == before
+        api.post(f"{path}/prompts", json={"points": [[10, 10]]})
+        assert api.post("/streams/cam/undo").json()["undone"] == "correct"
+        assert api.get(objects).json() == before
+        assert api.post(f"{path}/start-over", json={"box": BOX, "label": "ball"}).json()["op"] == "start_over"
+        assert api.get(objects).json()[0]["label"] == "ball"
+        assert "merged with itself" in refused(api.post(f"{path}/merge", json={"other_id": object_id}), 422)
+        with pytest.raises(PromptError, match="merged with itself"):
+            control.merge(object_id, object_id)
+        with pytest.raises(PromptError, match="candidate 9, expected one from 0 to 2"):
+            control.choose(object_id, 9)
+        refused(api.post(f"{path}/choose", json={"index": True}), 422)
+        assert refused(api.get(f"{objects}/77/candidates"), 404) == (
+            f"cam: object_id is 77, expected one that is followed: {object_id}"
+        )
+        refused(api.delete(f"{path}/prompts?at_frame=0"), 422)
+        control.clear(object_id, at_frame=LAST)
+    assert api.get(objects).json() == []
+    assert "can be taken back" in refused(api.post("/streams/cam/undo"), 422)

@@ -11,12 +11,18 @@ import pytest
 from streamtrack.client import EventSubscriber, MaskSubscriber
 from streamtrack.control.commands import (
     AddCommand,
+    CandidatesCommand,
+    ChooseCommand,
+    ClearCommand,
     CorrectCommand,
     FindCommand,
     LabelCommand,
     ListCommand,
+    MergeCommand,
     RemoveCommand,
     RleMask,
+    StartOverCommand,
+    UndoCommand,
     parse_command,
 )
 from streamtrack.errors import (
@@ -37,6 +43,9 @@ from tests.support.masks import join, join_events
 from tests.support.pipelines import (
     BOX,
     LAST,
+    MASK,
+    OTHER_MASK,
+    OTHER_TRUTH,
     PROMPT,
     SOON_S,
     TRUTH,
@@ -212,3 +221,73 @@ def test_overlap_of_masks_is_counted_in_pixels() -> None:
     assert masks_iou(one, one) == 1
     assert masks_iou(one, none) == 0
     assert masks_iou(none, none) == 0
+
+
+def test_undo_is_never_clicked_and_gives_the_id_back(ended: tuple[Pipeline, ZmqPublisher]) -> None:
+    pipeline, _ = ended
+    first = ask(pipeline, AddCommand(stream="cam", box=BOX, at_frame=0)).object_id
+    assert first is not None
+    before = pipeline.status().objects
+    corner = CorrectCommand(stream="cam", object_id=first, points=((10.0, 10.0),), at_frame=1)
+    ask(pipeline, corner)
+    assert pipeline.status().objects != before
+    undone = ask(pipeline, UndoCommand(stream="cam", object_id=first))
+    assert (undone.undone, undone.object_id, undone.frame_idx) == ("correct", first, 1)
+    assert pipeline.status().objects == before
+    second = ask(pipeline, AddCommand(stream="cam", mask=OTHER_MASK)).object_id
+    assert ask(pipeline, UndoCommand(stream="cam")).undone == "start"
+    assert [found.object_id for found in pipeline.status().objects] == [first]
+    assert ask(pipeline, AddCommand(stream="cam", mask=OTHER_MASK)).object_id == second
+    unknown = refuse(pipeline, UndoCommand(stream="cam", object_id=77), UnknownObjectError)
+    assert "object_id is 77" in unknown
+
+
+def test_a_click_offers_masks_and_the_chosen_one_is_followed(ended: tuple[Pipeline, ZmqPublisher]) -> None:
+    pipeline, _ = ended
+    click = AddCommand(stream="cam", points=PROMPT.points, at_frame=1)
+    object_id = ask(pipeline, click).object_id
+    assert object_id is not None
+    answer = ask(pipeline, CandidatesCommand(stream="cam", object_id=object_id))
+    assert answer.frame_idx == 1
+    assert [one.index for one in answer.candidates] == [0, 1, 2]
+    areas = [one.area_px for one in answer.candidates]
+    assert areas == sorted(areas, reverse=True)
+    [chosen] = [one for one in answer.candidates if one.chosen]
+    other = next(one for one in answer.candidates if one.area_px != chosen.area_px)
+    ask(pipeline, ChooseCommand(stream="cam", object_id=object_id, index=other.index))
+    again = ask(pipeline, CandidatesCommand(stream="cam", object_id=object_id)).candidates
+    assert [one.index for one in again if one.chosen] == [other.index]
+    assert [one.mask for one in again] == [one.mask for one in answer.candidates]
+    assert ask(pipeline, UndoCommand(stream="cam")).undone == "choose"
+    assert ask(pipeline, CandidatesCommand(stream="cam", object_id=object_id)) == answer
+    beyond = ChooseCommand(stream="cam", object_id=object_id, index=3)
+    assert refuse(pipeline, beyond, PromptError) == (
+        f"object {object_id}: candidate 3, expected one from 0 to 2"
+    )
+    ask(pipeline, StartOverCommand(stream="cam", object_id=object_id, mask=MASK))
+    assert refuse(pipeline, CandidatesCommand(stream="cam", object_id=object_id), PromptError) == (
+        f"object {object_id}: its newest prompt has one mask only, expected a single click"
+    )
+
+
+def test_objects_are_started_over_and_merged_and_cleared(ended: tuple[Pipeline, ZmqPublisher]) -> None:
+    pipeline, _ = ended
+    first = ask(pipeline, AddCommand(stream="cam", mask=MASK, label="ball")).object_id
+    other = ask(pipeline, AddCommand(stream="cam", mask=OTHER_MASK)).object_id
+    assert first is not None
+    assert other is not None
+    ask(pipeline, MergeCommand(stream="cam", object_id=first, other_id=other))
+    [merged] = pipeline.status().objects
+    assert (merged.object_id, merged.label) == (first, "ball")
+    assert merged.area_px == pytest.approx((TRUTH | OTHER_TRUTH).sum(), rel=0.2)
+    assert ask(pipeline, UndoCommand(stream="cam")).undone == "merge"
+    assert [found.object_id for found in pipeline.status().objects] == [first, other]
+    ask(pipeline, RemoveCommand(stream="cam", object_id=other))
+    ask(pipeline, StartOverCommand(stream="cam", object_id=first, mask=OTHER_MASK))
+    [moved] = pipeline.status().objects
+    assert (moved.object_id, moved.label) == (first, "ball")
+    assert moved.area_px == pytest.approx(OTHER_TRUTH.sum(), rel=0.2)
+    ask(pipeline, ClearCommand(stream="cam", object_id=first))
+    assert pipeline.status().objects == (), "its only prompt"
+    again = ask(pipeline, AddCommand(stream="cam", mask=MASK)).object_id
+    assert again == other + 1, "the id of an object that was removed stays used"

@@ -3,6 +3,7 @@
 import { adoptTokenFromAddress, download, send } from "./api.js";
 import { clearFigures, showFigures, showPause, showStanding } from "./bar.js";
 import { Boxes } from "./boxes.js";
+import { Candidates } from "./candidates.js";
 import { EventLog } from "./eventlog.js";
 import { Feed } from "./feed.js";
 import { Foot } from "./foot.js";
@@ -14,7 +15,7 @@ import { Player } from "./player.js";
 import { Pointing } from "./pointing.js";
 import { Stage } from "./stage.js";
 import { standing } from "./standing.js";
-import { fillTexts, sentence, text } from "./strings.js";
+import { fillTexts, nameOf, sentence, text } from "./strings.js";
 import { Backoff, Nap } from "./time.js";
 import { Trials } from "./trials.js";
 import { Undo } from "./undo.js";
@@ -57,13 +58,25 @@ const notice = (words) => foot.notice(words);
 const objects = new ObjectList($("objects"), $("row"), await palette(), {
   rename: (id, label, former) => act(rename, id, label, former),
   remove: (id) => act(remove, id),
-  selected: () => showSelection(),
+  selected: () => {
+    candidates.hide();
+    showSelection();
+  },
+  picked: (id) => {
+    if (pointing.intent !== "merge" || objects.selected === null) return false;
+    pointing.intend("merge");
+    act((mine) => pointing.mergeWith(mine, objects.selected, id));
+    return true;
+  },
 });
 const player = new Player($("video"), $("mjpeg"), (play) => {
   turn.play = play;
   show();
 });
-const pointing = new Pointing({ turn: () => turn, dead: () => now.dead, objects, undo, notice, refused });
+const pointing = new Pointing({
+  ...{ turn: () => turn, dead: () => now.dead, objects, undo, notice, refused },
+  clicked: (mine, id) => candidates.offer(mine, id),
+});
 const stage = new Stage($("stage"), $("marks"), player, frameSize, (prompt, frame) => {
   const done = pointing.prompt(prompt, frame);
   done.then((accepted) => {
@@ -71,6 +84,11 @@ const stage = new Stage($("stage"), $("marks"), player, frameSize, (prompt, fram
     showHint();
   });
   return done;
+});
+const candidates = new Candidates($("candidates"), {
+  preview: (mask, box) => stage.preview(mask, box),
+  chosen: ({ path }, id) => undo.note({ path, kind: "choose", id }),
+  act: (work) => act(work),
 });
 const picker = new Picker($("picker"), $("streams"), open, (name, shown) => {
   const words = text("unknownStream", { name, shown });
@@ -97,6 +115,8 @@ function open(name) {
   if (turn) turn.over = true;
   feed?.close();
   const mine = (turn = new Turn(name));
+  if (pointing.intent !== null) pointing.intend(pointing.intent);
+  candidates.hide();
   objects.select(null);
   objects.show([], false);
   clearFigures();
@@ -201,7 +221,12 @@ function showSelection() {
 function showHint() {
   const id = objects.selected;
   const selected = id === null ? null : { id, label: objects.item(id)?.label ?? "" };
-  foot.showHint(selected, stage.negative, now.dead !== null);
+  if (id === null && pointing.intent !== null) pointing.intend(pointing.intent);
+  foot.showHint(selected, stage.negative, now.dead !== null, pointing.intent);
+  $("mend").hidden = id === null;
+  $("merge").disabled = objects.items.size < 2;
+  $("start-over").setAttribute("aria-pressed", String(pointing.intent === "start_over"));
+  $("merge").setAttribute("aria-pressed", String(pointing.intent === "merge"));
 }
 
 function refused(error) {
@@ -224,8 +249,14 @@ async function act(work, ...rest) {
 }
 
 async function rename({ path }, id, label, former) {
-  await send("PATCH", `${path}/objects/${id}`, { label });
-  undo.note({ path, kind: "label", id, label: former });
+  const step = { path, kind: "label", id, label: former };
+  undo.note(step); // now: its answer may come after the state that shows it
+  try {
+    await send("PATCH", `${path}/objects/${id}`, { label });
+  } catch (error) {
+    undo.drop(step);
+    throw error;
+  }
 }
 
 async function remove({ path }, id) {
@@ -234,8 +265,38 @@ async function remove({ path }, id) {
   undo.note({ path, kind: "remove", id });
 }
 
+async function clearClicks({ path }) {
+  const id = objects.selected;
+  if (id === null) return notice(text("selectToMend"));
+  await send("DELETE", `${path}/objects/${id}/prompts`);
+  undo.note({ path, kind: "clear", id });
+  candidates.hide();
+  notice(text("cleared", { object: nameOf(id, "", true) }));
+}
+
+async function nextCandidate() {
+  await pointing.answered;
+  if (!candidates.open) return notice(text("noCandidates"));
+  await candidates.next();
+}
+
+function intend(kind) {
+  if (objects.selected === null) return notice(text("selectToMend"));
+  pointing.intend(kind);
+  candidates.hide();
+  showHint();
+}
+
+/** Gives up what was begun, the last first. */
+function escape() {
+  if (stage.cancel()) return;
+  if (pointing.intent !== null) intend(pointing.intent);
+  else objects.select(null);
+}
+
 async function takeBack({ path }) {
   await pointing.answered; // what was clicked a moment ago counts
+  candidates.hide();
   notice(await undo.last(path));
 }
 
@@ -295,14 +356,21 @@ $("snapshot").onclick = () => act(saveSnapshot);
 $("full-screen").onclick = toggleFullScreen;
 $("full-screen").hidden = !document.fullscreenEnabled;
 $("undo").onclick = () => act(takeBack);
+$("start-over").onclick = () => intend("start_over");
+$("merge").onclick = () => intend("merge");
+$("clear").onclick = () => act(clearClicks);
 $("remove-all").onclick = askRemoveAll;
 $("retry").onclick = () => act(tryAgain);
 bindKeys({
-  escape: () => stage.cancel() || objects.select(null),
+  escape,
   nth: (n) => objects.selectNth(n),
   mode: () => setNegative(!stage.negative),
   remove: () => objects.selected !== null && act(remove, objects.selected),
   undo: () => act(takeBack),
+  candidate: () => act(nextCandidate),
+  startOver: () => intend("start_over"),
+  merge: () => intend("merge"),
+  clear: () => act(clearClicks),
   pause: () => act(togglePause),
   fullScreen: toggleFullScreen,
 });

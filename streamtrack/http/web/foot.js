@@ -18,13 +18,14 @@ export class Foot {
    * @param selected null, or the selected object as { id, label }
    * @param negative whether a click excludes
    * @param dead whether a click does nothing now
+   * @param intent what the next click is for: null, start_over or merge
    */
-  showHint(selected, negative, dead) {
+  showHint(selected, negative, dead, intent) {
     const touch = matchMedia("(pointer: coarse)").matches ? "Touch" : "";
     let words = "";
     if (selected !== null) {
       const object = nameOf(selected.id, selected.label);
-      words = text(`${negative ? "hintExclude" : "hintInclude"}${touch}`, { object });
+      words = text(intent ? `hint_${intent}` : `${negative ? "hintExclude" : "hintInclude"}${touch}`, { object });
     } else if (!dead && isBeginner()) {
       words = text(`firstSteps${touch}`);
     }

@@ -3,7 +3,7 @@
 const TYPING = "input:not([type=radio]), textarea, select, dialog[open] *";
 const ACTIVATED_BY_SPACE = "button, summary, a, input";
 
-/** @param act { escape, nth(n), mode, remove, undo, pause, fullScreen } */
+/** @param act { escape, nth(n), mode, remove, undo, candidate, startOver, merge, clear, pause, fullScreen } */
 export function bindKeys(act) {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.target.closest?.(TYPING) || document.querySelector("dialog[open]")) return;
@@ -19,6 +19,10 @@ export function bindKeys(act) {
     } else if (name === "escape") act.escape();
     else if (name >= "1" && name <= "9") act.nth(Number(name) - 1);
     else if (name === "x") act.mode();
+    else if (name === "c") act.candidate();
+    else if (name === "o") act.startOver();
+    else if (name === "m") act.merge();
+    else if (name === "k") act.clear();
     else if (name === "f") act.fullScreen();
     else if (name === "delete" || name === "backspace") {
       event.preventDefault();

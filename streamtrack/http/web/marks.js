@@ -34,6 +34,13 @@ export function drawBox(pen, from, to, colour) {
   stroke(pen, colour, 1.5, () => pen.rect(from[0], from[1], to[0] - from[0], to[1] - from[1]));
 }
 
+/** A mask that is offered: its pixels, brightly. */
+export function drawMask(pen, mask, [x0, y0, x1, y1]) {
+  pen.globalAlpha = 0.85;
+  pen.drawImage(mask, x0, y0, x1 - x0, y1 - y0);
+  pen.globalAlpha = 1;
+}
+
 export function drawCross(pen, [x, y]) {
   stroke(pen, "#ffffff", 1.5, () => {
     for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {

@@ -5,7 +5,8 @@ import { hasText, nameOf, text } from "./strings.js";
 export class ObjectList {
   #awaited = null;
 
-  /** @param actions {rename(id, label, former), remove(id), selected(id|null)} */
+  /** @param actions {rename(id, label, former), remove(id), selected(id|null), picked(id): true where a click on a
+   * row is for something else} */
   constructor(list, template, palette, actions) {
     Object.assign(this, { list, template, palette, actions });
     this.rows = new Map();
@@ -86,7 +87,7 @@ export class ObjectList {
     row.querySelector(".id").textContent = id;
     const pick = row.querySelector(".pick");
     pick.setAttribute("aria-label", text("selectObject", { object }));
-    pick.onclick = () => this.select(this.selected === id ? null : id);
+    pick.onclick = () => this.actions.picked(id) || this.select(this.selected === id ? null : id);
     const label = row.querySelector(".label");
     label.setAttribute("aria-label", text("labelOfObject", { object }));
     label.onchange = () => this.actions.rename(id, label.value.trim(), this.items.get(id)?.label ?? "");

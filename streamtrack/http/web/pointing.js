@@ -5,15 +5,27 @@ import { nameOf, text } from "./strings.js";
 
 export class Pointing {
   #last = Promise.resolve();
+  #intent = null;
 
   /**
    * @param page {
    *   turn(): the stream that is shown, as { path, status, trials, over };
    *   dead(): null, or why the picture says nothing now;
+   *   clicked(turn, id): a point was taken as a prompt of an object;
    *   objects, undo; notice(words): a line for the person; refused(error): the same for an error }
    */
   constructor(page) {
     this.page = page;
+  }
+
+  /** What the next prompt is for, where that is more than to follow or to mend: null, start_over or merge. */
+  get intent() {
+    return this.#intent;
+  }
+
+  /** The next prompt is for this; asked twice it is not. */
+  intend(kind) {
+    this.#intent = this.#intent === kind ? null : kind;
   }
 
   /** Carries out one prompt after the other; false where it was refused. Never throws. */
@@ -24,7 +36,10 @@ export class Pointing {
       this.page.notice(text(`deadPicture_${dead}`));
       return Promise.resolve(false);
     }
-    const carriedOut = this.#last.then(() => this.#carryOut(turn, prompt, framePromise)).catch((error) => {
+    const intent = this.#intent;
+    this.#intent = null;
+    const work = () => (intent === null ? this.#carryOut : this.#replace).call(this, turn, prompt, framePromise, intent);
+    const carriedOut = this.#last.then(work).catch((error) => {
       if (!turn.over) this.page.refused(error);
       return false;
     });
@@ -71,6 +86,7 @@ export class Pointing {
     if (id !== null) {
       await send("POST", `${turn.path}/objects/${id}/prompts`, body);
       undo.note({ path: turn.path, kind: "correct", id });
+      if (prompt.points) this.page.clicked(turn, id);
       return true;
     }
     let added = null;
@@ -79,6 +95,7 @@ export class Pointing {
       const answer = await send("POST", `${turn.path}/objects`, body);
       added = answer.object_id;
       undo.note({ path: turn.path, kind: "add", id: added });
+      if (prompt.points) this.page.clicked(turn, added);
       return true;
     } catch (error) {
       if (error.kind !== "duplicate" || !prompt.box) throw error;
@@ -91,6 +108,37 @@ export class Pointing {
     } finally {
       turn.trials.end(added, turn.status?.newest_frame_idx ?? -1);
     }
+  }
+
+  /** Another beginning for the selected object, or another object that goes into it. */
+  async #replace(turn, prompt, framePromise, intent) {
+    const { objects, undo, notice } = this.page;
+    const frame = await framePromise;
+    const id = objects.selected;
+    if (turn.over || id === null) return false;
+    const body = frame === null ? prompt : { ...prompt, at_frame: frame };
+    if (intent === "merge") {
+      const at = prompt.points?.[0] ?? [(prompt.box[0] + prompt.box[2]) / 2, (prompt.box[1] + prompt.box[3]) / 2];
+      return this.mergeWith(turn, id, await find(turn, at, frame));
+    }
+    await send("POST", `${turn.path}/objects/${id}/start-over`, body);
+    undo.note({ path: turn.path, kind: "start_over", id });
+    if (prompt.points) this.page.clicked(turn, id);
+    notice(text("startedOver", { object: nameOf(id, "", true) }));
+    return true;
+  }
+
+  /** One object of two; false where there is no other. Throws what `send` throws. */
+  async mergeWith(turn, id, other) {
+    const { undo, notice } = this.page;
+    if (other === null || other === id) {
+      notice(text("mergeNone"));
+      return false;
+    }
+    await send("POST", `${turn.path}/objects/${id}/merge`, { other_id: other });
+    undo.note({ path: turn.path, kind: "merge", id });
+    notice(text("merged", { object: nameOf(other, "", true), into: nameOf(id) }));
+    return true;
   }
 }
 

@@ -1,6 +1,6 @@
 // Where people point: pointer and keys on the picture become points and boxes in pixels of the frame.
 
-import { COLOURS, drawBox, drawCross, drawPoint, drawSelection } from "./marks.js";
+import { COLOURS, drawBox, drawCross, drawMask, drawPoint, drawSelection } from "./marks.js";
 
 const DRAG_PX = 6;
 const MARK_MS = 900;
@@ -12,6 +12,7 @@ export class Stage {
   #selection = null; // { box: where it is drawn, goal: where it belongs, colour }, boxes in pixels of the frame
   #lastClick = { at: -Infinity, x: 0, y: 0 };
   #animating = false;
+  #preview = null; // { mask: a canvas, box: where it lies, in pixels of the frame }
 
   /**
    * @param player tells what is on the screen
@@ -53,6 +54,12 @@ export class Stage {
     const same = this.#selection?.colour === colour;
     this.#selection = { box: same ? this.#selection.box : [...box], goal: box, colour };
     this.#animate();
+  }
+
+  /** Draws a mask (a canvas of its box's size) over the picture; none with null. */
+  preview(mask, box) {
+    this.#preview = mask === null ? null : { mask, box };
+    this.#draw();
   }
 
   /** The picture's rectangle inside the stage, in CSS pixels; null before there is a picture. */
@@ -208,6 +215,8 @@ export class Stage {
     pen.setTransform(ratio, 0, 0, ratio, -box.left * ratio, -box.top * ratio);
     pen.clearRect(box.left, box.top, box.width, box.height);
     pen.lineCap = "round";
+    const preview = this.#preview && this.#toClient(this.#preview.box);
+    if (preview) drawMask(pen, this.#preview.mask, preview);
     const selected = this.#selection && this.#toClient(this.#selection.box);
     if (selected) drawSelection(pen, selected, this.#selection.colour);
     for (const mark of this.marks) this.#drawMark(pen, mark);
