@@ -257,11 +257,11 @@ class Answer(BaseModel):
     object_id: int | None = None
     objects: tuple[ObjectInfo, ...] = ()
     """Filled by list."""
+    paused: bool = False
     candidates: tuple[CandidateInfo, ...] = ()
     """Filled by candidates."""
     undone: str | None = None
     """Filled by undo: start, correct, clear, choose, start_over or merge."""
-    paused: bool = False
 
 
 class Executor(Protocol):

@@ -3,19 +3,19 @@
 import { adoptTokenFromAddress, download, send } from "./api.js";
 import { clearFigures, showFigures, showPause, showStanding } from "./bar.js";
 import { Boxes } from "./boxes.js";
-import { Candidates } from "./candidates.js";
 import { EventLog } from "./eventlog.js";
 import { Feed } from "./feed.js";
 import { Foot } from "./foot.js";
 import { Happenings } from "./happenings.js";
 import { bindKeys } from "./keys.js";
+import { Mending } from "./mending.js";
 import { ObjectList } from "./objects.js";
 import { Picker } from "./picker.js";
 import { Player } from "./player.js";
 import { Pointing } from "./pointing.js";
 import { Stage } from "./stage.js";
 import { standing } from "./standing.js";
-import { fillTexts, nameOf, sentence, text } from "./strings.js";
+import { fillTexts, sentence, text } from "./strings.js";
 import { Backoff, Nap } from "./time.js";
 import { Trials } from "./trials.js";
 import { Undo } from "./undo.js";
@@ -59,15 +59,10 @@ const objects = new ObjectList($("objects"), $("row"), await palette(), {
   rename: (id, label, former) => act(rename, id, label, former),
   remove: (id) => act(remove, id),
   selected: () => {
-    candidates.hide();
+    mending.candidates.hide();
     showSelection();
   },
-  picked: (id) => {
-    if (pointing.intent !== "merge" || objects.selected === null) return false;
-    pointing.intend("merge");
-    act((mine) => pointing.mergeWith(mine, objects.selected, id));
-    return true;
-  },
+  picked: (id) => mending.picked(id),
 });
 const player = new Player($("video"), $("mjpeg"), (play) => {
   turn.play = play;
@@ -75,7 +70,7 @@ const player = new Player($("video"), $("mjpeg"), (play) => {
 });
 const pointing = new Pointing({
   ...{ turn: () => turn, dead: () => now.dead, objects, undo, notice, refused },
-  clicked: (mine, id) => candidates.offer(mine, id),
+  clicked: (mine, id) => mending.candidates.offer(mine, id),
 });
 const stage = new Stage($("stage"), $("marks"), player, frameSize, (prompt, frame) => {
   const done = pointing.prompt(prompt, frame);
@@ -85,11 +80,8 @@ const stage = new Stage($("stage"), $("marks"), player, frameSize, (prompt, fram
   });
   return done;
 });
-const candidates = new Candidates($("candidates"), {
-  preview: (mask, box) => stage.preview(mask, box),
-  chosen: ({ path }, id) => undo.note({ path, kind: "choose", id }),
-  act: (work) => act(work),
-});
+const parts = { objects, undo, notice, act, showHint };
+const mending = new Mending({ ...parts, pointing: () => pointing, stage: () => stage });
 const picker = new Picker($("picker"), $("streams"), open, (name, shown) => {
   const words = text("unknownStream", { name, shown });
   log.add("", words, { bad: true });
@@ -115,8 +107,7 @@ function open(name) {
   if (turn) turn.over = true;
   feed?.close();
   const mine = (turn = new Turn(name));
-  if (pointing.intent !== null) pointing.intend(pointing.intent);
-  candidates.hide();
+  mending.leave();
   objects.select(null);
   objects.show([], false);
   clearFigures();
@@ -221,12 +212,9 @@ function showSelection() {
 function showHint() {
   const id = objects.selected;
   const selected = id === null ? null : { id, label: objects.item(id)?.label ?? "" };
-  if (id === null && pointing.intent !== null) pointing.intend(pointing.intent);
+  if (id === null && pointing.intent !== null) mending.leave();
   foot.showHint(selected, stage.negative, now.dead !== null, pointing.intent);
-  $("mend").hidden = id === null;
-  $("merge").disabled = objects.items.size < 2;
-  $("start-over").setAttribute("aria-pressed", String(pointing.intent === "start_over"));
-  $("merge").setAttribute("aria-pressed", String(pointing.intent === "merge"));
+  mending.show();
 }
 
 function refused(error) {
@@ -263,41 +251,6 @@ async function remove({ path }, id) {
   await send("DELETE", `${path}/objects/${id}`);
   undo.forget(path, id);
   undo.note({ path, kind: "remove", id });
-}
-
-async function clearClicks({ path }) {
-  const id = objects.selected;
-  if (id === null) return notice(text("selectToMend"));
-  await send("DELETE", `${path}/objects/${id}/prompts`);
-  undo.note({ path, kind: "clear", id });
-  candidates.hide();
-  notice(text("cleared", { object: nameOf(id, "", true) }));
-}
-
-async function nextCandidate() {
-  await pointing.answered;
-  if (!candidates.open) return notice(text("noCandidates"));
-  await candidates.next();
-}
-
-function intend(kind) {
-  if (objects.selected === null) return notice(text("selectToMend"));
-  pointing.intend(kind);
-  candidates.hide();
-  showHint();
-}
-
-/** Gives up what was begun, the last first. */
-function escape() {
-  if (stage.cancel()) return;
-  if (pointing.intent !== null) intend(pointing.intent);
-  else objects.select(null);
-}
-
-async function takeBack({ path }) {
-  await pointing.answered; // what was clicked a moment ago counts
-  candidates.hide();
-  notice(await undo.last(path));
 }
 
 async function togglePause(mine) {
@@ -355,22 +308,13 @@ $("pause").onclick = () => act(togglePause);
 $("snapshot").onclick = () => act(saveSnapshot);
 $("full-screen").onclick = toggleFullScreen;
 $("full-screen").hidden = !document.fullscreenEnabled;
-$("undo").onclick = () => act(takeBack);
-$("start-over").onclick = () => intend("start_over");
-$("merge").onclick = () => intend("merge");
-$("clear").onclick = () => act(clearClicks);
 $("remove-all").onclick = askRemoveAll;
 $("retry").onclick = () => act(tryAgain);
 bindKeys({
-  escape,
+  ...mending.keys,
   nth: (n) => objects.selectNth(n),
   mode: () => setNegative(!stage.negative),
   remove: () => objects.selected !== null && act(remove, objects.selected),
-  undo: () => act(takeBack),
-  candidate: () => act(nextCandidate),
-  startOver: () => intend("start_over"),
-  merge: () => intend("merge"),
-  clear: () => act(clearClicks),
   pause: () => act(togglePause),
   fullScreen: toggleFullScreen,
 });
