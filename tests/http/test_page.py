@@ -267,64 +267,6 @@ async def test_objects_can_be_named_and_removed_and_the_last_step_taken_back(
     ]
 
 
-async def test_a_click_is_taken_back_and_another_of_its_masks_chosen(server: PageServer, tab: Tab) -> None:
-    await tab.click(*RED)
-    strip = tab.page.get_by_role("group", name="What the click means")
-    offered = strip.get_by_role("button")
-    await expect(offered).to_have_count(3)
-    assert await offered.all_inner_texts() == ["Whole", "Part", "Detail"]
-    pressed = strip.locator("[aria-pressed=true]")
-    await expect(pressed).to_have_count(1)
-    first = await pressed.inner_text()
-    [red] = [found["object_id"] for found in (await server.status())["objects"]]
-    await offered.nth(0).hover()
-    async with asyncio.timeout(20):  # the mask that would be chosen, white over the disc
-        while not await marked_near(tab, await tab.place(*RED), (255, 255, 255)):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
-    await tab.page.keyboard.press("c")
-    await expect(pressed).not_to_have_text(first)
-    await tab.page.keyboard.press("Control+z")
-    await expect(tab.page.locator("#notice")).to_have_text(f"Taken back: object {red} has its former mask")
-    await expect(strip).to_be_hidden()
-    await tab.page.keyboard.press("Control+z")
-    await expect(tab.page.locator("#objects li")).to_have_count(0)
-    path = f"/streams/cam/objects/{red}"
-    assert [(method, where) for method, where, _ in tab.commands] == [
-        ("POST", "/streams/cam/objects"),
-        ("POST", f"{path}/choose"),
-        ("POST", f"{path}/undo"),
-        ("POST", f"{path}/undo"),
-    ]
-
-
-async def test_selected_object_is_started_over_merged_and_cleared(server: PageServer, tab: Tab) -> None:
-    red, blue = await server.follow("red", "cup"), await server.follow("blue")
-    await tab.row(blue)
-    await (await tab.row(red)).locator(".pick").click()
-    await selected(tab, red)
-    mend = tab.page.get_by_role("group", name="The selected object")
-    await mend.get_by_role("button", name="Merge").click()
-    await expect(tab.page.locator("#hint")).to_contain_text("Click the object that belongs to")
-    await tab.click(*BLUE)
-    await expect(tab.page.locator("#objects li")).to_have_count(1)
-    await tab.page.keyboard.press("Control+z")
-    await expect(tab.page.locator("#objects li")).to_have_count(2)
-    await selected(tab, red)
-    await tab.page.keyboard.press("o")
-    await expect(mend.get_by_role("button", name="Start over")).to_have_attribute("aria-pressed", "true")
-    await tab.drag((RED[0] - 25, RED[1] - 25), (RED[0] + 25, RED[1] + 25))
-    await expect(tab.page.locator("#notice")).to_have_text(f"Object {red} starts here anew")
-    await tab.page.keyboard.press("k")
-    await expect(tab.page.locator("#objects li")).to_have_count(1)
-    path = f"/streams/cam/objects/{red}"
-    assert [(method, where) for method, where, _ in tab.commands] == [
-        ("POST", f"{path}/merge"),
-        ("POST", f"{path}/undo"),
-        ("POST", f"{path}/start-over"),
-        ("DELETE", f"{path}/prompts"),
-    ]
-
-
 async def test_all_objects_are_removed_once_that_is_confirmed(server: PageServer, tab: Tab) -> None:
     await server.follow("red")
     await server.follow("blue")

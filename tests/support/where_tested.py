@@ -16,6 +16,7 @@ SUITES = {
     "engine/fixed_shapes": "engine and network under fixed shapes",
     "http/page": "http/web in a browser: objects",
     "http/page_look": "http/web in a browser: looks and accessibility",
+    "http/page_second_thoughts": "http/web in a browser: what is taken back and said anew",
     "http/page_states": "http/web in a browser: troubles",
     "http/page_streams": "http/web in a browser: streams",
     "pick/page": "pick in a browser: frames, prompts, previews, the job",
