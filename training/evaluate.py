@@ -1,17 +1,19 @@
 """Measure weights with the product's own tracker: `python -m training.evaluate WEIGHTS --davis FOLDER ...`.
 
-Three questions: real video from a first-frame box (a folder in DAVIS layout, beside two baselines), held-out
+Three questions: real video from a first-frame box or click (folders in DAVIS layout), held-out
 synthetic clips with occlusions, and the product's own scenes with their shown seeds.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -19,6 +21,7 @@ import numpy.typing as npt
 import torch
 from safetensors.torch import load_file
 
+from streamtrack.config import TrackingConfig
 from streamtrack.model.build import LoadedModel
 from streamtrack.model.nano.build import IMAGE_SIZE_PX, build_nano
 from streamtrack.model.sam2.network import Sam2Network
@@ -57,10 +60,13 @@ def load_tracker(weights: Path) -> Tracker:
 
 
 def follow(
-    tracker: Tracker, frames: Sequence[Image], prompt: dict[str, Any]
+    tracker: Tracker,
+    frames: Sequence[Image],
+    prompt: dict[str, Any],
+    config: TrackingConfig | None = None,
 ) -> Iterator[tuple[BoolMask, float]]:
-    """Mask and object score of one object on every frame."""
-    session = tracker.new_session()
+    """Mask and object score of one object on every frame; without a `config` by the model's defaults."""
+    session = tracker.new_session(config)
     session.add(1, **prompt)
     for frame in frames:
         found = session.step(frame).objects[1]
@@ -77,23 +83,58 @@ def click_prompt(mask: BoolMask) -> dict[str, Any]:
     return {"points": clicks_on(mask[None], None).coords[0].tolist(), "labels": [1]}
 
 
-def measure_davis(tracker: Tracker, folder: Path, names: Sequence[str] | None = None) -> dict[str, Any]:
-    """Mean J per sequence, first and last frame left out as DAVIS does, from the first frame's box."""
-    table: dict[str, dict[str, float]] = {}
-    for sequence in sorted((folder / "JPEGImages" / "480p").iterdir()):
-        if names and sequence.name not in names:
+@dataclass(frozen=True)
+class Film:
+    """How the sequences of a folder are followed."""
+
+    prompts: Sequence[str] = ("box", "click")
+    """Of the first frame."""
+    windows: Sequence[Literal["off", "auto"] | float] = ("auto",)
+    """Values of `tracking.window`, each measured."""
+    frames: int = 0
+    """Of each sequence, from its first on; 0: all."""
+    names: Sequence[str] = ()
+    """Only these; none named: all."""
+    baselines: bool = False
+    """Also the true first mask left in place, and moved by optical flow."""
+
+
+def measure_davis(tracker: Tracker, folders: Sequence[Path], film: Film) -> dict[str, Any]:
+    """Mean J of every sequence, first and last frame left out as DAVIS does, and of its first mask.
+
+    The answer's `sequences` are by name; each has rows named after window and prompt, such as `auto box`.
+    """
+    table: dict[str, dict[str, dict[str, float]]] = {}
+    for sequence in (s for folder in folders for s in sorted((folder / "JPEGImages" / "480p").iterdir())):
+        if film.names and sequence.name not in film.names:
             continue
-        frames = [read_photo(path) for path in sorted(sequence.glob("*.jpg"))]
-        annotations = sorted((folder / "Annotations" / "480p" / sequence.name).glob("*.png"))
-        truth = [read_labels(path) > 127 for path in annotations]
-        tracked = [mask for mask, _ in follow(tracker, frames, box_prompt(truth[0]))]
-        rivals = {"static": static_masks(truth[0], frames), "flow": flow_masks(truth[0], frames)}
-        row = {"first": region_similarity(tracked[0], truth[0]), "nano": _mean_j(tracked, truth)}
-        row |= {name: _mean_j(list(masks), truth) for name, masks in rivals.items()}
-        table[sequence.name] = {name: round(value, 4) for name, value in row.items()}
-        logger.info("%s %s", sequence.name, table[sequence.name])
+        annotations = sequence.parents[2] / "Annotations" / "480p" / sequence.name
+        stop = film.frames or None
+        frames = [read_photo(path) for path in sorted(sequence.glob("*.jpg"))[:stop]]
+        truth = [read_labels(path) > 127 for path in sorted(annotations.glob("*.png"))[:stop]]
+        rows = {}
+        for window, prompt in itertools.product(film.windows, film.prompts):
+            make_prompt = {"box": box_prompt, "click": click_prompt}[prompt]
+            found = follow(tracker, frames, make_prompt(truth[0]), TrackingConfig(window=window))
+            tracked = [mask for mask, _ in found]
+            first = region_similarity(tracked[0], truth[0])
+            rows[f"{window} {prompt}"] = {
+                "first": round(first, 4),
+                "j": round(_mean_j(tracked, truth), 4),
+            }
+        if film.baselines:
+            for name, make in (("static", static_masks), ("flow", flow_masks)):
+                rows[name] = {"first": 1.0, "j": round(_mean_j(list(make(truth[0], frames)), truth), 4)}
+        table[sequence.name] = rows
+        logger.info("%s %s", sequence.name, rows)
     columns = next(iter(table.values()))
-    mean = {name: round(float(np.mean([row[name] for row in table.values()])), 4) for name in columns}
+    mean = {
+        name: {
+            key: round(float(np.mean([rows[name][key] for rows in table.values()])), 4)
+            for key in ("first", "j")
+        }
+        for name in columns
+    }
     return {"mean": mean, "sequences": table}
 
 
@@ -168,8 +209,14 @@ def main() -> None:
     """Parse the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("weights", type=Path, help="nano.safetensors, or a run's last.pt")
-    parser.add_argument("--davis", type=Path, help="folder with JPEGImages/480p and Annotations/480p")
-    parser.add_argument("--sequences", nargs="*", help="only these of the folder")
+    parser.add_argument(
+        "--davis", type=Path, nargs="*", default=(), help="folders with JPEGImages/480p and Annotations/480p"
+    )
+    parser.add_argument("--sequences", nargs="*", default=(), help="only these of the folders")
+    parser.add_argument("--prompts", nargs="*", choices=("box", "click"), default=("box", "click"))
+    parser.add_argument("--windows", nargs="*", default=("auto",), help="values of tracking.window")
+    parser.add_argument("--baselines", action="store_true", help="and two that start from the true mask")
+    parser.add_argument("--frames", type=int, default=0, help="of each sequence; 0: all")
     parser.add_argument("--work", type=Path, help="folder that training.build filled: measure held-out clips")
     parser.add_argument("--clips", type=int, default=120, help="number of held-out clips")
     parser.add_argument("--scene-seconds", type=float, default=SCENE_SECONDS, help="0: no scenes")
@@ -182,7 +229,9 @@ def main() -> None:
     tracker = load_tracker(arguments.weights)
     result: dict[str, Any] = {"weights": arguments.weights.name}
     if arguments.davis:
-        result["davis"] = measure_davis(tracker, arguments.davis, arguments.sequences)
+        windows = [w if w in ("off", "auto") else float(w) for w in arguments.windows]
+        film = Film(arguments.prompts, windows, arguments.frames, arguments.sequences, arguments.baselines)
+        result["davis"] = measure_davis(tracker, arguments.davis, film)
     if arguments.work:
         result["held_out"] = measure_held_out(tracker, arguments.work, arguments.clips)
     if arguments.scene_seconds:
