@@ -19,13 +19,19 @@ from streamtrack.engine.clean_mask import HOLE_LOGIT, find_holes
 from streamtrack.engine.film_object import FilmObject
 from streamtrack.engine.film_outputs import FilmOutput
 from streamtrack.engine.film_plan import UNLIMITED, FilmMemory
+from streamtrack.engine.found import Look, cut_prediction, to_found
 from streamtrack.engine.memory_bank import summarise
 from streamtrack.engine.places import fewer_together
+from streamtrack.engine.prompt_input import CheckedPrompt, scale_prompt
 from streamtrack.engine.read_plan import Reading
-from streamtrack.model.interface import FrameFeatures, MaskPrediction, MemoryRead, Network
+from streamtrack.engine.view import View
+from streamtrack.model.interface import FrameFeatures, MaskPrediction, MemoryRead, Network, Size
 
 ENCODED_FRAMES = 4
 """Encoded frames at hand, for prompts on a frame one after the other."""
+
+
+_Group = tuple[View | None, int, int]
 
 
 class FilmFollower:
@@ -33,9 +39,11 @@ class FilmFollower:
 
     Args:
         frames: a frame as (1, 3, H, W) at the network's input size, 0 to 255, on its device.
+        windows: the same of a window of a frame; None: frames are looked at as a whole.
         num_frames: of the film; None for one without an end. A film of fewer than 16 frames has its pointers'
             ages stretched, as SAM 2 does.
         max_conditioning_frames: that a frame reads, see `FilmMemory`.
+        fills_gaps: see `FilmMemory`.
         recent_frames: whose memory features a frame reads; None: as many as the network was trained to.
         fill_hole_area: holes of so many mask pixels at most are filled; 0: none.
         autocast: the context in which the network runs.
@@ -46,6 +54,8 @@ class FilmFollower:
         network: Network,
         frames: Callable[[int], Tensor],
         *,
+        windows: Callable[[int, View], Tensor] | None = None,
+        fills_gaps: bool = False,
         num_frames: int | None,
         max_conditioning_frames: int = UNLIMITED,
         recent_frames: int | None = None,
@@ -54,12 +64,14 @@ class FilmFollower:
     ) -> None:
         self._network = network
         self._frames = frames
+        self._windows = windows
+        self._fills_gaps = fills_gaps
         self._fill_hole_area = fill_hole_area
         self._autocast = autocast
         self._max_conditioning_frames = max_conditioning_frames
         self._recent_frames = recent_frames
         self._together = network.best_batch
-        self._encoded: OrderedDict[int, FrameFeatures] = OrderedDict()
+        self._encoded: OrderedDict[tuple[int, View | None], FrameFeatures] = OrderedDict()
         self.set_num_frames(num_frames)
 
     def set_num_frames(self, num_frames: int | None) -> None:
@@ -71,7 +83,7 @@ class FilmFollower:
         self._age_scale = longest / pointers
         recent = min(self._recent_frames or geometry.recent_frames, geometry.recent_frames)
         self._plans = {
-            reverse: FilmMemory(recent, pointers, reverse, self._max_conditioning_frames)
+            reverse: FilmMemory(recent, pointers, reverse, self._max_conditioning_frames, self._fills_gaps)
             for reverse in (False, True)
         }
 
@@ -84,29 +96,38 @@ class FilmFollower:
         reverse: bool = False,
         as_prompted: bool = False,
         fit_to_remember: bool = True,
+        views: Sequence[View | None] | None = None,
     ) -> list[FilmOutput | None]:
         """Find objects on a frame by their memory; it becomes one of the frames that were followed.
 
         Args:
             as_prompted: the masks are remembered as those of prompts are.
             fit_to_remember: False: the frame is shown, and no other frame reads it.
+            views: through which window each of them is looked for; None: in the whole frame. One encoder pass
+                for each window.
         Returns:
             What was found of each. None where the network's numbers are not finite: of those nothing is kept.
         """
-        # Objects that read equally much share a pass.
-        groups: dict[tuple[int, int], list[tuple[int, Reading]]] = defaultdict(list)
+        # Objects that read equally much, in the same picture, share a pass.
+        groups: dict[_Group, list[tuple[int, Reading]]] = defaultdict(list)
         for place, tracked in enumerate(objects):
             reading = self._plans[reverse].plan(tracked.stored(frame_idx))
-            groups[len(reading.features), len(reading.pointers)].append((place, reading))
+            view = None if views is None else views[place]
+            groups[view, len(reading.features), len(reading.pointers)].append((place, reading))
+            if view is not None:
+                tracked.views[frame_idx] = view
+            else:
+                tracked.views.pop(frame_idx, None)
         outputs: list[FilmOutput | None] = [None] * len(objects)
         scores: list[tuple[list[int], Tensor]] = []
         with self._autocast():
-            for group in groups.values():
+            for (view, _, _), group in groups.items():
+                features = self._features(frame_idx, view)
                 while group:
                     batch = group[: self._together or len(group)]
                     try:
                         scores.append(
-                            self._follow_batch(objects, batch, frame_idx, outputs, as_prompted=as_prompted)
+                            self._follow_batch(objects, batch, features, outputs, as_prompted=as_prompted)
                         )
                     except torch.OutOfMemoryError as error:
                         self._together = fewer_together(len(batch), error)
@@ -124,7 +145,7 @@ class FilmFollower:
         self,
         objects: Sequence[FilmObject],
         batch: Sequence[tuple[int, Reading]],
-        frame_idx: int,
+        features: FrameFeatures,
         outputs: list[FilmOutput | None],
         *,
         as_prompted: bool,
@@ -132,7 +153,6 @@ class FilmFollower:
         """Find some of the objects; returns their places and scores, which say whether all is finite."""
         places = [place for place, _ in batch]
         read = self._read([(objects[place], reading) for place, reading in batch])
-        features = self._features(frame_idx)
         prediction, memory_features = self._network.follow(features, read)
         if as_prompted:
             memory_features = self._network.encode_memory(features, prediction, from_prompt=True)
@@ -193,6 +213,64 @@ class FilmFollower:
             prediction = self._network.adopt_mask(features, given, candidates=as_transformers)
             return self._remembered(features, prediction, mask=given if as_transformers else None)
 
+    @torch.inference_mode()
+    def look(
+        self,
+        tracked: FilmObject,
+        frame_idx: int,
+        prompt: CheckedPrompt,
+        *,
+        previous: Tensor | None,
+        with_memory: bool,
+        reverse: bool = False,
+        view: View | None = None,
+    ) -> Look | None:
+        """What a prompt makes of an object on a frame. Nothing is stored.
+
+        Args:
+            previous: (1, h, w) the frame's mask logits so far, as the window shows them.
+            with_memory: read the object's memory as well.
+            view: the window that is looked through. What of the prompt lies outside it counts for nothing.
+        Returns:
+            None where the network's numbers are not finite, or nothing of the prompt lies in the window.
+        """
+        shown = prompt if view is None else view.prompt(prompt)
+        if shown is None:
+            return None
+        given = scale_prompt(shown, self._network.geometry, self._network.device)
+        with self._autocast():
+            features = self._features(frame_idx, view)
+            if given.mask is not None:
+                prediction = self._network.adopt_mask(features, given.mask)
+            else:
+                memory = None
+                if with_memory:
+                    reading = self._plans[reverse].plan(tracked.stored(frame_idx))
+                    memory = self._read([(tracked, reading)]) if reading.features else None
+                prediction = self._network.decode_points(
+                    features, memory, given.coords, given.labels, previous
+                )
+            return self._looked(frame_idx, view, features, prediction)
+
+    @torch.inference_mode()
+    def cut(self, look: Look, box: Sequence[float], frame_size: Size) -> Look | None:
+        """A look whose mask ends where a box does, see `cut_prediction`."""
+        prediction = cut_prediction(look.prediction, look.view or View.whole(frame_size), box)
+        with self._autocast():
+            features = self._features(look.frame_idx, look.view)
+            return self._looked(look.frame_idx, look.view, features, prediction)
+
+    def _looked(
+        self, frame_idx: int, view: View | None, features: FrameFeatures, prediction: MaskPrediction
+    ) -> Look | None:
+        memory_features = self._network.encode_memory(features, prediction, from_prompt=True)
+        scores = summarise(prediction, memory_features).float().cpu().numpy()
+        if not np.isfinite(scores).all():
+            return None
+        logits = prediction.low_res_mask_logits.float().cpu().numpy()
+        [found] = to_found(logits, scores, [True], [view])
+        return Look(found, frame_idx, view, prediction, memory_features)
+
     def _remembered(
         self,
         features: FrameFeatures,
@@ -209,11 +287,14 @@ class FilmFollower:
             return None
         return _output(prediction, memory_features, 0)
 
-    def _features(self, frame_idx: int) -> FrameFeatures:
-        features = self._encoded.pop(frame_idx, None)
-        if features is None:
+    def _features(self, frame_idx: int, view: View | None = None) -> FrameFeatures:
+        features = self._encoded.pop((frame_idx, view), None)
+        if features is None and view is not None:
+            assert self._windows is not None
+            features = self._network.encode(self._windows(frame_idx, view))
+        elif features is None:
             features = self._network.encode(self._frames(frame_idx))
-        self._encoded[frame_idx] = features
+        self._encoded[frame_idx, view] = features
         if len(self._encoded) > ENCODED_FRAMES:
             self._encoded.popitem(last=False)
         return features
@@ -250,6 +331,11 @@ class FilmFollower:
         holes = np.stack([find_holes(mask, self._fill_hole_area) for mask in (logits > 0).cpu().numpy()])
         filled = logits.masked_fill(torch.from_numpy(holes).to(logits.device), HOLE_LOGIT)
         return replace(prediction, low_res_mask_logits=filled)
+
+
+def output_of(look: Look) -> FilmOutput:
+    """A look as a frame's output."""
+    return _output(look.prediction, look.memory_features, 0)
 
 
 def _output(prediction: MaskPrediction, memory_features: Tensor, row: int) -> FilmOutput:

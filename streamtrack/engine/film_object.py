@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 
 from streamtrack.engine.film_outputs import FilmOutput, FollowedOutputs
 from streamtrack.engine.read_plan import Stored
+from streamtrack.engine.view import View
+
+VIEWS = 64
+"""Windows of frames that are no longer there, before they are forgotten."""
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +26,8 @@ class FilmObject:
     """Frames whose followed output will be another one."""
     aside: FollowedOutputs = field(default_factory=lambda: FollowedOutputs(None))
     """Frames that are unfit to be remembered: shown, and never read."""
+    views: dict[int, View | None] = field(default_factory=dict)
+    """Windows through which frames were looked at, where they were not looked at as a whole."""
     visited: dict[int, bool] = field(default_factory=dict)
     """Frames that a pass has been through, and whether that was backward."""
 
@@ -50,6 +56,13 @@ class FilmObject:
             kept.pop(frame_idx, None)
         else:
             kept[frame_idx] = output
+        if len(self.views) > 2 * (len(self.followed) + len(self.aside) + len(self.conditioning)) + VIEWS:
+            self.views = {index: view for index, view in self.views.items() if self.shown(index) is not None}
+
+    def put_aside(self, frame_idx: int) -> None:
+        """A followed frame is shown, and read no more."""
+        if frame_idx in self.followed:
+            self.aside[frame_idx] = self.followed.pop(frame_idx)
 
     def stored(self, frame_idx: int) -> Stored:
         """What a plan may read for a frame."""

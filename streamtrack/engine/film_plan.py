@@ -7,14 +7,23 @@ sam2.modeling.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from streamtrack.engine.read_plan import Evidence, FeatureRead, PointerRead, Reading, Stored
+from streamtrack.engine.read_plan import (
+    Evidence,
+    FeatureRead,
+    PointerRead,
+    Reading,
+    Stored,
+    recent_reads,
+)
 from streamtrack.errors import ConfigError
 
 UNLIMITED = -1
 """As sam2 writes that every conditioning frame is read."""
+LOOK_BACK = 600
+"""Frames among which those are looked for that fill gaps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,9 @@ class FilmMemory:
     """Whether the film is followed backward."""
     max_conditioning: int = UNLIMITED
     """Conditioning frames that are read, the nearest in time; at least 2, or -1 for all of them."""
+    fills_gaps: bool = False
+    """A frame that is not stored gives its place and age to the next one, as on a stream; SAM 2 leaves the
+    place empty."""
 
     def __post_init__(self) -> None:
         if min(self.frames, self.pointers) < 1:
@@ -63,13 +75,11 @@ class FilmMemory:
         passed = [index for index in selected if (index >= now if self.reverse else index <= now)]
         recent_features = [
             FeatureRead(index, age)
-            for age, index in self._recent(now, self.frames)
-            if index not in selected and (index in stored.features or index in others)
+            for age, index in self._recent(now, self.frames, stored.features, others, selected)
         ]
         recent_pointers = [
             PointerRead(index, age)
-            for age, index in self._recent(now, self.pointers)
-            if index not in selected and (index in stored.pointers or index in others)
+            for age, index in self._recent(now, self.pointers, stored.pointers, others, selected)
         ]
         return Reading(
             features=(*(FeatureRead(index, None) for index in selected), *recent_features),
@@ -80,10 +90,31 @@ class FilmMemory:
     def give_up(self, stored: Sequence[int], evidence: Mapping[int, Evidence]) -> int:
         return stored[0]
 
-    def _recent(self, now: int, number: int) -> Iterator[tuple[int, int]]:
-        """Age and index of the frames that were followed just before, the newest first."""
+    def _recent(
+        self,
+        now: int,
+        number: int,
+        stored: Collection[int],
+        others: frozenset[int],
+        selected: Collection[int],
+    ) -> list[tuple[int, int]]:
+        """Age and index of the frames that were followed just before and are read, the newest first."""
         step = 1 if self.reverse else -1
-        return ((age, now + step * age) for age in range(1, number + 1))
+        wanted = range(now + step, now + step * (number + 1), step)
+        if not self.fills_gaps:
+            return [
+                (age, index)
+                for age, index in enumerate(wanted, start=1)
+                if index not in selected and (index in stored or index in others)
+            ]
+        # Counted backward in time, whichever way the pass goes.
+        near = [index for index in range(now + step, now + step * (LOOK_BACK + 1), step) if index in stored]
+        reads = recent_reads(
+            (-step * index for index in wanted),
+            (-step * index for index in (*near, *others)),
+            frozenset(-step * index for index in selected),
+        )
+        return [(age, -step * index) for age, index in reads]
 
 
 def require_both_sides(max_conditioning: int) -> None:

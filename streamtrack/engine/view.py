@@ -177,6 +177,18 @@ def hide_outside(logits: Tensor, view: View, box: Sequence[float]) -> Tensor:
     return torch.where(inside, logits, logits.clamp(max=OUTSIDE_LOGIT))
 
 
+def paste(logits: Tensor, view: View, frame_size: Size) -> Tensor:
+    """(1, H, W) mask logits of a picture, from those of a window at its own size, (1, height, width);
+    `OUTSIDE_LOGIT` where it showed nothing."""
+    whole = torch.full((1, *frame_size), OUTSIDE_LOGIT, dtype=logits.dtype, device=logits.device)
+    x0, y0 = max(view.x0, 0), max(view.y0, 0)
+    x1, y1 = min(view.x0 + view.width, frame_size[1]), min(view.y0 + view.height, frame_size[0])
+    if x0 < x1 and y0 < y1:
+        shown = logits[:, y0 - view.y0 : y1 - view.y0, x0 - view.x0 : x1 - view.x0]
+        whole[:, y0:y1, x0:x1] = shown
+    return whole
+
+
 def _inside(start: int, end: int, length: int) -> tuple[int, int]:
     """The part of `start` to `end` that lies in 0 to `length`: one element at least."""
     first = min(max(start, 0), length - 1)

@@ -10,8 +10,8 @@ from streamtrack.frame import ObjectMask, ObjectState
 from streamtrack.model.build import LoadedModel
 from streamtrack.prompt import Prompt
 from streamtrack.tracking.film_prompts import apply_prompts
-from streamtrack.tracking.film_results import mask_of
 from streamtrack.tracking.film_run import FilmSource
+from streamtrack.tracking.film_seen import mask_of
 from streamtrack.tracking.film_span import FilmSpan
 from streamtrack.tracking.film_tracks import FilmTracks
 from streamtrack.tracking.films import count_positions
@@ -43,4 +43,4 @@ class FilmPreview:
         number = prompt.at_frame or 0
         frame = next(iter(self._source.frames(range(number, number + 1))))
         [seen] = tracks.follow(frame, span.position(number), reverse=False).values()
-        return mask_of(track, seen, ObjectState.TRACKING, (frame.height_px, frame.width_px))
+        return mask_of(track.object_id, track.label, seen, ObjectState.TRACKING)

@@ -12,14 +12,13 @@ from streamtrack.frame import (
     EventKind,
     Frame,
     FrameResult,
-    ObjectMask,
     ObjectState,
     StageTimes,
-    measure_crop,
 )
-from streamtrack.tracking.film_seen import Seen
+from streamtrack.tracking.film_seen import Seen, mask_of
 from streamtrack.tracking.film_span import FilmSpan
 from streamtrack.tracking.film_tracks import FilmTrack
+from streamtrack.tracking.film_watch import is_visible
 from streamtrack.tracking.object_state import ObjectStateMachine, event_of_change
 from streamtrack.tracking.stream_time import LARGEST_PTS_STEP_NS
 from streamtrack.tracking.tracked_object import Streak
@@ -62,7 +61,7 @@ class FilmResults:
             if object_id in seen:
                 state, event = self._state(object_id, seen[object_id], frame.seq)
                 happened += [event] if event is not None else []
-                objects[object_id] = mask_of(track, seen[object_id], state, (frame.height_px, frame.width_px))
+                objects[object_id] = mask_of(object_id, track.label, seen[object_id], state)
         logits = {key: one.logits for key, one in seen.items() if one.logits is not None}
         times = StageTimes(frame.capture_monotonic_ns, started_ns)
         return FrameResult(frame.seq, frame, objects, times, tuple(happened), logits or None)
@@ -107,28 +106,11 @@ class FilmResults:
         before = told.state
         if before is ObjectState.UNSEEN and told.machine.state is ObjectState.LOST:
             before = ObjectState.LOST
-        visible = seen.crop.size > 0 and seen.object_score > 0.5
-        told.state = told.machine.update(visible=visible, iou_score=seen.iou_score, now_ns=self._now_ns)
+        iou_score = seen.iou_score if seen.believed else -1.0
+        told.state = told.machine.update(visible=is_visible(seen), iou_score=iou_score, now_ns=self._now_ns)
         told.not_finite.count = 0
         kind = event_of_change(before, told.state)
         return told.state, None if kind is None else _event(kind, number, object_id)
-
-
-def mask_of(track: FilmTrack, seen: Seen, state: ObjectState, frame_size: tuple[int, int]) -> ObjectMask:
-    """What was seen of an object as its result; `frame_size` is H, W in pixels."""
-    area_px, centroid = measure_crop(seen.crop, seen.box)
-    return ObjectMask(
-        object_id=track.object_id,
-        label=track.label,
-        state=state,
-        object_score=seen.object_score,
-        iou_score=seen.iou_score,
-        box=seen.box,
-        area_px=area_px,
-        centroid=centroid,
-        crop=seen.crop,
-        frame_size=frame_size,
-    )
 
 
 def _event(kind: EventKind, number: int, object_id: int, **detail: Any) -> Event:

@@ -83,6 +83,7 @@ class FilmRun:
     def results_backward(self) -> Iterator[FrameResult]:
         """The results of a run that is backward alone, as they are found: the film's last frame first."""
         assert self.passes.backward is not None
+        self._tracks.begin(reverse=True)
         for frame in self._source.frames(self._span.numbers(self.passes.backward)):
             started_ns = time.monotonic_ns()
             position = self._span.position(frame.seq)
@@ -100,8 +101,7 @@ class FilmRun:
         for frame in self._source.frames(self._span.numbers(positions)):
             position = self._span.position(frame.seq)
             seen = self._follow(frame, position, reverse=True)
-            told = {key: one for key, one in seen.items() if self._is_told_backward(key, position)}
-            self._keep(position, told, reverse=True)
+            self._keep(position, seen, reverse=True)
             yield
 
     def _tell(self) -> Iterator[FrameResult]:
@@ -113,7 +113,8 @@ class FilmRun:
             position = self._span.position(frame.seq)
             seen: dict[int, Seen] = {}
             if self.passes.backward is not None:
-                seen |= self._store.get(position, reverse=True) or {}
+                kept = self._store.get(position, reverse=True) or {}
+                seen = {key: one for key, one in kept.items() if self._is_told_backward(key, position)}
             if position in new:
                 found = self._follow(frame, position, reverse=False)
                 self._keep(position, found, reverse=False)
@@ -152,6 +153,7 @@ class FilmRun:
 
     def _go_on(self, positions: range, *, reverse: bool) -> range:
         """What is left of a pass behind the place where its memory was last kept."""
+        self._tracks.begin(reverse=reverse)
         saved = self._store.saved_memory(reverse=reverse)
         if saved is None or saved[0] not in positions:
             return positions
@@ -159,6 +161,7 @@ class FilmRun:
         known = positions[: positions.index(position) + 1]
         if not all(self._store.has(one, reverse=reverse) for one in known):
             return positions
-        last_seen = self._store.get(position, reverse=reverse) or {}
-        self._tracks.restore(memory, last_seen, reverse=reverse)
+        for one in known:
+            self._tracks.seen_before(one, self._store.get(one, reverse=reverse) or {}, reverse=reverse)
+        self._tracks.restore(memory, reverse=reverse)
         return positions[len(known) :]

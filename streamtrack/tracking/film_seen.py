@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamtrack.errors import CapacityError
-from streamtrack.frame import BoolMask
+from streamtrack.frame import BoolMask, ObjectMask, ObjectState, measure_crop
 
-_HEAD = struct.Struct("<IffB4iII")
+_HEAD = struct.Struct("<IffB6iII")
 _COUNT = struct.Struct("<I")
 
 
@@ -35,12 +35,35 @@ class Seen:
     """(y1 - y0, x1 - x0) bool."""
     box: tuple[int, int, int, int]
     """x0, y0, x1, y1 in pixels of the frame."""
+    frame_size: tuple[int, int] = (0, 0)
+    """H, W of the frame in pixels."""
+    believed: bool = True
+    """False: the mask is too large to be the object's."""
+    whole: bool = True
+    """False: the frame came damaged."""
     logits: NDArray[np.float32] | None = None
     """(h, w) low-res mask logits, where they are asked for."""
 
 
 NOTHING = Seen(0.0, 0.0, False, np.zeros((0, 0), np.bool_), (0, 0, 0, 0))
 """Where the network's first numbers of an object were not finite."""
+
+
+def mask_of(object_id: int, label: str, seen: Seen, state: ObjectState) -> ObjectMask:
+    """What was seen of an object as its result."""
+    area_px, centroid = measure_crop(seen.crop, seen.box)
+    return ObjectMask(
+        object_id=object_id,
+        label=label,
+        state=state,
+        object_score=seen.object_score,
+        iou_score=seen.iou_score,
+        box=seen.box,
+        area_px=area_px,
+        centroid=centroid,
+        crop=seen.crop,
+        frame_size=seen.frame_size,
+    )
 
 
 def pack(seen: Mapping[int, Seen]) -> bytes:
@@ -51,8 +74,9 @@ def pack(seen: Mapping[int, Seen]) -> bytes:
         logits = b""
         if one.logits is not None:
             logits = struct.pack("<2I", *one.logits.shape) + zlib.compress(one.logits.tobytes(), 1)
-        head = (object_id, one.object_score, one.iou_score, one.finite, *one.box, len(crop), len(logits))
-        parts += [_HEAD.pack(*head), crop, logits]
+        flags = one.finite | one.believed << 1 | one.whole << 2
+        head = object_id, one.object_score, one.iou_score, flags, *one.box, *one.frame_size
+        parts += [_HEAD.pack(*head, len(crop), len(logits)), crop, logits]
     return b"".join(parts)
 
 
@@ -62,7 +86,8 @@ def unpack(data: bytes) -> dict[int, Seen]:
     at = _COUNT.size
     seen: dict[int, Seen] = {}
     for _ in range(count):
-        object_id, object_score, iou_score, finite, x0, y0, x1, y1, *sizes = _HEAD.unpack_from(data, at)
+        object_id, object_score, iou_score, flags, *numbers = _HEAD.unpack_from(data, at)
+        (x0, y0, x1, y1), (height, width), sizes = numbers[:4], numbers[4:6], numbers[6:]
         at += _HEAD.size
         packed, logits = data[at : at + sizes[0]], data[at + sizes[0] : at + sum(sizes)]
         at += sum(sizes)
@@ -71,9 +96,19 @@ def unpack(data: bytes) -> dict[int, Seen]:
         crop = np.unpackbits(bits, count=shape[0] * shape[1]).view(np.bool_).reshape(shape)
         low_res = None
         if logits:
-            height, width = struct.unpack_from("<2I", logits)
-            low_res = np.frombuffer(zlib.decompress(logits[8:]), np.float32).reshape(height, width)
-        seen[object_id] = Seen(object_score, iou_score, bool(finite), crop, (x0, y0, x1, y1), low_res)
+            low_res_size = struct.unpack_from("<2I", logits)
+            low_res = np.frombuffer(zlib.decompress(logits[8:]), np.float32).reshape(low_res_size)
+        seen[object_id] = Seen(
+            object_score,
+            iou_score,
+            bool(flags & 1),
+            crop,
+            (x0, y0, x1, y1),
+            (height, width),
+            bool(flags & 2),
+            bool(flags & 4),
+            low_res,
+        )
     return seen
 
 

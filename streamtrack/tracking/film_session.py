@@ -13,6 +13,7 @@ from torch import Tensor
 
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.film_outputs import FollowedOutputs, OutputFile
+from streamtrack.engine.view import paste
 from streamtrack.errors import PromptError
 from streamtrack.frame import Frame, FrameResult
 from streamtrack.model.build import LoadedModel
@@ -212,13 +213,15 @@ class FilmSession:
 
     def low_res_logits(self, frame_idx: int) -> dict[int, Tensor]:
         """The mask logits of the objects that are known on a frame, by id: (h, w) float32 on the network's
-        device, as the network gave them. They are the session's own: do not write into them.
+        device, of the window in which it was looked for. They are the session's own: do not write into them.
 
         Raises:
             PromptError: the frame is left out.
         """
         position = self._span.require(check_frame_idx(frame_idx), "frame")
-        return {key: output.low_res_mask_logits for key, output in self._tracks.outputs(position).items()}
+        return {
+            key: output.low_res_mask_logits for key, (output, _) in self._tracks.outputs(position).items()
+        }
 
     @torch.inference_mode()
     def logits(self, frame_idx: int, frame_size: tuple[int, int]) -> Tensor:
@@ -226,17 +229,19 @@ class FilmSession:
         for each of `object_ids`; far below 0 where nothing is known.
 
         Args:
-            frame_size: H, W in pixels.
+            frame_size: H, W of the film's frames in pixels; another one where no windows are used.
         Raises:
             PromptError: the frame is left out.
         """
-        known = self.low_res_logits(frame_idx)
-        full = torch.full((len(self.object_ids), 1, *frame_size), HIDDEN_LOGIT)
+        known = self._tracks.outputs(self._span.require(check_frame_idx(frame_idx), "frame"))
+        device = self._tracks.device
+        full = torch.full((len(self.object_ids), 1, *frame_size), HIDDEN_LOGIT, device=device)
         for row, object_id in enumerate(self.object_ids):
             if object_id in known:
-                full = full.to(known[object_id].device)
-                low_res = known[object_id][None, None].float()
-                full[row] = F.interpolate(low_res, size=frame_size, mode="bilinear")[0]
+                output, view = known[object_id]
+                low_res = output.low_res_mask_logits[None, None].float()
+                seen = F.interpolate(low_res, size=frame_size if view is None else view.size, mode="bilinear")
+                full[row] = seen[0] if view is None else paste(seen[0], view, frame_size)
         return full
 
     def close(self) -> None:

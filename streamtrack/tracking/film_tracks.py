@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor
 
 from streamtrack.config import TrackingConfig
-from streamtrack.engine.clean_mask import clean_logits
-from streamtrack.engine.film_follower import FilmFollower
+from streamtrack.config.presets import tracking_of_model
+from streamtrack.engine.film_follower import FilmFollower, output_of
 from streamtrack.engine.film_object import FilmObject
 from streamtrack.engine.film_outputs import FilmOutput, FollowedOutputs
-from streamtrack.engine.preprocess import to_input
-from streamtrack.engine.prompt_input import CheckedPrompt, scale_prompt
+from streamtrack.engine.found import Look
+from streamtrack.engine.prompt_input import CheckedPrompt
+from streamtrack.engine.view import View
 from streamtrack.errors import PromptError
-from streamtrack.frame import Frame, Image
+from streamtrack.frame import Frame
 from streamtrack.model.build import LoadedModel
-from streamtrack.tracking.film_seen import NOTHING, Seen
-from streamtrack.tracking.postprocess import crop_mask
+from streamtrack.tracking.film_looks import FilmLooks
+from streamtrack.tracking.film_seeing import FrameInput, Seeing, found_of
+from streamtrack.tracking.film_seen import Seen
+from streamtrack.tracking.film_watch import FilmWatch, is_visible
+from streamtrack.tracking.looking import make_looking
 
 DIRECTIONS = (False, True)
 """Whether a pass is backward."""
@@ -34,6 +37,8 @@ class FilmTrack:
     label: str
     passes: tuple[FilmObject, FilmObject]
     """What a forward and a backward pass remember; they share the prompted frames."""
+    watches: list[FilmWatch]
+    """Where a forward and a backward pass look for it next."""
     first: int | None = None
     last: int | None = None
     """The positions between which it exists; None: as far as the film goes."""
@@ -50,24 +55,6 @@ class FilmTrack:
     def conditioning(self) -> dict[int, FilmOutput]:
         """What the prompts made of it, by position."""
         return self.passes[0].conditioning
-
-
-class FrameInput:
-    """The network's input of the frame that is looked at."""
-
-    def __init__(self, model: LoadedModel) -> None:
-        self._network = model.network
-        self._shown: tuple[int, Image] | None = None
-
-    def show(self, position: int, image: Image) -> None:
-        """Look at a frame."""
-        self._shown = position, image
-
-    def __call__(self, position: int) -> Tensor:
-        """(1, 3, H, W), 0 to 255."""
-        assert self._shown is not None
-        assert self._shown[0] == position
-        return to_input(self._shown[1], self._network.geometry.input_size, self._network.device)
 
 
 class FilmTracks:
@@ -97,12 +84,15 @@ class FilmTracks:
         self._network = model.network
         self._config = config
         self._outputs = outputs
-        self._keep_logits = keep_logits
+        self._seeing = Seeing(config, keep_logits=keep_logits)
         self._keeps_outputs = keeps_outputs
         self._input = FrameInput(model)
+        self._looking = make_looking(tracking_of_model(config, model.name), model.network.geometry)
         self._follower = FilmFollower(
             model.network,
-            self._input,
+            self._input.whole,
+            windows=self._input.through,
+            fills_gaps=self._looking.windows,
             num_frames=num_positions,
             recent_frames=config.memory_frames,
             autocast=model.autocast,
@@ -110,6 +100,11 @@ class FilmTracks:
         self._last_seen: tuple[dict[int, Seen], dict[int, Seen]] = ({}, {})
         self.by_id: dict[int, FilmTrack] = {}
         """In the order in which they came."""
+
+    @property
+    def device(self) -> torch.device:
+        """Of the network."""
+        return self._network.device
 
     @property
     def prompted(self) -> set[int]:
@@ -122,7 +117,8 @@ class FilmTracks:
         """A new object, which wants a prompt."""
         conditioning: dict[int, FilmOutput] = {}
         passes = tuple(FilmObject(self._outputs(), conditioning) for _ in DIRECTIONS)
-        track = FilmTrack(object_id, label, (passes[0], passes[1]), first, last)
+        watches = [FilmWatch.new(self._looking, reverse=reverse) for reverse in DIRECTIONS]
+        track = FilmTrack(object_id, label, (passes[0], passes[1]), watches, first, last)
         self.by_id[object_id] = track
         return track
 
@@ -145,16 +141,18 @@ class FilmTracks:
         if position in track.prompts:
             prompt = track.prompts[position].followed_by(prompt)
         self._input.show(position, frame.image)
-        output = self._output(track, position, prompt)
-        if output is None:
+        look = self._look(track, position, prompt)
+        if look is None:
             raise PromptError(
                 f"object {track.object_id}: the network gave no finite numbers for frame {frame.seq}, "
                 "expected another frame"
             )
         track.prompts[position] = prompt
-        track.conditioning[position] = output
+        track.conditioning[position] = output_of(look)
         for reverse in DIRECTIONS:
-            track.passes[reverse].followed.pop(position, None)
+            film = track.passes[reverse]
+            film.followed.pop(position, None)
+            film.views[position] = look.view
             track.fresh[reverse].clear()
 
     def clear_prompts(self, track: FilmTrack, position: int) -> None:
@@ -164,27 +162,20 @@ class FilmTracks:
         for reverse in DIRECTIONS:
             track.fresh[reverse].clear()
 
-    def _output(self, track: FilmTrack, position: int, prompt: CheckedPrompt) -> FilmOutput | None:
-        scaled = scale_prompt(prompt, self._network.geometry, self._network.device)
-        if scaled.mask is not None:
-            return self._follower.adopt_mask(position, scaled.mask)
+    def _look(self, track: FilmTrack, position: int, prompt: CheckedPrompt) -> Look | None:
         visited = [reverse for reverse in DIRECTIONS if position in track.fresh[reverse]]
         reverse = bool(visited and visited[0])
         film = track.passes[reverse]
         previous = film.shown(position)
-        stands_alone = bool((prompt.labels != 0).any())
-        if not stands_alone and previous is None and track.conditioning:
+        leans = prompt.mask is None and not (prompt.labels != 0).any()
+        if leans and previous is None and track.conditioning:
             [previous] = self._follower.follow([film], position)
             film.followed.pop(position, None)
-        return self._follower.find_by_points(
-            film,
-            position,
-            scaled.coords,
-            scaled.labels,
-            previous=previous,
-            with_memory=bool(visited) or not stands_alone,
-            reverse=reverse,
-        )
+        looks = FilmLooks(self._follower, previous, with_memory=bool(visited) or leans, reverse=reverse)
+        if previous is None:
+            return self._looking.first_look(looks, film, position, prompt)
+        found = found_of(previous, film.views.get(position))
+        return self._looking.correction(looks, film, position, prompt, lambda: found)
 
     # -- passes ------------------------------------------------------------------------------------
 
@@ -213,69 +204,81 @@ class FilmTracks:
             track.object_id: None if track in stale else track.passes[reverse].shown(position)
             for track in tracks
         }
+        size = frame.height_px, frame.width_px
         outputs = self._follower.follow(
             [track.passes[reverse] for track in stale],
             position,
             reverse=reverse,
             fit_to_remember=not frame.damaged,
+            views=[track.watches[reverse].view(position, size) for track in stale],
         )
         found |= {track.object_id: output for track, output in zip(stale, outputs, strict=True)}
         if self._keeps_outputs:
             for track in tracks:
                 track.fresh[reverse].add(position)
-        seen = self._seen(found, (frame.height_px, frame.width_px), reverse=reverse)
+        seen = self._seen(found, position, size, reverse=reverse, whole=not frame.damaged)
+        for track in tracks:
+            seen[track.object_id] = self._watch(track, position, seen[track.object_id], reverse=reverse)
         self._last_seen[reverse].update(seen)
         return seen
 
-    def _seen(
-        self, found: Mapping[int, FilmOutput | None], frame_size: tuple[int, int], *, reverse: bool
-    ) -> dict[int, Seen]:
-        there = [output for output in found.values() if output is not None]
-        if not there:
-            return {object_id: self._unseen(object_id, reverse) for object_id in found}
-        logits = torch.stack([output.low_res_mask_logits for output in there]).float().cpu().numpy()
-        scores = torch.sigmoid(torch.cat([output.object_score_logits for output in there]).float()).tolist()
-        ious = torch.cat([output.iou_score for output in there]).float().clamp(0, 1).tolist()
-        rows = iter(zip(logits, scores, ious, strict=True))
-        seen = {}
-        for object_id, output in found.items():
-            if output is None:
-                seen[object_id] = self._unseen(object_id, reverse)
-                continue
-            low_res, score, iou = next(rows)
-            cleaned = clean_logits(low_res, self._config.max_hole_area, self._config.max_sprinkle_area)
-            crop, box = crop_mask(cleaned, frame_size)
-            kept = cleaned if self._keep_logits else None
-            seen[object_id] = Seen(score, iou, True, crop, box, kept)
+    def begin(self, *, reverse: bool) -> None:
+        """A pass begins: what was seen on another says nothing of where to look."""
+        self._last_seen[reverse].clear()
+        for track in self.by_id.values():
+            track.watches[reverse] = FilmWatch.new(self._looking, reverse=reverse)
+
+    def _watch(self, track: FilmTrack, position: int, seen: Seen, *, reverse: bool) -> Seen:
+        """Judge what a pass saw, and look for the object there next."""
+        watch, prompted = track.watches[reverse], position in track.conditioning
+        if not watch.believes(position, seen, prompted=prompted):
+            seen = replace(seen, believed=False)
+        # Hidden frames would crowd out those by which it is known again when it comes back.
+        hidden = watch.window is not None and not is_visible(seen)
+        if not prompted and (hidden or not seen.believed):
+            track.passes[reverse].put_aside(position)
+        watch.note(position, seen)
         return seen
 
-    def _unseen(self, object_id: int, reverse: bool) -> Seen:
-        """The frame before's mask, with scores that say nothing."""
-        before = self._last_seen[reverse].get(object_id, NOTHING)
-        return Seen(0.0, 0.0, False, before.crop, before.box, before.logits)
+    def _seen(
+        self,
+        found: Mapping[int, FilmOutput | None],
+        position: int,
+        frame_size: tuple[int, int],
+        *,
+        reverse: bool,
+        whole: bool = True,
+    ) -> dict[int, Seen]:
+        views = {key: self.by_id[key].passes[reverse].views.get(position) for key in found}
+        return self._seeing.see(found, views, frame_size, self._last_seen[reverse], whole=whole)
 
     # -- what is known of a frame ------------------------------------------------------------------
 
-    def outputs(self, position: int) -> dict[int, FilmOutput]:
-        """What is known of the objects on a frame: by its prompt, else by the newest pass through it."""
-        found = {
-            track.object_id: next(
-                (
-                    output
-                    for reverse in DIRECTIONS
-                    if position in track.conditioning or position in track.fresh[reverse]
-                    if (output := track.passes[reverse].shown(position)) is not None
-                ),
-                None,
-            )
-            for track in self.by_id.values()
-            if track.exists(position)
-        }
-        return {object_id: output for object_id, output in found.items() if output is not None}
+    def outputs(self, position: int) -> dict[int, tuple[FilmOutput, View | None]]:
+        """What is known of the objects on a frame, by its prompt, else by a pass through it; and through
+        which window."""
+        known: dict[int, tuple[FilmOutput, View | None]] = {}
+        for track in self.by_id.values():
+            for reverse in DIRECTIONS:
+                film = track.passes[reverse]
+                is_known = position in track.conditioning or position in track.fresh[reverse]
+                output = film.shown(position) if is_known and track.exists(position) else None
+                if output is not None:
+                    known.setdefault(track.object_id, (output, film.views.get(position)))
+        return known
 
     def seen(self, position: int, frame_size: tuple[int, int]) -> dict[int, Seen]:
         """The same as masks; `frame_size` is H, W in pixels."""
-        return self._seen(self.outputs(position), frame_size, reverse=False)
+        known = self.outputs(position)
+        seen: dict[int, Seen] = {}
+        for reverse in DIRECTIONS:
+            there = {
+                key: output
+                for key, (output, _) in known.items()
+                if key not in seen and output is self.by_id[key].passes[reverse].shown(position)
+            }
+            seen |= self._seen(there, position, frame_size, reverse=reverse)
+        return {key: seen[key] for key in known}
 
     # -- going on with a pass ----------------------------------------------------------------------
 
@@ -292,11 +295,19 @@ class FilmTracks:
         torch.save(held, buffer)
         return buffer.getvalue()
 
-    def restore(self, memory: bytes, last_seen: Mapping[int, Seen], *, reverse: bool) -> None:
-        """Remember what a pass remembered; `last_seen` is what its last frame showed."""
+    def seen_before(self, position: int, seen: Mapping[int, Seen], *, reverse: bool) -> None:
+        """What a pass saw on a frame, in their order, ahead of `restore`."""
+        self._last_seen[reverse].update(seen)
+        for object_id, one in seen.items():
+            track = self.by_id[object_id]
+            watch, prompted = track.watches[reverse], position in track.conditioning
+            watch.believes(position, one, prompted=prompted)
+            watch.note(position, one)
+
+    def restore(self, memory: bytes, *, reverse: bool) -> None:
+        """Remember what a pass remembered."""
         held = torch.load(io.BytesIO(memory), map_location=self._network.device, weights_only=True)
         for object_id, outputs in held.items():
             followed = self.by_id[object_id].passes[reverse].followed
             for position in outputs:
                 followed[position] = FilmOutput(*outputs[position])
-        self._last_seen[reverse].update(last_seen)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from streamtrack.config import TrackingConfig
-from streamtrack.engine.follower import Follower, Slot
 from streamtrack.engine.found import Found, Look
 from streamtrack.engine.prompt_input import BOX_FIRST_CORNER, CheckedPrompt
 from streamtrack.engine.view import View
@@ -38,6 +37,38 @@ LEAST_SHARE = 0.375
 """Height of the smallest window over that of the network's input: more than 2.7 of the network's pixels for
 one of the picture show nothing more."""
 
+
+class Viewed(Protocol):
+    """An object of an engine."""
+
+    @property
+    def views(self) -> Mapping[int, View | None]:
+        """Through which windows its frames were looked at."""
+
+
+Slot = TypeVar("Slot", bound=Viewed)
+Slot_contra = TypeVar("Slot_contra", bound=Viewed, contravariant=True)
+
+
+class Looker(Protocol[Slot_contra]):
+    """An engine that looks at prompts: a stream's `Follower`, or one that follows films."""
+
+    def look(
+        self,
+        slot: Slot_contra,
+        frame_idx: int,
+        prompt: CheckedPrompt,
+        *,
+        corrects: bool,
+        view: View | None = None,
+        anew: bool = False,
+    ) -> Look | None:
+        """As `Follower.look`."""
+
+    def cut(self, look: Look, box: Sequence[float], frame_size: Size) -> Look | None:
+        """As `Follower.cut`."""
+
+
 FoundNow = Callable[[], Found]
 """What is known of an object on a frame, for who needs it: it waits for the device."""
 
@@ -59,11 +90,11 @@ class Looking(Protocol):
     ) -> Sequence[View | None]:
         """Through which windows objects are looked for on a frame."""
 
-    def first_look(self, follower: Follower, slot: Slot, key: int, prompt: CheckedPrompt) -> Look | None:
+    def first_look(self, follower: Looker[Slot], slot: Slot, key: int, prompt: CheckedPrompt) -> Look | None:
         """What a new object's prompt finds on a frame; None where the numbers are not finite."""
 
     def correction(
-        self, follower: Follower, slot: Slot, key: int, prompt: CheckedPrompt, found: FoundNow
+        self, follower: Looker[Slot], slot: Slot, key: int, prompt: CheckedPrompt, found: FoundNow
     ) -> Look | None:
         """What a prompt makes of an object on a frame that has a mask of it; None where the numbers are not
         finite."""
@@ -89,11 +120,11 @@ class WholePicture:
     ) -> Sequence[View | None]:
         return [None for _ in windows]
 
-    def first_look(self, follower: Follower, slot: Slot, key: int, prompt: CheckedPrompt) -> Look | None:
+    def first_look(self, follower: Looker[Slot], slot: Slot, key: int, prompt: CheckedPrompt) -> Look | None:
         return follower.look(slot, key, prompt, corrects=False)
 
     def correction(
-        self, follower: Follower, slot: Slot, key: int, prompt: CheckedPrompt, found: FoundNow
+        self, follower: Looker[Slot], slot: Slot, key: int, prompt: CheckedPrompt, found: FoundNow
     ) -> Look | None:
         return follower.look(slot, key, prompt, corrects=True)
 
@@ -120,7 +151,7 @@ class Windows:
     ) -> Sequence[View | None]:
         return share([None if window is None else window.view(key, frame_size) for window in windows])
 
-    def first_look(self, follower: Follower, slot: Slot, key: int, prompt: CheckedPrompt) -> Look | None:
+    def first_look(self, follower: Looker[Slot], slot: Slot, key: int, prompt: CheckedPrompt) -> Look | None:
         if prompt.candidate is not None:
             return self._look_again(follower, slot, key, prompt, corrects=False)
         extent = prompt_extent(prompt)
@@ -129,7 +160,7 @@ class Windows:
         return self._search(follower, slot, key, prompt, _hull(prompt.coords[prompt.labels == 1]))
 
     def correction(
-        self, follower: Follower, slot: Slot, key: int, prompt: CheckedPrompt, found: FoundNow
+        self, follower: Looker[Slot], slot: Slot, key: int, prompt: CheckedPrompt, found: FoundNow
     ) -> Look | None:
         if prompt.candidate is not None:
             return self._look_again(follower, slot, key, prompt, corrects=True)
@@ -155,7 +186,7 @@ class Windows:
         return follower.look(slot, key, prompt, corrects=True, view=view)
 
     def _look_again(
-        self, follower: Follower, slot: Slot, key: int, prompt: CheckedPrompt, *, corrects: bool
+        self, follower: Looker[Slot], slot: Slot, key: int, prompt: CheckedPrompt, *, corrects: bool
     ) -> Look | None:
         """Take another of the masks that were offered, through the window that they are of."""
         view = slot.views.get(key)
@@ -163,7 +194,7 @@ class Windows:
 
     def _look_within(
         self,
-        follower: Follower,
+        follower: Looker[Slot],
         slot: Slot,
         key: int,
         prompt: CheckedPrompt,
@@ -186,7 +217,7 @@ class Windows:
         return follower.cut(look, around, prompt.frame_size)
 
     def _search(
-        self, follower: Follower, slot: Slot, key: int, prompt: CheckedPrompt, clicked: Extent
+        self, follower: Looker[Slot], slot: Slot, key: int, prompt: CheckedPrompt, clicked: Extent
     ) -> Look | None:
         """Look for something of unknown size at a click: in the whole picture and in ever smaller windows
         round the click, then in the window that fits what was found best."""

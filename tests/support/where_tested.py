@@ -103,9 +103,12 @@ COVERED_BY = {
     "test_server": ("stream_outputs",),
     "tracking/test_film_session": ("tracking/film_source", "tracking/in_thread"),
     "tracking/test_film_run": (
+        "tracking/film_looks",
         "tracking/film_prompts",
         "tracking/film_results",
+        "tracking/film_seeing",
         "tracking/film_tracks",
+        "tracking/film_watch",
         "tracking/films",
     ),
     "tracking/test_nano_follows": ("pipeline/scene_score",),

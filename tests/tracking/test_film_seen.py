@@ -12,16 +12,22 @@ def seen(number: int, *, logits: bool = False) -> Seen:
     crop = np.random.default_rng(number).random((7, 1 + number)) > 0.4
     low_res = np.random.default_rng(number).random((4, 6), np.float32) if logits else None
     box = (3, 5, 4 + number, 12)
-    return Seen(float(np.float32(0.1 * number)), float(np.float32(0.3)), number % 2 == 0, crop, box, low_res)
+    return Seen(
+        float(np.float32(0.1 * number)),
+        float(np.float32(0.3)),
+        number % 2 == 0,
+        crop,
+        box,
+        (90, 160),
+        number > 5,
+        number != 8,
+        low_res,
+    )
 
 
 def assert_same(one: Seen, other: Seen) -> None:
-    assert (one.object_score, one.iou_score, one.finite, one.box) == (
-        other.object_score,
-        other.iou_score,
-        other.finite,
-        other.box,
-    )
+    for name in ("object_score", "iou_score", "finite", "box", "frame_size", "believed", "whole"):
+        assert getattr(one, name) == getattr(other, name)
     assert np.array_equal(one.crop, other.crop)
     assert (one.logits is None) == (other.logits is None)
     assert one.logits is None or (other.logits is not None and np.array_equal(one.logits, other.logits))

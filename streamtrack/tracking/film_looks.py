@@ -1,0 +1,57 @@
+"""Looks at a film's prompts, for whoever chooses the window to look through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streamtrack.engine.film_follower import FilmFollower
+from streamtrack.engine.film_object import FilmObject
+from streamtrack.engine.film_outputs import FilmOutput
+from streamtrack.engine.found import Look
+from streamtrack.engine.prompt_input import CheckedPrompt
+from streamtrack.engine.view import View, change_view
+from streamtrack.model.interface import Size
+
+
+@dataclass(frozen=True, slots=True)
+class FilmLooks:
+    """A `Looker` at one frame of one object."""
+
+    follower: FilmFollower
+    previous: FilmOutput | None
+    """What was known of the frame."""
+    with_memory: bool
+    """The object's memory is read as well."""
+    reverse: bool
+    """By which pass the frame was followed."""
+
+    def look(
+        self,
+        slot: FilmObject,
+        frame_idx: int,
+        prompt: CheckedPrompt,
+        *,
+        corrects: bool,
+        view: View | None = None,
+        anew: bool = False,
+    ) -> Look | None:
+        """As `Follower.look`."""
+        previous = None
+        if corrects and self.previous is not None:
+            whole = View.whole(prompt.frame_size)
+            seen = slot.views.get(frame_idx) or whole
+            previous = change_view(self.previous.low_res_mask_logits[None], seen, view or whole)
+        return self.follower.look(
+            slot,
+            frame_idx,
+            prompt,
+            previous=previous,
+            with_memory=self.with_memory and not anew,
+            reverse=self.reverse,
+            view=view,
+        )
+
+    def cut(self, look: Look, box: Sequence[float], frame_size: Size) -> Look | None:
+        """As `Follower.cut`."""
+        return self.follower.cut(look, box, frame_size)
