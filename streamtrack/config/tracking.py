@@ -35,8 +35,7 @@ class TrackingConfig(Section, metaclass=MadeInPython):
     so many times as long as its longer side, so that small objects get many of the network's pixels; near
     ones share a window, each further window costs an encoder pass. auto: windows where the object is small in
     the picture, and wider ones where it moves fast. null: the model's own, auto for nano and off for SAM 2's
-    checkpoints. Films that are followed backward, in part, with --resume or for their logits see the whole
-    picture."""
+    checkpoints. In films no two objects share a window, so that each is found as if it were the only one."""
     max_mask_growth: Literal["off"] | Growth | None = None
     """From one frame to the next a mask that has more than so many times the object's area of before (half as
     many, where it is in more pieces than before) counts as exploded: the object is `uncertain`, and the frame

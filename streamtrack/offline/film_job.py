@@ -64,9 +64,8 @@ class StartedJob:
 class FilmJob:
     """What is asked of a film.
 
-    It goes through the film engine, which sees whole pictures. With key frames (presets `balanced` and
-    `fast`) or a stride of memory it goes through a session, as a live stream does: forward, every frame once.
-    With windows it does, too, if that is all that is asked for.
+    It goes through the film engine. With key frames (presets `balanced` and `fast`) or a stride of memory it
+    goes through a session, as a live stream does: forward, every frame once.
     """
 
     prompts: PromptSet
@@ -86,7 +85,6 @@ class FilmJob:
         """
         if goes_through_session(stream.tracking):
             self._require_live_order(stream.tracking)
-        if goes_through_session(stream.tracking) or self._has_windows(stream.tracking):
             check_prompts(self.prompts.prompts, stream.source, info)
         else:
             check_prompts(self.prompts.prompts, stream.source, info, decode=False)
@@ -131,8 +129,7 @@ class FilmJob:
         """
         num_objects = len(self.prompts.object_ids)
         num_frames = reader.info.num_frames
-        plain = new_store is TemporarySeen and not keep_logits
-        if goes_through_session(stream.tracking) or (plain and self._has_windows(stream.tracking)):
+        if goes_through_session(stream.tracking):
             session = tracker.new_session(with_capacity(stream.tracking, self.prompts.prompts))
             updates = follow(session, reader, self.prompts.prompts)
             return StartedJob(updates, num_frames, num_objects, lambda: Counter(reader.dropped))
@@ -150,10 +147,6 @@ class FilmJob:
         )
         steps = self._num_steps(run, num_frames)
         return StartedJob(follow_film(run, film), steps, num_objects, lambda: Counter(film.dropped))
-
-    def _has_windows(self, tracking: TrackingConfig) -> bool:
-        """Whether objects are looked for in windows: only a session does, which sees every frame in order."""
-        return tracking.window not in (None, "off") and not self._beyond_live_order()
 
     def _num_steps(self, run: FilmRun, num_frames: int | None) -> int | None:
         """Frames that a run follows backward and tells."""
