@@ -106,10 +106,18 @@ def test_events_of_damage_come_with_their_frame(tmp_path: Path) -> None:
     assert found == [(2, {"shown": True, "dropped": {"corrupt": 1}})]
 
 
-def test_windows_are_a_sessions_and_whoever_asks_for_more_sees_the_whole_picture(clip: Path) -> None:
-    stream = stream_of(clip, window="auto")
-    with open_recording(stream.source) as reader:
-        windowed = FilmJob(PROMPTS).start(nano(), reader, stream).run(())
-    assert windowed.num_frames == FRAMES, "from the first frame on, as a stream"
-    job = started(clip, FilmJob(PROMPTS, "both"), window="auto")
-    assert job.run(()).num_frames == started(clip, FilmJob(PROMPTS, "both")).run(()).num_frames
+def test_windows_are_those_of_a_session(clip: Path) -> None:
+    job = FilmJob(PromptSet((Prompt(OBJECT, box=BOX, at_frame=0),)), span=FilmSpan(end=5))
+    masks = {}
+    for window in ("off", "auto"):
+        updates = [update for update in started(clip, job, window=window).updates if update is not None]
+        masks[window] = [
+            update.result.objects[OBJECT].mask for update in updates if update.result is not None
+        ]
+    session = nano().new_session(TrackingConfig(window="auto"))
+    session.start(Prompt(OBJECT, box=BOX))
+    with open_recording(SourceConfig(url=str(clip))) as reader:
+        live = [session.step(frame).objects[OBJECT].mask for frame, _ in zip(reader, range(6), strict=False)]
+    for there, here in zip(live, masks["auto"], strict=True):
+        assert (there & here).sum() / (there | here).sum() > 0.98
+    assert any((whole != seen).any() for whole, seen in zip(masks["off"], masks["auto"], strict=True))
