@@ -19,13 +19,11 @@ from streamtrack.engine.clean_mask import HOLE_LOGIT, find_holes
 from streamtrack.engine.film_object import FilmObject
 from streamtrack.engine.film_outputs import FilmOutput
 from streamtrack.engine.film_plan import UNLIMITED, FilmMemory
-from streamtrack.engine.found import Look, cut_prediction, to_found
 from streamtrack.engine.memory_bank import summarise
 from streamtrack.engine.places import fewer_together
-from streamtrack.engine.prompt_input import CheckedPrompt, scale_prompt
 from streamtrack.engine.read_plan import Reading
 from streamtrack.engine.view import View
-from streamtrack.model.interface import FrameFeatures, MaskPrediction, MemoryRead, Network, Size
+from streamtrack.model.interface import FrameFeatures, MaskPrediction, MemoryRead, Network
 
 ENCODED_FRAMES = 4
 """Encoded frames at hand, for prompts on a frame one after the other."""
@@ -160,7 +158,7 @@ class FilmFollower:
         # Holes are filled in what is shown, not in what was remembered: so it is in SAM 2.
         prediction = self._without_holes(prediction)
         for row, place in enumerate(places):
-            outputs[place] = _output(prediction, memory_features, row)
+            outputs[place] = make_output(prediction, memory_features, row)
         return places, scores
 
     @torch.inference_mode()
@@ -213,64 +211,6 @@ class FilmFollower:
             prediction = self._network.adopt_mask(features, given, candidates=as_transformers)
             return self._remembered(features, prediction, mask=given if as_transformers else None)
 
-    @torch.inference_mode()
-    def look(
-        self,
-        tracked: FilmObject,
-        frame_idx: int,
-        prompt: CheckedPrompt,
-        *,
-        previous: Tensor | None,
-        with_memory: bool,
-        reverse: bool = False,
-        view: View | None = None,
-    ) -> Look | None:
-        """What a prompt makes of an object on a frame. Nothing is stored.
-
-        Args:
-            previous: (1, h, w) the frame's mask logits so far, as the window shows them.
-            with_memory: read the object's memory as well.
-            view: the window that is looked through. What of the prompt lies outside it counts for nothing.
-        Returns:
-            None where the network's numbers are not finite, or nothing of the prompt lies in the window.
-        """
-        shown = prompt if view is None else view.prompt(prompt)
-        if shown is None:
-            return None
-        given = scale_prompt(shown, self._network.geometry, self._network.device)
-        with self._autocast():
-            features = self._features(frame_idx, view)
-            if given.mask is not None:
-                prediction = self._network.adopt_mask(features, given.mask)
-            else:
-                memory = None
-                if with_memory:
-                    reading = self._plans[reverse].plan(tracked.stored(frame_idx))
-                    memory = self._read([(tracked, reading)]) if reading.features else None
-                prediction = self._network.decode_points(
-                    features, memory, given.coords, given.labels, previous
-                )
-            return self._looked(frame_idx, view, features, prediction)
-
-    @torch.inference_mode()
-    def cut(self, look: Look, box: Sequence[float], frame_size: Size) -> Look | None:
-        """A look whose mask ends where a box does, see `cut_prediction`."""
-        prediction = cut_prediction(look.prediction, look.view or View.whole(frame_size), box)
-        with self._autocast():
-            features = self._features(look.frame_idx, look.view)
-            return self._looked(look.frame_idx, look.view, features, prediction)
-
-    def _looked(
-        self, frame_idx: int, view: View | None, features: FrameFeatures, prediction: MaskPrediction
-    ) -> Look | None:
-        memory_features = self._network.encode_memory(features, prediction, from_prompt=True)
-        scores = summarise(prediction, memory_features).float().cpu().numpy()
-        if not np.isfinite(scores).all():
-            return None
-        logits = prediction.low_res_mask_logits.float().cpu().numpy()
-        [found] = to_found(logits, scores, [True], [view])
-        return Look(found, frame_idx, view, prediction, memory_features)
-
     def _remembered(
         self,
         features: FrameFeatures,
@@ -285,7 +225,7 @@ class FilmFollower:
         )
         if not bool(summarise(prediction, memory_features).isfinite().all()):
             return None
-        return _output(prediction, memory_features, 0)
+        return make_output(prediction, memory_features, 0)
 
     def _features(self, frame_idx: int, view: View | None = None) -> FrameFeatures:
         features = self._encoded.pop((frame_idx, view), None)
@@ -333,12 +273,8 @@ class FilmFollower:
         return replace(prediction, low_res_mask_logits=filled)
 
 
-def output_of(look: Look) -> FilmOutput:
-    """A look as a frame's output."""
-    return _output(look.prediction, look.memory_features, 0)
-
-
-def _output(prediction: MaskPrediction, memory_features: Tensor, row: int) -> FilmOutput:
+def make_output(prediction: MaskPrediction, memory_features: Tensor, row: int) -> FilmOutput:
+    """One object of a prediction, with the memory features that it leaves."""
     return FilmOutput(
         prediction.low_res_mask_logits[row],
         prediction.object_score_logits[row],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streamtrack.engine.film_follower import FilmFollower
+from streamtrack.engine.film_looker import FilmLooker
 from streamtrack.engine.film_object import FilmObject
 from streamtrack.engine.film_outputs import FilmOutput
 from streamtrack.engine.found import Look
@@ -18,7 +18,7 @@ from streamtrack.model.interface import Size
 class FilmLooks:
     """A `Looker` at one frame of one object."""
 
-    follower: FilmFollower
+    follower: FilmLooker
     previous: FilmOutput | None
     """What was known of the frame."""
     with_memory: bool

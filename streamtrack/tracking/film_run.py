@@ -9,6 +9,7 @@ from typing import Protocol
 
 from streamtrack.config import TrackingConfig
 from streamtrack.frame import Frame, FrameResult
+from streamtrack.tracking.film_memory import restore_memory, save_memory
 from streamtrack.tracking.film_results import FilmResults
 from streamtrack.tracking.film_seen import Seen, SeenStore
 from streamtrack.tracking.film_span import Direction, FilmSpan, Passes, plan_passes
@@ -148,7 +149,7 @@ class FilmRun:
         if not self._store.has(position, reverse=reverse):
             self._store.put(position, seen, reverse=reverse)
         if position % SAVE_EVERY == 0:
-            memory = partial(self._tracks.memory, reverse=reverse)
+            memory = partial(save_memory, self._tracks.by_id, reverse=reverse)
             self._store.save_memory(position, memory, reverse=reverse)
 
     def _go_on(self, positions: range, *, reverse: bool) -> range:
@@ -163,5 +164,5 @@ class FilmRun:
             return positions
         for one in known:
             self._tracks.seen_before(one, self._store.get(one, reverse=reverse) or {}, reverse=reverse)
-        self._tracks.restore(memory, reverse=reverse)
+        restore_memory(self._tracks.by_id, memory, self._tracks.device, reverse=reverse)
         return positions[len(known) :]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +9,7 @@ import torch
 
 from streamtrack.config import TrackingConfig
 from streamtrack.config.presets import tracking_of_model
-from streamtrack.engine.film_follower import FilmFollower, output_of
+from streamtrack.engine.film_looker import FilmLooker, output_of
 from streamtrack.engine.film_object import FilmObject
 from streamtrack.engine.film_outputs import FilmOutput, FollowedOutputs
 from streamtrack.engine.found import Look
@@ -88,7 +87,7 @@ class FilmTracks:
         self._keeps_outputs = keeps_outputs
         self._input = FrameInput(model)
         self._looking = make_looking(tracking_of_model(config, model.name), model.network.geometry)
-        self._follower = FilmFollower(
+        self._follower = FilmLooker(
             model.network,
             self._input.whole,
             windows=self._input.through,
@@ -282,32 +281,11 @@ class FilmTracks:
 
     # -- going on with a pass ----------------------------------------------------------------------
 
-    def memory(self, *, reverse: bool) -> bytes:
-        """What a pass remembers beside the prompts: enough to go on behind its last frame."""
-        held = {
-            track.object_id: {
-                position: [part.clone() for part in track.passes[reverse].followed[position].tensors()]
-                for position in sorted(track.passes[reverse].followed, reverse=reverse)
-            }
-            for track in self.by_id.values()
-        }
-        buffer = io.BytesIO()
-        torch.save(held, buffer)
-        return buffer.getvalue()
-
     def seen_before(self, position: int, seen: Mapping[int, Seen], *, reverse: bool) -> None:
-        """What a pass saw on a frame, in their order, ahead of `restore`."""
+        """What a pass saw on a frame, in their order, ahead of `restore_memory`."""
         self._last_seen[reverse].update(seen)
         for object_id, one in seen.items():
             track = self.by_id[object_id]
             watch, prompted = track.watches[reverse], position in track.conditioning
             watch.believes(position, one, prompted=prompted)
             watch.note(position, one)
-
-    def restore(self, memory: bytes, *, reverse: bool) -> None:
-        """Remember what a pass remembered."""
-        held = torch.load(io.BytesIO(memory), map_location=self._network.device, weights_only=True)
-        for object_id, outputs in held.items():
-            followed = self.by_id[object_id].passes[reverse].followed
-            for position in outputs:
-                followed[position] = FilmOutput(*outputs[position])

@@ -103,7 +103,9 @@ COVERED_BY = {
     "test_server": ("stream_outputs",),
     "tracking/test_film_session": ("tracking/film_source", "tracking/in_thread"),
     "tracking/test_film_run": (
+        "engine/film_looker",
         "tracking/film_looks",
+        "tracking/film_memory",
         "tracking/film_prompts",
         "tracking/film_results",
         "tracking/film_seeing",

@@ -1,0 +1,85 @@
+"""A film's engine that looks at prompts before it takes them, through windows as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from streamtrack.engine.film_follower import FilmFollower, make_output
+from streamtrack.engine.film_object import FilmObject
+from streamtrack.engine.film_outputs import FilmOutput
+from streamtrack.engine.found import Look, cut_prediction, to_found
+from streamtrack.engine.memory_bank import summarise
+from streamtrack.engine.prompt_input import CheckedPrompt, scale_prompt
+from streamtrack.engine.view import View
+from streamtrack.model.interface import FrameFeatures, MaskPrediction, Size
+
+
+class FilmLooker(FilmFollower):
+    """Looks at what prompts would make of a film's objects."""
+
+    @torch.inference_mode()
+    def look(
+        self,
+        tracked: FilmObject,
+        frame_idx: int,
+        prompt: CheckedPrompt,
+        *,
+        previous: Tensor | None,
+        with_memory: bool,
+        reverse: bool = False,
+        view: View | None = None,
+    ) -> Look | None:
+        """What a prompt makes of an object on a frame. Nothing is stored.
+
+        Args:
+            previous: (1, h, w) the frame's mask logits so far, as the window shows them.
+            with_memory: read the object's memory as well.
+            view: the window that is looked through. What of the prompt lies outside it counts for nothing.
+        Returns:
+            None where the network's numbers are not finite, or nothing of the prompt lies in the window.
+        """
+        shown = prompt if view is None else view.prompt(prompt)
+        if shown is None:
+            return None
+        given = scale_prompt(shown, self._network.geometry, self._network.device)
+        with self._autocast():
+            features = self._features(frame_idx, view)
+            if given.mask is not None:
+                prediction = self._network.adopt_mask(features, given.mask)
+            else:
+                memory = None
+                if with_memory:
+                    reading = self._plans[reverse].plan(tracked.stored(frame_idx))
+                    memory = self._read([(tracked, reading)]) if reading.features else None
+                prediction = self._network.decode_points(
+                    features, memory, given.coords, given.labels, previous
+                )
+            return self._looked(frame_idx, view, features, prediction)
+
+    @torch.inference_mode()
+    def cut(self, look: Look, box: Sequence[float], frame_size: Size) -> Look | None:
+        """A look whose mask ends where a box does, see `cut_prediction`."""
+        prediction = cut_prediction(look.prediction, look.view or View.whole(frame_size), box)
+        with self._autocast():
+            features = self._features(look.frame_idx, look.view)
+            return self._looked(look.frame_idx, look.view, features, prediction)
+
+    def _looked(
+        self, frame_idx: int, view: View | None, features: FrameFeatures, prediction: MaskPrediction
+    ) -> Look | None:
+        memory_features = self._network.encode_memory(features, prediction, from_prompt=True)
+        scores = summarise(prediction, memory_features).float().cpu().numpy()
+        if not np.isfinite(scores).all():
+            return None
+        logits = prediction.low_res_mask_logits.float().cpu().numpy()
+        [found] = to_found(logits, scores, [True], [view])
+        return Look(found, frame_idx, view, prediction, memory_features)
+
+
+def output_of(look: Look) -> FilmOutput:
+    """A look as a frame's output."""
+    return make_output(look.prediction, look.memory_features, 0)
