@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streamtrack.engine.clean_mask import clean_logits
 from streamtrack.engine.found import Found
 from streamtrack.frame import ObjectMask, ObjectState, measure_crop
 from streamtrack.tracking.keyframes import Move
@@ -24,7 +25,7 @@ def build_object(
     logits, view = found.low_res_mask_logits, found.view
     if move is not None:
         logits, view = move(logits, view, frame_size)
-    crop, box = crop_mask(logits, frame_size, view)
+    crop, box = crop_mask(clean_logits(logits, *tracked.clean_areas), frame_size, view)
     area_px, centroid = measure_crop(crop, box)
     return ObjectMask(
         object_id=tracked.object_id,

@@ -57,6 +57,8 @@ class TrackedObject:
         self.not_finite = Streak()
         self._growth = growth
         self._config = config
+        self.clean_areas = config.max_hole_area, config.max_sprinkle_area
+        """Holes and specks that are not shown, at most, in pixels of the network's masks."""
         self._machine = self._new_machine()
         self._noted: dict[int, _Noted] = {}
         self._told = ObjectState.TRACKING

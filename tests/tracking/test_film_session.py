@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from streamtrack.config import TrackingConfig
 from streamtrack.engine.film_follower import FilmFollower
 from streamtrack.engine.film_object import FilmObject
 from streamtrack.errors import ConfigError, PromptError, ShapeError
@@ -156,3 +157,19 @@ def test_what_is_no_film_is_refused(nano: Tracker, images: Sequence[Image]) -> N
     with pytest.raises(ConfigError, match="stride is 0, expected an integer from 1"):
         nano.open_film(images, stride=0)
     assert nano.open_film("synthetic:leave?width=96&height=64&frames=5", max_width=48).num_frames == 5
+
+
+def test_clean_up_holds_for_films_and_streams(nano: Tracker, images: Sequence[Image]) -> None:
+    height, width = images[0].shape[:2]
+    holed = np.zeros((height, width), bool)
+    holed[20:-20, 20:-20] = True
+    holed[height // 2 - 8 : height // 2 + 8, width // 2 - 8 : width // 2 + 8] = False
+    filled = TrackingConfig(window="off", max_hole_area=400)
+    plain = TrackingConfig(window="off")
+    for config, is_filled in ((plain, False), (filled, True)):
+        session = nano.new_session(config)
+        session.add(1, mask=holed)
+        live = session.step(images[0]).objects[1].mask
+        film = nano.open_film(images[:2], config).add(1, mask=holed).objects[1].mask
+        assert live[height // 2, width // 2] == is_filled
+        assert np.array_equal(live, film)
