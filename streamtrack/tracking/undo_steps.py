@@ -77,8 +77,11 @@ class UndoSteps:
 
     def forget(self, object_id: int) -> None:
         """An object is gone, and with it what could be taken back of it."""
-        while (step := self.last(object_id)) is not None:
-            self._drop_until(step)
+        for step in self._steps[::-1]:
+            if step.object_id == object_id and step in self._steps:
+                (self._drop_until if step.replaced else self._drop)(step)
+            elif step.concerns({object_id}):
+                return  # what is older was done to another object that had its id
 
     def _drop_until(self, last: Step) -> None:
         """Drop a step, and those before it that could only be taken back after it."""
