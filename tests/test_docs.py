@@ -1,4 +1,4 @@
-"""What the FAQ says can be pasted: commands exist, links lead somewhere."""
+"""What the FAQ and the tutorial say can be pasted: commands exist, links lead somewhere, Python runs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import functools
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import bench.report
 from bench.fill_readme import filled
 from streamtrack.cli.main import app
+from streamtrack.ingest.scene_file import write_scene
+from streamtrack.scenes.scene import make_scene
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = {name: (DOCS / name).read_text(encoding="utf-8") for name in ("faq.md",)}
+PAGES = {name: (DOCS / name).read_text(encoding="utf-8") for name in ("faq.md", "tutorial.md")}
+SCENE = "demo?width=640&height=360&fps=25"
+MAX_PICTURE_BYTES = 1 << 20
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -59,3 +65,36 @@ def test_links_lead_somewhere(page: str) -> None:
 
 def test_figures_are_those_of_the_bench() -> None:
     assert filled(PAGES["faq.md"]) == PAGES["faq.md"], "run python -m bench.fill_readme"
+
+
+def test_tutorials_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = make_scene(SCENE)
+    write_scene(scene, tmp_path / "film.mp4", 3)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for text in blocks("tutorial.md", "python"):
+        exec(compile(text, "tutorial.md", "exec"), names)  # the tutorial's own lines
+    assert names["result"].frame_idx == 2
+    assert sorted(names["masks"]) == [0, 1, 2]
+    # The click is on the car, and both ways find it.
+    car = scene.render(0)[1][1]
+    found = names["masks"][0][1][0]
+    assert np.count_nonzero(car & found) / np.count_nonzero(car | found) > 0.5
+
+
+def test_tutorials_clicks_are_on_what_they_name() -> None:
+    scene = make_scene(SCENE)
+    for option, value in re.findall(r"--(point|not) (\S+)", PAGES["tutorial.md"]):
+        match = re.fullmatch(r"(?:(\d+):)?(\d+),(\d+)(?:@(\d+))?(?:\.\.\d*)?`?", value)
+        if match is None:
+            continue  # X,Y, which stands for any
+        masks = scene.render(int(match[4] or 0))[1]
+        inside = bool(masks[int(match[1] or 1)][int(match[3]), int(match[2])])
+        assert inside == (option == "point"), value
+
+
+def test_tutorials_pictures_are_there_and_small() -> None:
+    shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", PAGES["tutorial.md"])
+    kept = sorted(path.relative_to(DOCS).as_posix() for path in (DOCS / "tutorial").iterdir())
+    assert sorted(shown) == kept
+    assert sum((DOCS / path).stat().st_size for path in kept) < MAX_PICTURE_BYTES
