@@ -17,6 +17,7 @@ from streamtrack.tracking import Tracker
 from streamtrack.tracking.film_prompts import Lifetimes
 from streamtrack.tracking.film_span import Direction, FilmSpan
 from streamtrack.tracking.films import start_run
+from tests.support.faulty_network import make_faulty
 
 FIRST, SECOND = (100, 80), (188, 87)
 PROMPTED = 3
@@ -184,3 +185,28 @@ def test_states_and_scores_are_told(nano: Tracker, film: Pictures) -> None:
     }
     assert results[3].objects[1].label == "it"
     assert 0.5 < results[3].objects[1].object_score <= 1
+
+
+@pytest.mark.parametrize("fault", ["mask", "memory", "score"])
+def test_numbers_that_are_none_are_told_and_not_remembered(nano: Tracker, film: Pictures, fault: str) -> None:
+    faulty, network = make_faulty(nano)
+    results = {}
+    started = start_run(faulty.model, film, [Prompt(1, points=[FIRST])], TrackingConfig())
+    for result in started.results():
+        assert result is not None
+        results[result.frame_idx] = result
+        network.faults = {fault} if result.frame_idx + 1 in (3, 4) else set()
+    states = [result.objects[1].state for result in results.values()]
+    assert [index for index, state in enumerate(states) if state is ObjectState.UNSEEN] == [3, 4]
+    assert np.array_equal(results[4].objects[1].mask, results[2].objects[1].mask)
+    assert (results[3].objects[1].object_score, results[3].objects[1].iou_score) == (0, 0)
+    told = [
+        e.frame_idx for result in results.values() for e in result.events if e.kind is EventKind.NOT_FINITE
+    ]
+    assert told == [3, 4]
+    plain = run(nano, film, Prompt(1, points=[FIRST]))
+    there, here = (one[7].objects[1].mask for one in (plain, results))
+    assert (there & here).sum() / (there | here).sum() > 0.9, "the object is followed on"
+    network.faults = {"prompt"}
+    with pytest.raises(PromptError, match="object 1: the network gave no finite numbers for frame 0"):
+        start_run(faulty.model, film, [Prompt(1, points=[FIRST])], TrackingConfig(window="off"))
