@@ -15,7 +15,7 @@ from streamtrack.config import TrackingConfig
 from streamtrack.engine.film_outputs import FollowedOutputs, OutputFile
 from streamtrack.engine.view import paste
 from streamtrack.errors import PromptError
-from streamtrack.frame import Frame, FrameResult
+from streamtrack.frame import Frame, FrameResult, Undone
 from streamtrack.model.build import LoadedModel
 from streamtrack.prompt import Prompt, Values, check_frame_idx, check_object_id
 from streamtrack.tracking.film_prompts import Lifetimes, apply_prompts
@@ -23,6 +23,7 @@ from streamtrack.tracking.film_results import FilmResults
 from streamtrack.tracking.film_run import FilmRun, FilmSource
 from streamtrack.tracking.film_seen import TemporarySeen
 from streamtrack.tracking.film_span import Direction, FilmSpan
+from streamtrack.tracking.film_thoughts import FilmThoughts
 from streamtrack.tracking.film_tracks import FilmTrack, FilmTracks
 from streamtrack.tracking.films import count_positions, require_every_frame
 from streamtrack.tracking.in_thread import in_thread
@@ -57,6 +58,8 @@ class FilmSession:
             lambda: FollowedOutputs(self._file),
             keeps_outputs=True,
         )
+
+        self._thoughts = FilmThoughts(self._tracks, self._span.number)
 
     def __enter__(self) -> Self:
         return self
@@ -126,7 +129,7 @@ class FilmSession:
             apply_prompts(self._tracks, self._source, self._span, prompts, lifetimes, applied=note)
         except Exception:
             for object_id in set(self._tracks.by_id) - known:
-                self._tracks.remove(object_id)
+                self.remove(object_id)
             raise
         return [results[number] for number in sorted(results)]
 
@@ -140,7 +143,16 @@ class FilmSession:
         position = self._span.require(check_frame_idx(at_frame), f"object {object_id}")
         if set(track.prompts) == {position}:
             raise PromptError(f"object {object_id}: its only prompt, expected `remove`")
-        self._tracks.clear_prompts(track, position)
+        self._thoughts.clear(track, position)
+
+    def undo(self, object_id: int | None = None) -> Undone:
+        """Take the last prompt of an object back, or with None the last of all, as if it had never been
+        given; a first one takes its object along. `clear_prompts` can be taken back as well.
+
+        Raises:
+            PromptError: no such object, or nothing is left to take back; the last 32 changes are known.
+        """
+        return self._thoughts.undo(None if object_id is None else self._known(object_id).object_id)
 
     def remove(self, object_id: int) -> None:
         """Forget an object.
@@ -148,8 +160,9 @@ class FilmSession:
         Raises:
             PromptError: no such object.
         """
-        self._known(object_id)
-        self._tracks.remove(check_object_id(object_id))
+        track = self._known(object_id)
+        self._tracks.remove(track.object_id)
+        self._thoughts.forget(track)
 
     # -- following ---------------------------------------------------------------------------------
 

@@ -99,6 +99,8 @@ class FilmTracks:
         self._last_seen: tuple[dict[int, Seen], dict[int, Seen]] = ({}, {})
         self.by_id: dict[int, FilmTrack] = {}
         """In the order in which they came."""
+        self.before_change: Callable[[FilmTrack, int], None] = lambda track, position: None
+        """Called before an object's prompts on a frame change."""
 
     @property
     def device(self) -> torch.device:
@@ -146,6 +148,7 @@ class FilmTracks:
                 f"object {track.object_id}: the network gave no finite numbers for frame {frame.seq}, "
                 "expected another frame"
             )
+        self.before_change(track, position)
         track.prompts[position] = prompt
         track.conditioning[position] = output_of(look)
         for reverse in DIRECTIONS:
@@ -156,6 +159,7 @@ class FilmTracks:
 
     def clear_prompts(self, track: FilmTrack, position: int) -> None:
         """Take an object's prompts on a frame back."""
+        self.before_change(track, position)
         track.prompts.pop(position, None)
         track.conditioning.pop(position, None)
         for reverse in DIRECTIONS:
