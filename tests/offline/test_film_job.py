@@ -13,7 +13,7 @@ from streamtrack.errors import ConfigError
 from streamtrack.frame import EventKind
 from streamtrack.offline import FilmJob, PromptSet, StartedJob, open_recording
 from streamtrack.prompt import Prompt
-from streamtrack.tracking.film_span import FilmSpan
+from streamtrack.tracking.film_span import Direction, FilmSpan
 from tests.support.pipelines import nano
 from tests.support.recordings import BOX, FRAMES, OBJECT, Collected, write_clip
 
@@ -121,3 +121,19 @@ def test_windows_are_those_of_a_session(clip: Path) -> None:
     for there, here in zip(live, masks["auto"], strict=True):
         assert (there & here).sum() / (there | here).sum() > 0.98
     assert any((whole != seen).any() for whole, seen in zip(masks["off"], masks["auto"], strict=True))
+
+
+@pytest.mark.parametrize(
+    "frames", [pytest.param(600, marks=[pytest.mark.slow, pytest.mark.timeout(900)]), 10]
+)
+def test_both_from_the_middle_is_two_single_runs(frames: int) -> None:
+    source = Path(f"synthetic:leave?width=160&height=90&frames={frames}")
+    prompts = PromptSet((Prompt(OBJECT, points=[(48, 59)], at_frame=frames // 2),))
+    directions: tuple[Direction, ...] = ("forward", "backward", "both")
+    seen: dict[Direction, dict[int, bytes]] = {}
+    for direction in directions:
+        updates = started(source, FilmJob(prompts, direction)).updates
+        results = [update.result for update in updates if update is not None and update.result is not None]
+        seen[direction] = {one.frame_idx: one.objects[OBJECT].mask.tobytes() for one in results}
+    assert list(seen["both"]) == list(range(frames))
+    assert seen["both"] == {**seen["backward"], **seen["forward"]}
