@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, Protocol
 
+import numpy as np
+import PIL.Image
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from streamtrack.engine.preprocess import to_input
@@ -74,5 +75,7 @@ class FilmFrames:
     def _resize(self, image: Image) -> Tensor:
         if self._resampling == "bilinear":
             return to_input(image, self._input_size, self._device).cpu()
-        planes = torch.from_numpy(image).permute(2, 0, 1)[None]
-        return F.interpolate(planes, size=self._input_size, mode="bicubic", antialias=True)
+        # Pillow's own resampling, as sam2's loader has it: torch's differs by one level here and there.
+        height, width = self._input_size
+        resized = PIL.Image.fromarray(image).resize((width, height), PIL.Image.Resampling.BICUBIC)
+        return torch.from_numpy(np.array(resized)).permute(2, 0, 1)[None]
