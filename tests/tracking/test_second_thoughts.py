@@ -291,3 +291,19 @@ def test_a_merger_whose_places_are_taken_is_not_taken_back(colour: Tracker, shap
     assert session.undo(1).what == "merge"
     assert session.object_ids == (1, 2, 3, 4)
     np.testing.assert_array_equal(session.result().objects[2].mask, shown[2].mask)
+
+
+def test_a_conditioning_frame_that_a_prompt_evicted_is_back(colour: Tracker, shapes: Sequence[Image]) -> None:
+    config = TrackingConfig(history_frames=6, max_conditioning_frames=3)
+    told, plain = followed(colour, shapes[:8], config), followed(colour, shapes[:8], config)
+    for first, second in zip(told, plain, strict=True):
+        now = first.newest_frame_idx
+        if now in (1, 2):
+            for session in (first, second):
+                session.correct(1, points=[centre(0, now)])
+        if now == 5:
+            first.correct(1, points=[centre(1, now)])
+            assert list(first._tracks.by_id[1].slot.conditioning) == [0, 2, 5]
+        if now == 7:
+            first.undo()
+            assert_same(first, second)
