@@ -9,6 +9,8 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(if 
 	$(p) -c 'import sys; print(*(sys.version_info >= (3, 11) and [1]))' 2>/dev/null),$(p))))
 TORCH ?= torch==2.14.1 torchvision==0.29.1
 ARGS ?=
+# processes of the tests: auto is one a core
+WORKERS ?= auto
 # of training; the folders are made, and never committed
 WORK ?= training/work
 SOURCES ?= training/sources
@@ -34,16 +36,16 @@ demo: $(READY) $(COMPILED)  ## a live synthetic camera, tracked; prints the page
 	@$(BIN)/streamtrack demo $(ARGS)
 
 test: $(READY)  ## the suite; what this machine lacks is skipped with its reason, and required under CI=true
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not whole_bench" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow and not whole_bench" $(ARGS)
 
 test-failed: $(READY)  ## what failed last time, one after the other
 	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none -m "not slow and not whole_bench" $(ARGS)
 
 test-bench: $(READY)  ## each bench from end to end on a small case; a minute
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "whole_bench and not slow" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "whole_bench and not slow" $(ARGS)
 
 coverage: $(READY)  ## the suite, and which lines it does not run; their share may not grow
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not whole_bench" --cov --cov-report term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow and not whole_bench" --cov --cov-report term:skip-covered $(ARGS)
 
 test-slow: $(READY)  ## what takes minutes: parity at 1024 pixels, endurance
 	$(BIN)/python -m pytest -m slow --timeout 1800 $(ARGS)

@@ -59,8 +59,11 @@ def measure_step(network: Network, precision: str, remembered: Remembered) -> di
 
 
 def expect(name: str, image_size: int, precision: str) -> Footprint:
-    """What `streamtrack fit` says of one object on a CPU."""
-    found = estimate(get_entry(name), image_size=image_size, precision=precision, device="cpu")
+    """What `streamtrack fit` says of one object on a CPU, seen in whole pictures."""
+    whole = Remembered(windows=False)
+    found = estimate(
+        get_entry(name), image_size=image_size, precision=precision, device="cpu", remembered=whole
+    )
     assert found is not None
     return found
 

@@ -14,7 +14,7 @@ import pytest
 
 # Before anything imports torch: tests share two cores with the servers and browsers that they start, and
 # OpenMP's spinning threads would take turns from them.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # No compiled network of the developer's own: what a test measures is the same on every machine.
 os.environ["STREAMTRACK_COMPILED"] = os.path.join(

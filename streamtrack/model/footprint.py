@@ -80,6 +80,9 @@ class Remembered:
     history_frames: int = 32
     recent_frames: int = 6
     recent_pointers: int = 15
+    windows: bool | None = None
+    """Pictures are kept in place of encoded frames, on the host; None: where the model's own
+    `tracking.window` is not off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,8 @@ def estimate(
         slots *= 2
     frames = remembered.conditioning_frames + remembered.recent_frames
     batch = min(objects, CPU_BATCH if side < LARGE_SIDE else 1) if device == "cpu" else objects
+    windows = entry.window != "off" if remembered.windows is None else remembered.windows
+    encoded_frames = 0 if windows else remembered.history_frames
     follow = batch * tokens * max(step.read * frames, step.look)
     bank = slots * _slot_bytes(shape, tokens, remembered)
     # While slots double, the old ones are there as well.
@@ -141,7 +146,7 @@ def estimate(
     return Footprint(
         weights=round(entry.num_bytes * shape.weights),
         objects=bank,
-        history=round(remembered.history_frames * tokens * shape.width * step.kept),
+        history=round(encoded_frames * tokens * shape.width * step.kept),
         work=round(max(step.encode * side**2, follow, growth)),
         device=CUDA_BYTES if device == "cuda" else 0,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,7 +19,7 @@ from tests.support.pictures import ellipse
 
 SYNCS = ("item", "cpu", "tolist", "nonzero", "numpy", "__bool__", "__int__", "__float__", "__index__")
 """Methods of a tensor that wait for its device."""
-STEP_FUNCTIONS = ("propagate_no_sync", "condition_no_sync")
+STEP_FUNCTIONS = {"propagate_no_sync": "frame_follower", "condition_no_sync": "follower"}
 
 
 @contextmanager
@@ -45,15 +46,15 @@ def test_step_does_not_wait_for_the_device(
     nano: Tracker, images: Sequence[Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    for name in STEP_FUNCTIONS:
-        original = getattr(__import__("streamtrack.engine.follower", fromlist=[name]), name)
+    for name, module in STEP_FUNCTIONS.items():
+        original = getattr(importlib.import_module(f"streamtrack.engine.{module}"), name)
 
         def trapped(*args: Any, original: Callable[..., Any] = original, **kwargs: Any) -> Any:
             calls.append(original.__name__)
             with trap_syncs():
                 return original(*args, **kwargs)
 
-        monkeypatch.setattr(f"streamtrack.engine.follower.{name}", trapped)
+        monkeypatch.setattr(f"streamtrack.engine.{module}.{name}", trapped)
     session = nano.new_session()
     session.add(1, points=[(100, 80)])
     session.add(2, box=(150, 50, 230, 120))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.bench_fit import measure_step
+from streamtrack.config import TrackingConfig
 from streamtrack.model.families import build_module, family_of
 from streamtrack.model.footprint import (
     CUDA_BYTES,
@@ -40,20 +41,23 @@ def test_it_is_what_torch_gives_out(name: str, size: int, precision: str) -> Non
     module = build_module(entry, size)
     weights = sum(tensor.nbytes for tensor in module.state_dict().values())
     found = measure_step(family_of(entry).make_network(module), precision, Remembered())
-    expected = estimate(entry, image_size=size, precision=precision, device="cpu")
+    whole = Remembered(windows=False)
+    expected = estimate(entry, image_size=size, precision=precision, device="cpu", remembered=whole)
     assert expected is not None
     assert expected.weights == pytest.approx(weights, rel=0.02)
     assert expected.history == found["kept"] * Remembered().history_frames
     assert expected.work == pytest.approx(max(found["encode"], found["follow"]), rel=TOLERANCE)
 
 
-@pytest.mark.parametrize("objects", [1, 3])
-def test_what_is_remembered_is_known_to_the_byte(objects: int) -> None:
-    session = Tracker.from_checkpoint("nano", device="cpu", image_size=128).new_session()
+@pytest.mark.parametrize(("objects", "windows"), [(1, False), (3, False), (3, True)])
+def test_what_is_remembered_is_known_to_the_byte(objects: int, windows: bool) -> None:
+    config = TrackingConfig(window="auto" if windows else "off")
+    session = Tracker.from_checkpoint("nano", device="cpu", image_size=128).new_session(config)
     for index in range(objects):
         session.add(index, box=[60 + index, 55, 140, 105])
     session.step(drifting_ellipses(num_frames=1)[0])
-    expected = estimate(get_entry("nano"), objects=objects, image_size=128, device="cpu")
+    kept = Remembered(windows=windows)
+    expected = estimate(get_entry("nano"), objects=objects, image_size=128, device="cpu", remembered=kept)
     assert expected is not None
     assert session.num_bytes == expected.objects + expected.history
 
@@ -106,8 +110,8 @@ def test_advice_is_one_sentence_whose_proposals_fit() -> None:
     entry = get_entry("sam2.1-large")
     advice = advise(entry, 1024, "fp32", "cuda", round(2.7 * GIBIBYTE))
     assert advice == (
-        "cuda has 2.7 GiB for sam2.1-large at 1024 px, where 3 objects or model.image_size 928 for 4 or "
-        "sam2.1-base-plus for 4 would fit"
+        "cuda has 2.7 GiB for sam2.1-large at 1024 px, where 2 objects or model.image_size 992 for 3 or "
+        "sam2.1-base-plus for 3 would fit"
     )
     assert advise(entry, 1024, "fp32", "cuda", 10).endswith("at 1024 px: no model fits")
     assert "smaller model.image_size need less" in advise(replace(entry, name="mine"), 64, "fp32", "cpu", 10)

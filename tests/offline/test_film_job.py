@@ -49,7 +49,7 @@ def started(path: Path, job: FilmJob, **tracking: int | str) -> StartedJob:
 def test_updates_come_in_the_films_order_with_its_numbers_and_times(
     clip: Path, job: FilmJob, numbers: range
 ) -> None:
-    one = started(clip, job)
+    one = started(clip, job, window="off")
     updates = list(one.updates)
     assert len(updates) == one.num_steps
     results = [update.result for update in updates if update is not None]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from streamtrack.compat.sam2 import SAM2VideoPredictor
+from streamtrack.config import TrackingConfig
 from streamtrack.engine.memory_bank import MemoryBank
 from streamtrack.errors import CapacityError
 from streamtrack.frame import EventKind
@@ -84,7 +85,8 @@ def test_a_slot_whose_prompt_found_no_memory_is_free_again(
 def test_objects_go_in_smaller_passes_where_one_is_too_much(
     tracker: Tracker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    session, unhindered = tracker.new_session(), tracker.new_session()
+    whole = TrackingConfig(window="off")  # in windows of their own they share no pass
+    session, unhindered = tracker.new_session(whole), tracker.new_session(whole)
     network: Any = tracker._model.network
     follow = network.follow
 
