@@ -82,7 +82,12 @@ def serve(
 
 def demo_config(scene: str = "demo", flags: list[Override | str] | None = None) -> Resolved:
     """What `streamtrack demo` runs; configs/demo.yaml is the same."""
-    stream = {"name": "demo", "source": {"url": f"synthetic:{scene}"}, "autoprompt": {"kind": "scene"}}
+    stream = {
+        "name": "demo",
+        "source": {"url": f"synthetic:{scene}"},
+        "autoprompt": {"kind": "scene"},
+        "tracking": {"window": "off"},
+    }
     return resolve(Document("demo", {"streams": [stream]}), flags or ())
 
 
