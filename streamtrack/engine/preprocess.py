@@ -56,14 +56,18 @@ def resize_pixels(pixels: Tensor, input_size: Size) -> Tensor:
 def as_frame(frame: object, seq: int, clock: Clock) -> Frame:
     """A frame whose image lies plainly in memory; a bare array as the frame of this moment, without a pts.
 
+    A bare array is copied: its owner may read the next picture into it, and past frames are looked at again.
+
     Raises:
         ShapeError: not an (H, W, 3) uint8 array or tensor with pixels.
     """
     if isinstance(frame, Frame):
         image = as_image(frame.image)
         return frame if image is frame.image else replace(frame, image=image)
+    image = as_image(frame)
+    owned = image is not frame and image.base is None
     return Frame(
-        image=as_image(frame),
+        image=image if owned else image.copy(),
         seq=seq,
         pts=None,
         time_base=NANOSECONDS,

@@ -118,3 +118,25 @@ def test_start_tells_how_much_it_found(nano: Tracker, images: Sequence[Image]) -
         object_id: one.area_px for object_id, one in objects.items()
     }
     assert objects[1].area_px > 0
+
+
+@pytest.mark.parametrize("window", ["auto", "off"])
+@pytest.mark.parametrize("make", [np.asarray, torch.from_numpy], ids=["numpy", "torch"])
+def test_a_buffer_that_is_read_into_again_changes_no_past_frame(
+    make: Callable[[Image], Any], window: str, nano: Tracker, images: Sequence[Image]
+) -> None:
+    config = TrackingConfig.model_validate({"window": window})
+    apart, reused = nano.new_session(config), nano.new_session(config)
+    buffer = np.empty_like(images[0])
+    for image in images[:3]:
+        np.copyto(buffer, image)
+        apart.step(image.copy())
+        reused.step(make(buffer))
+    buffer[:] = 0
+    for session in (apart, reused):
+        session.add(1, **FIRST, at_frame=0)
+    for index in range(3):
+        there, here = (session.result(index) for session in (apart, reused))
+        assert np.array_equal(there.frame.image, here.frame.image)
+        assert there.objects[1].area_px > 0
+        assert np.array_equal(there.objects[1].mask, here.objects[1].mask)
