@@ -31,7 +31,7 @@ def test_quick_run_takes_turns_and_compares_masks(tmp_path: Path, monkeypatch: p
 
 
 def test_transformers_gives_our_masks() -> None:
-    pytest.importorskip("transformers", reason="pip install -e '.[bench]'")
+    pytest.importorskip("transformers", reason="pip install -e '.[dev]'")
     case = vars(Case("nano", 128, 1, frames=3, precision="fp32", device="cpu", threads=1))
     masks = []
     for name in ("streamtrack-eager", "transformers"):

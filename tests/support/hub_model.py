@@ -17,7 +17,7 @@ SIDE = 128
 
 def hub_config(image_size: int = SIDE, **options: Any) -> Any:
     """A config of the tiny model, of SAM 2.1 unless told otherwise."""
-    pytest.importorskip("transformers", reason="pip install -e '.[bench]'")
+    pytest.importorskip("transformers", reason="pip install -e '.[dev]'")
     from transformers import Sam2VideoConfig
     from transformers.models.sam2.configuration_sam2 import Sam2HieraDetConfig, Sam2VisionConfig
     from transformers.models.sam2_video.configuration_sam2_video import Sam2VideoPromptEncoderConfig
