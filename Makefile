@@ -85,6 +85,7 @@ distclean: clean  ## the same and .venv
 	rm -rf .venv .venv-peers
 
 # torch first: sam2 names it as a build requirement, and an isolated build would download it a second time.
+# trackeval alone: it names OpenCV's GUI build, which would take the place of the headless one.
 # SAM2_BUILD_CUDA=0: without it sam2 wants a CUDA compiler, for a post-processing step that streamtrack does not use.
 $(READY): pyproject.toml
 	@[ -n "$(PYTHON)" ] || { echo "no Python 3.11 or newer found: make PYTHON=/path/to/python3"; exit 1; }
@@ -94,6 +95,7 @@ $(READY): pyproject.toml
 	$(PIP) install -q 'setuptools>=77' wheel
 	SAM2_BUILD_CUDA=0 $(PIP) install -q --no-build-isolation 'sam2>=1.1,<2'
 	$(PIP) install -q --no-build-isolation -e '.[dev]'
+	$(PIP) install -q --no-deps 'trackeval>=1.3,<2'
 	@touch $@
 
 # They see torch and OpenCV of .venv and bring the rest: ultralytics would pull opencv-python over the headless one.
