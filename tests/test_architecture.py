@@ -58,6 +58,7 @@ FOREIGN_PRIVATES = {
     "os._exit": "ends a process whose threads hang in foreign code",
     "torch._dynamo": "marks dimensions; torch has no public name for it",
     "torch._inductor": "ahead-of-time packages; torch has no public name for it",
+    "torch._C": "loads such a package without importing the compiler; torch._inductor where it is not there",
     "sender._send_keyframe": "aiortc's, checked by webrtc/internals before use",
     "certificate._create_ssl_context": "aiortc's, checked by webrtc/internals before use",
 }

@@ -157,7 +157,7 @@ def load_compiled(network: Network, precision: str) -> AheadOfTimeCalls | None:
         encode, follow = (
             CompiledCall(
                 path.stem,
-                torch._inductor.aoti_load_package(str(path)),
+                load_library(path),
                 tuple(TensorLayout.from_json(layout) for layout in inputs[path.stem]),
             )
             for path in _artefacts(folder)
@@ -197,6 +197,21 @@ def compile_network(network: Network, precision: str, autocast: Autocast) -> Ahe
     if compiled is None:
         raise CompileError(f"{target}: what was compiled just now does not load")
     return compiled
+
+
+def load_library(path: Path) -> Callable[..., Sequence[Tensor]]:
+    """A compiled library as a function of flat tensors.
+
+    torch's own `aoti_load_package` imports the whole compiler, two seconds of every start, and reads the
+    shape of the arguments anew at every call; the class below it does neither, and is not public.
+    """
+    try:
+        loader = torch._C._aoti.AOTIModelPackageLoader(str(path), "model", False, 1, -1)
+        run = loader.boxed_run
+    except (AttributeError, TypeError):  # another version of torch
+        library: Callable[..., Sequence[Tensor]] = torch._inductor.aoti_load_package(str(path))
+        return library
+    return lambda *tensors: run(list(tensors))
 
 
 def _artefacts(folder: Path) -> tuple[Path, Path]:

@@ -146,7 +146,7 @@ def blind_compiler(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("torch.export.export", export)
     monkeypatch.setattr("torch._inductor.aoti_compile_and_package", compile_and_package)
-    monkeypatch.setattr("torch._inductor.aoti_load_package", lambda path: calls[Path(path).name])
+    monkeypatch.setattr("streamtrack.model.ahead_of_time.load_library", lambda path: calls[Path(path).name])
 
 
 @pytest.mark.usefixtures("blind_compiler")
