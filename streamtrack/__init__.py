@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from streamtrack.errors import StreamTrackError
     from streamtrack.frame import Event, Frame, FrameResult, ObjectMask, ObjectState
     from streamtrack.prompt import Prompt
+    from streamtrack.rules.book import RuleBook
+    from streamtrack.rules.to_supervision import to_supervision
     from streamtrack.tracking import FilmSession, Session, Tracker
 
 make_threads_wait_passively()
@@ -37,10 +39,12 @@ __all__ = [
     "ObjectMask",
     "ObjectState",
     "Prompt",
+    "RuleBook",
     "Session",
     "StreamTrackError",
     "Tracker",
     "TrackingConfig",
+    "to_supervision",
 ]
 
 _HOME = {
@@ -51,10 +55,12 @@ _HOME = {
     "ObjectMask": "streamtrack.frame",
     "ObjectState": "streamtrack.frame",
     "Prompt": "streamtrack.prompt",
+    "RuleBook": "streamtrack.rules.book",
     "Session": "streamtrack.tracking",
     "StreamTrackError": "streamtrack.errors",
     "Tracker": "streamtrack.tracking",
     "TrackingConfig": "streamtrack.config",
+    "to_supervision": "streamtrack.rules.to_supervision",
 }
 
 

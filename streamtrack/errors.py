@@ -13,6 +13,9 @@
     │   ├── UnknownObjectError    a command names an object that is not followed
     │   ├── NothingFoundError     a prompt under which the network finds no object
     │   ├── DuplicateObjectError  a prompt whose object is followed already
+    │   ├── UnknownRuleError      a zone or line that does not exist
+    │   ├── DuplicateRuleError    a zone or line whose name is another's
+    │   ├── FixedRuleError        a zone or line of the config file, which is changed there only
     │   └── BadRequestError       bytes that are no request
     │       ├── TooLargeError         a request that is longer than any needs to be
     │       ├── WrongTypeError        a body of another content type
@@ -149,6 +152,32 @@ class DuplicateObjectError(PromptError):
     def __init__(self, stream: str, object_id: int) -> None:
         super().__init__(f"{stream}: object {object_id} is followed there already, expected another place")
         self.object_id = object_id
+
+
+class UnknownRuleError(PromptError):
+    """A zone or line that the stream does not have."""
+
+    kind = "unknown_rule"
+    http_status = 404
+
+    def __init__(self, stream: str, name: str, known: Sequence[str]) -> None:
+        names = ", ".join(known) or "none"
+        super().__init__(f"{stream}: rule is {name!r}, expected one of: {names}")
+        self.name = name
+
+
+class DuplicateRuleError(PromptError):
+    """A zone or line whose name is another's."""
+
+    kind = "duplicate_rule"
+    http_status = 409
+
+
+class FixedRuleError(PromptError):
+    """A zone or line of the config file, which is changed there only."""
+
+    kind = "fixed_rule"
+    http_status = 409
 
 
 class BadRequestError(PromptError):

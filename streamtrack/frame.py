@@ -221,6 +221,14 @@ class EventKind(StrEnum):
     """Pictures arrive damaged; the decoder waits for a keyframe."""
     NOT_FINITE = "not_finite"
     """The network gave NaN or infinity for an object; the frame was kept out of its memory."""
+    ENTERED = "entered"
+    """An object is in a zone."""
+    LEFT = "left"
+    """It is not any more."""
+    LOITERING = "loitering"
+    """It is in a zone for longer than the zone's `loiter_ms`."""
+    CROSSED = "crossed"
+    """An object crossed a line."""
 
 
 @dataclass(frozen=True, slots=True)

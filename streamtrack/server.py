@@ -23,11 +23,13 @@ from streamtrack.control.zmq_control import ZmqControl
 from streamtrack.errors import UnknownStreamError
 from streamtrack.frame import Event
 from streamtrack.http.api import create_app
+from streamtrack.http.rules_routes import rules_router
 from streamtrack.http.video_routes import video_router
 from streamtrack.http.web_server import WebServer, bind_http
 from streamtrack.mailbox import Mailbox
 from streamtrack.pipeline import Pipeline, PipelineReport, RunTotals, Turns
 from streamtrack.publish.zmq_publisher import ZmqPublisher
+from streamtrack.rules.desk import RulesDesk
 from streamtrack.stream_outputs import attach_outputs
 from streamtrack.telemetry import Telemetry
 from streamtrack.tracking import Tracker
@@ -61,6 +63,7 @@ class Server:
         Raises:
             PublishError: a port is in use.
             SourceError: a source can never work.
+            ConfigError: a file of rules cannot be read.
         """
         config = fill_in(config)
         self._config = config
@@ -78,8 +81,11 @@ class Server:
             self._pipelines = {
                 stream.name: Pipeline(stream, self._telemetry, clock) for stream in config.streams
             }
+            self._rules = {stream.name: RulesDesk(stream.name, stream.rules) for stream in config.streams}
             self._videos = {
-                stream.name: attach_outputs(self._pipelines[stream.name], stream, self._publisher, clock)
+                stream.name: attach_outputs(
+                    self._pipelines[stream.name], stream, self._publisher, clock, self._rules[stream.name]
+                )
                 for stream in config.streams
             }
             self._control = ZmqControl(config.zmq, self) if config.zmq.control_address is not None else None
@@ -87,8 +93,8 @@ class Server:
         host, port = self._listener.getsockname()[:2]
         self.http_address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         """The page's address, with the port that was taken."""
-        router = video_router(self._videos)
-        app = create_app(self, config.http, (router,), self._telemetry.refused)
+        routers = (video_router(self._videos), rules_router(self._rules))
+        app = create_app(self, config.http, routers, self._telemetry.refused)
         self._web = WebServer(app, self._listener)
 
     # -- what the endpoints ask --------------------------------------------------------------------------
@@ -103,11 +109,12 @@ class Server:
 
     def status(self, stream: str) -> StreamStatus:
         """One stream at this moment; raises UnknownStreamError."""
-        return self._pipeline(stream).status()
+        status = self._pipeline(stream).status()
+        return status.model_copy(update={"rules": self._rules[stream].states()})
 
     def statuses(self) -> Sequence[StreamStatus]:
         """Every stream at this moment."""
-        return [pipeline.status() for pipeline in self._pipelines.values()]
+        return [self.status(stream) for stream in self._pipelines]
 
     def watch_events(self, stream: str) -> AbstractContextManager[Mailbox[Event]]:
         """A stream's events from now on; raises UnknownStreamError."""

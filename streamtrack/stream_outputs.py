@@ -11,26 +11,39 @@ from streamtrack.pipeline import Pipeline
 from streamtrack.pipeline.scene_score import SceneScore
 from streamtrack.publish.masks_consumer import MasksConsumer
 from streamtrack.publish.zmq_publisher import ZmqPublisher
+from streamtrack.rules.desk import RulesDesk
+from streamtrack.rules.rules_consumer import RulesConsumer
 from streamtrack.video.picture_consumer import PictureConsumer
 from streamtrack.video.stream import VideoStream
 from streamtrack.weights.catalog import DETECTOR, require_checkpoint
 
-MASKS_HELD, VIDEO_HELD, SCORES_HELD = 2, 2, 8
+MASKS_HELD, VIDEO_HELD, SCORES_HELD, RULES_HELD = 2, 2, 8, 8
 """Updates that wait: more masks would be published late; the picture keeps the newest by itself; what is
-scored are synthetic scenes, where a slow score must not drop frames."""
+scored are synthetic scenes, where a slow score must not drop frames; rules count best on every frame."""
 
 
 def attach_outputs(
-    pipeline: Pipeline, config: StreamConfig, publisher: ZmqPublisher, clock: Clock = SYSTEM_CLOCK
+    pipeline: Pipeline,
+    config: StreamConfig,
+    publisher: ZmqPublisher,
+    clock: Clock = SYSTEM_CLOCK,
+    rules: RulesDesk | None = None,
 ) -> VideoStream:
     """Attach everything that a config names to a pipeline; returns the annotated picture, for its viewers.
 
+    Args:
+        rules: the stream's; None makes its own.
     Raises:
         CheckpointError: a detector is asked for, and its file is missing or not whole.
+        ConfigError: the file of rules cannot be read.
     """
+    rules = rules or RulesDesk(config.name, config.rules)
     masks = MasksConsumer(publisher, pipeline.telemetry, lambda: pipeline.model)
     pipeline.attach(masks, capacity=MASKS_HELD, drop_reason="late", every_frame=True, required=True)
-    video = VideoStream(config.name, config.video, pipeline.telemetry, clock)
+    pipeline.attach(
+        RulesConsumer(rules, pipeline.tell), capacity=RULES_HELD, drop_reason="rules_late", every_frame=True
+    )
+    video = VideoStream(config.name, config.video, pipeline.telemetry, clock, rules.drawn)
     pipeline.attach(PictureConsumer(video, lambda: pipeline.state), capacity=VIDEO_HELD)
     pipeline.attach(SceneScore(pipeline.telemetry), capacity=SCORES_HELD, every_frame=True)
     if isinstance(config.autoprompt, DetectorAutoprompt):

@@ -27,7 +27,7 @@ TESTS = REPOSITORY / "tests"
 LAYERS = (
     *("errors", "openmp", "clock", "object_record", "frame", "prompt", "consumer", "coco", "mailbox"),
     "telemetry",
-    *("weights", "config", "scenes", "ingest", "model", "engine", "tracking"),
+    *("weights", "config", "scenes", "ingest", "model", "engine", "tracking", "rules"),
     *("publish", "video", "webrtc", "control", "detect", "http", "pipeline", "offline", "pick", "client"),
     "compat",
     *("stream_outputs", "server", "cli"),
@@ -39,6 +39,7 @@ HOMES = {
     "torch": ("model.*", "engine.*", "detect.*", "tracking.*", "compat.*"),
     "torchvision": ("model.*",),
     "sam2": ("model.*",),
+    "shapely": ("rules.*", "config.rules"),
     "zmq": ("publish.zmq_*", "control.zmq_control", "client.*"),
     "aiortc": ("webrtc.*",),
     "uvicorn": ("http.web_server", "http.connections"),

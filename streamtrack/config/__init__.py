@@ -9,6 +9,7 @@ from streamtrack.config.http import HttpConfig
 from streamtrack.config.model import ModelConfig, live_threads
 from streamtrack.config.overrides import Override
 from streamtrack.config.resolve import fill_in, load_config, load_recording_config, parse_config
+from streamtrack.config.rules import AnyRule, LineRule, RulesConfig, ScaleConfig, ZoneRule
 from streamtrack.config.section import Section
 from streamtrack.config.source import ReconnectConfig, SourceConfig
 from streamtrack.config.stream import STREAM_NAME, PromptConfig, StreamConfig
@@ -21,14 +22,18 @@ from streamtrack.config.zmq import CurveConfig, ZmqConfig
 __all__ = [
     "STREAM_NAME",
     "AnnotateConfig",
+    "AnyRule",
     "Config",
     "CurveConfig",
     "DetectorAutoprompt",
     "HttpConfig",
+    "LineRule",
     "ModelConfig",
     "Override",
     "PromptConfig",
     "ReconnectConfig",
+    "RulesConfig",
+    "ScaleConfig",
     "SceneAutoprompt",
     "Section",
     "SourceConfig",
@@ -37,6 +42,7 @@ __all__ = [
     "TrackingConfig",
     "VideoConfig",
     "ZmqConfig",
+    "ZoneRule",
     "fill_in",
     "is_loopback",
     "live_threads",

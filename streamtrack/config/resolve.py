@@ -98,6 +98,8 @@ def resolve(document: Document, overrides: Iterable[Override | str] = (), *, liv
             origins |= dict.fromkeys(_leaves(override.value, place), override.origin)
     raw = expand_variables(raw, os.environ, document.where)
     config = _validate(raw, document.where, origins)
+    if document.lines:
+        config = _beside(config, Path(document.where).parent)
     filled = fill_in(config, live=live)
     origins |= _filled_origins(config, filled)
     return Resolved(filled, origins)
@@ -126,6 +128,19 @@ def fill_in(config: Config, *, live: bool = True) -> Config:
         for stream in config.streams
     )
     return config.model_copy(update={"model": model, "streams": streams})
+
+
+def _beside(config: Config, folder: Path) -> Config:
+    """The config with its relative files in the folder of its own file."""
+    streams = tuple(
+        stream
+        if stream.rules.file is None
+        else stream.model_copy(
+            update={"rules": stream.rules.model_copy(update={"file": folder / stream.rules.file})}
+        )
+        for stream in config.streams
+    )
+    return config.model_copy(update={"streams": streams})
 
 
 def _validate(raw: object, where: str, origins: Mapping[KeyPath, str]) -> Config:

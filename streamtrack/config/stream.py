@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from streamtrack.config.autoprompt import DetectorAutoprompt, SceneAutoprompt
+from streamtrack.config.rules import RulesConfig
 from streamtrack.config.section import Pixels, Section
 from streamtrack.config.shown import describe_value
 from streamtrack.config.source import SourceConfig
@@ -54,6 +55,8 @@ class StreamConfig(Section):
     """The annotated picture, its encoder and its viewers."""
     supervision: SupervisionConfig = SupervisionConfig()
     """When a step counts as hanging, and when a stream that failed is tried again."""
+    rules: RulesConfig = RulesConfig()
+    """Zones and lines, and what is told of the objects in and at them."""
     prompts: tuple[PromptConfig, ...] = ()
     """Objects to start with, applied to the first frame."""
     autoprompt: Annotated[SceneAutoprompt | DetectorAutoprompt, Field(discriminator="kind")] | None = None

@@ -18,6 +18,8 @@ class AnnotateConfig(Section):
     """0 draws none."""
     labels: bool = True
     """Draw id, label and state at each object."""
+    rules: bool = True
+    """Draw zones and lines with their names and counts."""
 
 
 class VideoConfig(Section):

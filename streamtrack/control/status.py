@@ -14,6 +14,7 @@ from streamtrack.control.commands import Executor
 from streamtrack.frame import Event
 from streamtrack.mailbox import Mailbox
 from streamtrack.object_record import ObjectInfo
+from streamtrack.rules.state import RuleState
 
 READY_STATES = frozenset({"online", "connecting", "offline", "ended"})
 """States in which a stream does what it can: a camera that is off is the camera's fault, and the stream
@@ -55,6 +56,8 @@ class StreamStatus(BaseModel):
     mean_iou: float | None = None
     """Of the scene's own objects over the last report, where the source knows the truth."""
     objects: tuple[ObjectInfo, ...]
+    rules: tuple[RuleState, ...] = ()
+    """Zones and lines: who is inside, and what they counted."""
 
 
 class PastEvent(BaseModel):

@@ -112,7 +112,7 @@ def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=[normal_origin(origin) for origin in origins],
-            allow_methods=["GET", "POST", "PATCH", "DELETE", "OPTIONS"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
             allow_headers=["Authorization", "Content-Type", "If-Match"],
             expose_headers=["Location", "Link", "ETag", "Accept-Patch", "Accept-Post", "Retry-After"],
         )

@@ -120,6 +120,10 @@ class Pipeline:
         """
         self._parts.outlet.attach(consumer, Attachment(capacity, drop_reason, every_frame, required))
 
+    def tell(self, *events: Event) -> None:
+        """Hand on events of a consumer to everyone who takes the stream's; any thread."""
+        self._parts.outlet.tell(*events)
+
     def start(self, tracker: Tracker, turns: Turns) -> None:
         """Start the threads. `turns` is shared by every stream of this tracker. Once in a lifetime."""
         parts, tracking = self._parts, self._config.tracking

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from streamtrack.config import AnnotateConfig
 from streamtrack.frame import FrameResult, Image, ObjectMask, ObjectState
+from streamtrack.rules.state import DrawnRule
+from streamtrack.video.draw_rules import draw_rules
 from streamtrack.video.palette import Colour, object_colour
 from streamtrack.video.tag_layout import Box, TagLayout, TagOf
 from streamtrack.video.tags import Tag, blend_tag, render_tag
@@ -44,18 +46,26 @@ class _Placed(NamedTuple):
     """Each (n, 1, 2) int32 x, y."""
 
 
-def annotate(result: FrameResult, config: AnnotateConfig, layout: TagLayout | None = None) -> Image:
+def annotate(
+    result: FrameResult,
+    config: AnnotateConfig,
+    layout: TagLayout | None = None,
+    rules: Sequence[DrawnRule] = (),
+) -> Image:
     """Draw a tracked frame.
 
     Args:
         layout: knows where the tags of the frames before stand, so that they stay there; None: a frame of its
             own.
+        rules: zones and lines, with what they counted.
     Returns:
         (H, W, 3) uint8 RGB, a new array, H and W even (video codecs need it), W at most `max_width_px`.
     """
     picture, scale_x, scale_y = scale_picture(result.frame.image, config.max_width_px)
     visible = [item for item in result.objects.values() if item.area_px]
     placed = [_draw_mask(picture, item, scale_x, scale_y, config) for item in visible]
+    if config.rules:
+        draw_rules(picture, rules)
     for one in placed:
         _draw_outline(picture, one, config.outline_px)
     if config.labels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 
 import cv2
 
@@ -10,6 +11,7 @@ from streamtrack.clock import NS_PER_S, Clock
 from streamtrack.config import VideoConfig
 from streamtrack.errors import PublishError
 from streamtrack.frame import FrameResult, Image
+from streamtrack.rules.state import DrawnRule
 from streamtrack.telemetry import StreamTelemetry
 from streamtrack.video.draw import annotate
 from streamtrack.video.encoder import Encoder, VideoCodec
@@ -27,11 +29,20 @@ logger = logging.getLogger(__name__)
 class PictureEncoder:
     """The encoders of one stream. `show` and `close` belong to one thread, the rest to any."""
 
-    def __init__(self, stream: str, config: VideoConfig, telemetry: StreamTelemetry, clock: Clock) -> None:
+    def __init__(
+        self,
+        stream: str,
+        config: VideoConfig,
+        telemetry: StreamTelemetry,
+        clock: Clock,
+        rules: Callable[[], Sequence[DrawnRule]] = tuple,
+    ) -> None:
+        """`rules`: the zones and lines to draw, with their counts of this moment."""
         self._stream = stream
         self._config = config
         self._telemetry = telemetry
         self._clock = clock
+        self._rules = rules
         self._timeline = Timeline()
         self._gates = {codec: KeyframeGate(config.keyframe_interval_s) for codec in VideoCodec}
         self._encoders: dict[VideoCodec, Encoder] = {}
@@ -83,7 +94,7 @@ class PictureEncoder:
         if not audience.queues and not audience.jpeg_mailboxes:
             return
         start_ns = self._clock.monotonic_ns()
-        picture = annotate(result, self._config.annotate, self._layout)
+        picture = annotate(result, self._config.annotate, self._layout, self._rules())
         drawn_ns = self._clock.monotonic_ns()
         self._telemetry.observe("annotate", drawn_ns - start_ns)
         if codecs:

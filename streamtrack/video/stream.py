@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from streamtrack.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK, Clock
 from streamtrack.config import VideoConfig
 from streamtrack.frame import FrameResult
 from streamtrack.mailbox import Mailbox, MailboxClosed
+from streamtrack.rules.state import DrawnRule
 from streamtrack.telemetry import StreamTelemetry
 from streamtrack.video.encoder import VideoCodec
 from streamtrack.video.packet_queue import PacketQueue
@@ -40,14 +41,20 @@ class VideoStream:
     """
 
     def __init__(
-        self, name: str, config: VideoConfig, telemetry: StreamTelemetry, clock: Clock = SYSTEM_CLOCK
+        self,
+        name: str,
+        config: VideoConfig,
+        telemetry: StreamTelemetry,
+        clock: Clock = SYSTEM_CLOCK,
+        rules: Callable[[], Sequence[DrawnRule]] = tuple,
     ) -> None:
+        """`rules`: the zones and lines to draw, with their counts of this moment."""
         self.name = name
         self.config = config
         self._telemetry = telemetry
         self._clock = clock
         self._viewers = Viewers(name, config.max_viewers, telemetry)
-        self._encoder = PictureEncoder(name, config, telemetry, clock)
+        self._encoder = PictureEncoder(name, config, telemetry, clock, rules)
         self._mailbox: Mailbox[FrameResult] = Mailbox(1)
         self._newest: FrameResult | None = None
         self._told_online: bool | None = None

@@ -8,6 +8,7 @@ SUITES = {
     "bounded": "the promise of the whole: bounded memory",
     "conftest": "what the suite itself skips and requires",
     "end_to_end": "a camera, the product, a browser and a subscriber",
+    "docs_rules": "everything that docs/rules.md gives",
     "docs": "every command that the FAQ and the tutorial give",
     "readme": "every command and figure that the README gives",
     # of a whole package
@@ -99,6 +100,15 @@ COVERED_BY = {
     ),
     "pipeline/test_source_watch": ("pipeline/source",),
     "publish/test_wire": ("publish/message",),
+    "rules/test_book": (
+        "rules/geometry",
+        "rules/ground",
+        "rules/line_watch",
+        "rules/seen",
+        "rules/state",
+        "rules/zone_watch",
+    ),
+    "rules/test_desk": ("rules/store",),
     "scenes/test_scene": ("scenes/*",),
     "test_server": ("stream_outputs",),
     "tracking/test_film_session": ("tracking/film_source", "tracking/in_thread"),

@@ -1,0 +1,173 @@
+"""Every rule of one stream over every tracked frame. Pure: frames and their times in, events out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from streamtrack.coco import COCO_CLASSES
+from streamtrack.config import LineRule, ScaleConfig, ZoneRule
+from streamtrack.frame import Event, EventKind, FrameResult, ObjectMask
+from streamtrack.rules.geometry import LineShape, ZoneShape, outside_fault, pixel_points
+from streamtrack.rules.ground import Ground, SpeedTrack
+from streamtrack.rules.line_watch import LineWatch
+from streamtrack.rules.seen import Seen, concerns, foot_of, is_seen
+from streamtrack.rules.state import Moment, RuleState
+from streamtrack.rules.zone_watch import ZoneWatch
+from streamtrack.tracking.stream_time import StreamTime
+
+Watch = ZoneWatch | LineWatch
+TAKEN_BACK = frozenset({"merge", "undo"})
+"""How an object may go without having gone anywhere: it was never there, or is part of another."""
+COCO = frozenset(COCO_CLASSES)
+
+
+class RuleBook:
+    """Zones and lines of one stream, and what it knows of its objects. One thread at a time."""
+
+    def __init__(self, scale: ScaleConfig | None = None) -> None:
+        """`scale`: from pixels to metres; None: no speeds."""
+        self._scale = scale
+        self._rules: tuple[ZoneRule | LineRule, ...] = ()
+        self._watches: dict[str, Watch] = {}
+        self._faults: dict[str, str] = {}
+        self._frame_size: tuple[int, int] | None = None
+        self._ground: Ground | None = None
+        self._time = StreamTime(2)
+        self._num_frames = 0
+        self._now = Moment(-1, 0)
+        self._classes: dict[int, str] = {}
+        self._tracks: dict[int, SpeedTrack] = {}
+        self._present: set[int] = set()
+
+    @property
+    def frame_size(self) -> tuple[int, int] | None:
+        """H, W of the newest frame; None before the first."""
+        return self._frame_size
+
+    def set_rules(self, rules: Sequence[ZoneRule | LineRule]) -> None:
+        """These hold from the next frame on. One that is as it was keeps its counts and who is inside."""
+        kept = {rule.name: rule for rule in self._rules}
+        self._rules = tuple(rules)
+        self._watches = {
+            rule.name: self._watches[rule.name]
+            for rule in rules
+            if kept.get(rule.name) == rule and rule.name in self._watches
+        }
+        self._build()
+
+    def note(self, event: Event) -> list[Event]:
+        """Something that the stream told; events that follow from it."""
+        if event.object_id is None:
+            return []
+        if event.kind is EventKind.ADDED and isinstance(event.detail.get("class"), str):
+            self._classes[event.object_id] = event.detail["class"]
+        if event.kind is EventKind.REMOVED:
+            taken_back = event.detail.get("how") in TAKEN_BACK
+            return self._end(event.object_id, None if taken_back else "removed")
+        return []
+
+    def take(self, result: FrameResult) -> list[Event]:
+        """The next tracked frame; what happened on it."""
+        frame = result.frame
+        self._time.advance(frame)
+        self._num_frames += 1
+        self._now = Moment(result.frame_idx, self._time.at(self._num_frames - 1))
+        if self._frame_size != (frame.height_px, frame.width_px):
+            self._frame_size = (frame.height_px, frame.width_px)
+            self._watches = {name: self._reshaped(watch) for name, watch in self._watches.items()}
+            self._ground = None if self._scale is None else Ground(self._scale, self._frame_size)
+            self._build()
+        events: list[Event] = []
+        for gone in self._present - result.objects.keys():
+            events += self._end(gone, "removed")
+        self._present = set(result.objects)
+        for item in result.objects.values():
+            events += self._look(item)
+        return [_without_nothing(event) for event in events]
+
+    def states(self) -> tuple[RuleState, ...]:
+        """Every rule at this moment, in their order."""
+        return tuple(self._state(rule) for rule in self._rules)
+
+    def _state(self, rule: ZoneRule | LineRule) -> RuleState:
+        watch = self._watches.get(rule.name)
+        if watch is None:
+            return RuleState(rule.name, rule.kind, self._faults.get(rule.name))
+        return watch.state(self._now)
+
+    def _build(self) -> None:
+        """A watch for each rule that fits the picture."""
+        if self._frame_size is None:
+            return
+        self._faults = {}
+        for rule in self._rules:
+            fault = outside_fault(rule, self._frame_size)
+            if fault is not None:
+                self._faults[rule.name] = fault
+                self._watches.pop(rule.name, None)
+            elif rule.name not in self._watches:
+                self._watches[rule.name] = _new_watch(rule, self._frame_size)
+        self._watches = {
+            rule.name: self._watches[rule.name] for rule in self._rules if rule.name in self._watches
+        }
+
+    def _reshaped(self, watch: Watch) -> Watch:
+        """The same watch over pictures of another size."""
+        assert self._frame_size is not None
+        fresh = _new_watch(watch.rule, self._frame_size)
+        if isinstance(watch, ZoneWatch) and isinstance(fresh, ZoneWatch):
+            watch.shape = fresh.shape
+        elif isinstance(watch, LineWatch) and isinstance(fresh, LineWatch):
+            watch.shape = fresh.shape
+            watch.restart()  # places on the former pictures are none on these
+        return watch
+
+    def _look(self, item: ObjectMask) -> Iterator[Event]:
+        class_name = self._class_of(item)
+        if not is_seen(item):
+            for watch in self._watches.values():
+                yield from watch.miss(item.object_id, self._now)
+            return
+        foot = foot_of(item)
+        seen = Seen(item, class_name, foot, self._speed(item.object_id, foot))
+        for watch in self._watches.values():
+            if concerns(watch.rule, item.label, class_name):
+                yield from watch.see(seen, self._now)
+            else:
+                yield from watch.end(item.object_id, "relabelled")
+
+    def _class_of(self, item: ObjectMask) -> str:
+        known = self._classes.get(item.object_id)
+        if known is not None:
+            return known
+        return item.label if item.label in COCO else ""
+
+    def _speed(self, object_id: int, foot: tuple[float, float]) -> float | None:
+        if self._ground is None or self._scale is None:
+            return None
+        track = self._tracks.setdefault(object_id, SpeedTrack(self._scale.window_ms))
+        track.note(self._now.time_ns, self._ground.metres(foot))
+        speed_mps = track.speed_mps()
+        return None if speed_mps is None else round(speed_mps, 2)
+
+    def _end(self, object_id: int, how: str | None) -> list[Event]:
+        self._classes.pop(object_id, None)
+        self._tracks.pop(object_id, None)
+        self._present.discard(object_id)
+        events = [event for watch in self._watches.values() for event in watch.end(object_id, how)]
+        return [_without_nothing(event) for event in events]
+
+
+def _new_watch(rule: ZoneRule | LineRule, frame_size: tuple[int, int]) -> Watch:
+    points = pixel_points(rule.points, rule.unit, frame_size)
+    if isinstance(rule, ZoneRule):
+        return ZoneWatch(rule, ZoneShape(points, frame_size))
+    return LineWatch(rule, LineShape(points, frame_size))
+
+
+def _without_nothing(event: Event) -> Event:
+    """The event without the keys that have no value."""
+    detail: dict[str, Any] = {key: value for key, value in event.detail.items() if value is not None}
+    return replace(event, detail=detail)
