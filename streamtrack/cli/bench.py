@@ -27,6 +27,7 @@ BENCHES = {
     "adapters": "sam2's and transformers' calls over streamtrack beside their own: speed, masks.",
     "film-memory": "Resident memory over a film's frames, beside sam2's and transformers'.",
     "quality": "How well masks fit the truth: J and F of DAVIS, beside two baselines.",
+    "identity": "Who keeps their identity among look-alikes, with each memory plan.",
     "windows": "What windows bring in masks and cost in speed, by number of objects.",
     "pareto": "What each approximation costs in masks and gains in speed.",
 }

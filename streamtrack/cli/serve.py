@@ -26,7 +26,7 @@ Duration = Annotated[
     float | None,
     typer.Option(min=0.1, metavar="SECONDS", help="End by itself after this long.", show_default=False),
 ]
-SCENES = "demo, crossing, occlusion, many, leave"
+SCENES = "demo, crossing, occlusion, many, leave, swap, lookalikes, reentry"
 """Those of streamtrack.scenes.catalog, which is not imported to print a help text."""
 
 

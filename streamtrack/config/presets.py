@@ -56,7 +56,11 @@ def tracking_of_model(config: TrackingConfig, model: str) -> TrackingConfig:
     growth = config.max_mask_growth
     if growth is None and window is not None:
         growth = "off" if window == "off" else MAX_MASK_GROWTH
-    return config.model_copy(update={"window": window, "max_mask_growth": growth})
+    memory = config.memory or ("recent" if entry is None else entry.memory)
+    cuts = memory != "recent" if config.scene_cuts is None else config.scene_cuts
+    return config.model_copy(
+        update={"window": window, "max_mask_growth": growth, "memory": memory, "scene_cuts": cuts}
+    )
 
 
 def _filled(config: Kind, values: Mapping[str, Any]) -> Kind:

@@ -15,6 +15,9 @@ Growth = Annotated[float, Field(ge=1.5, le=1000)]
 """How many times an object's area."""
 
 
+MemoryName = Literal["recent", "motion_aware", "distractor_aware"]
+"""What of an object's past is remembered."""
+
 _CHOICES = {"window": (("off", "auto"), 1.1, 16), "max_mask_growth": (("off",), 1.5, 1000)}
 """Words, and bounds of the number that may stand in their place."""
 
@@ -59,6 +62,36 @@ class TrackingConfig(Section, metaclass=MadeInPython):
     memory_stride: int = Field(1, ge=1, le=16)
     """Of those, all but the newest lie this many tracked frames apart. More look back further and see less of
     what just changed. 1 is exact."""
+
+    memory: MemoryName | None = None
+    """What is remembered of an object. recent: its last frames, as SAM 2 does, exact. motion_aware: only
+    frames on which visibility, estimated quality and motion agree, and of the network's candidates the one
+    that is where the object was going (SAMURAI's rule). distractor_aware: the same frames, and beside them
+    up to three on which a look-alike was told apart (DAM4SAM's rule). With the last two the worse of two
+    masks that claim one place is not remembered, and a hidden object that shows again is `uncertain` until
+    look and motion confirm it. null: the model's own, see docs/memory.md."""
+    found_similarity: float = Field(0.5, ge=-1, le=1)
+    """How alike (cosine of pooled encoder features, -1 to 1) what is found again must look to what is
+    remembered before the object is `tracking` again. Higher: fewer strangers, and fewer who come back. Not
+    with `memory: recent`."""
+    found_frames: int = Field(2, ge=1, le=60)
+    """Tracked frames in a row on which that must hold. Not with `memory: recent`."""
+    overlap: Literal["allow", "best_wins"] = "allow"
+    """allow: every object's mask is shown as the network has it, exact. best_wins: a pixel that several
+    objects claim is shown as that one's whose mask logit is the greatest there. What is remembered stays."""
+    clash_iou: float = Field(0.7, gt=0, le=1)
+    """From this intersection over union on the masks of two objects are taken for one."""
+    clash_frames: int = Field(5, ge=0, le=600)
+    """Tracked frames in a row on which they must be, for an `identity_clash` event. 0: no such events."""
+    scene_cuts: bool | None = None
+    """Look for cuts from one scene to another: each is a `scene_cut` event, objects are `uncertain` and are
+    looked for in the whole picture. null: unless `memory` is recent."""
+    scene_cut_histogram: float = Field(0.35, ge=0, le=1)
+    """From this share of the picture on whose colours are others than before the cut a frame may be one."""
+    scene_cut_features: float = Field(0.5, ge=0, le=2)
+    """And from this distance of its shapes on (1 less their correlation, wherever they moved; 0 to 2)."""
+    scene_cut_frames: int = Field(2, ge=1, le=30)
+    """Tracked frames that the new scene must last: shorter is a flash. So many less one late it is told."""
 
     @field_validator("window", "max_mask_growth", mode="before")
     @classmethod

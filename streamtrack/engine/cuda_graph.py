@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -107,7 +107,7 @@ class GraphedFollow:
     def _record(self, network: Network, bank: MemoryBank, places: Places) -> _Graph:
         features = self._features
         assert features is not None
-        kept = Places(places.index.clone(), places.num_frames, places.num_pointers, places.filled_up)
+        kept = replace(places, index=places.index.clone())
         return _Graph(kept.index, self._capture(lambda: self._follow(network, bank, features, kept)))
 
 

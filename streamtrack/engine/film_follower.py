@@ -15,7 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from streamtrack.engine.appearance import pool_appearance
 from streamtrack.engine.clean_mask import HOLE_LOGIT, find_holes
+from streamtrack.engine.film_memory_read import read_memory
 from streamtrack.engine.film_object import FilmObject
 from streamtrack.engine.film_outputs import FilmOutput
 from streamtrack.engine.film_plan import UNLIMITED, FilmMemory
@@ -30,6 +32,8 @@ ENCODED_FRAMES = 4
 
 
 _Group = tuple[View | None, int, int]
+ExpectedShare = tuple[float, float, float, float, float]
+"""As `Expected.seen_through` gives it; zeros where nothing is expected."""
 
 
 class FilmFollower:
@@ -45,6 +49,8 @@ class FilmFollower:
         recent_frames: whose memory features a frame reads; None: as many as the network was trained to.
         fill_hole_area: holes of so many mask pixels at most are filled; 0: none.
         autocast: the context in which the network runs.
+        anchors: frames that are read beside the recent ones, where any are marked, see `AnchoredMemory`.
+        keeps_looks: outputs say how objects look.
     """
 
     def __init__(
@@ -59,6 +65,8 @@ class FilmFollower:
         recent_frames: int | None = None,
         fill_hole_area: int = 0,
         autocast: Callable[[], Any],
+        anchors: int = 0,
+        keeps_looks: bool = False,
     ) -> None:
         self._network = network
         self._frames = frames
@@ -66,6 +74,8 @@ class FilmFollower:
         self._fills_gaps = fills_gaps
         self._fill_hole_area = fill_hole_area
         self._autocast = autocast
+        self._anchors = anchors
+        self._keeps_looks = keeps_looks
         self._max_conditioning_frames = max_conditioning_frames
         self._recent_frames = recent_frames
         self._together = network.best_batch
@@ -81,7 +91,14 @@ class FilmFollower:
         self._age_scale = longest / pointers
         recent = min(self._recent_frames or geometry.recent_frames, geometry.recent_frames)
         self._plans = {
-            reverse: FilmMemory(recent, pointers, reverse, self._max_conditioning_frames, self._fills_gaps)
+            reverse: FilmMemory(
+                recent,
+                pointers,
+                reverse,
+                self._max_conditioning_frames,
+                self._fills_gaps,
+                min(self._anchors, recent - 1),
+            )
             for reverse in (False, True)
         }
 
@@ -95,6 +112,7 @@ class FilmFollower:
         as_prompted: bool = False,
         fit_to_remember: bool = True,
         views: Sequence[View | None] | None = None,
+        expected: Sequence[ExpectedShare | None] | None = None,
     ) -> list[FilmOutput | None]:
         """Find objects on a frame by their memory; it becomes one of the frames that were followed.
 
@@ -103,6 +121,8 @@ class FilmFollower:
             fit_to_remember: False: the frame is shown, and no other frame reads it.
             views: through which window each of them is looked for; None: in the whole frame. One encoder pass
                 for each window.
+            expected: where each is expected, as shares of its window, see `MemoryRead.expected`; None: nobody
+                asks.
         Returns:
             What was found of each. None where the network's numbers are not finite: of those nothing is kept.
         """
@@ -125,7 +145,9 @@ class FilmFollower:
                     batch = group[: self._together or len(group)]
                     try:
                         scores.append(
-                            self._follow_batch(objects, batch, features, outputs, as_prompted=as_prompted)
+                            self._follow_batch(
+                                objects, batch, features, outputs, expected, as_prompted=as_prompted
+                            )
                         )
                     except torch.OutOfMemoryError as error:
                         self._together = fewer_together(len(batch), error)
@@ -145,13 +167,18 @@ class FilmFollower:
         batch: Sequence[tuple[int, Reading]],
         features: FrameFeatures,
         outputs: list[FilmOutput | None],
+        expected: Sequence[ExpectedShare | None] | None,
         *,
         as_prompted: bool,
     ) -> tuple[list[int], Tensor]:
         """Find some of the objects; returns their places and scores, which say whether all is finite."""
         places = [place for place, _ in batch]
         read = self._read([(objects[place], reading) for place, reading in batch])
+        boxes = [] if expected is None else [one for one in (expected[place] for place in places) if one]
+        if boxes:
+            read = replace(read, expected=torch.tensor(boxes).to(self._network.device))
         prediction, memory_features = self._network.follow(features, read)
+        prediction = self._with_looks(features, prediction)
         if as_prompted:
             memory_features = self._network.encode_memory(features, prediction, from_prompt=True)
         scores = summarise(prediction, memory_features)
@@ -227,6 +254,12 @@ class FilmFollower:
             return None
         return make_output(prediction, memory_features, 0)
 
+    def _with_looks(self, features: FrameFeatures, prediction: MaskPrediction) -> MaskPrediction:
+        if not self._keeps_looks:
+            return prediction
+        looks = pool_appearance(self._network.appearance_map(features), prediction.low_res_mask_logits)
+        return replace(prediction, appearances=looks)
+
     def _features(self, frame_idx: int, view: View | None = None) -> FrameFeatures:
         features = self._encoded.pop((frame_idx, view), None)
         if features is None and view is not None:
@@ -240,29 +273,7 @@ class FilmFollower:
         return features
 
     def _read(self, batch: Sequence[tuple[FilmObject, Reading]]) -> MemoryRead:
-        """The memory of objects that read equally much."""
-        device, geometry = self._network.device, self._network.geometry
-        conditioning = geometry.recent_frames
-        features = [
-            tracked[read.frame_idx].memory_features for tracked, all_ in batch for read in all_.features
-        ]
-        pointers = [
-            tracked[read.frame_idx].object_pointer for tracked, all_ in batch for read in all_.pointers
-        ]
-        slots = [
-            [conditioning if read.age is None else read.age - 1 for read in reading.features]
-            for _, reading in batch
-        ]
-        ages = [[read.age * self._age_scale for read in reading.pointers] for _, reading in batch]
-        size = len(batch)
-        stacked_features = torch.stack(features)
-        stacked = torch.stack(pointers) if pointers else torch.zeros(0, geometry.pointer_dim, device=device)
-        return MemoryRead(
-            features=stacked_features.view(size, -1, *stacked_features.shape[1:]),
-            slots=torch.tensor(slots, dtype=torch.long).to(device),
-            pointers=stacked.view(size, len(pointers) // size, geometry.pointer_dim),
-            pointer_ages=torch.tensor(ages, dtype=torch.float32).view(size, -1 if pointers else 0).to(device),
-        )
+        return read_memory(self._network, batch, self._age_scale)
 
     def _without_holes(self, prediction: MaskPrediction) -> MaskPrediction:
         if self._fill_hole_area < 1:
@@ -275,10 +286,14 @@ class FilmFollower:
 
 def make_output(prediction: MaskPrediction, memory_features: Tensor, row: int) -> FilmOutput:
     """One object of a prediction, with the memory features that it leaves."""
+    rivals, looks = prediction.rivals, prediction.appearances
+    one = prediction.iou_scores[row : row + 1]
     return FilmOutput(
         prediction.low_res_mask_logits[row],
         prediction.object_score_logits[row],
         prediction.object_pointers[row].float(),
         memory_features[row],
-        prediction.iou_scores[row : row + 1],
+        one,
+        torch.ones_like(one) if rivals is None else rivals[row : row + 1],
+        one.new_zeros(0) if looks is None else looks[row],
     )

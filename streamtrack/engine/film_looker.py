@@ -72,6 +72,7 @@ class FilmLooker(FilmFollower):
         self, frame_idx: int, view: View | None, features: FrameFeatures, prediction: MaskPrediction
     ) -> Look | None:
         memory_features = self._network.encode_memory(features, prediction, from_prompt=True)
+        prediction = self._with_looks(features, prediction)
         scores = summarise(prediction, memory_features).float().cpu().numpy()
         if not np.isfinite(scores).all():
             return None

@@ -26,6 +26,8 @@ class FilmObject:
     """Frames whose followed output will be another one."""
     aside: FollowedOutputs = field(default_factory=lambda: FollowedOutputs(None))
     """Frames that are unfit to be remembered: shown, and never read."""
+    anchors: dict[int, FilmOutput] = field(default_factory=dict)
+    """Followed frames that are read for long, in the order in which they were followed."""
     views: dict[int, View | None] = field(default_factory=dict)
     """Windows through which frames were looked at, where they were not looked at as a whole."""
     visited: dict[int, bool] = field(default_factory=dict)
@@ -34,7 +36,18 @@ class FilmObject:
     def __getitem__(self, frame_idx: int) -> FilmOutput:
         """The output that other frames read. Raises KeyError where there is none."""
         output = self.conditioning.get(frame_idx)
+        if output is None and frame_idx not in self.followed:
+            output = self.anchors.get(frame_idx)
         return self.followed[frame_idx] if output is None else output
+
+    def anchor(self, frame_idx: int, most: int) -> None:
+        """Read a followed frame for long, if it is one; the oldest of more than `most` such frames goes."""
+        if frame_idx not in self.followed:
+            return
+        self.anchors.pop(frame_idx, None)
+        self.anchors[frame_idx] = self.followed[frame_idx]
+        while len(self.anchors) > most:
+            del self.anchors[next(iter(self.anchors))]
 
     def shown(self, frame_idx: int, *, corrections: bool = False) -> FilmOutput | None:
         """The newest output of a frame, if it has one.
@@ -50,6 +63,7 @@ class FilmObject:
 
     def note(self, frame_idx: int, output: FilmOutput | None, *, fit_to_remember: bool = True) -> None:
         """Keep what was found on a frame instead of what was found there before; None: nothing was."""
+        self.anchors.pop(frame_idx, None)
         kept, other = (self.followed, self.aside) if fit_to_remember else (self.aside, self.followed)
         other.pop(frame_idx, None)
         if output is None:
@@ -66,7 +80,9 @@ class FilmObject:
 
     def stored(self, frame_idx: int) -> Stored:
         """What a plan may read for a frame."""
-        return Stored(frame_idx, sorted(self.conditioning), self.followed, self.followed, {})
+        return Stored(
+            frame_idx, sorted(self.conditioning), self.followed, self.followed, {}, tuple(self.anchors)
+        )
 
     def commit(self, *, clear_within: int | None = None) -> None:
         """Let other frames read the prompts that waited.
@@ -109,3 +125,4 @@ class FilmObject:
         """Give back what lies in a file."""
         self.followed.clear()
         self.aside.clear()
+        self.anchors.clear()

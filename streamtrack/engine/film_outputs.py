@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import weakref
 from collections.abc import Iterator, MutableMapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import IO
 
 import torch
@@ -36,10 +36,14 @@ class FilmOutput:
     """(L, M), `Geometry.memory_dtype`."""
     iou_score: Tensor
     """(1,) float32, the network's estimate of the mask's IoU, 0 to 1."""
+    rival: Tensor = field(default_factory=lambda: torch.ones(1))
+    """(1,) float32, see `choice.rival_overlap`."""
+    appearance: Tensor = field(default_factory=lambda: torch.zeros(0))
+    """(C,) float32, how it looks, see `engine.appearance`; (0,) where looks are not kept."""
 
     def tensors(self) -> tuple[Tensor, ...]:
         """Its fields in their order."""
-        return tuple(getattr(self, field.name) for field in fields(self))
+        return tuple(getattr(self, one.name) for one in fields(self))
 
     def to_bytes(self) -> bytes:
         """All numbers, one field after the other."""

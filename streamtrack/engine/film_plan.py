@@ -45,6 +45,8 @@ class FilmMemory:
     fills_gaps: bool = False
     """A frame that is not stored gives its place and age to the next one, as on a stream; SAM 2 leaves the
     place empty."""
+    anchors: int = 0
+    """Frames remembered for long that take the places of the oldest recent frames, see `AnchoredMemory`."""
 
     def __post_init__(self) -> None:
         if min(self.frames, self.pointers) < 1:
@@ -73,16 +75,24 @@ class FilmMemory:
         # A conditioning frame that was not selected counts as any other followed frame.
         others = frozenset(stored.conditioning).difference(selected)
         passed = [index for index in selected if (index >= now if self.reverse else index <= now)]
+        known = [
+            index
+            for index in stored.anchors
+            if index not in stored.conditioning and (index > now if self.reverse else index < now)
+        ]
+        anchors = known[-self.anchors :] if self.anchors else []
         recent_features = [
             FeatureRead(index, age)
-            for age, index in self._recent(now, self.frames, stored.features, others, selected)
+            for age, index in self._recent(
+                now, self.frames - len(anchors), stored.features, others, {*selected, *anchors}
+            )
         ]
         recent_pointers = [
             PointerRead(index, age)
             for age, index in self._recent(now, self.pointers, stored.pointers, others, selected)
         ]
         return Reading(
-            features=(*(FeatureRead(index, None) for index in selected), *recent_features),
+            features=(*(FeatureRead(index, None) for index in (*selected, *anchors)), *recent_features),
             pointers=(*(PointerRead(index, abs(now - index)) for index in passed), *recent_pointers),
             num_conditioning=len(selected),
         )

@@ -17,8 +17,8 @@ from streamtrack.engine.found import Conditioned, Found, Look, Replayed, cut_pre
 from streamtrack.engine.frame_follower import FrameFollower, Slot, note_evidence
 from streamtrack.engine.memory_bank import MemoryBank, summarise
 from streamtrack.engine.prompt_input import CheckedPrompt, scale_prompt
-from streamtrack.engine.step import condition_no_sync
-from streamtrack.engine.view import View, change_view
+from streamtrack.engine.step import condition_no_sync, with_appearances
+from streamtrack.engine.view import Expected, View, change_view
 from streamtrack.model.interface import MaskPrediction, Size
 
 __all__ = ["Follower", "LookAt", "Slot"]
@@ -121,11 +121,18 @@ class Follower(FrameFollower):
         self, prediction: MaskPrediction, memory_features: Tensor, frame_idx: int, view: View | None
     ) -> Look | None:
         scores = summarise(prediction, memory_features)
-        logits, host_scores = self._runner.download(prediction.low_res_mask_logits, scores)
+        with self._autocast():
+            features = self._frames.to_prompt(frame_idx, view)
+            prediction = with_appearances(self._network, self._bank, features, prediction)
+        looks = () if prediction.appearances is None else (prediction.appearances,)
+        logits, host_scores, *host_looks = self._runner.download(
+            prediction.low_res_mask_logits, scores, *looks
+        )
         if not np.isfinite(host_scores).all():
             return None
         # A copy: other looks may come before this one is used.
-        [found] = to_found(logits.copy(), host_scores, [True], [view])
+        kept = [row.copy() for row in host_looks[0]] if host_looks else None
+        [found] = to_found(logits.copy(), host_scores, [True], [view], kept)
         return Look(found, frame_idx, view, prediction, memory_features)
 
     def can_rewind(self, slot: Slot, frame_idx: int) -> bool:
@@ -133,7 +140,9 @@ class Follower(FrameFollower):
         return self._rewind.can_rewind(slot, frame_idx)
 
     @torch.inference_mode()
-    def rewind(self, slot: Slot, frame_idx: int, view: View | None = None) -> Found | None:
+    def rewind(
+        self, slot: Slot, frame_idx: int, view: View | None = None, expected: Expected | None = None
+    ) -> Found | None:
         """Take every prompt of a slot on a kept frame back, and drop everything remembered of later frames:
         they will be replayed.
 
@@ -145,7 +154,7 @@ class Follower(FrameFollower):
         if frame_idx == slot.first_frame:
             return None
         if not restored:
-            self.follow((slot,), frame_idx, (view,))
+            self.follow((slot,), frame_idx, (view,), (expected,))
         return self.found((slot,), frame_idx)[0]
 
     def replay(
@@ -155,12 +164,13 @@ class Follower(FrameFollower):
         prompts: Mapping[int, Sequence[CheckedPrompt]],
         *,
         view_of: Callable[[int], View | None] = lambda frame_idx: None,
+        expected_of: Callable[[int], Expected | None] = lambda frame_idx: None,
         look_at: LookAt | None = None,
     ) -> Iterator[Replayed]:
         """Follow a slot anew over kept frames, in the order given; `prompts` on them are applied again, one
-        after the other. `view_of` is asked for a frame's window when all before it is known."""
+        after the other. `view_of` and `expected_of` are asked for a frame when all before it is known."""
         for frame_idx in frames:
-            self.follow((slot,), frame_idx, (view_of(frame_idx),))
+            self.follow((slot,), frame_idx, (view_of(frame_idx),), (expected_of(frame_idx),))
             [found] = self.found((slot,), frame_idx)
             yield Replayed(frame_idx, found)
             yield from self.repeat(slot, frame_idx, prompts.get(frame_idx, ()), look_at)

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from streamtrack.engine.appearance import Appearance, pool_appearance
 from streamtrack.engine.encoded_frames import EncodedFrames
 from streamtrack.engine.found import Found, evidence_of, to_found
 from streamtrack.engine.locate import Locator
@@ -23,7 +25,7 @@ from streamtrack.engine.read_plan import MemoryPlan
 from streamtrack.engine.rewind import Rewind
 from streamtrack.engine.runner import StepRunner
 from streamtrack.engine.step import propagate_no_sync
-from streamtrack.engine.view import View
+from streamtrack.engine.view import Expected, View
 from streamtrack.frame import Image
 from streamtrack.model.interface import Network, Size
 
@@ -40,6 +42,7 @@ class FrameFollower:
         history_frames: encoded frames kept, for prompts on a past frame.
         windows: slots may be looked for through windows; pictures are then kept in place of features.
         autocast: the context in which the network runs.
+        aware: `follow` is told where objects are expected, and looks are kept.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class FrameFollower:
         runner: StepRunner,
         windows: bool = False,
         autocast: Callable[[], Any],
+        aware: bool = False,
     ) -> None:
         self._network = network
         self._batching = batching
@@ -64,9 +68,10 @@ class FrameFollower:
             max_conditioning_frames=max_conditioning_frames,
             history_frames=history_frames,
             device=network.device,
+            appearance_dim=network.appearance_dim if aware else 0,
         )
         self._rewind = Rewind(self._bank)
-        self._locator = Locator(self._bank, plan, network.geometry.recent_frames)
+        self._locator = Locator(self._bank, plan, network.geometry.recent_frames, expects=aware)
         self._frames = EncodedFrames(network, runner, history_frames, windows=windows)
         self._history_frames = history_frames
         self._unfit: set[int] = set()
@@ -119,14 +124,24 @@ class FrameFollower:
 
     @torch.inference_mode()
     def follow(
-        self, slots: Sequence[Slot], frame_idx: int, views: Sequence[View | None] | None = None
+        self,
+        slots: Sequence[Slot],
+        frame_idx: int,
+        views: Sequence[View | None] | None = None,
+        expected: Sequence[Expected | None] | None = None,
     ) -> None:
         """Find slots on a kept frame by their memory. Does not wait for the device: `found` does.
 
         Args:
             views: through which window each of them is looked for; None: the whole picture. One encoder pass
                 for each window.
+            expected: where each of them is expected; without effect unless this engine is `aware`.
         """
+        size = self._frames.size_of(frame_idx)
+        for place, slot in enumerate(slots):
+            told = None if expected is None else expected[place]
+            view = None if views is None else views[place]
+            slot.expected = None if told is None else told.seen_through(view, size)
         through: dict[View | None, list[Slot]] = {None: list(slots)} if views is None else {}
         for slot, view in zip(slots, views or (), strict=views is not None):
             through.setdefault(view, []).append(slot)
@@ -156,6 +171,23 @@ class FrameFollower:
         """Take a followed frame out of a slot's memory; its mask stays."""
         slot.release(frame_idx)
 
+    def anchor(self, slot: Slot, frame_idx: int) -> None:
+        """Mark a stored frame as one that is remembered for long, where the plan knows such."""
+        slot.anchor(frame_idx)
+
+    @torch.inference_mode()
+    def appearance_at(self, frame_idx: int, logits: NDArray[np.float32], view: View | None) -> Appearance:
+        """How what a mask shows on a kept frame looks.
+
+        Args:
+            logits: (h, w), above 0 on it, of any size: of the window's picture, or of the whole one.
+        """
+        with self._autocast():
+            features = self._frames.to_prompt(frame_idx, view)
+            shown = torch.from_numpy(logits)[None].to(self._network.device)
+            look = pool_appearance(self._network.appearance_map(features), shown)
+        return np.array(look[0].cpu().numpy(), np.float32)
+
     @torch.inference_mode()
     def found(self, slots: Sequence[Slot], frame_idx: int) -> list[Found]:
         """Masks and scores of slots on a kept frame; the one wait for the device.
@@ -164,17 +196,19 @@ class FrameFollower:
         """
         if not slots:
             return []
-        logits, scores = self._runner.download(*self._bank.predictions(slots, frame_idx))
+        logits, scores, *looks = self._runner.download(*self._bank.predictions(slots, frame_idx))
         not_finite = [slot for slot, row in zip(slots, scores, strict=True) if not np.isfinite(row).all()]
         if not_finite:
             for slot in not_finite:
                 self._bank.discard(slot, frame_idx)
-            logits, scores = self._runner.download(*self._bank.predictions(slots, frame_idx))
+            logits, scores, *looks = self._runner.download(*self._bank.predictions(slots, frame_idx))
         found = to_found(
             logits,
             scores,
             [frame_idx not in slot.not_finite for slot in slots],
             [slot.views.get(frame_idx) for slot in slots],
+            # Copies: they are compared with later ones.
+            [row.copy() for row in looks[0]] if looks else None,
         )
         for slot, one in zip(slots, found, strict=True):
             note_evidence(slot, frame_idx, one, self._frames.size_of(frame_idx))

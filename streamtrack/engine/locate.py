@@ -10,7 +10,7 @@ import torch
 
 from streamtrack.engine.memory_bank import MemoryBank
 from streamtrack.engine.object_memory import ObjectMemory
-from streamtrack.engine.places import ABSENT, Batching, Places
+from streamtrack.engine.places import ABSENT, EXPECTED_COLUMNS, EXPECTED_UNITS, Batching, Places
 from streamtrack.engine.read_plan import MemoryPlan, Reading
 from streamtrack.errors import ConfigError
 
@@ -39,12 +39,16 @@ class Locator:
     Args:
         recent_frames: temporal encodings of recent frames that the checkpoint has; that of conditioning
             frames comes behind them.
+        expects: say where objects are expected.
     """
 
-    def __init__(self, bank: MemoryBank, plan: MemoryPlan, recent_frames: int) -> None:
+    def __init__(
+        self, bank: MemoryBank, plan: MemoryPlan, recent_frames: int, *, expects: bool = False
+    ) -> None:
         self._bank = bank
         self._plan = plan
         self._recent_frames = recent_frames
+        self._expects = expects
 
     def locate(
         self, memories: Sequence[ObjectMemory], frame_idx: int, batching: Batching
@@ -107,6 +111,7 @@ class Locator:
                 *_fill_up(rows.encodings, frames, 0),
                 *_fill_up(rows.pointers, pointers, ABSENT),
                 *_fill_up(rows.ages, pointers, 0),
+                *(_expected(rows.memory) if self._expects else ()),
             ]
             for rows, where in zip(batch, written, strict=True)
         ]
@@ -118,7 +123,13 @@ class Locator:
         if self._bank.device.type == "cuda":
             index = index.pin_memory()
         index = index.to(self._bank.device, non_blocking=True)
-        return Places(index, frames, pointers, filled_up=batching.fixed_shapes)
+        return Places(index, frames, pointers, batching.fixed_shapes, self._expects)
+
+
+def _expected(memory: ObjectMemory) -> list[int]:
+    if memory.expected is None:
+        return [0] * EXPECTED_COLUMNS
+    return [round(EXPECTED_UNITS * number) for number in memory.expected]
 
 
 def _fill_up(values: list[int], length: int, filler: int) -> list[int]:

@@ -22,6 +22,7 @@ from torch import Tensor
 from streamtrack.engine.object_memory import ObjectMemory, Rows
 from streamtrack.engine.places import Places
 from streamtrack.engine.read_plan import MemoryPlan
+from streamtrack.model.choice import NO_RIVAL
 from streamtrack.model.interface import Geometry, MaskPrediction, MemoryRead
 
 FIRST_CAPACITY = 2
@@ -37,6 +38,7 @@ class MemoryBank:
         plan: how far back it reads, and what makes room.
         max_conditioning_frames: conditioning slots of each object.
         history_frames: H, tracked frames that can still be prompted.
+        appearance_dim: width of the looks that are kept; 0: none are.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class MemoryBank:
         max_conditioning_frames: int,
         history_frames: int,
         device: torch.device,
+        appearance_dim: int = 0,
     ) -> None:
         self._geometry = geometry
         self._plan = plan
         self._max_conditioning = max_conditioning_frames
         self._history = history_frames
         self.device = device
+        self.appearance_dim = appearance_dim
         self._feature_positions = plan.feature_reach + history_frames
         self._pointer_positions = plan.pointer_reach + history_frames
         self.num_aside = max_conditioning_frames
@@ -102,10 +106,11 @@ class MemoryBank:
         features = self._zeros(capacity, num_features, g.memory_tokens, g.memory_dim, dtype=g.memory_dtype)
         pointers = self._zeros(capacity, num_pointers, g.pointer_dim)
         mask_logits = self._zeros(capacity, num_shown, *g.low_res_size)
-        scores = self._zeros(capacity, num_shown, 2)
+        scores = self._zeros(capacity, num_shown, 3)
+        looks = self._zeros(capacity, num_shown, self.appearance_dim)
         # All or nothing: where the device has no room, the bank stays as it was.
         self._features, self._pointers = features, pointers
-        self._mask_logits, self._scores = mask_logits, scores
+        self._mask_logits, self._scores, self._looks = mask_logits, scores, looks
         self._capacity = capacity
         self.allocation += 1
 
@@ -113,7 +118,7 @@ class MemoryBank:
         return torch.zeros(shape, dtype=dtype, device=self.device)
 
     def _tensors(self) -> tuple[Tensor, ...]:
-        return self._features, self._pointers, self._mask_logits, self._scores
+        return self._features, self._pointers, self._mask_logits, self._scores, self._looks
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -144,17 +149,19 @@ class MemoryBank:
             pointers=self._pointers.flatten(0, 1)[pointer_rows],
             pointer_ages=ages.to(torch.float32),
             absent=absent,
+            expected=places.expected(),
         )
 
     def mask_logits(self, memory: ObjectMemory, frame_idx: int) -> Tensor:
         """(1, h, w): the low-res mask logits of a kept frame."""
         return self._mask_logits[memory.slot, frame_idx % self._history][None]
 
-    def predictions(self, memories: Sequence[ObjectMemory], frame_idx: int) -> tuple[Tensor, Tensor]:
-        """Of a kept frame: low-res mask logits (B, h, w); object score logits and IoU scores (B, 2)."""
+    def predictions(self, memories: Sequence[ObjectMemory], frame_idx: int) -> tuple[Tensor, ...]:
+        """Of a kept frame: mask logits (B, h, w), three scores (B, 3), looks (B, C) if kept."""
         slots = [memory.slot for memory in memories]
         place = frame_idx % self._history
-        return self._mask_logits[slots, place], self._scores[slots, place]
+        shown = self._mask_logits[slots, place], self._scores[slots, place]
+        return (*shown, self._looks[slots, place]) if self.appearance_dim else shown
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -187,6 +194,8 @@ class MemoryBank:
         self._pointers[slots, pointer_position] = prediction.object_pointers.float()
         self._mask_logits[slots, place] = prediction.low_res_mask_logits
         self._scores[slots, place] = summarise(prediction, features)
+        if prediction.appearances is not None:
+            self._looks[slots, place] = prediction.appearances
 
     def write_conditioning(
         self, memory: ObjectMemory, frame_idx: int, prediction: MaskPrediction, features: Tensor
@@ -247,6 +256,7 @@ class MemoryBank:
             (self._pointers, "pointer"),
             (self._mask_logits, "shown"),
             (self._scores, "shown"),
+            (self._looks, "shown"),
         ):
             here, there = getattr(source, name), getattr(target, name)
             if here is not None and there is not None:
@@ -269,10 +279,11 @@ class MemoryBank:
             logits[place] = HIDDEN_LOGIT
         self._scores[memory.slot, place, 0] = HIDDEN_LOGIT
         self._scores[memory.slot, place, 1] = 0.0
+        self._scores[memory.slot, place, 2] = NO_RIVAL
 
 
 def summarise(prediction: MaskPrediction, features: Tensor) -> Tensor:
-    """(B, 2) float32: object score logits and IoU scores of B objects on a frame.
+    """(B, 3) float32: object score logits, IoU scores and rivals of B objects on a frame.
 
     The score is NaN where any number that would be remembered or shown is not finite: one look at the
     scores, which come to the host anyway, tells whether a frame is fit to be remembered.
@@ -280,4 +291,8 @@ def summarise(prediction: MaskPrediction, features: Tensor) -> Tensor:
     shown = prediction.low_res_mask_logits.sum(dim=(1, 2))
     remembered = features.sum(dim=(1, 2), dtype=torch.float32) + prediction.object_pointers.float().sum(dim=1)
     alarm = 0 * (shown + remembered)[:, None]  # 0, or NaN
-    return torch.cat((prediction.object_score_logits + alarm, prediction.iou_scores[:, None]), dim=1)
+    rivals = prediction.rivals
+    if rivals is None:
+        rivals = torch.full_like(prediction.iou_scores, NO_RIVAL)
+    estimates = torch.stack((prediction.iou_scores, rivals), dim=1)
+    return torch.cat((prediction.object_score_logits + alarm, estimates), dim=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from streamtrack.engine.read_plan import Evidence, Stored
 from streamtrack.engine.view import View
@@ -36,6 +36,9 @@ class ObjectMemory:
     followed: tuple[int, int] = (-1, -1)
     """The frame that was followed before the newest one, and the newest one."""
 
+    expected: tuple[float, float, float, float, float] | None = None
+    """Where it is expected on the frame that is followed next, see `MemoryRead.expected`."""
+
     def stored(self, frame_idx: int) -> Stored:
         """What a plan may read for a frame."""
         return Stored(frame_idx, sorted(self.conditioning), self.features, self.pointers, self.evidence)
@@ -50,6 +53,11 @@ class ObjectMemory:
         """Forget what is known of frames that are no longer kept."""
         self.not_finite = {i for i in self.not_finite if abs(frame_idx - i) < history_frames}
         self.views = {i: view for i, view in self.views.items() if abs(frame_idx - i) < history_frames}
+
+    def anchor(self, frame_idx: int) -> None:
+        """A stored frame is one of those that are remembered for long."""
+        if frame_idx in self.evidence:
+            self.evidence[frame_idx] = replace(self.evidence[frame_idx], anchor=True)
 
     def note_followed(self, frame_idx: int) -> None:
         """A frame was followed, for the first time or anew."""

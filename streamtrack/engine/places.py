@@ -14,6 +14,10 @@ WRITE_COLUMNS = 4
 """Columns of `Places.index` that say where to write."""
 ABSENT = -1
 """A row to read that is not there."""
+EXPECTED_COLUMNS = 5
+"""The last columns of `Places.index`, where anything is expected: a box and how much it counts."""
+EXPECTED_UNITS = 10_000
+"""What is 1 there, so that all of the index is whole numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +25,31 @@ class Places:
     """Where in the bank B objects read and write on one frame."""
 
     index: Tensor
-    """(B, 4 + 2T + 2P) long, see `split`. A read of -1 stands for nothing."""
+    """(B, 4 + 2T + 2P) long, see `split`, and 5 more where it `expects`. A read of -1 stands for nothing."""
     num_frames: int
     """T, memory frames read."""
     num_pointers: int
     """P, object pointers read."""
     filled_up: bool
     """Whether any read may be -1: the shape is then the same whatever the objects remember."""
+    expects: bool = False
+    """Whether it says where objects are expected."""
 
     def split(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """What is written: (B, 4) slot, feature position, pointer position, place among the kept masks; what
         is read: (B, T) feature rows, (B, T) slot encodings, (B, P) pointer rows, (B, P) pointer ages."""
         frames, pointers = self.num_frames, self.num_pointers
+        index = self.index[:, :-EXPECTED_COLUMNS] if self.expects else self.index
         written, rows, encodings, pointer_rows, ages = torch.split(
-            self.index, [WRITE_COLUMNS, frames, frames, pointers, pointers], dim=1
+            index, [WRITE_COLUMNS, frames, frames, pointers, pointers], dim=1
         )
         return written, rows, encodings, pointer_rows, ages
+
+    def expected(self) -> Tensor | None:
+        """(B, 5) float32, see `MemoryRead.expected`."""
+        if not self.expects:
+            return None
+        return self.index[:, -EXPECTED_COLUMNS:].to(torch.float32) / EXPECTED_UNITS
 
 
 @dataclass(frozen=True, slots=True)

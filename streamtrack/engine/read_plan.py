@@ -25,6 +25,8 @@ class Evidence:
     """The network's estimate of the mask's IoU, 0 to 1."""
     box: tuple[float, float, float, float] | None
     """x0, y0, x1, y1 as shares of the frame, 0 to 1; None where the mask is empty."""
+    anchor: bool = False
+    """Whether it is one of the frames that are remembered for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,9 @@ class Stored:
     """Followed frames whose object pointers are stored; a conditioning frame may be among them."""
     evidence: Mapping[int, Evidence]
     """By frame, for the frames that are stored."""
+    anchors: Sequence[int] = ()
+    """Of a film: followed frames that are remembered for long, oldest first; a stream's say so in their
+    evidence."""
 
 
 @dataclass(frozen=True, slots=True)

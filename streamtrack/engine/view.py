@@ -150,6 +150,28 @@ class View:
         return max(self.x0, 0), max(self.y0, 0), x1, y1
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Where an object is expected on a frame."""
+
+    box: tuple[float, float, float, float]
+    """x0, y0, x1, y1 in pixels of the picture."""
+    weight: float
+    """How much that counts beside the estimated IoU when a candidate is chosen, 0 to 1."""
+
+    def seen_through(self, view: View | None, frame_size: Size) -> tuple[float, float, float, float, float]:
+        """The box as shares of a window (None: the picture), some of it perhaps outside, and the weight."""
+        shown = view or View.whole(frame_size)
+        x0, y0, x1, y1 = self.box
+        return (
+            (x0 - shown.x0) / shown.width,
+            (y0 - shown.y0) / shown.height,
+            (x1 - shown.x0) / shown.width,
+            (y1 - shown.y0) / shown.height,
+            self.weight,
+        )
+
+
 def change_view(logits: Tensor, seen: View, wanted: View) -> Tensor:
     """(B, h, w) mask logits of one window as those of another, bilinear; `OUTSIDE_LOGIT` where the first
     showed nothing."""

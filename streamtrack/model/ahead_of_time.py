@@ -100,7 +100,8 @@ class AheadOfTimeCalls:
 
     def fits(self, memory: MemoryRead) -> bool:
         """Whether `follow` was compiled for a memory of this shape."""
-        one_object = memory.features.shape[0] == 1 and memory.absent is None
+        plain = memory.absent is None and memory.expected is None
+        one_object = memory.features.shape[0] == 1 and plain
         return one_object and all(1 < length <= MOST_MEMORY_FRAMES for length in _lengths(memory))
 
     def follow(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:

@@ -89,6 +89,10 @@ class MemoryRead:
     """(B, P) float32, frames between the pointer's frame and now."""
     absent: tuple[Tensor, Tensor] | None = None
     """(B, T) and (B, P) bool, True for places that only fill the shape up; None: all are real."""
+    expected: Tensor | None = None
+    """(B, 5) float32: the box where each object is expected, x0, y0, x1, y1 as shares of what the network is
+    shown, and how much that counts beside the estimated IoU when a candidate is chosen, 0 to 1. None: nothing
+    is expected, and nobody asks for rivals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,11 @@ class MaskPrediction:
     """(B, C), the summary that later frames read."""
     candidates: Candidates | None = None
     """Among which this mask was chosen; only of `decode_points`, and only where there were several."""
+    appearances: Tensor | None = None
+    """(B, C) float32: how they look, see `engine.appearance`; only where looks are kept."""
+    rivals: Tensor | None = None
+    """(B,) float32: how little of its box is left where another candidate is added, 0 to 1, see
+    `choice.rival_overlap`; only of `follow`, and only where something was expected."""
 
 
 class CompiledCalls(Protocol):
@@ -164,6 +173,13 @@ class Network(Protocol):
 
     def derive(self, kept: tuple[Tensor, ...]) -> FrameFeatures:
         """The features of a past frame, of which only these were kept."""
+
+    @property
+    def appearance_dim(self) -> int:
+        """C of `appearance_map`."""
+
+    def appearance_map(self, features: FrameFeatures) -> Tensor:
+        """(1, C, rows, columns): the map by which looks are compared, see `engine.appearance`."""
 
     def follow(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
         """Find B objects on a frame by their memory: what a frame costs beside its encoding.

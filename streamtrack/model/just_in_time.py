@@ -51,7 +51,7 @@ class JustInTimeCalls:
 
     def fits(self, memory: MemoryRead) -> bool:
         """Only a memory that is filled up comes in few shapes."""
-        return memory.absent is not None
+        return memory.absent is not None and memory.expected is None
 
     def follow(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
         """As `Network.follow`, of a memory that fits."""

@@ -26,6 +26,8 @@ TOLD_EVENTS = {
     EventKind.FOUND: "found again",
     EventKind.CONDITIONING_EVICTED: "prompts forgotten",
     EventKind.NOT_FINITE: "frames without a finite mask",
+    EventKind.IDENTITY_CLASH: "objects with one mask",
+    EventKind.SCENE_CUT: "scene cuts",
     EventKind.GAP: "gaps",
 }
 """Events that the last line counts, in its words."""

@@ -7,47 +7,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from streamtrack.frame import Image
-from streamtrack.scenes.balls import Ball, beach_ball, football, marble, rolling, spinning
+from streamtrack.scenes.actors import Actor, Script, around, pillar, roller, swimmer
+from streamtrack.scenes.balls import Ball, beach_ball, football, marble, spinning
 from streamtrack.scenes.car import ASPECT as CAR_ASPECT
 from streamtrack.scenes.car import Car
 from streamtrack.scenes.fish import Fish
+from streamtrack.scenes.identities import lookalikes, reentry, swap
 from streamtrack.scenes.landscape import Landscape
-from streamtrack.scenes.patches import Patch, Pose, make_patch
+from streamtrack.scenes.patches import Patch, Pose
 from streamtrack.scenes.sheets import aquarium, lawn, pond
-from streamtrack.scenes.textures import Colour, fractal_noise
+from streamtrack.scenes.textures import Colour
 
 RED, BLUE, YELLOW = (222, 58, 50), (36, 112, 204), (246, 188, 42)
 KOI = ((246, 240, 228), (234, 92, 28), (250, 170, 110))
-
-Path = Callable[[float], Pose]
-"""Time in seconds to a pose."""
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Something that is drawn over the backdrop."""
-
-    object_id: int | None
-    """None for what is in the way but nobody follows, as a pillar."""
-    look: Callable[[float], Patch]
-    """Time in seconds to a patch."""
-    pose: Path
-    shadow: Path | None = None
-    """Where its shadow falls."""
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """A scene: a backdrop and its actors, the farthest first."""
-
-    backdrop: Callable[[float], Image]
-    """Time in seconds to a new picture."""
-    actors: tuple[Actor, ...]
 
 
 def demo(rng: np.random.Generator, width: int, height: int) -> Script:
@@ -59,9 +34,9 @@ def demo(rng: np.random.Generator, width: int, height: int) -> Script:
 def occlusion(rng: np.random.Generator, width: int, height: int) -> Script:
     """The same road; a stone pillar stands in front, and car and ball pass behind it."""
     script = _landscape(rng, width, height, with_kite=False)
-    stone = _pillar(rng, round(0.3 * height), height)
-    pillar = Actor(None, lambda t: stone, lambda t: Pose(0.5 * width, 0.5 * height, 0.3 * height))
-    return Script(script.backdrop, (*script.actors, pillar))
+    stone = pillar(rng, round(0.3 * height), height)
+    stone_pillar = Actor(None, lambda t: stone, lambda t: Pose(0.5 * width, 0.5 * height, 0.3 * height))
+    return Script(script.backdrop, (*script.actors, stone_pillar))
 
 
 def crossing(rng: np.random.Generator, width: int, height: int) -> Script:
@@ -83,7 +58,7 @@ def crossing(rng: np.random.Generator, width: int, height: int) -> Script:
 
     paths = (eight, mirrored_eight, below)
     actors = tuple(
-        _swimmer(i + 1, fish, where, size * height, sheet.camera, beat=7.0 + i)
+        swimmer(i + 1, fish, where, size * height, sheet.camera, beat=7.0 + i)
         for i, (fish, where, size) in enumerate(zip((*koi, dark), paths, (0.40, 0.40, 0.34), strict=True))
     )
     return Script(sheet.render, (actors[2], actors[0], actors[1]))
@@ -106,8 +81,8 @@ def many(rng: np.random.Generator, width: int, height: int) -> Script:
         size = height * rng.uniform(0.24, 0.31)
         fish = Fish(int(rng.integers(1 << 30)), round(size), palettes[i % 6])
         home = ((column + 0.5) / 4, (row + 0.62) / 4.1)
-        where = _around(home, (0.07, 0.05), rng, width, height)
-        actors.append(_swimmer(i + 1, fish, where, size, sheet.camera, beat=rng.uniform(5, 8), level=True))
+        where = around(home, (0.07, 0.05), rng, width, height)
+        actors.append(swimmer(i + 1, fish, where, size, sheet.camera, beat=rng.uniform(5, 8), level=True))
     for i in range(4):
         size = height * rng.uniform(0.13, 0.16)
         base, vein = (
@@ -117,8 +92,8 @@ def many(rng: np.random.Generator, width: int, height: int) -> Script:
             ((90, 60, 150), (240, 200, 220)),
         )[i]
         ball = Ball(marble(int(rng.integers(1 << 30)), base, vein), round(size))
-        where = _around(((i + 0.5) / 4, 0.89), (0.07, 0.012), rng, width, height)
-        actors.append(_roller(13 + i, ball, where, size, sheet.camera))
+        where = around(((i + 0.5) / 4, 0.89), (0.07, 0.012), rng, width, height)
+        actors.append(roller(13 + i, ball, where, size, sheet.camera))
     return Script(sheet.render, tuple(actors))
 
 
@@ -137,8 +112,8 @@ def leave(rng: np.random.Generator, width: int, height: int) -> Script:
     return Script(
         sheet.render,
         (
-            _roller(1, goes, out_and_back, size, sheet.camera),
-            _roller(2, stays, near_the_line, 1.1 * size, sheet.camera),
+            roller(1, goes, out_and_back, size, sheet.camera),
+            roller(2, stays, near_the_line, 1.1 * size, sheet.camera),
         ),
     )
 
@@ -149,6 +124,9 @@ SCENES: Mapping[str, Callable[[np.random.Generator, int, int], Script]] = {
     "occlusion": occlusion,
     "many": many,
     "leave": leave,
+    "swap": swap,
+    "lookalikes": lookalikes,
+    "reentry": reentry,
 }
 
 
@@ -218,77 +196,3 @@ def _kite_pose(t: float, width: int, height: int, size: float) -> Pose:
     x = width * (0.5 + 0.26 * math.sin(0.31 * t + 1.2) + 0.05 * math.sin(0.83 * t))
     y = height * (0.25 + 0.08 * math.sin(0.47 * t) + 0.03 * math.sin(1.1 * t))
     return Pose(x, y, size * (1 + 0.18 * math.sin(0.27 * t)), 0.22 * math.sin(0.6 * t) - 0.1)
-
-
-Where = Callable[[float], tuple[float, float]]
-"""Time in seconds to x and y in pixels of the ground."""
-
-
-def _around(
-    home: tuple[float, float], reach: tuple[float, float], rng: np.random.Generator, width: int, height: int
-) -> Where:
-    """A lazy loop around a place."""
-    speed_x, speed_y = rng.uniform(0.25, 0.5, 2)
-    phase_x, phase_y = rng.uniform(0, 2 * math.pi, 2)
-
-    def where(t: float) -> tuple[float, float]:
-        x = home[0] + reach[0] * math.sin(speed_x * t + phase_x)
-        y = home[1] + reach[1] * math.sin(speed_y * t + phase_y)
-        return x * width, y * height
-
-    return where
-
-
-def _swimmer(
-    object_id: int, fish: Fish, where: Where, size: float, camera: Where, *, beat: float, level: bool = False
-) -> Actor:
-    """A fish that looks where it goes; `level` ones only turn round, the others (from above) turn about."""
-
-    def pose(t: float) -> Pose:
-        x, y = where(t)
-        camera_x, camera_y = camera(t)
-        ahead_x, ahead_y = where(t + 0.05)
-        place = (x - camera_x, y - camera_y)
-        if level:
-            # Turning round, a fish shows its front for a moment: it gets short, never less than a third.
-            turn = math.tanh((ahead_x - x) * 8 / size)
-            tilt = 0.25 * math.tanh((ahead_y - y) * 8 / size)
-            return Pose(*place, size, tilt if turn > 0 else -tilt, flip=turn < 0)
-        return Pose(*place, size, math.atan2(ahead_y - y, ahead_x - x))
-
-    def shadow(t: float) -> Pose:
-        above = pose(t)
-        return Pose(above.x_px + 0.1 * size, above.y_px + 0.16 * size, 0.8 * size, stretch=0.8)
-
-    return Actor(object_id, lambda t: fish.patch(-beat * t), pose, None if level else shadow)
-
-
-def _roller(object_id: int, ball: Ball, where: Where, size: float, camera: Where) -> Actor:
-    """A ball that rolls over a ground seen from above."""
-
-    def pose(t: float) -> Pose:
-        x, y = where(t)
-        camera_x, camera_y = camera(t)
-        return Pose(x - camera_x, y - camera_y, size)
-
-    def look(t: float) -> Patch:
-        x, y = where(t)
-        return ball.patch(rolling(2 * x / size, 2 * y / size))
-
-    def shadow(t: float) -> Pose:
-        above = pose(t)
-        return Pose(above.x_px + 0.2 * size, above.y_px + 0.26 * size, 1.25 * size)
-
-    return Actor(object_id, look, pose, shadow)
-
-
-def _pillar(rng: np.random.Generator, width: int, height: int) -> Patch:
-    """A round stone pillar as high as the picture."""
-    across = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
-    roundness = np.sqrt(np.clip(1 - across * across * 0.97, 0, 1))
-    grain = fractal_noise(rng, height, width, (14, 5), 5)
-    light = (0.35 + 0.75 * roundness - 0.22 * across) * (0.78 + 0.4 * grain)
-    joints = np.abs((np.arange(height, dtype=np.float32) / height * 6) % 1 - 0.5)[:, None] > 0.488
-    light = np.where(joints, 0.6 * light, light)
-    rgb = light[..., None] * np.array((186, 176, 160), np.float32)
-    return make_patch(np.clip(rgb, 0, 255).astype(np.float32), np.ones((height, width), np.float32))

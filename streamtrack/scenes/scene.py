@@ -15,7 +15,8 @@ import numpy as np
 from streamtrack.config import PromptConfig
 from streamtrack.errors import SourceError
 from streamtrack.frame import BoolMask, Image
-from streamtrack.scenes.catalog import SCENES, Script
+from streamtrack.scenes.actors import Script
+from streamtrack.scenes.catalog import SCENES
 from streamtrack.scenes.patches import composite, soft_shadow
 from streamtrack.scenes.textures import SensorNoise
 

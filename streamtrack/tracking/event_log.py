@@ -15,8 +15,8 @@ class EventLog:
         self._frames = frames
         self._events: list[Event] = []
 
-    def report(self, kind: EventKind, key: int, object_id: int, **detail: Any) -> None:
-        """Something happened to an object on a key frame, given by its key."""
+    def report(self, kind: EventKind, key: int, object_id: int | None, **detail: Any) -> None:
+        """Something happened to an object, or to the stream, on a key frame, given by its key."""
         if kind is EventKind.CONDITIONING_EVICTED:
             detail["evicted_frame_idx"] = self._frames.frame_idx_of(detail["evicted_frame_idx"])
         self._events.append(Event(kind, self._frames.frame_idx_of(key), object_id, detail))

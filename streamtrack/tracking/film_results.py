@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from streamtrack.clock import NS_PER_S
 from streamtrack.config import TrackingConfig
 from streamtrack.frame import (
@@ -12,14 +15,18 @@ from streamtrack.frame import (
     EventKind,
     Frame,
     FrameResult,
+    ObjectMask,
     ObjectState,
     StageTimes,
 )
+from streamtrack.tracking.claims import ClashWatch, share_out
 from streamtrack.tracking.film_seen import Seen, mask_of
 from streamtrack.tracking.film_span import FilmSpan
 from streamtrack.tracking.film_tracks import FilmTrack
 from streamtrack.tracking.film_watch import is_visible
-from streamtrack.tracking.object_state import ObjectStateMachine, event_of_change
+from streamtrack.tracking.object_state import ObjectStateMachine, before_confirmed, event_of_change
+from streamtrack.tracking.postprocess import Box, logits_in_box
+from streamtrack.tracking.scene_cut import make_scene_cuts
 from streamtrack.tracking.stream_time import LARGEST_PTS_STEP_NS
 from streamtrack.tracking.tracked_object import Streak
 
@@ -41,6 +48,8 @@ class FilmResults:
         self._span = span
         self._config = config
         self._told: dict[int, _Told] = {}
+        self._cuts = make_scene_cuts(config)
+        self._clashes = ClashWatch(config.clash_iou, config.clash_frames)
         self._now_ns = 0
         self._before: Frame | None = None
 
@@ -62,9 +71,12 @@ class FilmResults:
                 state, event = self._state(object_id, seen[object_id], frame.seq)
                 happened += [event] if event is not None else []
                 objects[object_id] = mask_of(object_id, track.label, seen[object_id], state)
+        happened = [*self._of_the_scene(frame), *happened, *self._clashing(objects, frame.seq)]
         logits = {key: one.logits for key, one in seen.items() if one.logits is not None}
         times = StageTimes(frame.capture_monotonic_ns, started_ns)
-        return FrameResult(frame.seq, frame, objects, times, tuple(happened), logits or None)
+        return FrameResult(
+            frame.seq, frame, self._shown(objects, logits), times, tuple(happened), logits or None
+        )
 
     def _advance(self, frame: Frame) -> None:
         """Time goes on by what lies between two frames of the film, whatever the direction."""
@@ -87,6 +99,35 @@ class FilmResults:
                 events.append(Event(EventKind.CORRECTED, number, object_id))
         return events
 
+    def _of_the_scene(self, frame: Frame) -> list[Event]:
+        """The event of a scene that begins."""
+        if self._cuts is None or frame.damaged:
+            return []
+        cut = self._cuts.see(frame.image)
+        return [] if cut is None else [Event(EventKind.SCENE_CUT, frame.seq, None, cut.as_detail())]
+
+    def _clashing(self, objects: Mapping[int, ObjectMask], number: int) -> list[Event]:
+        return [
+            _event(EventKind.IDENTITY_CLASH, number, clash.object_id, **clash.as_detail())
+            for clash in self._clashes.see(objects)
+        ]
+
+    def _shown(
+        self, objects: Mapping[int, ObjectMask], logits: Mapping[int, NDArray[np.float32]]
+    ) -> Mapping[int, ObjectMask]:
+        """What is shown of masks that overlap: by their logits where those are at hand, else by whose mask is
+        better as a whole."""
+        if self._config.overlap == "allow":
+            return objects
+
+        def logits_in(object_id: int, box: Box) -> NDArray[np.float32]:
+            one = objects[object_id]
+            if len(logits) == len(objects):
+                return logits_in_box(logits[object_id], one.frame_size, None, box)
+            return np.full((box[3] - box[1], box[2] - box[0]), one.object_score * one.iou_score, np.float32)
+
+        return share_out(objects, logits_in)
+
     def _ended(self, number: int) -> list[Event]:
         ended = [
             object_id
@@ -107,7 +148,11 @@ class FilmResults:
         if before is ObjectState.UNSEEN and told.machine.state is ObjectState.LOST:
             before = ObjectState.LOST
         iou_score = seen.iou_score if seen.believed else -1.0
-        told.state = told.machine.update(visible=is_visible(seen), iou_score=iou_score, now_ns=self._now_ns)
+        was_lost, visible = told.machine.was_lost, is_visible(seen)
+        told.state = told.machine.update(
+            visible=visible, iou_score=iou_score, now_ns=self._now_ns, confirmed=seen.confirmed
+        )
+        before = before_confirmed(before, was_lost=was_lost, visible=visible, confirmed=seen.confirmed)
         told.not_finite.count = 0
         kind = event_of_change(before, told.state)
         return told.state, None if kind is None else _event(kind, number, object_id)

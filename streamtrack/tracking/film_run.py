@@ -69,7 +69,7 @@ class FilmRun:
             direction, tracks.prompted, span.num_positions(num_frames), first, last
         )
         """Positions that are followed and told."""
-        self._results = FilmResults(tracks.by_id, span, config)
+        self._results = FilmResults(tracks.by_id, span, tracks.config)
         self._reach = {
             key: (min(track.conditioning), max(track.conditioning)) for key, track in tracks.by_id.items()
         }

@@ -82,24 +82,39 @@ class Seeing:
         logits = torch.stack([output.low_res_mask_logits for output in there]).float().cpu().numpy()
         scores = torch.sigmoid(torch.cat([output.object_score_logits for output in there]).float()).tolist()
         ious = torch.cat([output.iou_score for output in there]).float().clamp(0, 1).tolist()
-        rows = iter(zip(logits, scores, ious, strict=True))
+        rivals = torch.cat([output.rival for output in there]).tolist()
+        looks = torch.stack([output.appearance for output in there]).float().cpu().numpy()
+        rows = iter(zip(logits, scores, ious, rivals, looks, strict=True))
         seen = {}
         for object_id, output in found.items():
             if output is None:
                 seen[object_id] = _unseen(before.get(object_id), frame_size)
                 continue
-            low_res, score, iou = next(rows)
+            low_res, score, iou, rival, look = next(rows)
             view = views.get(object_id)
             cleaned = clean_logits(low_res, self._config.max_hole_area, self._config.max_sprinkle_area)
             crop, box = crop_mask(cleaned, frame_size, view)
             kept = _of_whole_frame(cleaned, view, frame_size) if self._keep_logits else None
-            seen[object_id] = Seen(score, iou, True, crop, box, frame_size, True, whole, kept)
+            seen[object_id] = Seen(
+                score,
+                iou,
+                True,
+                crop,
+                box,
+                frame_size,
+                believed=True,
+                whole=whole,
+                logits=kept,
+                rival=rival,
+                appearance=look if look.size else None,
+            )
         return seen
 
 
 def found_of(output: FilmOutput, view: View | None) -> Found:
     """An output on the host; `view` is the window that it is of."""
-    scores = torch.cat((output.object_score_logits, output.iou_score)).float().cpu().numpy()
+    numbers = output.object_score_logits, output.iou_score, output.rival
+    scores = torch.cat(numbers).float().cpu().numpy()
     logits = output.low_res_mask_logits.float().cpu().numpy()
     return to_found(logits[None], scores[None], [True], [view])[0]
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from streamtrack.errors import CapacityError
 from streamtrack.frame import BoolMask, ObjectMask, ObjectState, measure_crop
+from streamtrack.tracking.claims import contested
 
 _HEAD = struct.Struct("<IffB6iII")
 _COUNT = struct.Struct("<I")
@@ -43,6 +44,12 @@ class Seen:
     """False: the frame came damaged."""
     logits: NDArray[np.float32] | None = None
     """(h, w) low-res mask logits, where they are asked for."""
+    confirmed: bool = True
+    """False: it was hidden, and what shows now may be another."""
+    rival: float = 1.0
+    """As `Found` has it; for who judges the frame, it is not kept."""
+    appearance: NDArray[np.float32] | None = None
+    """The same of its look."""
 
 
 NOTHING = Seen(0.0, 0.0, False, np.zeros((0, 0), np.bool_), (0, 0, 0, 0))
@@ -66,6 +73,11 @@ def mask_of(object_id: int, label: str, seen: Seen, state: ObjectState) -> Objec
     )
 
 
+def contested_of(seen: Mapping[int, Seen]) -> set[int]:
+    """Of a frame's objects by id, those whose place another one claims with a better mask."""
+    return contested({key: mask_of(key, "", one, ObjectState.TRACKING) for key, one in seen.items()})
+
+
 def pack(seen: Mapping[int, Seen]) -> bytes:
     """Objects by id as bytes."""
     parts = [_COUNT.pack(len(seen))]
@@ -74,7 +86,8 @@ def pack(seen: Mapping[int, Seen]) -> bytes:
         logits = b""
         if one.logits is not None:
             logits = struct.pack("<2I", *one.logits.shape) + zlib.compress(one.logits.tobytes(), 1)
-        flags = one.finite | one.believed << 1 | one.whole << 2
+        # Turned about, so that what was kept before there was such a thing reads as confirmed.
+        flags = one.finite | one.believed << 1 | one.whole << 2 | (not one.confirmed) << 3
         head = object_id, one.object_score, one.iou_score, flags, *one.box, *one.frame_size
         parts += [_HEAD.pack(*head, len(crop), len(logits)), crop, logits]
     return b"".join(parts)
@@ -108,6 +121,7 @@ def unpack(data: bytes) -> dict[int, Seen]:
             bool(flags & 2),
             bool(flags & 4),
             low_res,
+            not flags & 8,
         )
     return seen
 

@@ -266,7 +266,7 @@ class FilmSession:
 
     def _result(self, frame: Frame) -> FrameResult:
         position, size = self._span.position(frame.seq), (frame.height_px, frame.width_px)
-        results = FilmResults(self._tracks.by_id, self._span, self._config)
+        results = FilmResults(self._tracks.by_id, self._span, self._tracks.config)
         return results.result(frame, self._tracks.seen(position, size))
 
     def _known(self, object_id: int) -> FilmTrack:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
 from streamtrack.config import TrackingConfig
 from streamtrack.config.presets import tracking_of_model
+from streamtrack.engine.anchored_plan import ANCHORS
 from streamtrack.engine.film_looker import FilmLooker, output_of
 from streamtrack.engine.film_object import FilmObject
 from streamtrack.engine.film_outputs import FilmOutput, FollowedOutputs
@@ -20,9 +22,11 @@ from streamtrack.frame import Frame
 from streamtrack.model.build import LoadedModel
 from streamtrack.tracking.film_looks import FilmLooks
 from streamtrack.tracking.film_seeing import FrameInput, Seeing, found_of
-from streamtrack.tracking.film_seen import Seen
-from streamtrack.tracking.film_watch import FilmWatch, is_visible
+from streamtrack.tracking.film_seen import Seen, contested_of
+from streamtrack.tracking.film_watch import FilmWatch
 from streamtrack.tracking.looking import make_looking
+from streamtrack.tracking.memory_watch import Circumstances, make_memory_rules
+from streamtrack.tracking.scene_cut import begins_scene, make_scene_cuts
 
 DIRECTIONS = (False, True)
 """Whether a pass is backward."""
@@ -49,6 +53,16 @@ class FilmTrack:
     def exists(self, position: int) -> bool:
         """Whether it is looked for on a frame."""
         return (self.first is None or position >= self.first) and (self.last is None or position <= self.last)
+
+    def begin(self, watch: FilmWatch) -> None:
+        """A pass begins in the direction of its watch."""
+        self.watches[watch.reverse] = watch
+        self.passes[watch.reverse].anchors.clear()
+
+    def forget_passes(self) -> None:
+        """What passes have been through is not as its prompts say any more."""
+        for fresh in self.fresh:
+            fresh.clear()
 
     @property
     def conditioning(self) -> dict[int, FilmOutput]:
@@ -81,12 +95,16 @@ class FilmTracks:
             keeps_outputs: `outputs` forgets nothing, so that no frame need be followed twice.
         """
         self._network = model.network
-        self._config = config
+        config = tracking_of_model(config, model.name)
+        self.config = config
+        """With what the model says of keys that nobody set."""
         self._outputs = outputs
         self._seeing = Seeing(config, keep_logits=keep_logits)
         self._keeps_outputs = keeps_outputs
         self._input = FrameInput(model)
-        self._looking = make_looking(tracking_of_model(config, model.name), model.network.geometry)
+        self._looking = make_looking(config, model.network.geometry)
+        self._memory_rules = make_memory_rules(config)
+        self._new_watch = partial(FilmWatch.new, self._looking, self._memory_rules)
         self._follower = FilmLooker(
             model.network,
             self._input.whole,
@@ -95,7 +113,10 @@ class FilmTracks:
             num_frames=num_positions,
             recent_frames=config.memory_frames,
             autocast=model.autocast,
+            anchors=ANCHORS if config.memory == "distractor_aware" else 0,
+            keeps_looks=self._memory_rules is not None,
         )
+        self._cuts = [make_scene_cuts(config) for _ in DIRECTIONS]
         self._last_seen: tuple[dict[int, Seen], dict[int, Seen]] = ({}, {})
         self.by_id: dict[int, FilmTrack] = {}
         """In the order in which they came."""
@@ -118,7 +139,7 @@ class FilmTracks:
         """A new object, which wants a prompt."""
         conditioning: dict[int, FilmOutput] = {}
         passes = tuple(FilmObject(self._outputs(), conditioning) for _ in DIRECTIONS)
-        watches = [FilmWatch.new(self._looking, reverse=reverse) for reverse in DIRECTIONS]
+        watches = [self._new_watch(reverse=reverse) for reverse in DIRECTIONS]
         track = FilmTrack(object_id, label, (passes[0], passes[1]), watches, first, last)
         self.by_id[object_id] = track
         return track
@@ -155,15 +176,14 @@ class FilmTracks:
             film = track.passes[reverse]
             film.followed.pop(position, None)
             film.views[position] = look.view
-            track.fresh[reverse].clear()
+        track.forget_passes()
 
     def clear_prompts(self, track: FilmTrack, position: int) -> None:
         """Take an object's prompts on a frame back."""
         self.before_change(track, position)
         track.prompts.pop(position, None)
         track.conditioning.pop(position, None)
-        for reverse in DIRECTIONS:
-            track.fresh[reverse].clear()
+        track.forget_passes()
 
     def _look(self, track: FilmTrack, position: int, prompt: CheckedPrompt) -> Look | None:
         visited = [reverse for reverse in DIRECTIONS if position in track.fresh[reverse]]
@@ -208,39 +228,47 @@ class FilmTracks:
             for track in tracks
         }
         size = frame.height_px, frame.width_px
+        cut = not frame.damaged and begins_scene(self._cuts[reverse], frame.image)
+        for track in tracks if cut else ():
+            track.watches[reverse].note_cut(position)
+        looks = [track.watches[reverse].look_out(position, size) for track in stale]
         outputs = self._follower.follow(
             [track.passes[reverse] for track in stale],
             position,
             reverse=reverse,
             fit_to_remember=not frame.damaged,
-            views=[track.watches[reverse].view(position, size) for track in stale],
+            views=[view for view, _ in looks],
+            expected=[expected for _, expected in looks],
         )
         found |= {track.object_id: output for track, output in zip(stale, outputs, strict=True)}
         if self._keeps_outputs:
             for track in tracks:
                 track.fresh[reverse].add(position)
         seen = self._seen(found, position, size, reverse=reverse, whole=not frame.damaged)
+        worse = set() if self._memory_rules is None else contested_of(seen)
         for track in tracks:
-            seen[track.object_id] = self._watch(track, position, seen[track.object_id], reverse=reverse)
+            key = track.object_id
+            sight = Circumstances(position in track.conditioning, True, key in worse, cut)
+            seen[key] = self._watch(track, position, seen[key], sight, reverse=reverse)
         self._last_seen[reverse].update(seen)
         return seen
 
     def begin(self, *, reverse: bool) -> None:
         """A pass begins: what was seen on another says nothing of where to look."""
         self._last_seen[reverse].clear()
+        self._cuts[reverse] = make_scene_cuts(self.config)
         for track in self.by_id.values():
-            track.watches[reverse] = FilmWatch.new(self._looking, reverse=reverse)
+            track.begin(self._new_watch(reverse=reverse))
 
-    def _watch(self, track: FilmTrack, position: int, seen: Seen, *, reverse: bool) -> Seen:
+    def _watch(
+        self, track: FilmTrack, position: int, seen: Seen, sight: Circumstances, *, reverse: bool
+    ) -> Seen:
         """Judge what a pass saw, and look for the object there next."""
-        watch, prompted = track.watches[reverse], position in track.conditioning
-        if not watch.believes(position, seen, prompted=prompted):
-            seen = replace(seen, believed=False)
-        # Hidden frames would crowd out those by which it is known again when it comes back.
-        hidden = watch.window is not None and not is_visible(seen)
-        if not prompted and (hidden or not seen.believed):
+        seen, verdict = track.watches[reverse].take(position, seen, sight)
+        if not verdict.remember:
             track.passes[reverse].put_aside(position)
-        watch.note(position, seen)
+        elif verdict.anchor:
+            track.passes[reverse].anchor(position, ANCHORS)
         return seen
 
     def _seen(
@@ -290,6 +318,4 @@ class FilmTracks:
         self._last_seen[reverse].update(seen)
         for object_id, one in seen.items():
             track = self.by_id[object_id]
-            watch, prompted = track.watches[reverse], position in track.conditioning
-            watch.believes(position, one, prompted=prompted)
-            watch.note(position, one)
+            track.watches[reverse].take(position, one, Circumstances(position in track.conditioning))

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from streamtrack.engine.film_follower import ExpectedShare
 from streamtrack.engine.view import View
 from streamtrack.model.interface import Size
 from streamtrack.tracking.film_seen import Seen
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.mask_growth import MaskGrowth
+from streamtrack.tracking.memory_watch import (
+    ALL_WELL,
+    CUT,
+    Circumstances,
+    MemoryRules,
+    MemoryWatch,
+    Sight,
+    Verdict,
+)
 from streamtrack.tracking.window_policy import ObjectWindow, extent_of
+
+NOTHING_EXPECTED: ExpectedShare = (0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(slots=True)
@@ -20,11 +32,13 @@ class FilmWatch:
     window: ObjectWindow | None
     growth: MaskGrowth | None
     reverse: bool
+    memory: MemoryWatch | None = None
 
     @classmethod
-    def new(cls, looking: Looking, *, reverse: bool) -> FilmWatch:
-        """One of a pass that begins."""
-        return cls(looking.new_window(), looking.new_growth(), reverse)
+    def new(cls, looking: Looking, memory: MemoryRules | None, *, reverse: bool) -> FilmWatch:
+        """One of a pass that begins; `memory`: None remembers every frame."""
+        watch = None if memory is None else MemoryWatch(memory, history=1)
+        return cls(looking.new_window(), looking.new_growth(), reverse, watch)
 
     def view(self, position: int, frame_size: Size) -> View | None:
         """Through which window to look on the pass's next frame; None: the whole frame."""
@@ -40,14 +54,65 @@ class FilmWatch:
             return True
         return not self.growth.explodes(self._key(position), seen.crop, area_px)
 
-    def note(self, position: int, seen: Seen) -> None:
-        """A frame was seen."""
+    def look_out(self, position: int, frame_size: Size) -> tuple[View | None, ExpectedShare | None]:
+        """Through which window to look on the pass's next frame, and where in it the object is expected; None
+        where nobody asks."""
+        view = self.view(position, frame_size)
+        if self.memory is None:
+            return view, None
+        expected = self.memory.expected(self._key(position), frame_size)
+        if expected is None:
+            return view, NOTHING_EXPECTED
+        return view, expected.seen_through(view, frame_size)
+
+    def note_cut(self, position: int) -> None:
+        """With the pass's next frame another scene begins."""
+        for part in (self.window, self.growth, self.memory):
+            if part is not None:
+                part.note_cut(self._key(position))
+
+    def take(self, position: int, seen: Seen, sight: Circumstances) -> tuple[Seen, Verdict]:
+        """Judge what a pass saw on a frame, and look for the object there next; what was seen comes back with
+        what is made of it."""
+        if not self.believes(position, seen, prompted=sight.prompted):
+            seen = replace(seen, believed=False)
+        verdict = self.judge(position, seen, replace(sight, fit=seen.believed and seen.whole))
+        # Hidden frames would crowd out those by which it is known again when it comes back.
+        hidden = self.window is not None and not is_visible(seen)
+        if sight.prompted or hidden or not seen.believed:
+            verdict = replace(verdict, remember=sight.prompted)
+        self.note(position, seen, same=verdict.same)
+        return replace(seen, confirmed=verdict.confirmed), verdict
+
+    def judge(self, position: int, seen: Seen, circumstances: Circumstances) -> Verdict:
+        """What is made of a frame that was seen."""
+        if self.memory is None:
+            return CUT if circumstances.cut else ALL_WELL
+        if not seen.finite:
+            return ALL_WELL  # nothing was found: it is told as unseen
+        shows = is_visible(seen)
+        x0, y0, x1, y1 = seen.box
+        sight = Sight(
+            seen.object_score,
+            seen.iou_score,
+            seen.rival,
+            seen.appearance,
+            (float(x0), float(y0), float(x1), float(y1)) if shows else None,
+            int(seen.crop.sum()) if shows else 0,
+            seen.frame_size,
+            circumstances.fit,
+            circumstances.contested,
+        )
+        return self.memory.judge(self._key(position), sight, prompted=circumstances.prompted)
+
+    def note(self, position: int, seen: Seen, *, same: bool = True) -> None:
+        """A frame was seen; an object that is not the `same` is not looked after."""
         if self.window is None:
             return
         if not (seen.finite and seen.believed and seen.whole):
             self.window.hold(self._key(position), seen.frame_size)
             return
-        extent = extent_of(seen.crop, seen.box) if is_visible(seen) else None
+        extent = extent_of(seen.crop, seen.box) if same and is_visible(seen) else None
         self.window.note(self._key(position), extent, seen.frame_size)
 
     def _key(self, position: int) -> int:

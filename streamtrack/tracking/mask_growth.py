@@ -34,10 +34,16 @@ class MaskGrowth:
     """Frames of which areas are kept, for corrections."""
     _believed: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Area in pixels and number of bodies, by key."""
+    _cut: int | None = None
 
     def explodes(self, key: int, crop: BoolMask, area_px: int) -> bool:
         """Whether a mask on a frame is not to be believed; otherwise it counts from now on."""
-        lately = [(index, kept) for index, kept in self._believed.items() if index < key][-LATELY:]
+        since = self._cut if self._cut is not None and self._cut <= key else None
+        lately = [
+            (index, kept)
+            for index, kept in self._believed.items()
+            if index < key and (since is None or index >= since)
+        ][-LATELY:]
         if lately and area_px:
             known_px = max(area for _, (area, _) in lately)
             limit = self.most * PATIENCE ** (key - lately[-1][0] - 1)
@@ -54,6 +60,10 @@ class MaskGrowth:
         self._believed[key] = area_px, count_bodies(crop)
         for index in [index for index in self._believed if index <= key - self.history]:
             del self._believed[index]
+
+    def note_cut(self, key: int) -> None:
+        """With a frame another scene begins, where things have other sizes."""
+        self._cut = key
 
     def restart(self, key: int) -> None:
         """Forget what was seen from a frame on."""

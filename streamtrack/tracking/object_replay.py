@@ -8,51 +8,51 @@ from typing import Any, Protocol
 from streamtrack.engine.follower import Follower, Slot
 from streamtrack.engine.found import Conditioned, Found, Look, Replayed
 from streamtrack.engine.prompt_input import CheckedPrompt
-from streamtrack.engine.view import View
+from streamtrack.engine.view import Expected, View
 from streamtrack.frame import EventKind, ObjectMask
+from streamtrack.tracking.key_log import KeyLog
 from streamtrack.tracking.looking import Looking
+from streamtrack.tracking.memory_watch import Circumstances
 from streamtrack.tracking.prompt_history import Given
 from streamtrack.tracking.results import build_object
-from streamtrack.tracking.stream_time import StreamTime
 from streamtrack.tracking.tracked_object import TrackedObject, is_visible
 
 
 class Report(Protocol):
     """Takes what happened to an object on a key frame."""
 
-    def __call__(self, kind: EventKind, key: int, object_id: int, **detail: Any) -> None: ...
+    def __call__(self, kind: EventKind, key: int, object_id: int | None, **detail: Any) -> None: ...
 
 
 class ObjectReplay:
     """Lets objects' states follow what was found of them, and follows one again behind a changed prompt.
 
     Args:
-        size: H, W in pixels of a kept key frame.
-        damaged: whether a kept key frame came damaged.
+        keys: what is known of kept key frames.
         looking: where objects are looked for.
+        contested: whether another object claims the place of a mask on a kept key frame, with a better one.
     """
 
     def __init__(
         self,
         follower: Follower,
-        stream_time: StreamTime,
-        size: Callable[[int], tuple[int, int]],
-        damaged: Callable[[int], bool],
+        keys: KeyLog,
         report: Report,
         looking: Looking,
+        contested: Callable[[int, ObjectMask], bool],
     ) -> None:
         self._follower = follower
-        self._stream_time = stream_time
-        self._size = size
-        self._damaged = damaged
+        self._keys = keys
         self._looking = looking
         self._report = report
+        self._contested = contested
 
     def rewind(self, tracked: TrackedObject, key: int) -> None:
         """Bring an object to a kept key frame as memory alone had found it there, and give it its prompts on
         that frame again; what it was on later ones is forgotten."""
         tracked.rewind_states(key)
-        followed = self._follower.rewind(tracked.slot, key, self._view(tracked, key))
+        view, expected = self._view(tracked, key), self._expected(tracked, key)
+        followed = self._follower.rewind(tracked.slot, key, view, expected)
         if followed is not None:
             self.show(tracked, followed, key)
         prompts = tracked.prompts.checked(key)
@@ -67,6 +67,7 @@ class ObjectReplay:
             keys,
             tracked.prompts.by_key(),
             view_of=lambda key: self._view(tracked, key),
+            expected_of=lambda key: self._expected(tracked, key),
             look_at=self.look,
         ):
             self._take_again(tracked, again)
@@ -79,24 +80,44 @@ class ObjectReplay:
 
     def show(self, tracked: TrackedObject, found: Found, key: int, *, prompted: bool = False) -> None:
         """What was found on a key frame, of which nobody needs the mask, changes the object's state."""
-        mask = build_object(tracked, found, self._size(key))
-        self.update_state(tracked, found, mask, key, prompted=prompted)
+        mask = build_object(tracked, found, self._keys.size(key))
+        contested = tracked.memory is not None and self._contested(key, mask)
+        self.update_state(tracked, found, mask, key, prompted=prompted, contested=contested)
 
     def update_state(
-        self, tracked: TrackedObject, found: Found, mask: ObjectMask, key: int, *, prompted: bool = False
+        self,
+        tracked: TrackedObject,
+        found: Found,
+        mask: ObjectMask,
+        key: int,
+        *,
+        prompted: bool = False,
+        contested: bool = False,
     ) -> None:
-        """The object's state after a key frame, and whether the frame stays in its memory."""
+        """The object's state after a key frame, and whether the frame stays in its memory.
+
+        Args:
+            contested: another object claims the place of the mask with a better one.
+        """
         if not found.finite:
             tracked.note_window(mask, key, believed=False)
             if tracked.note_unseen(key):
                 self._report(EventKind.NOT_FINITE, key, tracked.object_id, count=tracked.not_finite.count)
             return
         explodes = tracked.explodes(mask, key, prompted=prompted)
+        fit = not (explodes or self._keys.came_damaged(key))
+        cut = self._keys.begins_scene(key) and not prompted
+        verdict = tracked.judge(found, mask, key, Circumstances(prompted, fit, contested, cut))
         # Hidden frames would crowd out those by which it is known again when it comes back.
-        if explodes or (tracked.window is not None and not is_visible(mask)):
+        hidden = tracked.window is not None and not is_visible(mask)
+        if explodes or hidden or not verdict.remember:
             self._follower.forget(tracked.slot, key)
-        tracked.note_window(mask, key, believed=not (explodes or self._damaged(key)))
-        event = tracked.update_state(mask, key, self._stream_time.at(key), believed=not explodes)
+        elif verdict.anchor:
+            self._follower.anchor(tracked.slot, key)
+        tracked.note_window(mask, key, believed=fit, same=verdict.same)
+        event = tracked.update_state(
+            mask, key, self._keys.stream_time.at(key), believed=not explodes, confirmed=verdict.confirmed
+        )
         if event is not None:
             self._report(event, key, tracked.object_id)
 
@@ -116,7 +137,12 @@ class ObjectReplay:
         return self._looking.correction(self._follower, slot, key, prompt, found)
 
     def _view(self, tracked: TrackedObject, key: int) -> View | None:
-        return self._looking.views([tracked.window], key, self._size(key))[0]
+        if self._keys.begins_scene(key):
+            tracked.note_cut(key)
+        return self._looking.views([tracked.window], key, self._keys.size(key))[0]
+
+    def _expected(self, tracked: TrackedObject, key: int) -> Expected | None:
+        return tracked.expected(key, self._keys.size(key))
 
     def _take_again(self, tracked: TrackedObject, again: Replayed) -> None:
         if again.conditioned is None:

@@ -30,10 +30,23 @@ class ObjectStateMachine:
     state: ObjectState = ObjectState.TRACKING
     last_seen_ns: int | None = None
     """Stream time at which it was last visible."""
+    was_lost: bool = False
+    """What shows now is not confirmed, and it was lost before."""
 
-    def update(self, *, visible: bool, iou_score: float, now_ns: int) -> ObjectState:
-        """The state after a frame; `now_ns` is stream time and only ever rises."""
-        if visible:
+    def update(self, *, visible: bool, iou_score: float, now_ns: int, confirmed: bool = True) -> ObjectState:
+        """The state after a frame.
+
+        Args:
+            now_ns: stream time, which only ever rises.
+            confirmed: False: it was hidden, and what shows may be another; it counts as not seen yet.
+        """
+        if visible and not confirmed:
+            if self.last_seen_ns is None:
+                self.last_seen_ns = now_ns
+            self.was_lost = self.was_lost or self.state is ObjectState.LOST
+            self.state = ObjectState.UNCERTAIN
+        elif visible:
+            self.was_lost = False
             self.last_seen_ns = now_ns
             was_unsure = self.state is ObjectState.UNCERTAIN
             bound = min(1.0, self.uncertain_iou_score + SURE_AGAIN * was_unsure)
@@ -46,6 +59,14 @@ class ObjectStateMachine:
             lost = hidden_ns > self.lost_after_ms * NS_PER_MS
             self.state = ObjectState.LOST if lost else ObjectState.OCCLUDED
         return self.state
+
+
+def before_confirmed(before: ObjectState, *, was_lost: bool, visible: bool, confirmed: bool) -> ObjectState:
+    """The state before a frame, for what is to be told of the change: an object that was lost is found when
+    it is confirmed, and not before."""
+    if was_lost and visible and confirmed:
+        return ObjectState.LOST
+    return ObjectState.OCCLUDED if before is ObjectState.LOST and visible and not confirmed else before
 
 
 def event_of_change(before: ObjectState, after: ObjectState) -> EventKind | None:

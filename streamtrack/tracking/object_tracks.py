@@ -8,16 +8,20 @@ from dataclasses import replace
 
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.follower import Follower
-from streamtrack.engine.found import Conditioned, Found
+from streamtrack.engine.found import Conditioned
 from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.errors import CapacityError
 from streamtrack.frame import EventKind, Frame, ObjectMask, ObjectState
+from streamtrack.tracking.claims import ClashWatch, contested
+from streamtrack.tracking.key_log import KeyLog
 from streamtrack.tracking.keyframes import Move
 from streamtrack.tracking.looking import Looking
+from streamtrack.tracking.memory_watch import MemoryWatch, make_memory_rules
+from streamtrack.tracking.object_masks import ObjectMasks
 from streamtrack.tracking.object_replay import ObjectReplay, Report
 from streamtrack.tracking.prompt_history import Given
 from streamtrack.tracking.results import build_object
-from streamtrack.tracking.stream_time import StreamTime
+from streamtrack.tracking.scene_cut import make_scene_cuts
 from streamtrack.tracking.tracked_object import TrackedObject
 
 STATES_THAT_STAY = (ObjectState.LOST, ObjectState.UNSEEN)
@@ -33,13 +37,11 @@ class ObjectTracks:
         self._config = config
         self._report = report
         self._tracked: dict[int, TrackedObject] = {}
-        self._stream_time = StreamTime(config.history_frames)
-        self._sizes = [(0, 0)] * config.history_frames
-        self._damaged = [False] * config.history_frames
-        self._newest_key = -1
-        self._replay = ObjectReplay(
-            follower, self._stream_time, self._size, self._came_damaged, report, looking
-        )
+        self._keys = KeyLog(config.history_frames, make_scene_cuts(config))
+        self._memory_rules = make_memory_rules(config)
+        self._clashes = ClashWatch(config.clash_iou, config.clash_frames)
+        self._masks = ObjectMasks(follower, config, self._tracked)
+        self._replay = ObjectReplay(follower, self._keys, report, looking, self._masks.is_contested)
 
     @property
     def by_id(self) -> Mapping[int, TrackedObject]:
@@ -55,12 +57,12 @@ class ObjectTracks:
     @property
     def next_key(self) -> int:
         """The key of the next key frame."""
-        return self._newest_key + 1
+        return self._keys.newest + 1
 
     @property
     def oldest_key(self) -> int:
         """The oldest key frame that can still be prompted."""
-        return max(0, self._newest_key - self._config.history_frames + 1)
+        return self._keys.oldest
 
     # -- frames ------------------------------------------------------------------------------------
 
@@ -68,22 +70,29 @@ class ObjectTracks:
         """Find every object on the next key frame, without waiting for it."""
         tracked = self._tracked.values()
         size = frame.height_px, frame.width_px
+        if self._keys.look_at(key, frame) is not None:
+            for one in tracked:
+                one.note_cut(key)
         views = self._looking.views([one.window for one in tracked], key, size)
+        expected = [one.expected(key, size) for one in tracked]
         self._follower.encode(key, frame.image, fit_to_remember=not frame.damaged)
-        self._follower.follow([one.slot for one in tracked], key, views)
-        self._stream_time.advance(frame)
-        self._sizes[key % len(self._sizes)] = size
-        self._damaged[key % len(self._damaged)] = frame.damaged
-        self._newest_key = key
+        self._follower.follow([one.slot for one in tracked], key, views, expected)
+        self._keys.append(key, frame)
 
     def settle(self, followed: Iterable[TrackedObject]) -> dict[int, ObjectMask]:
         """What the newest key frame shows, once it is known; the states of those followed onto it change."""
-        key = self._newest_key
-        found = self._found(key)
-        masks = self._masks(found, self._size(key))
+        key = self._keys.newest
+        found, size = self._masks.found(key), self._keys.size(key)
+        masks = self._masks.build(found, size)
+        cut = self._keys.cut_at(key)
+        if cut is not None:
+            self._report(EventKind.SCENE_CUT, key, None, **cut.as_detail())
+        worse = set() if self._memory_rules is None else contested(masks)
         for tracked in followed:
-            self._replay.update_state(tracked, found[tracked.object_id], masks[tracked.object_id], key)
-        return self._with_states(masks, key)
+            one = tracked.object_id
+            self._replay.update_state(tracked, found[one], masks[one], key, contested=one in worse)
+        self._report_clashes(masks, key)
+        return self._with_states(self._masks.shown(masks, found, size), key)
 
     def describe(
         self, key: int, frame_size: tuple[int, int], move: Move | None = None
@@ -95,7 +104,9 @@ class ObjectTracks:
             frame_size: of the frame itself, H, W in pixels.
             move: how masks come from the key frame to the frame.
         """
-        objects = self._with_states(self._masks(self._found(key), frame_size, move), key)
+        found = self._masks.found(key)
+        masks = self._masks.build(found, frame_size, move)
+        objects = self._with_states(self._masks.shown(masks, found, frame_size, move), key)
         if move is None:
             return objects
         # What was carried out of the picture is not there, whatever the key frame said.
@@ -120,10 +131,10 @@ class ObjectTracks:
             return False
         tracked, conditioned = begun
         self._tracked[object_id] = tracked
-        mask = build_object(tracked, conditioned.found, self._size(key))
+        mask = build_object(tracked, conditioned.found, self._keys.size(key))
         self._report(EventKind.ADDED, key, object_id, area_px=mask.area_px)
         self._replay.update_state(tracked, conditioned.found, mask, key, prompted=True)
-        self._replay.behind(tracked, key, self._newest_key)
+        self._replay.behind(tracked, key, self._keys.newest)
         return True
 
     def start_over(
@@ -146,7 +157,7 @@ class ObjectTracks:
         former, self._tracked[object_id] = self._tracked[object_id], tracked
         self._report(EventKind.CORRECTED, key, object_id, how=how)
         self._replay.show(tracked, conditioned.found, key, prompted=True)
-        self._replay.behind(tracked, key, self._newest_key)
+        self._replay.behind(tracked, key, self._keys.newest)
         return former
 
     def take_out(self, object_id: int) -> TrackedObject:
@@ -168,9 +179,11 @@ class ObjectTracks:
             self._tracked[tracked.object_id] = tracked
             kind = EventKind.ADDED if instead is None else EventKind.CORRECTED
             self._report(kind, max(0, from_key - 1), tracked.object_id, how="undo")
-            self._replay.behind(tracked, from_key - 1, self._newest_key)
+            self._replay.behind(tracked, from_key - 1, self._keys.newest)
         known = [object_id for object_id in order if object_id in self._tracked]
-        self._tracked = {object_id: self._tracked[object_id] for object_id in (*known, *self._tracked)}
+        in_order = {object_id: self._tracked[object_id] for object_id in (*known, *self._tracked)}
+        self._tracked.clear()
+        self._tracked.update(in_order)
 
     def close(self, tracked: TrackedObject) -> None:
         """Give the slot of an object back that is not followed any more."""
@@ -191,7 +204,10 @@ class ObjectTracks:
             return None
         conditioned = self._follower.remember(slot, look)
         window, growth = self._looking.new_window(), self._looking.new_growth()
-        tracked = TrackedObject(object_id, label, slot, self._config, window, growth)
+        memory = None
+        if self._memory_rules is not None:
+            memory = MemoryWatch(self._memory_rules, self._config.history_frames)
+        tracked = TrackedObject(object_id, label, slot, self._config, window, growth, memory)
         given = tracked.prompts.next_on(key, prompt, at_frame)
         tracked.prompts.set(key, (given,))
         tracked.prompts.note_offered(given, conditioned.offered)
@@ -212,7 +228,7 @@ class ObjectTracks:
         self._replay.report_eviction(tracked, key, conditioned.evicted)
         self._report(EventKind.CORRECTED, key, object_id)
         self._replay.take_prompted(tracked, key, given, conditioned)
-        self._replay.behind(tracked, key, self._newest_key)
+        self._replay.behind(tracked, key, self._keys.newest)
         return True
 
     def can_rewrite(self, object_id: int, key: int) -> bool:
@@ -231,7 +247,7 @@ class ObjectTracks:
         tracked.prompts.set(key, given)
         self._report(EventKind.CORRECTED, key, object_id, how=how)
         self._replay.rewind(tracked, key)
-        self._replay.behind(tracked, key, self._newest_key)
+        self._replay.behind(tracked, key, self._keys.newest)
 
     def remove(self, object_id: int) -> None:
         """Stop following an object."""
@@ -239,28 +255,12 @@ class ObjectTracks:
 
     # -- inside ------------------------------------------------------------------------------------
 
-    def _found(self, key: int) -> dict[int, Found]:
-        """What the engine found of every object that was there on a key frame; waits for the device."""
-        present = [tracked for tracked in self._tracked.values() if tracked.slot.first_frame <= key]
-        found = self._follower.found([tracked.slot for tracked in present], key)
-        return {tracked.object_id: one for tracked, one in zip(present, found, strict=True)}
-
-    def _masks(
-        self, found: Mapping[int, Found], frame_size: tuple[int, int], move: Move | None = None
-    ) -> dict[int, ObjectMask]:
-        return {
-            object_id: build_object(self._tracked[object_id], one, frame_size, move)
-            for object_id, one in found.items()
-        }
-
     def _with_states(self, masks: Mapping[int, ObjectMask], key: int) -> dict[int, ObjectMask]:
         return {
             object_id: replace(mask, state=self._tracked[object_id].state_at(key))
             for object_id, mask in masks.items()
         }
 
-    def _came_damaged(self, key: int) -> bool:
-        return self._damaged[key % len(self._damaged)]
-
-    def _size(self, key: int) -> tuple[int, int]:
-        return self._sizes[key % len(self._sizes)]
+    def _report_clashes(self, masks: Mapping[int, ObjectMask], key: int) -> None:
+        for clash in self._clashes.see(masks):
+            self._report(EventKind.IDENTITY_CLASH, key, clash.object_id, **clash.as_detail())

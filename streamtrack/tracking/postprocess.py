@@ -51,6 +51,33 @@ def crop_mask(
     return _tighten(crop, x0, y0)
 
 
+def logits_in_box(
+    low_res_mask_logits: NDArray[np.float32], frame_size: tuple[int, int], view: View | None, box: Box
+) -> NDArray[np.float32]:
+    """(y1 - y0, x1 - x0) mask logits of each pixel of a box of the frame, bilinear; beside the window those
+    of its edge.
+
+    Args:
+        low_res_mask_logits, frame_size, view: as of `crop_mask`.
+        box: x0, y0, x1, y1 in pixels of the frame, inside it.
+    """
+    shown = view or View.whole(frame_size)
+    height, width = low_res_mask_logits.shape
+    top, bottom, down = _taps_at(box[1] - shown.y0, box[3] - shown.y0, height, shown.height)
+    left, right, across = _taps_at(box[0] - shown.x0, box[2] - shown.x0, width, shown.width)
+    rows = low_res_mask_logits[top] * (1 - down[:, None]) + low_res_mask_logits[bottom] * down[:, None]
+    return np.asarray(rows[:, left] * (1 - across) + rows[:, right] * across, np.float32)
+
+
+def _taps_at(
+    start: int, end: int, size: int, full_size: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """`_taps` of pixels of which some may lie outside."""
+    pixels = np.clip(np.arange(start, end), 0, full_size - 1)
+    lower, upper, weight = _taps(0, full_size, size, full_size)
+    return lower[pixels], upper[pixels], weight[pixels]
+
+
 def _reach(first: int, last: int, size: int, full_size: int) -> tuple[int, int]:
     """Pixels, end exclusive, that the logits from `first` to `last` can make positive."""
     scale = full_size / size

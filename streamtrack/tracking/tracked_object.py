@@ -6,9 +6,12 @@ from dataclasses import dataclass, replace
 
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.follower import Slot
+from streamtrack.engine.found import Found
+from streamtrack.engine.view import Expected
 from streamtrack.frame import EventKind, ObjectMask, ObjectState
 from streamtrack.tracking.mask_growth import MaskGrowth
-from streamtrack.tracking.object_state import ObjectStateMachine, event_of_change
+from streamtrack.tracking.memory_watch import ALL_WELL, CUT, Circumstances, MemoryWatch, Sight, Verdict
+from streamtrack.tracking.object_state import ObjectStateMachine, before_confirmed, event_of_change
 from streamtrack.tracking.prompt_history import PromptHistory
 from streamtrack.tracking.window_policy import ObjectWindow, extent_of
 
@@ -46,14 +49,16 @@ class TrackedObject:
         config: TrackingConfig,
         window: ObjectWindow | None = None,
         growth: MaskGrowth | None = None,
+        memory: MemoryWatch | None = None,
     ) -> None:
         """`window`: None where it is looked for in the whole picture. `growth`: None where every mask is
-        believed."""
+        believed. `memory`: None where every frame is remembered."""
         self.object_id = object_id
         self.label = label
         self.slot = slot
         self.prompts = PromptHistory()
         self.window = window
+        self.memory = memory
         self.not_finite = Streak()
         self._growth = growth
         self._config = config
@@ -72,26 +77,57 @@ class TrackedObject:
             return False
         return self._growth.explodes(key, mask.crop, mask.area_px)
 
-    def note_window(self, mask: ObjectMask, key: int, *, believed: bool) -> None:
-        """Tell the window where the object was on a frame."""
+    def expected(self, key: int, frame_size: tuple[int, int]) -> Expected | None:
+        """Where it is expected on a frame."""
+        return None if self.memory is None else self.memory.expected(key, frame_size)
+
+    def note_cut(self, key: int) -> None:
+        """With a frame another scene begins."""
+        for part in (self.window, self._growth, self.memory):
+            if part is not None:
+                part.note_cut(key)
+
+    def judge(self, found: Found, mask: ObjectMask, key: int, sight: Circumstances) -> Verdict:
+        """What is made of a frame, as its memory has it."""
+        if self.memory is None:
+            return ALL_WELL if not sight.cut else CUT
+        shows = is_visible(mask)
+        x0, y0, x1, y1 = mask.box
+        seen = Sight(
+            mask.object_score,
+            mask.iou_score,
+            found.rival,
+            found.appearance,
+            (float(x0), float(y0), float(x1), float(y1)) if shows else None,
+            mask.area_px if shows else 0,
+            mask.frame_size,
+            sight.fit,
+            sight.contested,
+        )
+        return self.memory.judge(key, seen, prompted=sight.prompted)
+
+    def note_window(self, mask: ObjectMask, key: int, *, believed: bool, same: bool = True) -> None:
+        """Tell the window where the object was on a frame; one that is not the `same` is not looked after."""
         if self.window is None:
             return
         if not believed:
             self.window.hold(key, mask.frame_size)
         else:
-            extent = extent_of(mask.crop, mask.box) if is_visible(mask) else None
+            extent = extent_of(mask.crop, mask.box) if same and is_visible(mask) else None
             self.window.note(key, extent, mask.frame_size)
 
     def update_state(
-        self, mask: ObjectMask, key: int, now_ns: int, *, believed: bool = True
+        self, mask: ObjectMask, key: int, now_ns: int, *, believed: bool = True, confirmed: bool = True
     ) -> EventKind | None:
         """Note what was found on a frame; returns the event to report where the state changed. A mask that is
-        not believed makes the object `uncertain`, whatever its scores."""
+        not believed, or not confirmed to be the object's, makes it `uncertain`, whatever its scores."""
         before = self._told
         if before is ObjectState.UNSEEN and self._machine.state is ObjectState.LOST:
             before = ObjectState.LOST
         iou_score = mask.iou_score if believed else -1.0
-        state = self._machine.update(visible=is_visible(mask), iou_score=iou_score, now_ns=now_ns)
+        was_lost, visible = self._machine.was_lost, is_visible(mask)
+        state = self._machine.update(visible=visible, iou_score=iou_score, now_ns=now_ns, confirmed=confirmed)
+        before = before_confirmed(before, was_lost=was_lost, visible=visible, confirmed=confirmed)
         was_unseen, self._told = self._told is ObjectState.UNSEEN, state
         self.not_finite.count = 0
         self._note(key, state)
@@ -127,10 +163,9 @@ class TrackedObject:
         return self._noted[key].state
 
     def _forget_states(self, from_key: int) -> None:
-        if self.window is not None:
-            self.window.restart(from_key)
-        if self._growth is not None:
-            self._growth.restart(from_key)
+        for part in (self.window, self._growth, self.memory):
+            if part is not None:
+                part.restart(from_key)
         for index in [index for index in self._noted if index >= from_key]:
             del self._noted[index]
 

@@ -15,6 +15,7 @@ from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import ModelConfig, TrackingConfig
 from streamtrack.config.faults import describe_validation_error
 from streamtrack.config.presets import tracking_of_model, tracking_with_preset
+from streamtrack.engine.anchored_plan import AnchoredMemory
 from streamtrack.engine.follower import Follower
 from streamtrack.engine.places import Batching
 from streamtrack.engine.read_plan import MemoryPlan, RecentMemory
@@ -137,7 +138,7 @@ class Tracker:
 
         Args:
             config: resolved, as `load_config` gives it; None: the tracker's own.
-            memory_plan: which frames' memory is read; None: the last `memory_frames`, as SAM 2 does.
+            memory_plan: which frames' memory is read; None: as the config's `memory` says.
         Raises:
             ConfigError: an argument of another type.
         """
@@ -147,18 +148,20 @@ class Tracker:
         _check_type(clock, Clock, "clock", "a streamtrack.clock.Clock")
         if memory_plan is not None:
             _check_type(memory_plan, MemoryPlan, "memory_plan", "a MemoryPlan, such as RecentMemory(...)")
-        looking = make_looking(tracking_of_model(config, self.name), network.geometry)
+        config = tracking_of_model(config, self.name)
+        looking = make_looking(config, network.geometry)
         runner = make_runner(network, graphs=self._graphs)
         max_batch = network.best_batch or config.max_objects
         follower = Follower(
             network,
-            plan=memory_plan or _recent_memory(network.geometry, config),
+            plan=memory_plan or _memory_plan(network.geometry, config),
             max_conditioning_frames=config.max_conditioning_frames,
             history_frames=config.history_frames,
             batching=Batching(max_batch, fixed_shapes=runner.fixed_shapes),
             runner=runner,
             windows=looking.windows,
             autocast=self._model.autocast,
+            aware=config.memory != "recent",
         )
         key_frames = None
         if config.keyframe_interval > 1:
@@ -283,6 +286,10 @@ def _checked_prompts(prompts: object) -> list[Prompt]:
     return checked
 
 
-def _recent_memory(geometry: Geometry, config: TrackingConfig) -> RecentMemory:
+def _memory_plan(geometry: Geometry, config: TrackingConfig) -> MemoryPlan:
     frames = min(config.memory_frames, geometry.recent_frames)
+    if config.memory == "distractor_aware":
+        return AnchoredMemory(
+            frames, geometry.recent_pointers, config.memory_stride, history=config.history_frames
+        )
     return RecentMemory(frames, geometry.recent_pointers, config.memory_stride)

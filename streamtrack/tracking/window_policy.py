@@ -101,6 +101,7 @@ class ObjectWindow:
     history: int
     """Frames of which it is kept what was seen, for corrections."""
     _seen: dict[int, Seen] = field(default_factory=dict)
+    _cuts: set[int] = field(default_factory=set)
 
     def view(self, key: int, frame_size: Size) -> View | None:
         """Through which window to look on a frame, by what was seen before; None: the whole picture."""
@@ -136,6 +137,10 @@ class ObjectWindow:
         for index in [index for index in self._seen if index >= key]:
             del self._seen[index]
 
+    def note_cut(self, key: int) -> None:
+        """With a frame another scene begins: what was seen before says nothing of where to look."""
+        self._cuts.add(key)
+
     def hold(self, key: int, frame_size: Size) -> None:
         """Nothing can be told of a frame; the next one is looked at as this one was."""
         last = self._before(key, frame_size)
@@ -145,7 +150,7 @@ class ObjectWindow:
     def _before(self, key: int, frame_size: Size) -> Seen | None:
         """What is known before a frame, in pixels of that frame."""
         index = max((index for index in self._seen if index < key), default=None)
-        if index is None:
+        if index is None or any(index < cut <= key for cut in self._cuts):
             return None
         return _rescaled(self._seen[index], frame_size)
 
@@ -153,6 +158,7 @@ class ObjectWindow:
         self._seen[key] = seen
         for index in [index for index in self._seen if index <= key - self.history]:
             del self._seen[index]
+        self._cuts = {cut for cut in self._cuts if cut > key - self.history}
 
 
 def extent_of(crop: BoolMask, box: Sequence[int]) -> Extent | None:

@@ -52,6 +52,8 @@ class CatalogEntry:
     """Longer side of the pictures that the network was trained on, in pixels."""
     window: Literal["off", "auto"] = "off"
     """`tracking.window` where nobody set it."""
+    memory: Literal["recent", "motion_aware", "distractor_aware"] = "recent"
+    """`tracking.memory` where nobody set it."""
     image_size_step: int = 32
     """Sizes that its network can be built for are multiples of this."""
 

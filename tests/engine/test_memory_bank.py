@@ -130,12 +130,12 @@ def test_discarded_frame_shows_the_mask_before_it() -> None:
     bank.discard(memory, 7)
     logits, scores = bank.predictions([memory], 7)
     assert logits.unique().tolist() == [6.0]
-    assert scores.tolist() == [[-1024.0, 0.0]]
+    assert scores.tolist() == [[-1024.0, 0.0, 1.0]]
     assert 7 not in {*memory.features, *memory.pointers}
 
 
 def test_summary_is_the_scores_and_alarms_at_any_number_that_is_none() -> None:
-    assert summarise(prediction(3.0), features(2.0)).tolist() == [[3.0, 0.5]]
+    assert summarise(prediction(3.0), features(2.0)).tolist() == [[3.0, 0.5, 1.0]]
     for value in (float("nan"), float("inf"), float("-inf")):
         for spoil in ("low_res_mask_logits", "object_pointers"):
             spoilt = prediction(3.0)

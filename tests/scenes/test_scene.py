@@ -14,7 +14,10 @@ from streamtrack.scenes.scene import Scene, innermost_point, parse_scene_name
 SMALL = "?width=320&height=180"
 MIN_SEEN_PX = 500
 """Of an object at that size: 22 pixels square, which nobody overlooks."""
-OBJECTS = {"demo": 3, "crossing": 3, "occlusion": 2, "many": 16, "leave": 2}
+OBJECTS = {"demo": 3, "crossing": 3, "occlusion": 2, "many": 16, "leave": 2, "swap": 2}
+OBJECTS |= {"lookalikes": 2, "reentry": 2}
+STRANGERS = {"occlusion": 0.35, "lookalikes": 0.15, "reentry": 0.45}
+"""Share of the picture that is taken by what belongs to nobody."""
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +75,9 @@ def test_ground_truth_is_where_the_picture_moves(name: str, scenes: dict[str, Sc
     outside = ~np.logical_or.reduce([*masks.values()])
     outside = cv2.erode(outside.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.bool_)
     brightened = image.astype(int).sum(axis=2) - backdrop.astype(int).sum(axis=2) > 12  # shadows only darken
-    pillar = 0.35 if name == "occlusion" else 0.0  # it stands in the way and belongs to nobody
-    assert brightened[outside].mean() <= 0.005 + pillar, "something is drawn that no mask covers"
+    assert brightened[outside].mean() <= 0.005 + STRANGERS.get(name, 0.0), (
+        "something is drawn that no mask covers"
+    )
 
 
 def test_demo_keeps_everyone_in_view_and_mostly_whole(scenes: dict[str, Scene]) -> None:

@@ -80,6 +80,7 @@ class ColourNetwork:
         self.compiled: CompiledCalls | None = None
         self.settings: tuple[object, ...] = ()
         self.best_batch: int | None = 3
+        self.appearance_dim = 3
         self.geometry = Geometry(
             input_size=(rows * PATCH_PX, columns * PATCH_PX),
             grid=(rows, columns),
@@ -109,6 +110,9 @@ class ColourNetwork:
         [colours] = kept
         assert colours.shape == (1, 3, *self.geometry.low_res_size)
         return FrameFeatures(kept, (F.avg_pool2d(colours, 2).flatten(2).transpose(1, 2),))
+
+    def appearance_map(self, features: FrameFeatures) -> Tensor:
+        return features.kept[0]
 
     def follow(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
         if self.compiled is not None and self.compiled.fits(memory):

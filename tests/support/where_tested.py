@@ -40,6 +40,7 @@ COVERED_BY = {
     "control/test_zmq_control": ("control/status",),
     "detect/test_coco_detector": ("detect/centernet",),
     "engine/test_cuda": ("engine/staging",),
+    "engine/test_film_follower": ("engine/film_memory_read",),
     "engine/test_fixed_shapes": ("engine/cuda_graph", "engine/places", "engine/runner"),
     "engine/test_follower": (
         "engine/encoded_frames",
@@ -126,6 +127,8 @@ COVERED_BY = {
     "tracking/test_nano_follows": ("pipeline/scene_score",),
     "tracking/test_parity": ("model/sam2/masks", "model/sam2/memory"),
     "tracking/test_session": (
+        "tracking/key_log",
+        "tracking/object_masks",
         "tracking/frame_steps",
         "tracking/object_prompts",
         "tracking/object_tracks",

@@ -2,7 +2,7 @@
 
 import { hasText, nameOf, text } from "./strings.js";
 
-const BAD = new Set(["lost", "failed", "stalled", "source_lost", "frozen", "damaged", "not_finite"]);
+const BAD = new Set(["lost", "failed", "stalled", "source_lost", "frozen", "damaged", "not_finite", "identity_clash"]);
 const OWN_MS = 3000;
 const GAP_AFTER_PAUSE_MS = 5000;
 const MAX_TOLD = 1000;

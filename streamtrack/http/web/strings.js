@@ -151,6 +151,8 @@ const ENGLISH = {
   event_removed: "{object}: no longer followed",
   event_lost: "{object}: lost",
   event_found: "{object}: found again",
+  event_identity_clash: "{object}: another object has the same mask; merge the two, or correct one",
+  event_scene_cut: "Another scene began: objects are looked for in the whole picture",
   event_not_finite: "{object}: the network gave no valid numbers; it goes on from the frame before",
   event_gap: "The camera was away: time passed that nobody saw",
   event_gapSeconds: "The camera was away for {seconds} s: what happened meanwhile nobody saw",

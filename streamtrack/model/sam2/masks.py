@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from sam2.modeling.sam2_base import NO_OBJ_SCORE, SAM2Base
 from torch import Tensor
 
+from streamtrack.model.choice import choose, rival_overlap
 from streamtrack.model.interface import Candidates, MaskPrediction
 from streamtrack.model.sam2.tokens import to_map
 
@@ -43,12 +44,19 @@ class MaskDecoder:
             points=self._no_points(), boxes=None, masks=None
         )
 
-    def decode_unprompted(self, high_res: HighRes, conditioned: Tensor) -> MaskPrediction:
-        """Masks of B objects that memory alone points out."""
+    def decode_unprompted(
+        self, high_res: HighRes, conditioned: Tensor, expected: Tensor | None = None
+    ) -> MaskPrediction:
+        """Masks of B objects that memory alone points out; `expected` as of `MemoryRead`."""
         batch = conditioned.shape[0]
         sparse, dense = self._no_prompt
         sparse, dense = sparse.expand(batch, -1, -1), dense.expand(batch, -1, -1, -1)
-        return self._decode(high_res, conditioned, sparse, dense, self._wants_multimask(0))
+        offered = self._offer(high_res, conditioned, sparse, dense, self._wants_multimask(0))
+        if expected is None:
+            return self._choose(*offered)
+        logits, ious, _, _ = offered
+        chosen = choose(logits, ious, expected)
+        return replace(self._choose(*offered, chosen), rivals=rival_overlap(logits, chosen))
 
     def decode_points(
         self,

@@ -130,6 +130,15 @@ class Sam2Network:
         pixels = self.module.memory_encoder.pix_feat_proj(to_map(tokens, self._grid))
         return FrameFeatures(kept, (self._reader.attend_to_image(tokens), pixels))
 
+    @property
+    def appearance_dim(self) -> int:
+        """C of `appearance_map`."""
+        return int(self.module.hidden_dim)
+
+    def appearance_map(self, features: FrameFeatures) -> Tensor:
+        """(1, C, g, g): the neck's coarsest map."""
+        return to_map(features.kept[0], self._grid)
+
     # -- memory ------------------------------------------------------------------------------------
 
     def follow(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
@@ -145,7 +154,7 @@ class Sam2Network:
     def follow_eagerly(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
         """`follow`, uncompiled."""
         conditioned = self.condition_on_memory(features, self.assemble_memory(memory))
-        prediction = self.decode_unprompted(features, conditioned)
+        prediction = self.decode_unprompted(features, conditioned, memory.expected)
         return prediction, self.encode_memory(features, prediction, from_prompt=False)
 
     def assemble_memory(self, memory: MemoryRead) -> MemoryTokens:
@@ -173,9 +182,12 @@ class Sam2Network:
 
     # -- masks -------------------------------------------------------------------------------------
 
-    def decode_unprompted(self, features: FrameFeatures, conditioned: Tensor) -> MaskPrediction:
-        """Masks of B objects that memory alone points out; `conditioned` is (B, g * g, C)."""
-        return self._decoder.decode_unprompted(_high_res(features), conditioned)
+    def decode_unprompted(
+        self, features: FrameFeatures, conditioned: Tensor, expected: Tensor | None = None
+    ) -> MaskPrediction:
+        """Masks of B objects that memory alone points out; `conditioned` is (B, g * g, C), `expected` as of
+        `MemoryRead`."""
+        return self._decoder.decode_unprompted(_high_res(features), conditioned, expected)
 
     def decode_points(
         self,

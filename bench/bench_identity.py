@@ -1,0 +1,260 @@
+"""Who keeps their identity with each memory plan: synthetic look-alikes that cross, swarm, leave and return.
+
+    streamtrack bench identity
+    streamtrack bench identity --weights my.safetensors --seeds 0-3 --plans recent,motion_aware
+
+Three kinds of scenes in eight seeds each. Plans run in turns on the same frames, from the same masks. Kept:
+at the end of the scene an object's mask is on the object. In time: it is told hidden or seen again within
+three frames of the truth. Foreign: frames on which it is told `tracking` on somebody else who is followed.
+HOTA and IDF1 are TrackEval's. The last table is the time of a step, beside that of the first plan.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+
+from bench.environment import describe_measurement
+from bench.identity_scores import IdentityFrame, mask_similarity, score_identities
+from bench.models import make_tracker
+from bench.report import make_parser, progress, refuse, table, write_result
+from bench.scenario import time_steps
+from streamtrack.config import TrackingConfig
+from streamtrack.errors import StreamTrackError
+from streamtrack.frame import BoolMask, FrameResult, ObjectMask, ObjectState, masks_iou
+from streamtrack.scenes.scene import make_scene
+from streamtrack.tracking import Tracker
+
+KINDS = ("swap", "lookalikes", "reentry")
+PLANS = ("recent", "motion_aware", "distractor_aware")
+SEEDS = 8
+FRAMES = {"swap": 42, "lookalikes": 45, "reentry": 54}
+FPS = 15
+SEEN_PX = 40
+"""Fewer visible pixels than this, and nobody can say whether an object is there."""
+SAME = 0.5
+"""IoU from which on a mask is that of a thing."""
+IN_TIME = 3
+"""Frames within which a change must be told."""
+GONE = 5
+"""Frames for which an object must stay hidden or seen for a change to count."""
+LAST = 5
+"""Frames at the end of a scene on which it is looked who is who."""
+HERE = (ObjectState.TRACKING, ObjectState.UNCERTAIN)
+
+
+@dataclass(slots=True)
+class SceneScore:
+    """One plan on one scene."""
+
+    kept: list[bool] = field(default_factory=list)
+    """By object."""
+    in_time: list[bool] = field(default_factory=list)
+    """By change of what is to be seen."""
+    foreign: int = 0
+    """Frames of objects that are told `tracking` on another object."""
+    frames: list[IdentityFrame] = field(default_factory=list)
+    overlap: list[float] = field(default_factory=list)
+    """IoU with the truth, where there is something to be seen."""
+
+
+def to_masks(truth: Mapping[int, BoolMask]) -> list[ObjectMask]:
+    """The objects that are to be seen."""
+    return [
+        ObjectMask.from_mask(mask, key) for key, mask in truth.items() if np.count_nonzero(mask) >= SEEN_PX
+    ]
+
+
+def score_scene(results: Sequence[FrameResult], truths: Sequence[Mapping[int, BoolMask]]) -> SceneScore:
+    """Who is who in a scene, by what was told of each frame."""
+    score = SceneScore()
+    seen = [to_masks(truth) for truth in truths]
+    for result, there in zip(results, seen, strict=True):
+        told = [one for one in result.objects.values() if one.area_px and one.state in HERE]
+        similarity = mask_similarity(there, told)
+        score.frames.append(
+            IdentityFrame([one.object_id for one in there], [one.object_id for one in told], similarity)
+        )
+        for column, one in enumerate(told):
+            row = int(similarity[:, column].argmax()) if there else -1
+            is_foreign = (
+                row >= 0 and similarity[row, column] >= SAME and there[row].object_id != one.object_id
+            )
+            score.foreign += int(is_foreign and one.state is ObjectState.TRACKING)
+        for one in there:
+            found = result.objects[one.object_id]
+            score.overlap.append(masks_iou(one, found) if found.state in HERE else 0.0)
+    for key in truths[0]:
+        shown = [any(one.object_id == key for one in there) for there in seen]
+        told_here = [result.objects[key].state in HERE for result in results]
+        score.in_time += told_in_time(shown, told_here)
+        score.kept += is_kept(key, results, seen)
+    return score
+
+
+def is_kept(key: int, results: Sequence[FrameResult], seen: Sequence[Sequence[ObjectMask]]) -> list[bool]:
+    """Whether an object's mask is on it at the end; nothing where it is not to be seen then."""
+    there = [
+        (one, result.objects[key])
+        for result, masks in zip(results[-LAST:], seen[-LAST:], strict=True)
+        for one in masks
+        if one.object_id == key
+    ]
+    if not there:
+        return []
+    return [float(np.median([masks_iou(one, found) for one, found in there])) >= SAME]
+
+
+def told_in_time(shown: Sequence[bool], told: Sequence[bool]) -> list[bool]:
+    """For each change of what is to be seen, once it has lasted, whether it was told within three frames."""
+    in_time = []
+    for index in range(GONE, len(shown) - GONE + 1):
+        before, after = shown[index - GONE : index], shown[index : index + GONE]
+        if len(set(before)) > 1 or len(set(after)) > 1 or before[0] == after[0]:
+            continue
+        in_time.append(after[0] in told[index : index + IN_TIME + 1])
+    return in_time
+
+
+def run_scene(
+    tracker: Tracker, kind: str, seed: int, plans: Sequence[str], overlap: str
+) -> dict[str, tuple[SceneScore, list[float]]]:
+    """By plan: scores, and seconds of each step."""
+    scene = make_scene(f"{kind}?width=320&height=180&fps={FPS}&seed={seed}")
+    rendered = [scene.render(index) for index in range(FRAMES[kind])]
+    sessions = {}
+    for plan in plans:
+        config = TrackingConfig.model_validate({"memory": plan, "overlap": overlap, "lost_after_ms": 1_000})
+        sessions[plan] = tracker.new_session(config)
+        for key, mask in rendered[0][1].items():
+            sessions[plan].add(key, mask=mask)
+    results: dict[str, list[FrameResult]] = {plan: [] for plan in plans}
+    seconds: dict[str, list[float]] = {plan: [] for plan in plans}
+    for index, (image, _) in enumerate(rendered):
+        # In turns, and another one first on each frame.
+        for turn in range(len(plans)):
+            plan = plans[(index + turn) % len(plans)]
+            seconds[plan] += time_steps(sessions[plan], [image], "cpu", results[plan].append)
+    truths = [masks for _, masks in rendered]
+    return {plan: (score_scene(results[plan], truths), seconds[plan]) for plan in plans}
+
+
+def summarise(scores: Sequence[SceneScore], seconds: Sequence[float]) -> dict[str, Any]:
+    """Scores of scenes, as shares from 0 to 1 but for counts."""
+    identities = [score_identities(one.frames) for one in scores]
+    kept = [one for score in scores for one in score.kept]
+    in_time = [one for score in scores for one in score.in_time]
+    return {
+        "objects": len(kept),
+        "kept": float(np.mean(kept)),
+        "changes": len(in_time),
+        "in_time": float(np.mean(in_time)) if in_time else None,
+        "foreign": sum(score.foreign for score in scores),
+        "region": float(np.mean([one for score in scores for one in score.overlap])),
+        "hota": float(np.mean([one.hota for one in identities])),
+        "association": float(np.mean([one.association for one in identities])),
+        "idf1": float(np.mean([one.idf1 for one in identities])),
+        "switches": sum(one.switches for one in identities),
+        "step_ms": 1000 * float(np.median(seconds)),
+    }
+
+
+def render(result: dict[str, Any]) -> str:
+    """A table of all scenes, and one of each kind."""
+    parts = [describe_measurement(result)]
+    for kind, by_plan in result["kinds"].items():
+        rows = [
+            [
+                plan,
+                f"{100 * one['kept']:.0f} % of {one['objects']}",
+                "-" if one["in_time"] is None else f"{100 * one['in_time']:.0f} % of {one['changes']}",
+                one["foreign"],
+                one["switches"],
+                f"{100 * one['hota']:.1f}",
+                f"{100 * one['idf1']:.1f}",
+                f"{100 * one['region']:.1f}",
+            ]
+            for plan, one in by_plan.items()
+        ]
+        heads = [kind, "kept", "in time", "foreign frames", "switches", "HOTA", "IDF1", "J"]
+        parts.append(table(heads, rows))
+    first = next(iter(result["kinds"]["all"].values()))["step_ms"]
+    costs = [
+        [plan, f"{one['step_ms']:.1f}", f"{100 * (one['step_ms'] / first - 1):+.1f} %"]
+        for plan, one in result["kinds"]["all"].items()
+    ]
+    parts.append(table(["plan", "step, ms", "beside the first"], costs))
+    return "\n\n".join(parts)
+
+
+def parse_seeds(text: str) -> range:
+    """`3` or `0-7`."""
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Everything that the tables are made of."""
+    plans = options.plans.split(",")
+    seeds = range(1) if options.quick else parse_seeds(options.seeds)
+    kinds = KINDS[:1] if options.quick else options.kinds.split(",")
+    if options.weights is None:
+        tracker, _ = make_tracker(
+            options.model, threads=options.threads, device="cpu", image_size=options.image_size, compile="off"
+        )
+    else:
+        tracker = Tracker.from_checkpoint(
+            options.weights, device="cpu", threads=options.threads, image_size=options.image_size
+        )
+    scores: dict[str, dict[str, list[SceneScore]]] = {kind: {plan: [] for plan in plans} for kind in kinds}
+    seconds: dict[str, dict[str, list[float]]] = {kind: {plan: [] for plan in plans} for kind in kinds}
+    for kind in kinds:
+        for seed in seeds:
+            for plan, (score, times) in run_scene(tracker, kind, seed, plans, options.overlap).items():
+                scores[kind][plan].append(score)
+                seconds[kind][plan] += times
+                progress(f"{kind} {seed}, {plan}: kept {score.kept}, in time {score.in_time}")
+    everything = {
+        plan: summarise(
+            [one for kind in kinds for one in scores[kind][plan]],
+            [one for kind in kinds for one in seconds[kind][plan]],
+        )
+        for plan in plans
+    }
+    by_kind = {
+        kind: {plan: summarise(scores[kind][plan], seconds[kind][plan]) for plan in plans} for kind in kinds
+    }
+    return {
+        "model": options.weights or options.model,
+        "image_size": tracker.image_size,
+        "seeds": list(seeds),
+        "overlap": options.overlap,
+        "kinds": {"all": everything, **by_kind},
+    }
+
+
+def main() -> None:
+    """Measure, write identity.{json,md}, print the tables."""
+    parser = make_parser(__doc__)
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--weights", help="a weights file in place of a model of the catalog")
+    parser.add_argument("--image-size", type=int, help="`model.image_size`; default: the model's own")
+    parser.add_argument("--plans", default=",".join(PLANS), help="values of tracking.memory, with commas")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="scenes, with commas")
+    parser.add_argument("--seeds", default=f"0-{SEEDS - 1}", help="one, or a range such as 0-7")
+    parser.add_argument("--overlap", default="allow", help="value of tracking.overlap")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    try:
+        write_result("identity", measure(options), render, options.out)
+    except (StreamTrackError, ValueError) as error:
+        refuse(str(error))
+
+
+if __name__ == "__main__":
+    main()
