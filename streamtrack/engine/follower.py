@@ -102,6 +102,13 @@ class Follower(FrameFollower):
         note_evidence(slot, frame_idx, look.found, self._frames.size_of(frame_idx))
         return Conditioned(look.found, evicted, to_offered(look.prediction.candidates, look.view))
 
+    @torch.inference_mode()
+    def retake(self, slot: Slot, look: Look) -> None:
+        """Let a look stand in for what memory found on a followed frame; it stays a followed one."""
+        self._bank.write_followed(slot, look.frame_idx, look.prediction, look.memory_features)
+        slot.note_view(look.frame_idx, look.view)
+        note_evidence(slot, look.frame_idx, look.found, self._frames.size_of(look.frame_idx))
+
     def condition(
         self,
         slot: Slot,

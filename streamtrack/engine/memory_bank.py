@@ -158,10 +158,9 @@ class MemoryBank:
 
     def predictions(self, memories: Sequence[ObjectMemory], frame_idx: int) -> tuple[Tensor, ...]:
         """Of a kept frame: mask logits (B, h, w), three scores (B, 3), looks (B, C) if kept."""
-        slots = [memory.slot for memory in memories]
-        place = frame_idx % self._history
-        shown = self._mask_logits[slots, place], self._scores[slots, place]
-        return (*shown, self._looks[slots, place]) if self.appearance_dim else shown
+        at = [memory.slot for memory in memories], frame_idx % self._history
+        shown = self._mask_logits[at], self._scores[at]
+        return (*shown, self._looks[at]) if self.appearance_dim else shown
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -197,16 +196,21 @@ class MemoryBank:
         if prediction.appearances is not None:
             self._looks[slots, place] = prediction.appearances
 
+    def write_followed(
+        self, memory: ObjectMemory, frame_idx: int, prediction: MaskPrediction, features: Tensor
+    ) -> None:
+        """Store what one object was found to be on a frame, instead of what it was found to be before."""
+        index = torch.tensor([self.written(memory, frame_idx)]).to(self.device, non_blocking=True)
+        self.write(Places(index, 0, 0, filled_up=False), prediction, features)
+
     def write_conditioning(
         self, memory: ObjectMemory, frame_idx: int, prediction: MaskPrediction, features: Tensor
     ) -> int | None:
         """Store a prompted frame of one object; returns the conditioning frame that had to go, if one had.
 
-        The frame is stored as a followed one as well: evicted later, it is still a recent frame like any
-        other.
+        The frame is stored as a followed one, too: evicted later, it is a recent frame like any other.
         """
-        index = torch.tensor([self.written(memory, frame_idx)]).to(self.device, non_blocking=True)
-        self.write(Places(index, 0, 0, filled_up=False), prediction, features)
+        self.write_followed(memory, frame_idx, prediction, features)
         evicted = self.evicted_for(memory, frame_idx)
         if evicted is not None:
             del memory.conditioning[evicted]
@@ -242,12 +246,8 @@ class MemoryBank:
     def aside(self, memory: ObjectMemory, place: int, *, evicted: bool) -> Rows:
         """Where something is put aside: a prompted frame, or an evicted one; `place` is below `num_aside`."""
         behind = self._max_conditioning + place + (self.num_aside if evicted else 0)
-        return Rows(
-            memory.slot,
-            behind + self._feature_positions,
-            behind + self._pointer_positions,
-            shown=None if evicted else self._history + place,
-        )
+        shown = None if evicted else self._history + place
+        return Rows(memory.slot, behind + self._feature_positions, behind + self._pointer_positions, shown)
 
     def copy(self, source: Rows, target: Rows) -> None:
         """Copy what both have of a frame."""

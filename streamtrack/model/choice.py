@@ -6,9 +6,10 @@ Tensors alone, without a wait for the device. Boxes are x0, y0, x1, y1 as shares
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+OFF_LOGIT = -10.0
+"""Of a pixel that is another object's."""
 NO_RIVAL = 1.0
 """`rival_overlap` where no other mask reaches beside the chosen one."""
 
@@ -47,6 +48,19 @@ def choose(logits: Tensor, ious: Tensor, expected: Tensor) -> Tensor:
     return (weight * motion + (1 - weight) * ious).argmax(dim=1)
 
 
+def own_pixels(logits: Tensor) -> Tensor:
+    """(B, h, w) mask logits in which a pixel is on that object alone whose logit is the greatest there.
+
+    SAM 2 calls it non-overlapping constraints (`_apply_non_overlapping_constraints` of sam2_base.py).
+
+    Args:
+        logits: (B, h, w) of B objects on one picture.
+    """
+    best = logits.argmax(dim=0, keepdim=True)
+    mine = torch.arange(len(logits), device=logits.device)[:, None, None] == best
+    return torch.where(mine, logits, logits.clamp(max=OFF_LOGIT))
+
+
 def rival_overlap(logits: Tensor, chosen: Tensor) -> Tensor:
     """(B,) how little of the object's box is left once another candidate is added to it, 0 to 1.
 
@@ -60,11 +74,22 @@ def rival_overlap(logits: Tensor, chosen: Tensor) -> Tensor:
         chosen: (B,) which of them was taken.
     """
     shown = logits > 0
-    index = chosen.view(-1, 1, 1, 1).expand(-1, 1, *shown.shape[2:])
-    own = shown.gather(1, index)
-    beside = (shown & ~own).to(torch.float32)
-    # Eroded and dilated again: specks and thin rims are no look-alikes.
-    core = 1 - F.max_pool2d(1 - beside, kernel_size=3, stride=1, padding=1)
-    wide = F.max_pool2d(core, kernel_size=3, stride=1, padding=1) > 0
-    overlaps = box_overlaps(mask_boxes(own), mask_boxes(own | wide)).amin(dim=1)
-    return torch.where(own.flatten(1).any(dim=1), overlaps, NO_RIVAL)
+    own = shown.gather(1, chosen.view(-1, 1, 1, 1).expand(-1, 1, *shown.shape[2:]))
+    beside = shown & ~own
+    # Eroded: specks and thin rims are no look-alikes. Dilated again its box is a pixel wider on each side.
+    rows = beside[..., :-2, :] & beside[..., 1:-1, :] & beside[..., 2:, :]
+    core = rows[..., :-2] & rows[..., 1:-1] & rows[..., 2:]
+    height, width = shown.shape[-2:]
+    (x0, y0, x1, y1), own_box = mask_boxes(core).unbind(-1), mask_boxes(own)
+    both = torch.stack(
+        (
+            torch.minimum(own_box[..., 0], x0 * (width - 2) / width),
+            torch.minimum(own_box[..., 1], y0 * (height - 2) / height),
+            torch.maximum(own_box[..., 2], (x1 * (width - 2) + 2) / width),
+            torch.maximum(own_box[..., 3], (y1 * (height - 2) + 2) / height),
+        ),
+        dim=-1,
+    )
+    there = core.flatten(2).any(dim=2) & own.flatten(2).any(dim=2)
+    overlaps = torch.where(there, box_overlaps(own_box.expand_as(both), both), NO_RIVAL)
+    return overlaps.amin(dim=1)

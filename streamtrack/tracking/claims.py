@@ -29,6 +29,16 @@ def contested(masks: Mapping[int, ObjectMask]) -> set[int]:
     return worse
 
 
+def in_one_place(masks: Mapping[int, ObjectMask]) -> set[int]:
+    """The objects of a frame whose place another one claims as well."""
+    return {
+        one.object_id
+        for first, second in _meeting(masks)
+        if np.count_nonzero(_both(first, second)) >= CLAIMED * min(first.area_px, second.area_px)
+        for one in (first, second)
+    }
+
+
 LogitsIn = Callable[[int, Box], NDArray[np.float32]]
 """By object id and a box of the frame: the mask logits of each pixel of the box, (height, width)."""
 

@@ -89,5 +89,6 @@ _PLAIN = (
     "last_box",
     "hidden",
     "agreeing",
+    "unfit",
 )
 """Fields of `Past` that are numbers."""

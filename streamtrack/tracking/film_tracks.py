@@ -25,7 +25,7 @@ from streamtrack.tracking.film_seeing import FrameInput, Seeing, found_of
 from streamtrack.tracking.film_seen import Seen, contested_of
 from streamtrack.tracking.film_watch import FilmWatch
 from streamtrack.tracking.looking import make_looking
-from streamtrack.tracking.memory_watch import Circumstances, make_memory_rules
+from streamtrack.tracking.memory_rules import Circumstances, make_memory_rules
 from streamtrack.tracking.scene_cut import begins_scene, make_scene_cuts
 
 DIRECTIONS = (False, True)

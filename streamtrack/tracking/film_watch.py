@@ -10,15 +10,8 @@ from streamtrack.model.interface import Size
 from streamtrack.tracking.film_seen import Seen
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.mask_growth import MaskGrowth
-from streamtrack.tracking.memory_watch import (
-    ALL_WELL,
-    CUT,
-    Circumstances,
-    MemoryRules,
-    MemoryWatch,
-    Sight,
-    Verdict,
-)
+from streamtrack.tracking.memory_rules import ALL_WELL, CUT, Circumstances, MemoryRules, Sight, Verdict
+from streamtrack.tracking.memory_watch import MemoryWatch
 from streamtrack.tracking.window_policy import ObjectWindow, extent_of
 
 NOTHING_EXPECTED: ExpectedShare = (0.0, 0.0, 0.0, 0.0, 0.0)

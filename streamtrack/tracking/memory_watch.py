@@ -11,16 +11,21 @@ import math
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from streamtrack.config import TrackingConfig
 from streamtrack.engine.appearance import Appearance, alike
 from streamtrack.engine.view import Expected
 from streamtrack.model.interface import Size
 from streamtrack.tracking.kalman import Box, Motion, box_iou
+from streamtrack.tracking.memory_rules import ALL_WELL, MemoryRules, Sight, Verdict
 
 HIDDEN_FRAMES = 3
 """Hidden for so many frames or more, an object that shows again has to be confirmed."""
 AREAS = 10
 """Frames of whose areas the median is the object's."""
+PLACE_FRAMES = 5
+"""Frames in a row on which it was seen well before anybody is sent to look for it where it goes."""
+PATIENCE = 1.03
+"""By how much wider the bounds of its area are for every frame since one was remembered: what stays as large
+is its size in the end."""
 GALLERY = 8
 """Looks that are remembered: that of the last prompt, and the newest of frames that were remembered."""
 GALLERY_EVERY = 10
@@ -28,90 +33,6 @@ GALLERY_EVERY = 10
 REACH, REACH_SPEED = 2.0, 0.5
 """How far from where it was last seen an object is plausibly found again: so many times its longer side, and
 for every frame that it was hidden this much more."""
-
-
-MOTION_WEIGHT = 0.15
-"""How much the motion's IoU counts beside the estimated one (SAMURAI's alpha)."""
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryRules:
-    """When a frame is remembered. Scores are from 0 to 1, lengths are frames."""
-
-    motion_weight: float = MOTION_WEIGHT
-    """How much the motion's IoU counts when a candidate is chosen."""
-    least_iou: float = 0.5
-    """The estimate of the mask's IoU must be above (SAMURAI's tau_mask)."""
-    least_object_score: float = 0.5
-    """Probability of being visible (tau_obj, which is 0 as a logit)."""
-    least_motion: float = 0.0
-    """IoU of its box and the expected one (tau_kf); only once motion is known."""
-    stable_frames: int = 15
-    """Motion is known once so many frames in a row were seen well (tau_stable)."""
-    stable_iou: float = 0.3
-    """Seen well: the estimate is above."""
-    anchors: bool = False
-    """Whether frames on which a look-alike was told apart are remembered for long."""
-    anchor_iou: float = 0.8
-    """An anchor's estimate is above (DAM4SAM's theta_iou),"""
-    anchor_area: float = 0.2
-    """its area at most this share from the median of the last frames (theta_area),"""
-    anchor_rival: float = 0.7
-    """the IoU of its box without and with another candidate at most this (theta_anc),"""
-    anchor_every: int = 5
-    """and the last anchor more than so many frames ago."""
-    found_similarity: float = 0.5
-    found_frames: int = 2
-    """As `TrackingConfig` has them."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sight:
-    """What was seen of an object on a frame."""
-
-    object_score: float
-    iou_score: float
-    rival: float
-    """See `Found`."""
-    appearance: Appearance | None
-    box: Box | None
-    """In pixels of the picture; None where it is hidden."""
-    area_px: int
-    frame_size: Size
-    fit: bool = True
-    """False: the frame came damaged, or the mask is not believed: it changes nothing."""
-    contested: bool = False
-    """Another object claims the place with a better mask."""
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What is known of a frame and an object's mask on it, beside what the network says."""
-
-    prompted: bool = False
-    fit: bool = True
-    """False: the frame came damaged, or the mask is not believed."""
-    contested: bool = False
-    """Another object claims the place with a better mask."""
-    cut: bool = False
-    """Another scene begins with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is made of a frame."""
-
-    remember: bool
-    anchor: bool
-    confirmed: bool
-    """False: it was hidden, and what shows now may be another."""
-    same: bool = True
-    """False: what shows now does not look like it, or is not where it can be."""
-
-
-ALL_WELL = Verdict(remember=True, anchor=False, confirmed=True)
-CUT = Verdict(remember=True, anchor=False, confirmed=False)
-"""Of the first frame of a scene, where nothing confirms that an object is itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +51,8 @@ class Past:
     """Frames since it was seen and confirmed; 0: it was on this one."""
     agreeing: int = 0
     """Frames in a row on which what shows again looked like it."""
+    unfit: int = 0
+    """Frames on which it was seen since one was remembered."""
 
     @property
     def wants_confirmation(self) -> bool:
@@ -155,6 +78,13 @@ class MemoryWatch:
         if past.stable < self.rules.stable_frames or not self.rules.motion_weight:
             return None
         return Expected(past.motion.predict().box, self.rules.motion_weight)
+
+    def place(self, key: int, frame_size: Size) -> Box | None:
+        """The box in which to find it on a frame, where that can be told at all."""
+        past = self._before(key)
+        if past is None or past.motion is None or past.frame_size != frame_size:
+            return None
+        return past.motion.predict().box if past.stable >= PLACE_FRAMES else None
 
     def judge(self, key: int, sight: Sight, *, prompted: bool = False) -> Verdict:
         """What is made of a frame that was just seen."""
@@ -227,6 +157,7 @@ class MemoryWatch:
             and sight.object_score > rules.least_object_score
             and (motion_iou > rules.least_motion or not known)
             and not sight.contested
+            and self._is_sized(sight, past)
         )
         anchor = fits and self._is_anchor(key, sight, past)
         stable, motion = 0, expected
@@ -238,7 +169,8 @@ class MemoryWatch:
             motion=motion,
             stable=stable,
             frame_size=sight.frame_size,
-            areas=(*past.areas[1 - AREAS :], sight.area_px),
+            areas=(*past.areas[1 - AREAS :], sight.area_px) if fits else past.areas,
+            unfit=0 if fits else past.unfit + 1,
             anchor_key=key if anchor else past.anchor_key,
             last_box=box,
             hidden=0,
@@ -249,6 +181,13 @@ class MemoryWatch:
             seen = replace(seen, gallery=gallery, gallery_key=key)
         self._keep(key, seen)
         return Verdict(remember=fits, anchor=anchor, confirmed=True)
+
+    def _is_sized(self, sight: Sight, past: Past) -> bool:
+        """Whether it is about as large as it was; two that are taken for one are not."""
+        if not past.areas:
+            return True
+        limit = self.rules.most_growth * PATIENCE**past.unfit
+        return 1 / limit <= sight.area_px / median(past.areas) <= limit
 
     def _is_anchor(self, key: int, sight: Sight, past: Past) -> bool:
         rules = self.rules
@@ -290,19 +229,6 @@ class MemoryWatch:
         for index in [index for index in self._past if index < key - self.history]:
             del self._past[index]
         self._cuts = {cut for cut in self._cuts if cut > key - self.history}
-
-
-def make_memory_rules(config: TrackingConfig) -> MemoryRules | None:
-    """The rules of a config's memory plan; None for `recent`, which remembers what comes."""
-    if config.memory in (None, "recent"):
-        return None
-    by_motion = config.memory == "motion_aware"
-    return MemoryRules(
-        motion_weight=MOTION_WEIGHT if by_motion else 0.0,
-        anchors=not by_motion,
-        found_similarity=config.found_similarity,
-        found_frames=config.found_frames,
-    )
 
 
 def _moved_on(past: Past) -> Past:

@@ -13,7 +13,7 @@ from streamtrack.engine.follower import Follower
 from streamtrack.engine.found import Found
 from streamtrack.frame import ObjectMask
 from streamtrack.model.interface import Size
-from streamtrack.tracking.claims import contested, share_out
+from streamtrack.tracking.claims import contested, in_one_place, share_out
 from streamtrack.tracking.keyframes import Move
 from streamtrack.tracking.postprocess import Box, logits_in_box
 from streamtrack.tracking.results import build_object, shown_logits
@@ -66,10 +66,12 @@ class ObjectMasks:
 
         return share_out(masks, logits_in)
 
-    def is_contested(self, key: int, mask: ObjectMask) -> bool:
-        """Whether another object has a better mask where one is, on a kept key frame."""
+    def claims(self, key: int, mask: ObjectMask) -> tuple[bool, bool]:
+        """Whether another object claims the place of a mask on a kept key frame, and whether with a better
+        mask."""
+        one = mask.object_id
         if not mask.area_px or len(self._objects) < 2:
-            return False
-        found = self.found(key)
-        found.pop(mask.object_id, None)
-        return mask.object_id in contested(self.build(found, mask.frame_size) | {mask.object_id: mask})
+            return False, False
+        found = {key: other for key, other in self.found(key).items() if key != one}
+        masks = self.build(found, mask.frame_size) | {one: mask}
+        return one in in_one_place(masks), one in contested(masks)

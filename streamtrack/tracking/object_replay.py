@@ -12,9 +12,10 @@ from streamtrack.engine.view import Expected, View
 from streamtrack.frame import EventKind, ObjectMask
 from streamtrack.tracking.key_log import KeyLog
 from streamtrack.tracking.looking import Looking
-from streamtrack.tracking.memory_watch import Circumstances
+from streamtrack.tracking.memory_rules import Circumstances
 from streamtrack.tracking.prompt_history import Given
 from streamtrack.tracking.results import build_object
+from streamtrack.tracking.telling_apart import look_again
 from streamtrack.tracking.tracked_object import TrackedObject, is_visible
 
 
@@ -30,7 +31,8 @@ class ObjectReplay:
     Args:
         keys: what is known of kept key frames.
         looking: where objects are looked for.
-        contested: whether another object claims the place of a mask on a kept key frame, with a better one.
+        claims: whether another object claims the place of a mask on a kept key frame, and whether it has the
+            better one.
     """
 
     def __init__(
@@ -39,13 +41,13 @@ class ObjectReplay:
         keys: KeyLog,
         report: Report,
         looking: Looking,
-        contested: Callable[[int, ObjectMask], bool],
+        claims: Callable[[int, ObjectMask], tuple[bool, bool]],
     ) -> None:
         self._follower = follower
         self._keys = keys
         self._looking = looking
         self._report = report
-        self._contested = contested
+        self._claims = claims
 
     def rewind(self, tracked: TrackedObject, key: int) -> None:
         """Bring an object to a kept key frame as memory alone had found it there, and give it its prompts on
@@ -80,8 +82,13 @@ class ObjectReplay:
 
     def show(self, tracked: TrackedObject, found: Found, key: int, *, prompted: bool = False) -> None:
         """What was found on a key frame, of which nobody needs the mask, changes the object's state."""
-        mask = build_object(tracked, found, self._keys.size(key))
-        contested = tracked.memory is not None and self._contested(key, mask)
+        mask, contested = build_object(tracked, found, self._keys.size(key)), False
+        if tracked.memory is not None and not prompted:
+            in_one_place, contested = self._claims(key, mask)
+            again = look_again(self._follower, tracked, mask, key) if in_one_place else None
+            if again is not None:
+                found, mask = again, build_object(tracked, again, self._keys.size(key))
+                _, contested = self._claims(key, mask)
         self.update_state(tracked, found, mask, key, prompted=prompted, contested=contested)
 
     def update_state(

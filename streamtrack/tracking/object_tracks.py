@@ -12,16 +12,18 @@ from streamtrack.engine.found import Conditioned
 from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.errors import CapacityError
 from streamtrack.frame import EventKind, Frame, ObjectMask, ObjectState
-from streamtrack.tracking.claims import ClashWatch, contested
+from streamtrack.tracking.claims import ClashWatch, contested, in_one_place
 from streamtrack.tracking.key_log import KeyLog
 from streamtrack.tracking.keyframes import Move
 from streamtrack.tracking.looking import Looking
-from streamtrack.tracking.memory_watch import MemoryWatch, make_memory_rules
+from streamtrack.tracking.memory_rules import make_memory_rules
+from streamtrack.tracking.memory_watch import MemoryWatch
 from streamtrack.tracking.object_masks import ObjectMasks
 from streamtrack.tracking.object_replay import ObjectReplay, Report
 from streamtrack.tracking.prompt_history import Given
 from streamtrack.tracking.results import build_object
 from streamtrack.tracking.scene_cut import make_scene_cuts
+from streamtrack.tracking.telling_apart import look_again
 from streamtrack.tracking.tracked_object import TrackedObject
 
 STATES_THAT_STAY = (ObjectState.LOST, ObjectState.UNSEEN)
@@ -41,7 +43,7 @@ class ObjectTracks:
         self._memory_rules = make_memory_rules(config)
         self._clashes = ClashWatch(config.clash_iou, config.clash_frames)
         self._masks = ObjectMasks(follower, config, self._tracked)
-        self._replay = ObjectReplay(follower, self._keys, report, looking, self._masks.is_contested)
+        self._replay = ObjectReplay(follower, self._keys, report, looking, self._masks.claims)
 
     @property
     def by_id(self) -> Mapping[int, TrackedObject]:
@@ -87,7 +89,14 @@ class ObjectTracks:
         cut = self._keys.cut_at(key)
         if cut is not None:
             self._report(EventKind.SCENE_CUT, key, None, **cut.as_detail())
-        worse = set() if self._memory_rules is None else contested(masks)
+        worse: set[int] = set()
+        if self._memory_rules is not None:
+            for one in in_one_place(masks):
+                again = look_again(self._follower, self._tracked[one], masks[one], key)
+                if again is not None:
+                    found[one] = again
+            masks = self._masks.build(found, size)
+            worse = contested(masks)
         for tracked in followed:
             one = tracked.object_id
             self._replay.update_state(tracked, found[one], masks[one], key, contested=one in worse)

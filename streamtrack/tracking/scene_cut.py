@@ -34,8 +34,13 @@ class Thumbnail:
 
     histogram: _Floats
     """(bins,), of sum 1."""
-    shapes: _Floats
-    """(height, width) of mean 0 and norm 1: log brightness with its slow parts taken out."""
+    small: Image
+    """(height, width, 3) RGB."""
+
+    @property
+    def shapes(self) -> _Floats:
+        """(height, width) of mean 0 and norm 1: log brightness with its slow parts taken out."""
+        return _shapes(self.small)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,9 @@ class SceneCuts:
         if self._scene is None:
             self._scene = now
             return None
-        histogram, features = histogram_distance(self._scene, now), feature_distance(self._scene, now)
+        # Shapes cost more than colours, and are only asked where those have changed.
+        histogram = histogram_distance(self._scene, now)
+        features = feature_distance(self._scene, now) if histogram >= self._bounds[0] else 0.0
         if histogram < self._bounds[0] or features < self._bounds[1]:
             self._scene, self._changed = now, 0
             return None
@@ -106,7 +113,7 @@ def thumbnail(image: Image) -> Thumbnail:
     """A frame's colours and shapes; `image` is (H, W, 3) uint8 RGB."""
     step = max(1, min(image.shape[0] // (4 * SIZE[1]), image.shape[1] // (4 * SIZE[0])))
     small = cv2.resize(np.ascontiguousarray(image[::step, ::step]), SIZE, interpolation=cv2.INTER_AREA)
-    return Thumbnail(_histogram(small), _shapes(small))
+    return Thumbnail(_histogram(small), np.asarray(small, np.uint8))
 
 
 def histogram_distance(first: Thumbnail, second: Thumbnail) -> float:
@@ -116,16 +123,17 @@ def histogram_distance(first: Thumbnail, second: Thumbnail) -> float:
 
 def feature_distance(first: Thumbnail, second: Thumbnail) -> float:
     """1 less the greatest correlation of the shapes over all shifts up to half the picture, 0 to 2."""
-    height, width = second.shapes.shape
+    before, now = first.shapes, second.shapes
+    height, width = now.shape
     pad_y, pad_x = height // 2, width // 2
-    padded = cv2.copyMakeBorder(first.shapes, pad_y, pad_y, pad_x, pad_x, cv2.BORDER_CONSTANT, value=0.0)
-    sums = cv2.matchTemplate(padded, second.shapes, cv2.TM_CCORR)
+    padded = cv2.copyMakeBorder(before, pad_y, pad_y, pad_x, pad_x, cv2.BORDER_CONSTANT, value=0.0)
+    sums = cv2.matchTemplate(padded, now, cv2.TM_CCORR)
     # What a shift has in common is less than all: its own norms count, from a quarter of the picture on.
-    energy = cv2.matchTemplate(padded * padded, np.ones_like(second.shapes), cv2.TM_CCORR)
+    energy = cv2.matchTemplate(padded * padded, np.ones_like(now), cv2.TM_CCORR)
     inside = cv2.copyMakeBorder(
-        np.ones_like(first.shapes), pad_y, pad_y, pad_x, pad_x, cv2.BORDER_CONSTANT, value=0.0
+        np.ones_like(before), pad_y, pad_y, pad_x, pad_x, cv2.BORDER_CONSTANT, value=0.0
     )
-    other = cv2.matchTemplate(inside, second.shapes * second.shapes, cv2.TM_CCORR)
+    other = cv2.matchTemplate(inside, now * now, cv2.TM_CCORR)
     norm = np.sqrt(np.maximum(energy, 0.25) * np.maximum(other, 0.25))
     return float(1 - (sums / norm).max())
 

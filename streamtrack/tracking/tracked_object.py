@@ -10,7 +10,8 @@ from streamtrack.engine.found import Found
 from streamtrack.engine.view import Expected
 from streamtrack.frame import EventKind, ObjectMask, ObjectState
 from streamtrack.tracking.mask_growth import MaskGrowth
-from streamtrack.tracking.memory_watch import ALL_WELL, CUT, Circumstances, MemoryWatch, Sight, Verdict
+from streamtrack.tracking.memory_rules import ALL_WELL, CUT, Circumstances, Sight, Verdict
+from streamtrack.tracking.memory_watch import MemoryWatch
 from streamtrack.tracking.object_state import ObjectStateMachine, before_confirmed, event_of_change
 from streamtrack.tracking.prompt_history import PromptHistory
 from streamtrack.tracking.window_policy import ObjectWindow, extent_of

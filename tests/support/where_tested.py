@@ -126,6 +126,7 @@ COVERED_BY = {
     ),
     "tracking/test_nano_follows": ("pipeline/scene_score",),
     "tracking/test_parity": ("model/sam2/masks", "model/sam2/memory"),
+    "tracking/test_memory_watch": ("tracking/memory_rules",),
     "tracking/test_session": (
         "tracking/key_log",
         "tracking/object_masks",

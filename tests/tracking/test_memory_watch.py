@@ -9,15 +9,8 @@ import pytest
 
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.appearance import Appearance
-from streamtrack.tracking.memory_watch import (
-    GALLERY,
-    HIDDEN_FRAMES,
-    MOTION_WEIGHT,
-    MemoryRules,
-    MemoryWatch,
-    Sight,
-    make_memory_rules,
-)
+from streamtrack.tracking.memory_rules import MOTION_WEIGHT, MemoryRules, Sight, make_memory_rules
+from streamtrack.tracking.memory_watch import GALLERY, HIDDEN_FRAMES, MemoryWatch
 
 SIZE = (100, 200)
 RULES = MemoryRules(found_similarity=0.5, found_frames=2)
