@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch._dynamo.testing import CompileCounterWithBackend
 
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.cuda_graph import GraphedEncode, GraphedFollow
@@ -35,6 +34,13 @@ NO_IMAGE = np.zeros((180, 320, 3), np.uint8)
 """Nothing to be seen: every object is hidden."""
 
 
+def counting(backend: str) -> Any:
+    """A backend of torch.compile that counts the graphs it is given."""
+    from torch._dynamo.testing import CompileCounterWithBackend
+
+    return CompileCounterWithBackend(backend)
+
+
 @pytest.fixture(scope="module")
 def network() -> Network:
     return Tracker.from_checkpoint("nano", device="cpu", image_size=SIZE)._model.network
@@ -42,6 +48,8 @@ def network() -> Network:
 
 @pytest.fixture
 def fresh_dynamo() -> Iterator[None]:
+    import torch._dynamo  # three seconds, which only these tests pay
+
     torch._dynamo.reset()
     yield
     torch._dynamo.reset()
@@ -138,7 +146,7 @@ def long_stream(session: Session, images: Sequence[Image], num_frames: int) -> N
 def test_step_is_one_graph_and_compiled_once_for_each_shape(
     network: Network, images: Sequence[Image]
 ) -> None:
-    counter = CompileCounterWithBackend("eager")
+    counter = counting("eager")
     compiled = torch.compile(follow_no_sync, backend=counter, fullgraph=True, dynamic=False)
     runner = Recorded(network, compiled)
     long_stream(runner.session(), images, 6)  # every shape
@@ -158,7 +166,7 @@ def test_step_is_one_graph_and_compiled_once_for_each_shape(
 def test_calls_traced_by_aot_autograd_find_the_same(
     network: Network, images: Sequence[Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counter = CompileCounterWithBackend("aot_eager")
+    counter = counting("aot_eager")
     results = []
     for compiled in (None, JustInTimeCalls(network, counter)):
         monkeypatch.setattr(network, "compiled", compiled)
@@ -175,7 +183,7 @@ def test_calls_traced_by_aot_autograd_find_the_same(
 
 @pytest.mark.usefixtures("fresh_dynamo")
 def test_encoder_is_one_graph(network: Network, images: Sequence[Image]) -> None:
-    counter = CompileCounterWithBackend("eager")
+    counter = counting("eager")
     compiled = torch.compile(network.encode, backend=counter, fullgraph=True, dynamic=False)
     with torch.inference_mode():
         for image in images[:3]:
