@@ -26,7 +26,7 @@ PEERS_READY := .venv-peers/.ready
 TRAIN_READY := .venv/.ready-train
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-failed test-bench coverage test-slow style types fix bench peers sources train evaluate clean distclean
+.PHONY: help demo test test-page test-bench coverage test-slow style types fix bench peers sources train evaluate clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## what there is to make
@@ -35,17 +35,19 @@ help:  ## what there is to make
 demo: $(READY) $(COMPILED)  ## a live synthetic camera, tracked; prints the page to open
 	@$(BIN)/streamtrack demo $(ARGS)
 
-test: $(READY)  ## the suite; what this machine lacks is skipped with its reason, and required under CI=true
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow and not whole_bench" $(ARGS)
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-test-failed: $(READY)  ## what failed last time, one after the other
-	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none -m "not slow and not whole_bench" $(ARGS)
+test: $(READY)  ## the suite; what this machine lacks is skipped with its reason, and required under CI=true
+	$(PYTEST) -m "not slow and not whole_bench and not browser" $(ARGS)
+
+test-page: $(READY)  ## the pages in a real browser; two minutes
+	$(PYTEST) -m "browser and not slow" $(ARGS)
 
 test-bench: $(READY)  ## each bench from end to end on a small case; a minute
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "whole_bench and not slow" $(ARGS)
+	$(PYTEST) -m "whole_bench and not slow" $(ARGS)
 
 coverage: $(READY)  ## the suite, and which lines it does not run; their share may not grow
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow and not whole_bench" --cov --cov-report term:skip-covered $(ARGS)
+	$(PYTEST) -m "not slow and not whole_bench" --cov --cov-report term:skip-covered $(ARGS)
 
 test-slow: $(READY)  ## what takes minutes: parity at 1024 pixels, endurance
 	$(BIN)/python -m pytest -m slow --timeout 1800 $(ARGS)
