@@ -8,8 +8,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-OFF_LOGIT = -10.0
-"""Of a pixel that is another object's."""
 NO_RIVAL = 1.0
 """`rival_overlap` where no other mask reaches beside the chosen one."""
 
@@ -46,19 +44,6 @@ def choose(logits: Tensor, ious: Tensor, expected: Tensor) -> Tensor:
     motion = box_overlaps(mask_boxes(logits > 0), expected[:, None, :4])
     weight = expected[:, 4:]
     return (weight * motion + (1 - weight) * ious).argmax(dim=1)
-
-
-def own_pixels(logits: Tensor) -> Tensor:
-    """(B, h, w) mask logits in which a pixel is on that object alone whose logit is the greatest there.
-
-    SAM 2 calls it non-overlapping constraints (`_apply_non_overlapping_constraints` of sam2_base.py).
-
-    Args:
-        logits: (B, h, w) of B objects on one picture.
-    """
-    best = logits.argmax(dim=0, keepdim=True)
-    mine = torch.arange(len(logits), device=logits.device)[:, None, None] == best
-    return torch.where(mine, logits, logits.clamp(max=OFF_LOGIT))
 
 
 def rival_overlap(logits: Tensor, chosen: Tensor) -> Tensor:

@@ -11,16 +11,13 @@ Source: SAM 2, arXiv:2408.00714; `sam2/modeling/sam2_base.py`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
 
 from streamtrack.errors import CheckpointError, ConfigError
-from streamtrack.model.choice import own_pixels
 from streamtrack.model.interface import CompiledCalls, FrameFeatures, Geometry, MaskPrediction, MemoryRead
 from streamtrack.model.sam2.attention import MemoryReader, MemoryTokens
 from streamtrack.model.sam2.masks import HighRes, MaskDecoder
@@ -158,11 +155,7 @@ class Sam2Network:
         """`follow`, uncompiled."""
         conditioned = self.condition_on_memory(features, self.assemble_memory(memory))
         prediction = self.decode_unprompted(features, conditioned, memory.expected)
-        remembered = prediction
-        if memory.expected is not None and os.environ.get("EXCL"):
-            logits = own_pixels(prediction.low_res_mask_logits)
-            remembered = replace(prediction, low_res_mask_logits=logits)
-        return prediction, self.encode_memory(features, remembered, from_prompt=False)
+        return prediction, self.encode_memory(features, prediction, from_prompt=False)
 
     def assemble_memory(self, memory: MemoryRead) -> MemoryTokens:
         """Lay B objects' memory out for reading."""
