@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import astuple
 from typing import Any
 
 import torch
 
 from streamtrack.engine.film_outputs import FilmOutput
 from streamtrack.tracking.film_tracks import FilmTrack
-from streamtrack.tracking.kalman import Coordinate, Motion
-from streamtrack.tracking.memory_watch import Past
+from streamtrack.tracking.memory_document import from_document, to_document
 
 AWARE = "aware"
 """Beside the objects' ids: what their memory plans know, and the frames that they remember for long."""
@@ -48,47 +46,16 @@ def restore_memory(
 
 def _save_watch(track: FilmTrack, *, reverse: bool) -> dict[str, Any]:
     """Plain values and tensors."""
-    anchors = track.passes[reverse].anchors
-    saved: dict[str, Any] = {
-        "anchors": [(position, [part.clone() for part in one.tensors()]) for position, one in anchors.items()]
+    watch, anchors = track.watches[reverse].memory, track.passes[reverse].anchors.items()
+    return {
+        "anchors": [(position, [part.clone() for part in one.tensors()]) for position, one in anchors],
+        "watch": {} if watch is None else to_document(watch, 0),
     }
-    watch = track.watches[reverse].memory
-    newest = None if watch is None else watch.newest
-    if newest is not None:
-        key, past = newest
-        saved |= {
-            "key": key,
-            "motion": None if past.motion is None else [list(one) for one in astuple(past.motion)],
-            "gallery": [torch.from_numpy(look) for look in past.gallery],
-            "past": {name: getattr(past, name) for name in _PLAIN},
-        }
-    return saved
 
 
 def _restore_watch(track: FilmTrack, saved: Mapping[str, Any], *, reverse: bool) -> None:
-    film, watch = track.passes[reverse], track.watches[reverse].memory
+    film, watch = track.passes[reverse], track.watches[reverse]
     film.anchors.clear()
     film.anchors.update((position, FilmOutput(*parts)) for position, parts in saved["anchors"])
-    if watch is None or "key" not in saved:
-        return
-    motion = saved["motion"]
-    past = Past(
-        motion=None if motion is None else Motion(*(Coordinate(*numbers) for numbers in motion)),
-        gallery=tuple(look.cpu().numpy() for look in saved["gallery"]),
-        **saved["past"],
-    )
-    watch.resume(saved["key"], past)
-
-
-_PLAIN = (
-    "stable",
-    "frame_size",
-    "areas",
-    "gallery_key",
-    "anchor_key",
-    "last_box",
-    "hidden",
-    "agreeing",
-    "unfit",
-)
-"""Fields of `Past` that are numbers."""
+    if watch.memory is not None:
+        watch.memory = from_document(saved["watch"], watch.memory.rules, watch.memory.history, 0)

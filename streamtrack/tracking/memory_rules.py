@@ -21,6 +21,8 @@ MOTION_WEIGHT = 0.15
 class MemoryRules:
     """When a frame is remembered. Scores are from 0 to 1, lengths are frames."""
 
+    name: str = "motion_aware"
+    """Of the plan."""
     motion_weight: float = MOTION_WEIGHT
     """How much the motion's IoU counts when a candidate is chosen."""
     least_iou: float = 0.5
@@ -106,6 +108,7 @@ def make_memory_rules(config: TrackingConfig) -> MemoryRules | None:
         return None
     by_motion = config.memory == "motion_aware"
     return MemoryRules(
+        name=str(config.memory),
         motion_weight=MOTION_WEIGHT if by_motion else 0.0,
         anchors=not by_motion,
         found_similarity=config.found_similarity,

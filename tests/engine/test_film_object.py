@@ -58,3 +58,16 @@ def test_the_first_conditioning_frame_and_the_newest_stay() -> None:
     tracked.keep_conditioning(3)
     assert sorted(tracked.conditioning) == [0, 4, 5]
     assert sorted(tracked.followed) == [1, 2, 3]
+
+
+def test_the_newest_anchors_stay_when_what_was_followed_is_gone() -> None:
+    tracked = followed_on(*range(10))
+    for index in (1, 4, 7, 99):  # 99 was never followed
+        tracked.anchor(index, most=2)
+    kept = tracked[4]
+    assert list(tracked.anchors) == [4, 7]
+    tracked.followed.clear()
+    assert tracked[4] is kept
+    assert tracked.stored(10).anchors == (4, 7)
+    tracked.note(4, output())  # found anew: whether it is one has to be told again
+    assert list(tracked.anchors) == [7]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import hypothesis.strategies as st
 import pytest
@@ -55,3 +56,16 @@ def test_the_nearest_prompts_are_those_of_sam2(frame_idx: int, frames: set[int],
 def test_a_limit_that_would_lose_a_side_is_refused(limit: int) -> None:
     with pytest.raises(ConfigError, match=f"^max_cond_frames_in_attn is {limit}, expected at least 2"):
         FilmMemory(6, 15, max_conditioning=limit)
+
+
+def test_anchors_of_the_past_take_the_places_of_the_oldest_recent_frames() -> None:
+    what = replace(stored(20, [0], range(1, 40)), anchors=(2, 5, 9, 19, 33))
+    plan = FilmMemory(6, 15, anchors=3)
+    reading = plan.plan(what)
+    assert [(read.frame_idx, read.age) for read in reading.features] == [
+        *((0, None), (5, None), (9, None), (19, None)),
+        *((18, 2), (17, 3)),
+    ]
+    assert plan.plan(replace(what, anchors=())) == FilmMemory(6, 15).plan(what)
+    backward = FilmMemory(6, 15, reverse=True, anchors=3).plan(what)
+    assert [read.frame_idx for read in backward.features if read.age is None] == [0, 33]
