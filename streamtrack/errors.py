@@ -15,6 +15,7 @@
     │   ├── DuplicateObjectError  a prompt whose object is followed already
     │   ├── UnknownRuleError      a zone or line that does not exist
     │   ├── DuplicateRuleError    a zone or line whose name is another's
+    │   ├── UnknownSnoozeError    a snooze that is not in force
     │   ├── FixedRuleError        a zone or line of the config file, which is changed there only
     │   └── BadRequestError       bytes that are no request
     │       ├── TooLargeError         a request that is longer than any needs to be
@@ -178,6 +179,13 @@ class FixedRuleError(PromptError):
 
     kind = "fixed_rule"
     http_status = 409
+
+
+class UnknownSnoozeError(PromptError):
+    """A snooze that is not in force."""
+
+    kind = "unknown_snooze"
+    http_status = 404
 
 
 class BadRequestError(PromptError):

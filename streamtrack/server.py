@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -14,6 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
+from streamtrack.alerts.alerts_consumer import AlertsConsumer
+from streamtrack.alerts.hub import AlertsHub
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import Config, ModelConfig, fill_in
 from streamtrack.consumer import Consumer
@@ -22,6 +25,7 @@ from streamtrack.control.status import PastEvent, StreamStatus
 from streamtrack.control.zmq_control import ZmqControl
 from streamtrack.errors import UnknownStreamError
 from streamtrack.frame import Event
+from streamtrack.http.alerts_routes import alerts_router
 from streamtrack.http.api import create_app
 from streamtrack.http.rules_routes import rules_router
 from streamtrack.http.video_routes import video_router
@@ -63,7 +67,7 @@ class Server:
         Raises:
             PublishError: a port is in use.
             SourceError: a source can never work.
-            ConfigError: a file of rules cannot be read.
+            ConfigError: a file of rules or a spool of alerts cannot be used.
         """
         config = fill_in(config)
         self._config = config
@@ -81,6 +85,7 @@ class Server:
             self._pipelines = {
                 stream.name: Pipeline(stream, self._telemetry, clock) for stream in config.streams
             }
+            self._alerts = AlertsHub(config.alerts, self._telemetry, clock)
             self._rules = {stream.name: RulesDesk(stream.name, stream.rules) for stream in config.streams}
             self._videos = {
                 stream.name: attach_outputs(
@@ -88,12 +93,15 @@ class Server:
                 )
                 for stream in config.streams
             }
+            for name, desk in self._rules.items():
+                self._pipelines[name].attach(AlertsConsumer(self._alerts), capacity=1)
+                desk.listen(functools.partial(self._alerts.show_rules, name))
             self._control = ZmqControl(config.zmq, self) if config.zmq.control_address is not None else None
             undo.pop_all()
         host, port = self._listener.getsockname()[:2]
         self.http_address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         """The page's address, with the port that was taken."""
-        routers = (video_router(self._videos), rules_router(self._rules))
+        routers = (video_router(self._videos), rules_router(self._rules), alerts_router(self._alerts))
         app = create_app(self, config.http, routers, self._telemetry.refused)
         self._web = WebServer(app, self._listener)
 
@@ -176,6 +184,9 @@ class Server:
             video.start(loop)
         # Open before the model is loaded, which takes seconds: /healthz and /readyz answer meanwhile.
         await self._web.start()
+        for name, desk in self._rules.items():
+            self._alerts.show_rules(name, desk.states())
+        self._alerts.start()
         if self._control is not None:
             await self._control.start()
         if self._on_listening is not None:
@@ -241,6 +252,8 @@ class Server:
             pipeline.report()  # the last part of a second counts in the totals
         await asyncio.gather(*(video.stop() for video in self._videos.values()))
         await self._web.stop()
+        # After the streams: what they told last is on its way or in the spool.
+        self.all_ended = await asyncio.to_thread(self._alerts.stop, STOP_TIMEOUT_S / 2) and self.all_ended
         if self._control is not None:
             await self._control.stop()
         self._publisher.close()

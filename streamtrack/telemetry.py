@@ -116,6 +116,12 @@ class Telemetry:
         self.requests_refused = Counter(
             "streamtrack_requests_refused", "HTTP requests refused at the entrance", ["kind"], registry=r
         )
+        self.alerts = Counter(
+            "streamtrack_alerts",
+            "What became of events for webhooks and MQTT, by receiver",
+            ["receiver", "outcome"],
+            registry=r,
+        )
         self.failures = Counter(
             "streamtrack_stream_failures",
             "Times a stream's step failed or stalled",
@@ -137,6 +143,10 @@ class Telemetry:
     def refused(self, kind: str) -> None:
         """A request was refused before it was looked at: unauthorized, forbidden, too_many_guesses, ..."""
         self.requests_refused.labels(kind).inc()
+
+    def alerted(self, receiver: str, outcome: str, number: int = 1) -> None:
+        """Something became of events for a receiver: sent, retried, snoozed, dropped_full, ..."""
+        self.alerts.labels(receiver, outcome).inc(number)
 
     def stream(self, name: str) -> StreamTelemetry:
         """The writer of one stream; the same at each call, so that every stage counts into one report."""

@@ -4,6 +4,7 @@ A part of the program gets its own section, never the whole. Units end the keys.
 named with their file, so that a typo never runs as a default. docs/config.md lists every key.
 """
 
+from streamtrack.config.alerts import AlertsConfig, MqttConfig, ReceiverConfig, WebhookConfig
 from streamtrack.config.autoprompt import DetectorAutoprompt, SceneAutoprompt
 from streamtrack.config.http import HttpConfig
 from streamtrack.config.model import ModelConfig, live_threads
@@ -21,6 +22,7 @@ from streamtrack.config.zmq import CurveConfig, ZmqConfig
 
 __all__ = [
     "STREAM_NAME",
+    "AlertsConfig",
     "AnnotateConfig",
     "AnyRule",
     "Config",
@@ -29,8 +31,10 @@ __all__ = [
     "HttpConfig",
     "LineRule",
     "ModelConfig",
+    "MqttConfig",
     "Override",
     "PromptConfig",
+    "ReceiverConfig",
     "ReconnectConfig",
     "RulesConfig",
     "ScaleConfig",
@@ -41,6 +45,7 @@ __all__ = [
     "SupervisionConfig",
     "TrackingConfig",
     "VideoConfig",
+    "WebhookConfig",
     "ZmqConfig",
     "ZoneRule",
     "fill_in",

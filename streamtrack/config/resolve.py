@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -18,9 +18,12 @@ from streamtrack.config.faults import Fault, first_fault
 from streamtrack.config.model import live_threads
 from streamtrack.config.overrides import Override, apply_override, parse_assignment
 from streamtrack.config.presets import PRESETS, model_with_preset, tracking_of_model, tracking_with_preset
+from streamtrack.config.section import Section
 from streamtrack.config.whole import Config
 from streamtrack.config.yaml_file import Document, KeyPath, read_yaml
 from streamtrack.errors import ConfigError
+
+SectionT = TypeVar("SectionT", bound=Section)
 
 RECORDING = "recording"
 """The name of the only stream of `load_recording_config`, where a file names none."""
@@ -133,14 +136,18 @@ def fill_in(config: Config, *, live: bool = True) -> Config:
 def _beside(config: Config, folder: Path) -> Config:
     """The config with its relative files in the folder of its own file."""
     streams = tuple(
-        stream
-        if stream.rules.file is None
-        else stream.model_copy(
-            update={"rules": stream.rules.model_copy(update={"file": folder / stream.rules.file})}
-        )
+        stream.model_copy(update={"rules": _in_folder(stream.rules, "file", folder)})
         for stream in config.streams
     )
-    return config.model_copy(update={"streams": streams})
+    alerts = _in_folder(config.alerts, "spool", folder)
+    if alerts.mqtt is not None:
+        alerts = alerts.model_copy(update={"mqtt": _in_folder(alerts.mqtt, "ca_file", folder)})
+    return config.model_copy(update={"streams": streams, "alerts": alerts})
+
+
+def _in_folder(section: SectionT, key: str, folder: Path) -> SectionT:
+    path = getattr(section, key)
+    return section if path is None else section.model_copy(update={key: folder / path})
 
 
 def _validate(raw: object, where: str, origins: Mapping[KeyPath, str]) -> Config:

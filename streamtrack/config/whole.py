@@ -10,6 +10,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from streamtrack.config.alerts import AlertsConfig
 from streamtrack.config.http import HttpConfig, check_origins_guarded
 from streamtrack.config.model import ModelConfig
 from streamtrack.config.section import Section
@@ -32,6 +33,8 @@ class Config(Section):
     """Masks and control for machines."""
     http: HttpConfig = HttpConfig()
     """The page, the API, WHEP and metrics."""
+    alerts: AlertsConfig = AlertsConfig()
+    """Who is told of what happens, beside those who subscribe."""
 
     @model_validator(mode="after")
     def _zmq_addresses_are_some(self) -> Self:
@@ -67,6 +70,16 @@ class Config(Section):
         for name, times in Counter(stream.name for stream in self.streams).items():
             if times > 1:
                 raise ValueError(f"stream name {name!r} is used {times} times, expected once")
+        return self
+
+    @model_validator(mode="after")
+    def _alerts_name_streams_that_exist(self) -> Self:
+        names = [stream.name for stream in self.streams]
+        for place, receiver in self.alerts.receivers():
+            for name in receiver.streams:
+                if name not in names:
+                    got = describe_value(name)
+                    raise ValueError(f"{place}.streams names {got}, expected some of: {', '.join(names)}")
         return self
 
     def _zmq_addresses(self) -> Iterator[tuple[str, str]]:

@@ -66,6 +66,12 @@ class RuleBook:
         if event.kind is EventKind.REMOVED:
             taken_back = event.detail.get("how") in TAKEN_BACK
             return self._end(event.object_id, None if taken_back else "removed")
+        if event.kind is EventKind.CORRECTED:
+            # Its mask jumps to where it always was: nobody walked there.
+            self._tracks.pop(event.object_id, None)
+            for watch in self._watches.values():
+                if isinstance(watch, LineWatch):
+                    watch.forget_way(event.object_id)
         return []
 
     def take(self, result: FrameResult) -> list[Event]:

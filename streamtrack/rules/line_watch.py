@@ -66,8 +66,12 @@ class LineWatch:
 
     def end(self, object_id: int, how: str | None) -> Iterator[Event]:
         """An object that is no longer followed, or that the line is not for any more."""
-        self._walkers.pop(object_id, None)
+        self.forget_way(object_id)
         return iter(())
+
+    def forget_way(self, object_id: int) -> None:
+        """An object's way begins anew where it is seen next."""
+        self._walkers.pop(object_id, None)
 
     def restart(self) -> None:
         """Every way begins anew; the counts stay."""

@@ -206,7 +206,7 @@ def test_every_text_of_the_page_is_in_the_table_and_every_text_of_the_table_is_u
     asked |= {name for text in sources.values() for name in re.findall(r'\btext\("(\w+)"', text)}
     assert asked - table == set()
     every = "".join(sources[name] for name in sources if name != "strings.js") + page + sources["strings.js"]
-    prefixes = r"(state|stateTitle|event|error|deadPicture|undone|hint)_"
+    prefixes = r"(state|stateTitle|event|error|deadPicture|undone|hint|draw|drawMore|name|kind|snooze)_"
     composed = rf"{prefixes}|(firstSteps|hintInclude|hintExclude)(Touch)?$"
     unused = {name for name in table if not re.match(composed, name) and every.count(f'"{name}"') == 0}
     assert unused == set()

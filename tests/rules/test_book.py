@@ -216,6 +216,13 @@ def test_object_that_is_removed_inside_leaves_and_a_merged_one_does_not() -> Non
     assert book.states()[0].inside == ()
 
 
+def test_mask_that_was_corrected_over_a_line_has_not_crossed_it() -> None:
+    book = book_of(DOOR)
+    walk(book, {1: lambda _: (100.0, 150.0)}, range(5))
+    assert book.note(Event(EventKind.CORRECTED, 4, 1)) == []
+    assert walk(book, {1: lambda _: (220.0, 150.0)}, range(5, 15)) == []
+
+
 def test_object_that_is_no_longer_in_the_result_has_left() -> None:
     book = book_of(YARD)
     walk(book, {1: lambda _: (160.0, 170.0)}, range(10))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -32,9 +31,9 @@ from streamtrack.publish.zmq_publisher import ZmqPublisher
 from streamtrack.stream_outputs import attach_outputs
 from streamtrack.telemetry import Telemetry
 from streamtrack.tracking import Session, Tracker
+from tests.support.waiting import SOON_S as SOON_S
+from tests.support.waiting import wait_until as wait_until
 
-SOON_S = 30.0
-"""Longer than a few steps take on a busy machine; only a defect waits for it."""
 SCENE = "leave"
 """Two balls that stay in view for three seconds and that nano follows well."""
 STILL = f"synthetic:{SCENE}?frames=3"
@@ -119,13 +118,6 @@ def running(
         yield pipeline
     finally:
         assert pipeline.stop(SOON_S), "a thread was left behind"
-
-
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = SOON_S) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not in {timeout_s:g} s"
-        time.sleep(0.01)
 
 
 def newest(pipeline: Pipeline) -> int:

@@ -8,6 +8,7 @@ SUITES = {
     "bounded": "the promise of the whole: bounded memory",
     "conftest": "what the suite itself skips and requires",
     "end_to_end": "a camera, the product, a browser and a subscriber",
+    "docs_alerts": "everything that docs/alerts.md gives",
     "docs_rules": "everything that docs/rules.md gives",
     "docs": "every command that the FAQ and the tutorial give",
     "readme": "every command and figure that the README gives",
@@ -17,10 +18,12 @@ SUITES = {
     "engine/fixed_shapes": "engine and network under fixed shapes",
     "http/page": "http/web in a browser: objects",
     "http/page_look": "http/web in a browser: looks and accessibility",
+    "http/page_rules": "http/web in a browser: zones, lines and alerts",
     "http/page_second_thoughts": "http/web in a browser: what is taken back and said anew",
     "http/page_states": "http/web in a browser: troubles",
     "http/page_streams": "http/web in a browser: streams",
     "pick/page": "pick in a browser: frames, prompts, previews, the job",
+    "rules/real_run": "zones and lines over the tracker's own masks, through a whole pipeline",
     "tracking/nano_follows": "the shipped model on scenes with truth",
     "tracking/not_finite": "spoilt numbers, from the network to the session's events",
     "tracking/parity": "the whole engine against SAM 2's own predictor",
@@ -29,6 +32,8 @@ SUITES = {
 """Test files that follow no single module, and what they follow."""
 
 COVERED_BY = {
+    "alerts/test_webhook": ("alerts/*",),
+    "alerts/test_mqtt": ("alerts/home_assistant",),
     "cli/test_main": ("cli/bench", "cli/compile", "cli/options"),
     "cli/test_track": ("cli/progress", "cli/track_options", "offline/recording_job"),
     "client/test_client": ("client/*",),

@@ -1,6 +1,7 @@
 // Ties the page together: which stream is shown, and who hears of what.
 
-import { adoptTokenFromAddress, download, send } from "./api.js";
+import { Alerts } from "./alerts.js";
+import { adoptTokenFromAddress, send } from "./api.js";
 import { clearFigures, showFigures, showPause, showStanding } from "./bar.js";
 import { Boxes } from "./boxes.js";
 import { EventLog } from "./eventlog.js";
@@ -11,8 +12,10 @@ import { bindKeys } from "./keys.js";
 import { Mending } from "./mending.js";
 import { ObjectList } from "./objects.js";
 import { Picker } from "./picker.js";
+import { saveSnapshot, toggleFullScreen } from "./picture.js";
 import { Player } from "./player.js";
 import { Pointing } from "./pointing.js";
+import { Rules } from "./rules.js";
 import { Stage } from "./stage.js";
 import { standing } from "./standing.js";
 import { fillTexts, sentence, text } from "./strings.js";
@@ -82,6 +85,8 @@ const stage = new Stage($("stage"), $("marks"), player, frameSize, (prompt, fram
 });
 const parts = { objects, undo, notice, act, showHint };
 const mending = new Mending({ ...parts, pointing: () => pointing, stage: () => stage });
+const alerts = new Alerts({ act, notice });
+const rules = new Rules({ turn: () => turn, stage, frameSize, notice, act, alerts });
 const picker = new Picker($("picker"), $("streams"), open, (name, shown) => {
   const words = text("unknownStream", { name, shown });
   log.add("", words, { bad: true });
@@ -113,7 +118,7 @@ function open(name) {
   clearFigures();
   feed = new Feed(`${mine.path}/live`, {
     state: (status) => mine.over || onState(mine, status),
-    event: (event) => mine.over || mine.happenings.onEvent(event),
+    event: (event) => mine.over || onEvent(mine, event),
     link: (link) => mine.over || onLink(mine, link),
   });
   player.play(name);
@@ -145,6 +150,11 @@ function onState(mine, status) {
   }
   if (status.state === "online" && before && before.state !== "online") player.retryNow();
   show();
+}
+
+function onEvent(mine, event) {
+  mine.happenings.onEvent(event);
+  alerts.onEvent(mine.name, event, mine.happenings.wordsFor(event) ?? event.kind);
 }
 
 function onLink(mine, link) {
@@ -199,6 +209,7 @@ function show() {
   $("empty").hidden = followed.length > 0;
   $("remove-all").hidden = followed.length < 2;
   objects.show(followed, now.seen);
+  rules.show(turn);
   showSelection();
 }
 
@@ -268,15 +279,6 @@ async function tryAgain({ path }) {
   else if (retry) await send("POST", `${path}/${retry}`);
 }
 
-async function saveSnapshot({ name, path }) {
-  const picture = await download(`${path}/snapshot.jpg`);
-  const anchor = document.createElement("a");
-  anchor.href = URL.createObjectURL(picture);
-  anchor.download = `${name}-${new Date().toISOString().replaceAll(":", "-").slice(0, 19)}.jpg`;
-  anchor.click();
-  setTimeout(() => URL.revokeObjectURL(anchor.href), 1000);
-}
-
 function askRemoveAll() {
   const mine = turn;
   const ids = [...objects.items.keys()];
@@ -297,11 +299,6 @@ function setNegative(negative) {
   showHint();
 }
 
-function toggleFullScreen() {
-  const done = document.fullscreenElement ? document.exitFullscreen() : $("stage").requestFullscreen?.();
-  done?.catch(() => {}); // a browser may refuse it; the page is as it was
-}
-
 $("mode-positive").onchange = () => setNegative(false);
 $("mode-negative").onchange = () => setNegative(true);
 $("pause").onclick = () => act(togglePause);
@@ -312,9 +309,9 @@ $("remove-all").onclick = askRemoveAll;
 $("retry").onclick = () => act(tryAgain);
 bindKeys({
   ...mending.keys,
+  ...rules.keys({ escape: mending.keys.escape, remove: () => objects.selected !== null && act(remove, objects.selected) }),
   nth: (n) => objects.selectNth(n),
   mode: () => setNegative(!stage.negative),
-  remove: () => objects.selected !== null && act(remove, objects.selected),
   pause: () => act(togglePause),
   fullScreen: toggleFullScreen,
 });
@@ -331,6 +328,7 @@ async function start() {
       const names = (await send("GET", "/streams")).map((one) => one.name);
       if (names.length) {
         picker.offer(names);
+        alerts.start();
         setInterval(tick, TICK_MS);
         return;
       }

@@ -18,8 +18,9 @@ export class EventLog {
    * @param colour of the object, or null
    * @param bad whether a person should look at it
    * @param at when it was, a Date
+   * @param picture JPEG in base64 of what it happened to, or nothing
    */
-  add(stream, words, { colour = null, bad = false, at = new Date() } = {}) {
+  add(stream, words, { colour = null, bad = false, at = new Date(), picture } = {}) {
     const known = this.#entries.findIndex((entry) => entry.stream === stream && entry.words === words);
     let [count, newest] = [1, at];
     if (known >= 0) {
@@ -28,7 +29,7 @@ export class EventLog {
       count = old.count + 1;
       newest = old.at > at ? old.at : at;
     }
-    const row = makeRow({ at: newest, stream, words, count, colour, bad });
+    const row = makeRow({ at: newest, stream, words, count, colour, bad, picture });
     const later = this.#entries.findIndex((entry) => entry.at <= newest);
     const place = later < 0 ? this.#entries.length : later;
     this.list.insertBefore(row, this.#entries[place]?.row ?? null);
@@ -38,7 +39,7 @@ export class EventLog {
   }
 }
 
-function makeRow({ at, stream, words, count, colour, bad }) {
+function makeRow({ at, stream, words, count, colour, bad, picture }) {
   const row = document.createElement("li");
   row.classList.toggle("bad", bad);
   if (colour) row.style.setProperty("--tint", colour);
@@ -52,6 +53,11 @@ function makeRow({ at, stream, words, count, colour, bad }) {
     row.append(times);
   }
   if (stream) row.append(span("where", stream));
+  if (picture) {
+    const image = document.createElement("img");
+    Object.assign(image, { className: "thumb", alt: "", src: `data:image/jpeg;base64,${picture}` });
+    row.append(image);
+  }
   return row;
 }
 

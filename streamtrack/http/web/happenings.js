@@ -2,7 +2,9 @@
 
 import { hasText, nameOf, text } from "./strings.js";
 
-const BAD = new Set(["lost", "failed", "stalled", "source_lost", "frozen", "damaged", "not_finite", "identity_clash"]);
+const BAD = new Set([
+  ...["lost", "failed", "stalled", "source_lost", "frozen", "damaged", "not_finite", "identity_clash", "loitering"],
+]);
 const OWN_MS = 3000;
 const GAP_AFTER_PAUSE_MS = 5000;
 const MAX_TOLD = 1000;
@@ -27,7 +29,7 @@ export class Happenings {
       if (!this.#isNew(event)) continue;
       const { kind, object_id: id, detail, wall_ms: ms } = event;
       if (kind === "added" || kind === "removed" || (kind === "gap" && detail?.reason !== "source_away")) continue;
-      this.#tell(kind, id, id === null ? "" : (this.#known?.get(id) ?? ""), new Date(ms));
+      this.#tell(kind, id, this.#labelOf(id, detail), detail, new Date(ms));
     }
   }
 
@@ -45,8 +47,8 @@ export class Happenings {
   onState(status) {
     const now = new Map(status.objects.map((item) => [item.object_id, item.label]));
     if (this.#known !== null) {
-      for (const [id, label] of now) if (!this.#known.has(id)) this.#tell("added", id, label);
-      for (const [id, label] of this.#known) if (!now.has(id)) this.#tell("removed", id, label);
+      for (const [id, label] of now) if (!this.#known.has(id)) this.#tell("added", id, label, {});
+      for (const [id, label] of this.#known) if (!now.has(id)) this.#tell("removed", id, label, {});
     }
     this.#known = now;
     this.#pausing = status.paused;
@@ -58,12 +60,17 @@ export class Happenings {
     if (kind === "added" || kind === "removed") return; // seen in the states, refused clicks are not
     if (kind === "paused" || kind === "resumed") return this.#tellPause(kind);
     if (kind === "gap") return this.#tellGap(event.detail ?? {});
-    this.#tell(kind, id, id === null ? "" : (this.#known?.get(id) ?? ""));
+    this.#tell(kind, id, this.#labelOf(id, event.detail), event.detail ?? {});
+  }
+
+  /** The words for an event; null where there are none. */
+  wordsFor({ kind, object_id: id, detail }) {
+    return hasText(`event_${kind}`) ? this.#words(kind, id, this.#labelOf(id, detail), detail ?? {}) : null;
   }
 
   /** Whether an event was not told before; the server tells the newest ones again to who comes later. */
-  #isNew({ kind, frame_idx: frame, object_id: id }) {
-    const key = `${kind} ${frame} ${id}`;
+  #isNew({ kind, frame_idx: frame, object_id: id, detail }) {
+    const key = `${kind} ${frame} ${id} ${detail?.rule ?? ""}`;
     if (this.told.has(key)) return false;
     this.told.add(key);
     if (this.told.size > MAX_TOLD) this.told.delete(this.told.values().next().value);
@@ -84,9 +91,20 @@ export class Happenings {
     this.log(text(`event_${kind}${here ? "Here" : "Elsewhere"}`), {});
   }
 
-  #tell(kind, id, label, at) {
+  /** What an object is called; one that is gone meanwhile was told with its label. */
+  #labelOf(id, detail) {
+    return id === null ? "" : (this.#known?.get(id) ?? detail?.label ?? "");
+  }
+
+  #words(kind, id, label, detail) {
+    const { rule, direction, dwell_s: dwell } = detail;
+    const object = id === null ? {} : { object: nameOf(id, label, true) };
+    return text(`event_${kind}`, { ...object, rule, direction, dwell: dwell === undefined ? "" : Math.round(dwell * 10) / 10 });
+  }
+
+  #tell(kind, id, label, detail, at) {
     if (!hasText(`event_${kind}`)) return;
-    const how = { colour: id === null ? null : this.colourOf(id), bad: BAD.has(kind), at };
-    this.log(text(`event_${kind}`, id === null ? {} : { object: nameOf(id, label, true) }), how);
+    const colour = id === null ? null : this.colourOf(id);
+    this.log(this.#words(kind, id, label, detail), { colour, bad: BAD.has(kind), at, picture: detail?.thumbnail });
   }
 }

@@ -3,7 +3,8 @@
 const TYPING = "input:not([type=radio]), textarea, select, dialog[open] *";
 const ACTIVATED_BY_SPACE = "button, summary, a, input";
 
-/** @param act { escape, nth(n), mode, remove, undo, candidate, startOver, merge, clear, pause, fullScreen } */
+/** @param act { escape, nth(n), mode, remove, undo, candidate, startOver, merge, clear, zone, line, done, pause,
+ *   fullScreen } */
 export function bindKeys(act) {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.target.closest?.(TYPING) || document.querySelector("dialog[open]")) return;
@@ -23,6 +24,9 @@ export function bindKeys(act) {
     else if (name === "o") act.startOver();
     else if (name === "m") act.merge();
     else if (name === "k") act.clear();
+    else if (name === "z") act.zone();
+    else if (name === "l") act.line();
+    else if (name === "d") act.done();
     else if (name === "f") act.fullScreen();
     else if (name === "delete" || name === "backspace") {
       event.preventDefault();

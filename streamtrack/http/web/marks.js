@@ -68,3 +68,20 @@ export function drawSelection(pen, [x0, y0, x1, y1], colour) {
     pen.stroke();
   }
 }
+
+/** A zone or a line that is being drawn, its corners as client coordinates. */
+export function drawSketch(pen, places, closed) {
+  if (!places.length) return;
+  pen.lineJoin = "round";
+  const path = () => {
+    pen.moveTo(...places[0]);
+    for (const place of places.slice(1)) pen.lineTo(...place);
+    if (closed && places.length > 2) pen.closePath();
+  };
+  pen.fillStyle = "rgb(108 182 255 / .18)";
+  pen.beginPath();
+  path();
+  if (closed) pen.fill();
+  stroke(pen, COLOURS.box, 2, path);
+  for (const [x, y] of places) stroke(pen, "#ffffff", 2, () => pen.arc(x, y, 5, 0, 2 * Math.PI));
+}

@@ -26,6 +26,7 @@ export class Stage {
     this.marks = [];
     this.cross = null;
     this.press = null;
+    this.sketch = null; // a Drawing: while it is active, points are its corners
     element.addEventListener("pointerdown", (event) => this.#down(event));
     element.addEventListener("pointermove", (event) => this.#move(event));
     element.addEventListener("pointerup", (event) => this.#up(event));
@@ -59,6 +60,15 @@ export class Stage {
   /** Draws a mask (a canvas of its box's size) over the picture; none with null. */
   preview(mask, box) {
     this.#preview = mask === null ? null : { mask, box };
+    this.#draw();
+  }
+
+  /** A pixel of the frame as client coordinates; null where there is no picture. */
+  toClient([x, y]) {
+    return this.#toClient([x, y, x, y])?.slice(0, 2) ?? null;
+  }
+
+  redraw() {
     this.#draw();
   }
 
@@ -106,13 +116,18 @@ export class Stage {
       id: event.pointerId,
       from: [event.clientX, event.clientY],
       to: [event.clientX, event.clientY],
-      frame: this.player.displayedFrame(),
+      frame: this.sketch?.active ? null : this.player.displayedFrame(),
     };
+    if (this.sketch?.active) this.sketch.press(this.press.from);
   }
 
   #move(event) {
     if (this.press?.id !== event.pointerId) return;
     this.press.to = [event.clientX, event.clientY];
+    if (this.sketch?.active) {
+      const far = Math.hypot(this.press.to[0] - this.press.from[0], this.press.to[1] - this.press.from[1]) >= DRAG_PX;
+      return far && this.sketch.drag(this.#toFrame(...this.press.to, true));
+    }
     this.#draw();
   }
 
@@ -120,6 +135,12 @@ export class Stage {
     if (this.press?.id !== event.pointerId) return;
     const { from, to, frame } = this.press;
     this.press = null;
+    if (this.sketch?.active) {
+      const point = this.#toFrame(...from, true);
+      if (Math.hypot(to[0] - from[0], to[1] - from[1]) >= DRAG_PX || !point) this.sketch.release();
+      else this.sketch.place(point, event.timeStamp);
+      return;
+    }
     if (Math.hypot(to[0] - from[0], to[1] - from[1]) < DRAG_PX) {
       if (!this.#isSecondOfTwo(event)) this.#point(from[0], from[1], this.negative !== event.shiftKey, frame);
       return;
@@ -167,6 +188,9 @@ export class Stage {
       const [dx, dy] = moves[event.key];
       const inside = (value, from, length) => Math.min(Math.max(value, from + 1), from + length - 1);
       this.#moveCross([inside(x + dx, rect.left, rect.width), inside(y + dy, rect.top, rect.height)]);
+    } else if (event.key === "Enter" && this.cross && this.sketch?.active) {
+      this.sketch.press(this.cross);
+      this.sketch.place(this.#toFrame(...this.cross, true), event.timeStamp);
     } else if (event.key === "Enter" && this.cross) {
       this.#point(this.cross[0], this.cross[1], this.negative !== event.shiftKey, this.player.displayedFrame());
     } else {
@@ -220,7 +244,8 @@ export class Stage {
     const selected = this.#selection && this.#toClient(this.#selection.box);
     if (selected) drawSelection(pen, selected, this.#selection.colour);
     for (const mark of this.marks) this.#drawMark(pen, mark);
-    if (this.press) {
+    this.sketch?.draw(pen, (point) => this.toClient(point));
+    if (this.press && !this.sketch?.active) {
       const { from, to } = this.press;
       if (Math.hypot(to[0] - from[0], to[1] - from[1]) >= DRAG_PX) drawBox(pen, from, to, COLOURS.box);
     }
