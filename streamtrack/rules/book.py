@@ -59,6 +59,10 @@ class RuleBook:
 
     def note(self, event: Event) -> list[Event]:
         """Something that the stream told; events that follow from it."""
+        if event.kind is EventKind.SCENE_CUT:
+            for watch in self._watches.values():
+                if isinstance(watch, LineWatch):
+                    watch.restart()
         if event.object_id is None:
             return []
         if event.kind is EventKind.ADDED and isinstance(event.detail.get("class"), str):

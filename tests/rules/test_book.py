@@ -216,10 +216,11 @@ def test_object_that_is_removed_inside_leaves_and_a_merged_one_does_not() -> Non
     assert book.states()[0].inside == ()
 
 
-def test_mask_that_was_corrected_over_a_line_has_not_crossed_it() -> None:
+@pytest.mark.parametrize("jump", [Event(EventKind.CORRECTED, 4, 1), Event(EventKind.SCENE_CUT, 4)])
+def test_mask_that_jumps_over_a_line_for_a_reason_has_not_crossed_it(jump: Event) -> None:
     book = book_of(DOOR)
     walk(book, {1: lambda _: (100.0, 150.0)}, range(5))
-    assert book.note(Event(EventKind.CORRECTED, 4, 1)) == []
+    assert book.note(jump) == []
     assert walk(book, {1: lambda _: (220.0, 150.0)}, range(5, 15)) == []
 
 
