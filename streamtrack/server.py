@@ -253,7 +253,7 @@ class Server:
         await asyncio.gather(*(video.stop() for video in self._videos.values()))
         await self._web.stop()
         # After the streams: what they told last is on its way or in the spool.
-        self.all_ended = await asyncio.to_thread(self._alerts.stop, STOP_TIMEOUT_S / 2) and self.all_ended
+        self.all_ended = await asyncio.to_thread(self._alerts.stop, STOP_TIMEOUT_S) and self.all_ended
         if self._control is not None:
             await self._control.stop()
         self._publisher.close()

@@ -105,6 +105,7 @@ class Broker:
         config = self.folder / "mosquitto.conf"
         text = [
             f"listener {self.port} 127.0.0.1",
+            "user root",  # started by root it would become one who cannot read the test's folder
             "persistence true",
             f"persistence_location {self.folder}/",
             "max_queued_messages 10000",
@@ -133,8 +134,8 @@ def broker(folder: Path, *lines: str) -> Iterator[Broker]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         running = Broker(folder, probe.getsockname()[1], lines)
-    running.start()
     try:
+        running.start()
         yield running
     finally:
         running.stop()
