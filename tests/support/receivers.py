@@ -162,7 +162,8 @@ class Subscriber:
         return [payload.decode() for payload in self.messages.get(topic, [])]
 
     def newest(self, topic: str) -> str | None:
-        return (self.of(topic) or [None])[-1]
+        told = self.of(topic)
+        return told[-1] if told else None
 
     def close(self) -> None:
         self._client.disconnect()
