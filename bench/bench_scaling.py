@@ -1,9 +1,12 @@
 """What does it cost to have more? Objects, pixels, kept frames, streams, and hours.
 
     streamtrack bench scaling --model nano --rounds 15 --frames 2000
+    streamtrack bench scaling --axes rows --former ../streamtrack-before
 
 Along each axis all points live at the same time and take turns, so that a change of the machine hits them
-alike. Along `frames` one session runs on, and each block of frames is a point: it must stay flat.
+alike. Along `frames` one session runs on, and each block of frames is a point: it must stay flat. `rows` are
+1 to 32 objects of the models of `--cases`, compiled and not, and with `--former` those of another checkout of
+this project beside them, all in turns.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import torch
 
 from bench.environment import MEBIBYTE, describe_measurement
 from bench.models import SEED, make_tracker
+from bench.object_rows import CASES, COUNTS, measure_case, parse_case, render_case
 from bench.report import make_parser, progress, refuse, table, write_result
 from bench.scenario import FILL_FRAMES, MASK_SEED, add_objects, make_pictures, time_steps
 from streamtrack.config import TrackingConfig
@@ -28,7 +32,7 @@ from streamtrack.tracking import Session, Tracker
 from streamtrack.weights.catalog import get_entry
 
 AXES = {
-    "objects": (1, 2, 4, 8, 16),
+    "objects": (1, 2, 4, 8, 16, 32),
     "image_size": (128, 256, 384, 512),
     "history_frames": (8, 32, 128, 512),
     "streams": (1, 2, 4, 8),
@@ -110,7 +114,7 @@ def run_on(make: Callable[..., Tracker], pictures: Sequence[Image], frames: int)
 
 def render(result: dict[str, Any]) -> str:
     """A table for each axis."""
-    parts = [describe_measurement(result)]
+    parts = [describe_measurement(result), *(render_case(case) for case in result.get("rows", ()))]
     for axis, points in result["axes"].items():
         parts.append(f"{result['model']}, {TITLES[axis]}:")
         shown = points if axis != "frames" else [points[0], points[len(points) // 2], points[-1]]
@@ -182,18 +186,26 @@ def main() -> None:
     """Measure every axis, write scaling.{json,md,png}, print the tables."""
     parser = make_parser(__doc__)
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--axes", default=",".join((*AXES, "frames")))
+    parser.add_argument("--axes", default=",".join(("rows", *AXES, "frames")))
+    parser.add_argument("--cases", default=CASES, help="of rows: MODEL:PIXELS, with commas")
+    parser.add_argument("--former", type=Path, help="of rows: a checkout of this project to compare with")
     parser.add_argument("--rounds", type=int, default=15, help="turns of each point")
     parser.add_argument("--frames", type=int, default=2000, help="of the session that runs on")
     parser.add_argument("--compile", choices=("on", "off"), default="off", help="as model.compile")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
-    unknown = set(options.axes.split(",")) - {*AXES, "frames"}
+    known = ("rows", *AXES, "frames")
+    unknown = set(options.axes.split(",")) - set(known)
     if unknown:
-        refuse(f"unknown axis {min(unknown)}, expected of: {', '.join((*AXES, 'frames'))}")
+        refuse(f"unknown axis {min(unknown)}, expected of: {', '.join(known)}")
+    if options.former is not None and not (options.former / "streamtrack").is_dir():
+        refuse(f"--former is {options.former}, expected a checkout of this project")
     try:
+        cases = [parse_case(text) for text in options.cases.split(",")]
+        for name, _ in cases:
+            get_entry(name)
         size, values = get_entry(options.model).image_size, AXES
-    except CheckpointError as error:
+    except (CheckpointError, ValueError) as error:
         refuse(str(error))
     if options.quick:
         options.rounds, options.frames, size = 1, 2 * FRAME_BLOCKS, 128
@@ -209,9 +221,22 @@ def main() -> None:
         )
         return found
 
+    rows = [
+        measure_case(
+            case,
+            options.former and options.former.resolve(),
+            counts=COUNTS[:2] if options.quick else COUNTS,
+            rounds=options.rounds,
+            device=options.device,
+            threads=options.threads,
+        )
+        for case in (cases if "rows" in options.axes.split(",") else ())
+    ]
     pictures = make_pictures(FILL_FRAMES + options.rounds + FRAME_BLOCKS)
     axes: dict[str, list[dict[str, Any]]] = {}
     for axis in options.axes.split(","):
+        if axis == "rows":
+            continue
         if axis == "frames":
             axes[axis] = run_on(make, pictures, options.frames)
         else:
@@ -227,9 +252,12 @@ def main() -> None:
         "model": options.model,
         "compile": options.compile,
         "seeds": {"weights": SEED, "masks": MASK_SEED},
+        "rows": rows,
         "axes": axes,
     }
-    draw(write_result("scaling", result, render, options.out), options.out / "scaling.png")
+    written = write_result("scaling", result, render, options.out)
+    if axes:
+        draw(written, options.out / "scaling.png")
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ from bench.models import find_weights
 from bench.report import make_parser, progress, refuse, table, write_result
 from bench.variants import VARIANTS
 from streamtrack.errors import CheckpointError
-from streamtrack.model.ahead_of_time import COMPILED_ENV
 from streamtrack.model.build import resolve_device
+from streamtrack.model.compiled_calls import COMPILED_ENV
 from streamtrack.weights.catalog import get_entry
 
 DROP_CACHES = Path("/proc/sys/vm/drop_caches")

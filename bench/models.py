@@ -52,6 +52,13 @@ def make_tracker(name: str, *, threads: int | None = None, **model: Any) -> tupl
     return Tracker.from_config(config), weights.origin
 
 
+def from_checkpoint(name: str, **options: Any) -> tuple[Tracker, str]:
+    """A tracker as a library's user gets it, and where its weights are from; `options` as
+    `Tracker.from_checkpoint` takes them."""
+    weights = find_weights(name)
+    return Tracker.from_checkpoint(weights.path, **options), weights.origin
+
+
 def is_compiled(tracker: Tracker) -> bool:
     """Whether it runs compiled: where compiling fails it goes on without."""
     return tracker._model.network.compiled is not None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.models import is_compiled, make_tracker
+from bench.models import from_checkpoint, is_compiled
 from bench.peers.contender import BoolMasks, Case, Refused
 from streamtrack.config import TrackingConfig
 from streamtrack.frame import FrameResult
@@ -17,11 +17,11 @@ class Ours:
     """A session of the tracker that anyone gets from the same words."""
 
     weights = ""
-    compile = "on"
+    compile = True
 
     def start(self, case: Case, pictures: Sequence[NDArray[np.uint8]], masks: BoolMasks) -> None:
         """Load, and prompt with the masks."""
-        tracker, self.weights = make_tracker(
+        tracker, self.weights = from_checkpoint(
             case.model,
             image_size=case.image_size,
             device=case.device,
@@ -29,7 +29,7 @@ class Ours:
             threads=case.threads,
             compile=self.compile,
         )
-        if self.compile == "on" and not is_compiled(tracker):
+        if self.compile and not is_compiled(tracker):
             raise Refused("did not compile")
         self._pictures = pictures
         self._session = tracker.new_session(TrackingConfig(max_objects=max(1, case.objects), window="off"))

@@ -8,7 +8,7 @@ from bench.peers.ours import Ours
 class OursEager(Ours):
     """The same session, operation by operation."""
 
-    compile = "off"
+    compile = False
 
 
 CONTENDER = OursEager

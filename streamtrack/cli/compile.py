@@ -28,9 +28,10 @@ def compile_model(
     ] = None,
 ) -> None:
     """Compile a network for this processor; it needs a C++ compiler and a minute or two, once."""
-    from streamtrack.model.ahead_of_time import compile_network, compiled_folder, load_compiled
-    from streamtrack.model.build import load_model  # imports torch
+    from streamtrack.model.ahead_of_time import compile_network  # imports torch
+    from streamtrack.model.build import load_model
     from streamtrack.model.chosen import choose_model
+    from streamtrack.model.compiled_calls import compiled_folder, load_compiled
 
     try:
         config = ModelConfig(
@@ -50,7 +51,8 @@ def compile_model(
     if load_compiled(loaded.network, loaded.precision) is not None:
         typer.echo(f"{what}: compiled before, in {compiled_folder()}")
         return
-    typer.echo(f"{what}: compiling for this processor, a minute or two")
     started = time.monotonic()
-    compile_network(loaded.network, loaded.precision, loaded.autocast)
+    compile_network(
+        loaded.network, loaded.precision, loaded.autocast, lambda doing: typer.echo(f"{what}: {doing}")
+    )
     typer.echo(f"{what}: compiled in {time.monotonic() - started:.0f} s, kept in {compiled_folder()}")

@@ -12,8 +12,9 @@ import torch
 
 from streamtrack.config import ModelConfig
 from streamtrack.errors import CheckpointError, CompileError, ConfigError
-from streamtrack.model.ahead_of_time import compile_network, load_compiled
+from streamtrack.model.ahead_of_time import compile_network
 from streamtrack.model.checkpoint import read_checkpoint
+from streamtrack.model.compiled_calls import load_compiled
 from streamtrack.model.families import family_of, identify
 from streamtrack.model.hardware import cpu_has_bf16
 from streamtrack.model.interface import Network
@@ -52,15 +53,22 @@ class LoadedModel:
 
     def use_compiled(self, *, compile_missing: bool) -> None:
         """Let compiled calls take over where there are some on disk, or make them; uncompiled otherwise."""
-        self.network.compiled = load_compiled(self.network, self.precision)
-        if self.network.compiled is None and not compile_missing:
-            logger.info("%s runs uncompiled in %s: see streamtrack compile --help", self.name, self.precision)
-        elif self.network.compiled is None:
-            logger.warning("compiling %s for this processor: a minute or two, once", self.name)
-            try:
-                self.network.compiled = compile_network(self.network, self.precision, self.autocast)
-            except CompileError as error:
-                logger.warning("%s; running uncompiled", error)
+        if not compile_missing:
+            self.network.compiled = load_compiled(self.network, self.precision)
+            if self.network.compiled is None:
+                logger.info("%s runs uncompiled in %s: see streamtrack compile", self.name, self.precision)
+            return
+        size = max(self.network.geometry.input_size)
+        what = f"{self.name} at {size} px, {self.precision}, threads {torch.get_num_threads()}"
+        try:
+            self.network.compiled = compile_network(
+                self.network,
+                self.precision,
+                self.autocast,
+                lambda doing: logger.warning("%s: %s", what, doing),
+            )
+        except CompileError as error:
+            logger.warning("%s; running uncompiled", error)
 
 
 def load_model(config: ModelConfig) -> LoadedModel:

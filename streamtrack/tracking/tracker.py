@@ -70,12 +70,16 @@ class Tracker:
         precision: Precision = "auto",
         image_size: int | None = None,
         threads: int | None = None,
+        compile: bool | Literal["auto", "on", "off"] = "auto",
     ) -> Tracker:
         """Load a model of the catalog by name, or a weights file whose architecture is recognised.
 
         Args:
             image_size: longer side of the picture that the network sees, in px; None: the model's own.
             threads: CPU threads for the whole process; None leaves torch's own choice.
+            compile: `model.compile` of the config. True compiles for this processor where nobody has yet, a
+                minute or two, once, and keeps it where `streamtrack compile` does; "auto" uses what is kept
+                there for so many threads; False never.
         Raises:
             CheckpointError: unknown model, or weights that are missing, damaged or of no known model.
             ConfigError: the device is not there, or the image size does not fit.
@@ -87,6 +91,7 @@ class Tracker:
                 precision=precision,
                 image_size=image_size,
                 threads=threads,
+                compile=compile,  # type: ignore[arg-type]  # the model takes bools as YAML has them
             )
         except ValidationError as error:
             raise ConfigError(f"model: {describe_validation_error(error, ModelConfig)}") from error

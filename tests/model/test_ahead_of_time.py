@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +19,23 @@ from torch import Tensor
 from streamtrack.config import ModelConfig
 from streamtrack.errors import CompileError, ShapeError
 from streamtrack.frame import Image
-from streamtrack.model.ahead_of_time import (
+from streamtrack.model.ahead_of_time import compile_network
+from streamtrack.model.build import LoadedModel, load_model
+from streamtrack.model.compiled_calls import (
     COMPILED_ENV,
-    compile_network,
+    MOST_OBJECTS,
     compiled_folder,
     fingerprint,
     load_compiled,
 )
-from streamtrack.model.build import LoadedModel, load_model
+from streamtrack.model.interface import MemoryRead
+from streamtrack.tracking import Tracker
 from streamtrack.weights.catalog import get_entry
 from tests.support.pictures import drifting_ellipses, ellipse
 from tests.support.reference import Action, Track, random_weights, run_session
 
 SIZE = 128
+WAIT_S = 60
 LOGIT_TOLERANCE = 1e-3
 """Absolute, float32, as in the parity tests: sums in another order, fed back over 20 frames."""
 
@@ -86,7 +93,9 @@ def test_without_a_compiler_it_says_so_and_runs_uncompiled(
         compile_network(model.network, "fp32", model.autocast)
     with caplog.at_level(logging.WARNING):
         assert nano(compile="on").network.compiled is None
-    assert "running uncompiled" in caplog.text
+    assert caplog.messages == [
+        "C++ compiler no-such-compiler is not there, expected one to compile the network; running uncompiled"
+    ]
 
 
 def pictures(size: int, num_frames: int) -> list[Image]:
@@ -132,21 +141,24 @@ def blind_library(call: Callable[..., Sequence[Tensor]], example: Sequence[Tenso
 
 
 @pytest.fixture
-def blind_compiler(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiling takes no time, and what comes of it is blind to strides."""
+def blind_compiler(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Compiling takes no time, and what comes of it is blind to strides. What was compiled, in order."""
     calls: dict[str, Callable[..., Any]] = {}
+    compiled: list[str] = []
 
     def compile_and_package(
         exported: tuple[Callable[..., Sequence[Tensor]], Sequence[Tensor]], package_path: str, **_: Any
     ) -> None:
         calls[Path(package_path).name] = blind_library(*exported)
+        compiled.append(Path(package_path).stem)
 
     def export(call: Callable[..., Any], example: Sequence[Tensor], **_: Any) -> Any:
         return call, example
 
     monkeypatch.setattr("torch.export.export", export)
     monkeypatch.setattr("torch._inductor.aoti_compile_and_package", compile_and_package)
-    monkeypatch.setattr("streamtrack.model.ahead_of_time.load_library", lambda path: calls[Path(path).name])
+    monkeypatch.setattr("streamtrack.model.compiled_calls.load_library", lambda path: calls[Path(path).name])
+    return compiled
 
 
 @pytest.mark.usefixtures("blind_compiler")
@@ -175,6 +187,105 @@ def test_image_of_another_size_or_type_is_refused_by_compiled_calls() -> None:
         network.encode(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
     with pytest.raises(ShapeError, match=r"torch\.float32, expected \(1, 3, 128, 128\) torch\.uint8$"):
         network.encode(torch.zeros(1, 3, SIZE, SIZE))
+
+
+def test_from_python_it_is_compiled_once_and_found_the_next_time(
+    blind_compiler: list[str], folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        tracker = Tracker.from_checkpoint("nano", device="cpu", image_size=SIZE, compile=True)
+    assert blind_compiler == ["encode", "follow", "follow_several"]
+    [said] = caplog.messages
+    threads = torch.get_num_threads()
+    assert said == (
+        f"nano at {SIZE} px, fp32, threads {threads}: compiling for this processor, a minute or two, once"
+    )
+    caplog.clear()
+    again = Tracker.from_checkpoint("nano", device="cpu", image_size=SIZE, compile=True)
+    auto = Tracker.from_checkpoint("nano", device="cpu", image_size=SIZE)
+    never = Tracker.from_checkpoint("nano", device="cpu", image_size=SIZE, compile=False)
+    for one, compiled in ((tracker, True), (again, True), (auto, True), (never, False)):
+        assert (one.model.network.compiled is not None) is compiled
+    assert len(blind_compiler) == 3
+    assert caplog.messages == []
+    kept = folder / fingerprint(never.model.network, "fp32")
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == {kept.name}
+
+
+def test_two_starts_at_the_same_time_compile_once(
+    blind_compiler: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = [nano(compile="off"), nano(compile="off")]
+    said: list[str] = []
+    waits = threading.Event()
+    compile_call = torch._inductor.aoti_compile_and_package
+
+    def compile_slowly(*arguments: Any, **options: Any) -> None:
+        assert waits.wait(WAIT_S), "the other start did not say that it waits"
+        compile_call(*arguments, **options)
+
+    def say(what: str) -> None:
+        said.append(what)
+        if what.startswith("waiting"):
+            waits.set()
+
+    monkeypatch.setattr("torch._inductor.aoti_compile_and_package", compile_slowly)
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(compile_network, one.network, "fp32", one.autocast, say) for one in models]
+        assert all(future.result(WAIT_S) is not None for future in futures)
+    assert len(blind_compiler) == 3
+    assert sorted(said) == [
+        "compiling for this processor, a minute or two, once",
+        "waiting for another process that compiles it for this processor",
+    ]
+
+
+def test_what_does_not_load_is_compiled_anew(blind_compiler: list[str], folder: Path) -> None:
+    broken = folder / fingerprint(nano(compile="off").network, "fp32")
+    broken.mkdir()
+    (broken / "encode.pt2").write_bytes(b"cut off")
+    assert nano(compile="on").network.compiled is not None
+    assert len(blind_compiler) == 3
+    assert nano(compile="auto").network.compiled is not None, (
+        "what was made is kept in place of what was broken"
+    )
+
+
+@pytest.mark.usefixtures("blind_compiler")
+def test_folder_that_cannot_be_written_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv(COMPILED_ENV, str(tmp_path / "file" / "compiled"))
+    with caplog.at_level(logging.WARNING):
+        assert nano(compile="on").network.compiled is None
+    [said] = caplog.messages
+    assert said.startswith(f"{tmp_path / 'file' / 'compiled'}: cannot be written: ")
+    assert said.endswith("; running uncompiled")
+
+
+@pytest.mark.usefixtures("blind_compiler")
+def test_objects_that_share_a_pass_are_followed_compiled() -> None:
+    network = nano(compile="on").network
+    assert network.best_batch is not None
+    g = network.geometry
+    for objects, fits in ((1, True), (network.best_batch, True), (MOST_OBJECTS + 1, False)):
+        memory = MemoryRead(
+            torch.zeros(objects, 3, g.memory_tokens, g.memory_dim, dtype=g.memory_dtype),
+            torch.zeros(objects, 3, dtype=torch.long),
+            torch.zeros(objects, 5, g.pointer_dim),
+            torch.zeros(objects, 5),
+        )
+        assert network.compiled is not None
+        assert network.compiled.fits(memory) is fits
+
+
+@pytest.mark.usefixtures("blind_compiler")
+def test_where_objects_go_one_by_one_only_one_is_compiled_for(folder: Path) -> None:
+    network = nano(image_size=512, compile="off").network
+    assert network.best_batch == 1
+    compiled = compile_network(network, "fp32", contextlib.nullcontext)
+    assert compiled.run_follow_several is None
 
 
 @pytest.mark.slow

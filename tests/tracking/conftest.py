@@ -17,5 +17,11 @@ def nano() -> Tracker:
 
 
 @pytest.fixture(scope="session")
+def small_nano() -> Tracker:
+    """The same at half its size, a third of the time a step: for tests of what is kept, not of quality."""
+    return Tracker.from_checkpoint("nano", device="cpu", image_size=128)
+
+
+@pytest.fixture(scope="session")
 def images() -> Sequence[Image]:
     return drifting_ellipses(num_frames=40)

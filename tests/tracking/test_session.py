@@ -55,8 +55,8 @@ def test_clicked_object_is_followed_where_it_goes(nano: Tracker) -> None:
     assert iou > 0.8  # the shipped weights reach 0.92
 
 
-def test_objects_do_not_see_each_other(nano: Tracker, images: Sequence[Image]) -> None:
-    alone, together = nano.new_session(), nano.new_session()
+def test_objects_do_not_see_each_other(small_nano: Tracker, images: Sequence[Image]) -> None:
+    alone, together = small_nano.new_session(), small_nano.new_session()
     alone.add(1, **FIRST)
     together.add(5, box=(150, 50, 230, 120))
     together.add(1, **FIRST)
@@ -70,8 +70,10 @@ def test_objects_do_not_see_each_other(nano: Tracker, images: Sequence[Image]) -
     assert_same(snapshot(together, 11)[11, 1], snapshot(alone, 11)[11, 1])
 
 
-def test_prompt_on_a_past_frame_equals_one_that_came_in_time(nano: Tracker, images: Sequence[Image]) -> None:
-    in_time, late = nano.new_session(), nano.new_session()
+def test_prompt_on_a_past_frame_equals_one_that_came_in_time(
+    small_nano: Tracker, images: Sequence[Image]
+) -> None:
+    in_time, late = small_nano.new_session(), small_nano.new_session()
     late.add(2, box=(150, 50, 230, 120))
     in_time.add(2, box=(150, 50, 230, 120))
     for index, image in enumerate(images[:24]):
@@ -89,9 +91,9 @@ def test_prompt_on_a_past_frame_equals_one_that_came_in_time(nano: Tracker, imag
 
 
 def test_past_correction_repeats_the_prompts_that_came_after_it(
-    nano: Tracker, images: Sequence[Image]
+    small_nano: Tracker, images: Sequence[Image]
 ) -> None:
-    in_time, late = nano.new_session(), nano.new_session()
+    in_time, late = small_nano.new_session(), small_nano.new_session()
     for session in (in_time, late):
         session.add(1, **FIRST)
     for index, image in enumerate(images[:20]):
@@ -109,8 +111,8 @@ def test_past_correction_repeats_the_prompts_that_came_after_it(
         assert_same(snapshot(late, frame_idx)[frame_idx, 1], snapshot(in_time, frame_idx)[frame_idx, 1])
 
 
-def test_correction_changes_the_mask_and_stays_for_ever(nano: Tracker, images: Sequence[Image]) -> None:
-    mended, plain = nano.new_session(), nano.new_session()
+def test_correction_changes_the_mask_and_stays_for_ever(small_nano: Tracker, images: Sequence[Image]) -> None:
+    mended, plain = small_nano.new_session(), small_nano.new_session()
     for session in (mended, plain):
         session.add(1, **FIRST)
         run(session, images[:5])
@@ -141,9 +143,9 @@ def test_points_on_one_frame_add_up(nano: Tracker, images: Sequence[Image]) -> N
 
 
 def test_oldest_correction_but_never_the_first_prompt_is_evicted(
-    nano: Tracker, images: Sequence[Image]
+    small_nano: Tracker, images: Sequence[Image]
 ) -> None:
-    session = nano.new_session(TrackingConfig(max_conditioning_frames=3))
+    session = small_nano.new_session(TrackingConfig(max_conditioning_frames=3))
     session.add(1, **FIRST)
     events: list[Event] = []
     for index, image in enumerate(images[:12]):
@@ -156,8 +158,8 @@ def test_oldest_correction_but_never_the_first_prompt_is_evicted(
     assert [(event.frame_idx, event.detail["evicted_frame_idx"]) for event in evicted] == [(7, 3), (9, 5)]
 
 
-def test_memory_is_constant_once_slots_are_allocated(nano: Tracker, images: Sequence[Image]) -> None:
-    session = nano.new_session(TrackingConfig(history_frames=8))
+def test_memory_is_constant_once_slots_are_allocated(small_nano: Tracker, images: Sequence[Image]) -> None:
+    session = small_nano.new_session(TrackingConfig(history_frames=8))
     for object_id, x in ((1, 100), (2, 190), (3, 60)):
         session.add(object_id, points=[(x, 85)])
     run(session, images[:3])
@@ -170,8 +172,8 @@ def test_memory_is_constant_once_slots_are_allocated(nano: Tracker, images: Sequ
     assert [tensor.data_ptr() for tensor in session._follower._bank._tensors()] == addresses
 
 
-def test_growing_capacity_keeps_what_objects_remember(nano: Tracker, images: Sequence[Image]) -> None:
-    crowded, alone = nano.new_session(), nano.new_session()
+def test_growing_capacity_keeps_what_objects_remember(small_nano: Tracker, images: Sequence[Image]) -> None:
+    crowded, alone = small_nano.new_session(), small_nano.new_session()
     crowded.add(1, **FIRST)
     alone.add(1, **FIRST)
     for index, image in enumerate(images[:14]):
@@ -182,8 +184,8 @@ def test_growing_capacity_keeps_what_objects_remember(nano: Tracker, images: Seq
     assert_same(snapshot(crowded, 13)[13, 1], snapshot(alone, 13)[13, 1])
 
 
-def test_removed_slot_is_clean_for_the_next_object(nano: Tracker, images: Sequence[Image]) -> None:
-    reused, fresh = nano.new_session(), nano.new_session()
+def test_removed_slot_is_clean_for_the_next_object(small_nano: Tracker, images: Sequence[Image]) -> None:
+    reused, fresh = small_nano.new_session(), small_nano.new_session()
     reused.add(1, points=[(60, 120)])
     for index, image in enumerate(images[:16]):
         if index == 8:

@@ -43,6 +43,14 @@ class MemoryTokens:
     absent: Tensor | None = None
     """(B, T * HW + P * K) bool, True for tokens that nobody may read; None: all are real."""
 
+    def one_by_one(self) -> list[MemoryTokens]:
+        """Each object's own, a batch of 1."""
+        absent = [None] * len(self.values) if self.absent is None else self.absent.split(1)
+        return [
+            MemoryTokens(values, keys, self.num_pointer_tokens, hidden)
+            for values, keys, hidden in zip(self.values.split(1), self.keys.split(1), absent, strict=True)
+        ]
+
 
 class MemoryReader:
     """Reads memory through a `MemoryAttention` module of a fixed feature size.
@@ -90,7 +98,8 @@ class MemoryReader:
         Returns:
             (B, HW, C).
         """
-        x = attended.expand(memory.values.shape[0], -1, -1)
+        # On a CPU objects share the first layer's queries, too: until it has read, they differ in nothing.
+        x = attended if attended.device.type == "cpu" else attended.expand(memory.values.shape[0], -1, -1)
         for index, (layer, own, cross) in enumerate(self._layers):
             if index > 0:
                 x = self._attend_to_self(layer, own, x)
@@ -118,16 +127,14 @@ class MemoryReader:
         if layer.pos_enc_at_cross_attn_queries:
             normed = normed + self._position
         attention = layer.cross_attn_image
-        keys_in = memory.keys if layer.pos_enc_at_cross_attn_keys else memory.values
-        queries, keys = rotary.queries(normed), rotary.keys(keys_in, num_unrotated=memory.num_pointer_tokens)
-        memory_values, absent, bias = memory.values, memory.absent, None
-        if self._pool > 1:
-            keys, memory_values, absent, bias = self._pooled(keys, memory)
+        queries = rotary.queries(normed)
+        with_position = bool(layer.pos_enc_at_cross_attn_keys)
         if x.device.type == "cpu":
             # The weights of a softmax add up to 1, so the value projection may come after the sum: the sum
             # then runs over the memory's 64 channels and not over its 256 projected ones.
-            attended = attention.v_proj(weighted_sum(queries, keys, memory_values, absent, bias))
+            attended = attention.v_proj(self._sum_on_cpu(rotary, queries, memory, with_position))
         else:
+            keys, memory_values, absent, bias = self._read_tokens(rotary, memory, with_position)
             values = attention.v_proj(memory_values)
             mask = None if absent is None else ~absent[:, None, None]
             if bias is not None:
@@ -138,6 +145,29 @@ class MemoryReader:
             )[:, 0]
         attended_to_memory: Tensor = x + attention.out_proj(attended)
         return attended_to_memory
+
+    def _sum_on_cpu(
+        self, rotary: RotaryProjection, queries: Tensor, memory: MemoryTokens, with_position: bool
+    ) -> Tensor:
+        """(B, HW, M): B objects' memory as their queries weigh it; queries of a batch of 1 are everyone's."""
+        if torch.compiler.is_compiling() or len(memory.values) == 1:  # one graph for any number of objects
+            return weighted_sum(queries, *self._read_tokens(rotary, memory, with_position))
+        # One object's keys and scores after the other's: together they outgrow the cache.
+        own = queries.expand(len(memory.values), -1, -1).split(1)
+        return torch.cat(
+            [
+                weighted_sum(query, *self._read_tokens(rotary, one, with_position))
+                for query, one in zip(own, memory.one_by_one(), strict=True)
+            ]
+        )
+
+    def _read_tokens(
+        self, rotary: RotaryProjection, memory: MemoryTokens, with_position: bool
+    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        """Projected keys, values, absent and score bias: a memory as it is read, pooled if asked for."""
+        keys_in = memory.keys if with_position else memory.values
+        keys = rotary.keys(keys_in, num_unrotated=memory.num_pointer_tokens)
+        return (keys, memory.values, memory.absent, None) if self._pool == 1 else self._pooled(keys, memory)
 
     def _pooled(self, keys: Tensor, memory: MemoryTokens) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
         """Keys, values, absent and score bias (L,) with each square of spatial tokens in one.
@@ -172,7 +202,7 @@ def weighted_sum(
     """Attention whose values are narrower than its keys; exact, in pieces that fit a CPU's cache.
 
     Args:
-        queries: (B, HW, D).
+        queries: (B, HW, D), or (1, HW, D) where all objects ask the same.
         keys: (B, L, D).
         values: (B, L, M).
         absent: (B, L) bool, True for keys that weigh nothing.

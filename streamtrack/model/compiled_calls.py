@@ -1,0 +1,175 @@
+"""The network's two calls of every frame as compiled libraries on disk: what they are named by, how they are
+loaded and run. `ahead_of_time` makes them."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+import torch
+from torch import Tensor
+
+from streamtrack.model import interface, tensor_layout
+from streamtrack.model.interface import (
+    FrameFeatures,
+    MaskPrediction,
+    MemoryRead,
+    Network,
+    split_features,
+)
+from streamtrack.model.tensor_layout import TensorLayout, apply_layouts
+
+COMPILED_ENV = "STREAMTRACK_COMPILED"
+"""Environment variable that names the folder of compiled networks."""
+MOST_MEMORY_FRAMES = 64
+"""T and P that a compiled `follow` takes; more than a session can be configured to read."""
+MOST_OBJECTS = 64
+"""B that a compiled `follow` for several objects takes; more than share a pass on any CPU."""
+INPUTS_FILE = "inputs.json"
+"""Beside the libraries: how the tensors lay that they were compiled for."""
+INDUCTOR_OPTIONS = {"freezing": True}
+"""Weights are constants, kept in the layout that the kernels want."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCall:
+    """One compiled library, and how its inputs must lie."""
+
+    name: str
+    run: Callable[..., Sequence[Tensor]]
+    layouts: tuple[TensorLayout, ...]
+
+    def __call__(self, *tensors: Tensor) -> Sequence[Tensor]:
+        """Run it on tensors that lie anyhow.
+
+        Raises:
+            ShapeError: a tensor of another shape or type than it was compiled for.
+        """
+        return self.run(*apply_layouts(self.layouts, tensors, f"compiled {self.name}"))
+
+
+@dataclass(frozen=True, slots=True)
+class AheadOfTimeCalls:
+    """`Network.encode` and `Network.follow` as compiled libraries."""
+
+    run_encode: CompiledCall
+    run_follow: CompiledCall
+    """For one object."""
+    run_follow_several: CompiledCall | None
+    """For two and more; None where objects go one by one."""
+    num_kept: int
+    """How many tensors of a frame are its `kept` ones."""
+
+    def encode(self, image: Tensor) -> FrameFeatures:
+        """As `Network.encode`, of a (1, 3, H, W) uint8 image."""
+        return split_features(self.run_encode(image), self.num_kept)
+
+    def fits(self, memory: MemoryRead) -> bool:
+        """Whether `follow` was compiled for a memory of this shape."""
+        objects = memory.features.shape[0]
+        together = objects == 1 or (self.run_follow_several is not None and objects <= MOST_OBJECTS)
+        real = together and memory.absent is None and memory.expected is None
+        return real and all(1 < length <= MOST_MEMORY_FRAMES for length in _lengths(memory))
+
+    def follow(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
+        """As `Network.follow`, of a memory that fits."""
+        several = self.run_follow_several if memory.features.shape[0] > 1 else None
+        logits, object_scores, ious, pointers, memory_features = (several or self.run_follow)(
+            *features.tensors(), memory.features, memory.slots, memory.pointers, memory.pointer_ages
+        )
+        return MaskPrediction(logits, object_scores, ious, pointers), memory_features
+
+
+def compiled_folder() -> Path:
+    """Where compiled networks are kept: the folder that STREAMTRACK_COMPILED names, else the user's cache."""
+    named = os.environ.get(COMPILED_ENV)
+    return Path(named).expanduser() if named else platformdirs.user_cache_path("streamtrack") / "compiled"
+
+
+def fingerprint(network: Network, precision: str) -> str:
+    """A name for everything that a compiled network depends on."""
+    digest = hashlib.sha256()
+    facts = (
+        torch.__version__,
+        torch.backends.cpu.get_cpu_capability(),
+        torch.get_num_threads(),
+        network.geometry,
+        network.settings,
+        precision,
+        INDUCTOR_OPTIONS,
+        network.module.training,
+    )
+    digest.update(repr(facts).encode())
+    code = {type(part).__module__ for part in network.module.modules()}
+    for name in sorted(code | {interface.__name__, tensor_layout.__name__}):
+        if not name.startswith("torch."):
+            digest.update(inspect.getsource(sys.modules[name]).encode())
+    for path in (Path(__file__), Path(__file__).with_name("ahead_of_time.py")):
+        digest.update(path.read_bytes())
+    # The network's own module imports others of its family, so all of them count.
+    for path in sorted(Path(inspect.getfile(type(network))).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    for name, weight in sorted(network.module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weight.detach().cpu().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()[:32]
+
+
+def load_compiled(network: Network, precision: str) -> AheadOfTimeCalls | None:
+    """The compiled calls of a network on a CPU, for as many threads as torch has now; None where they were
+    never compiled, or no longer load."""
+    if not compiled_folder().is_dir():
+        return None  # without reading every weight
+    folder = compiled_folder() / fingerprint(network, precision)
+    if not folder.is_dir():
+        return None
+    try:
+        inputs = json.loads((folder / INPUTS_FILE).read_text(encoding="utf-8"))
+        encode, follow, *several = (
+            CompiledCall(
+                path.stem,
+                load_library(path),
+                tuple(TensorLayout.from_json(layout) for layout in inputs[path.stem]),
+            )
+            for path in artefacts(folder, network)
+        )
+        return AheadOfTimeCalls(encode, follow, several[0] if several else None, int(inputs["num_kept"]))
+    except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
+        reason = str(error).partition("\n")[0]
+        logger.warning("%s: does not load, running uncompiled: %s", folder, reason)
+        return None
+
+
+def load_library(path: Path) -> Callable[..., Sequence[Tensor]]:
+    """A compiled library as a function of flat tensors.
+
+    torch's own `aoti_load_package` imports the whole compiler, two seconds of every start, and reads the
+    shape of the arguments anew at every call; the class below it does neither, and is not public.
+    """
+    try:
+        loader = torch._C._aoti.AOTIModelPackageLoader(str(path), "model", False, 1, -1)
+        run = loader.boxed_run
+    except (AttributeError, TypeError):  # another version of torch
+        library: Callable[..., Sequence[Tensor]] = torch._inductor.aoti_load_package(str(path))
+        return library
+    return lambda *tensors: run(list(tensors))
+
+
+def artefacts(folder: Path, network: Network) -> list[Path]:
+    """Encode, follow, and where objects share a pass follow for several."""
+    names = ["encode", "follow", *([] if network.best_batch == 1 else ["follow_several"])]
+    return [folder / f"{name}.pt2" for name in names]
+
+
+def _lengths(memory: MemoryRead) -> tuple[int, int]:
+    return memory.features.shape[1], memory.pointers.shape[1]
