@@ -34,6 +34,7 @@ from torch import Tensor, nn
 
 from streamtrack.errors import CompileError
 from streamtrack.model.compiled_calls import (
+    EXPECTED_WIDTH,
     INDUCTOR_OPTIONS,
     INPUTS_FILE,
     MOST_MEMORY_FRAMES,
@@ -170,11 +171,12 @@ def _memory_example(network: Network, objects: int) -> tuple[tuple[Tensor, ...],
         torch.zeros(objects, frames, dtype=torch.long),
         torch.zeros(objects, pointers, g.pointer_dim),
         torch.zeros(objects, pointers),
+        torch.zeros(objects, EXPECTED_WIDTH),
     )
     t = torch.export.Dim("T", min=2, max=MOST_MEMORY_FRAMES)
     p = torch.export.Dim("P", min=2, max=MOST_MEMORY_FRAMES)
     b = {} if objects == 1 else {0: torch.export.Dim("B", min=2, max=MOST_OBJECTS)}
-    return memory, [{1: t} | b, {1: t} | b, {1: p} | b, {1: p} | b]
+    return memory, [{1: t} | b, {1: t} | b, {1: p} | b, {1: p} | b, b]
 
 
 def _compile(
@@ -216,15 +218,17 @@ class _Follow(nn.Module):
         self._num_kept = num_kept
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        *of_frame, remembered, slots, pointers, ages = tensors
-        memory = MemoryRead(remembered, slots, pointers, ages)
+        *of_frame, remembered, slots, pointers, ages, expected = tensors
+        memory = MemoryRead(remembered, slots, pointers, ages, expected=expected)
         features = split_features(of_frame, self._num_kept)
         found, memory_features = self._network.follow_eagerly(features, memory)
+        assert found.rivals is not None  # something is expected
         return (
             found.low_res_mask_logits,
             found.object_score_logits,
             found.iou_scores,
             found.object_pointers,
+            found.rivals,
             memory_features,
         )
 

@@ -33,6 +33,8 @@ MOST_MEMORY_FRAMES = 64
 """T and P that a compiled `follow` takes; more than a session can be configured to read."""
 MOST_OBJECTS = 64
 """B that a compiled `follow` for several objects takes; more than share a pass on any CPU."""
+EXPECTED_WIDTH = 5
+"""Of `MemoryRead.expected`."""
 INPUTS_FILE = "inputs.json"
 """Beside the libraries: how the tensors lay that they were compiled for."""
 INDUCTOR_OPTIONS = {"freezing": True}
@@ -78,16 +80,20 @@ class AheadOfTimeCalls:
         """Whether `follow` was compiled for a memory of this shape."""
         objects = memory.features.shape[0]
         together = objects == 1 or (self.run_follow_several is not None and objects <= MOST_OBJECTS)
-        real = together and memory.absent is None and memory.expected is None
+        real = together and memory.absent is None
         return real and all(1 < length <= MOST_MEMORY_FRAMES for length in _lengths(memory))
 
     def follow(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
         """As `Network.follow`, of a memory that fits."""
-        several = self.run_follow_several if memory.features.shape[0] > 1 else None
-        logits, object_scores, ious, pointers, memory_features = (several or self.run_follow)(
-            *features.tensors(), memory.features, memory.slots, memory.pointers, memory.pointer_ages
+        objects = memory.features.shape[0]
+        # Nothing expected weighs nothing: the choice is then by the estimates alone.
+        expected = torch.zeros(objects, EXPECTED_WIDTH) if memory.expected is None else memory.expected
+        run = self.run_follow if objects == 1 or self.run_follow_several is None else self.run_follow_several
+        logits, object_scores, ious, pointers, rivals, memory_features = run(
+            *features.tensors(), memory.features, memory.slots, memory.pointers, memory.pointer_ages, expected
         )
-        return MaskPrediction(logits, object_scores, ious, pointers), memory_features
+        told = None if memory.expected is None else rivals
+        return MaskPrediction(logits, object_scores, ious, pointers, rivals=told), memory_features
 
 
 def compiled_folder() -> Path:
@@ -114,8 +120,8 @@ def fingerprint(network: Network, precision: str) -> str:
     for name in sorted(code | {interface.__name__, tensor_layout.__name__}):
         if not name.startswith("torch."):
             digest.update(inspect.getsource(sys.modules[name]).encode())
-    for path in (Path(__file__), Path(__file__).with_name("ahead_of_time.py")):
-        digest.update(path.read_bytes())
+    for name in ("compiled_calls.py", "ahead_of_time.py", "choice.py"):
+        digest.update(Path(__file__).with_name(name).read_bytes())
     # The network's own module imports others of its family, so all of them count.
     for path in sorted(Path(inspect.getfile(type(network))).parent.glob("*.py")):
         digest.update(path.read_bytes())

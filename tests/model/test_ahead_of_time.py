@@ -28,7 +28,7 @@ from streamtrack.model.compiled_calls import (
     fingerprint,
     load_compiled,
 )
-from streamtrack.model.interface import MemoryRead
+from streamtrack.model.interface import MemoryRead, Network
 from streamtrack.tracking import Tracker
 from streamtrack.weights.catalog import get_entry
 from tests.support.pictures import drifting_ellipses, ellipse
@@ -264,20 +264,36 @@ def test_folder_that_cannot_be_written_is_told_in_one_line(
     assert said.endswith("; running uncompiled")
 
 
+def memory_of(network: Network, objects: int, expected: Tensor | None = None) -> MemoryRead:
+    g, seeded = network.geometry, torch.Generator().manual_seed(objects)
+    return MemoryRead(
+        torch.randn(objects, 3, g.memory_tokens, g.memory_dim, generator=seeded).to(g.memory_dtype),
+        torch.tensor([[6, 1, 0]]).repeat(objects, 1),
+        torch.randn(objects, 5, g.pointer_dim, generator=seeded),
+        torch.arange(5.0).repeat(objects, 1),
+        expected=expected,
+    )
+
+
 @pytest.mark.usefixtures("blind_compiler")
+@torch.inference_mode()
 def test_objects_that_share_a_pass_are_followed_compiled() -> None:
     network = nano(compile="on").network
-    assert network.best_batch is not None
-    g = network.geometry
-    for objects, fits in ((1, True), (network.best_batch, True), (MOST_OBJECTS + 1, False)):
-        memory = MemoryRead(
-            torch.zeros(objects, 3, g.memory_tokens, g.memory_dim, dtype=g.memory_dtype),
-            torch.zeros(objects, 3, dtype=torch.long),
-            torch.zeros(objects, 5, g.pointer_dim),
-            torch.zeros(objects, 5),
-        )
-        assert network.compiled is not None
-        assert network.compiled.fits(memory) is fits
+    together = network.best_batch
+    assert together is not None
+    assert network.compiled is not None
+    features = network.encode(torch.full((1, 3, SIZE, SIZE), 120, dtype=torch.uint8))
+    for objects in (1, together):
+        for expected in (None, torch.tensor([[0.2, 0.3, 0.6, 0.9, 0.5]]).repeat(objects, 1)):
+            memory = memory_of(network, objects, expected)
+            assert network.compiled.fits(memory)
+            found, left = network.follow(features, memory)
+            exact, left_exactly = network.follow_eagerly(features, memory)
+            torch.testing.assert_close(found.low_res_mask_logits, exact.low_res_mask_logits)
+            torch.testing.assert_close(found.object_pointers, exact.object_pointers)
+            torch.testing.assert_close(left, left_exactly)
+            assert (found.rivals is None) is (exact.rivals is None) is (expected is None)
+    assert not network.compiled.fits(memory_of(network, MOST_OBJECTS + 1))
 
 
 @pytest.mark.usefixtures("blind_compiler")
