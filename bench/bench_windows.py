@@ -2,6 +2,7 @@
 
     streamtrack bench windows
     streamtrack bench windows --davis DAVIS --windows off,auto,2.0
+    streamtrack bench windows --only objects
 
 Quality is J and F of DAVIS from a box and from a click, on synthetic scenes or a folder in DAVIS layout, and
 on a ball of 12 pixels in a picture of 1920 x 1080. Speed and J by number of objects are taken in turns, frame
@@ -118,26 +119,36 @@ def measure_objects(
 
 def render(result: dict[str, Any]) -> str:
     """Masks by window, then speed by number of objects."""
-    names = list(result["masks"])
-    masks = [
+    told = f"{result['model']} at {result['image_size']} px, {result['compiled']}, on {result['truth']}."
+    parts = [describe_measurement(result), told]
+    if result["masks"]:
+        parts.append(_masks_table(result))
+    if result["objects"]:
+        crowd = "Objects of a synthetic crowd in 1280 x 720, from boxes, in turns; whole steps:"
+        parts += [crowd, _objects_table(result["objects"])]
+    return "\n\n".join(parts)
+
+
+def _masks_table(result: dict[str, Any]) -> str:
+    heads = ["tracking.window", *(f"J from a {prompt}" for prompt in PROMPTS)]
+    heads += [f"12-pixel ball, J from a {prompt}" for prompt in PROMPTS]
+    lines = [
         [name, *(f"{_mean(result['masks'][name][str(prompt)]):.1f}" for prompt in PROMPTS)]
         + [f"{_mean(result['small'][name][str(prompt)]):.1f}" for prompt in PROMPTS]
-        for name in names
+        for name in result["masks"]
     ]
-    objects = [
+    return table(heads, lines)
+
+
+def _objects_table(by_count: dict[str, dict[str, Any]]) -> str:
+    names = list(next(iter(by_count.values())))
+    lines = [
         [count]
         + [f"{1 / float(np.median(rows[name]['seconds'][2:])):.1f}" for name in names]
         + [f"{100 * float(np.mean(rows[name]['region'][1:])):.1f}" for name in names]
-        for count, rows in result["objects"].items()
+        for count, rows in by_count.items()
     ]
-    heads = ["tracking.window", *(f"J from a {prompt}" for prompt in PROMPTS)]
-    heads += [f"12-pixel ball, J from a {prompt}" for prompt in PROMPTS]
-    by_count = ["objects", *(f"FPS, {name}" for name in names), *(f"J, {name}" for name in names)]
-    told = f"{result['model']} at {result['image_size']} px, {result['compiled']}, on {result['truth']}."
-    crowd = "Objects of a synthetic crowd in 1280 x 720, from boxes, in turns:"
-    return "\n\n".join(
-        (describe_measurement(result), told, table(heads, masks), crowd, table(by_count, objects))
-    )
+    return table(["objects", *(f"FPS, {name}" for name in names), *(f"J, {name}" for name in names)], lines)
 
 
 def _mean(rows: list[dict[str, Any]]) -> float:
@@ -163,14 +174,17 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         sequences = list(open_sequences(options.davis, options.sequences))
         truth = f"{len(sequences)} sequences in DAVIS layout"
     ball = [SmallBall(min(frames, 30))]
+    masks, objects = options.only != "objects", options.only != "masks"
     return {
         "model": options.model,
         "image_size": tracker.image_size,
         "compiled": "compiled" if is_compiled(tracker) else "uncompiled",
         "truth": truth,
-        "small": {str(window): measure_masks(tracker, window, ball) for window in windows},
-        "objects": {str(n): measure_objects(tracker, windows, n, min(frames, 40)) for n in counts},
-        "masks": {str(window): measure_masks(tracker, window, sequences) for window in windows},
+        "objects": {
+            str(n): measure_objects(tracker, windows, n, min(frames, 40)) for n in (counts if objects else ())
+        },
+        "small": {str(window): measure_masks(tracker, window, ball) for window in windows if masks},
+        "masks": {str(window): measure_masks(tracker, window, sequences) for window in windows if masks},
     }
 
 
@@ -182,6 +196,7 @@ def main() -> None:
     parser.add_argument("--windows", default="off,auto,2.0", help="values of tracking.window, with commas")
     parser.add_argument("--davis", type=Path, help="folder in DAVIS layout; default: synthetic scenes")
     parser.add_argument("--sequences", help="names with commas, or a file of them; default: all")
+    parser.add_argument("--only", choices=("masks", "objects"), help="default: both")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     try:

@@ -55,3 +55,20 @@ def test_the_table_is_made_of_the_samples() -> None:
     )
     assert "| off | 65.0 | 50.0 | 65.0 | 50.0 |" in table
     assert "| 4 | 10.0 | 60.0 |" in table
+
+
+def test_speed_alone_has_a_table_of_its_own() -> None:
+    steps = {"region": [0.0, 0.5, 0.7], "seconds": [1.0, 1.0, 0.1, 0.2, 0.1]}
+    machine = {"gpu": None, "processor": "one", "threads": 1, "packages": {"torch": "2"}, "commit": "c"}
+    told = {"model": "nano", "image_size": 256, "compiled": "compiled", "truth": "scenes"}
+    table = bench_windows.render(
+        {
+            "machine": machine,
+            **told,
+            "masks": {},
+            "small": {},
+            "objects": {"1": {"off": steps, "auto": steps}},
+        }
+    )
+    assert "| 1 | 10.0 | 10.0 | 60.0 | 60.0 |" in table
+    assert "J from a box" not in table
