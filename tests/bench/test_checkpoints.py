@@ -68,6 +68,7 @@ def test_resume_goes_on_where_a_run_was_cut(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_rows_of_another_commit_are_not_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_checkpoints, "run_in_own_process", lambda row: {**asdict(row), "refused": "no"})
     run(bench_checkpoints, tmp_path, monkeypatch, "--device", "cpu")
     file = tmp_path / "checkpoints.json"
     assert len(bench_checkpoints.kept_rows(tmp_path)) == 2

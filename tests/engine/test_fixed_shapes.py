@@ -154,7 +154,7 @@ def test_step_is_one_graph_and_compiled_once_for_each_shape(
     assert compilations == len(shapes)
     assert shapes == {(1, 7, 16), (1, 8, 17), (2, 8, 17)}
 
-    long_stream(runner.session(), images, 100)
+    long_stream(runner.session(), images, 45)  # everything comes twice more
     assert counter.frame_count == compilations
     assert set(runner.shapes) == shapes
     assert not torch._dynamo.utils.counters["graph_break"]

@@ -46,7 +46,9 @@ def tries() -> Tries:
     for name in SCENES:
         image, masks = make_scene(name).render(FRAME)
         objects = {key: mask for key, mask in masks.items() if np.count_nonzero(mask) > MIN_AREA_PX}
-        session = nano().new_session(TrackingConfig(max_objects=(2 + len(CLICKED_AT)) * len(objects)))
+        # Whole pictures: what the network makes of a prompt, and not where it is looked at.
+        max_objects = (2 + len(CLICKED_AT)) * len(objects)
+        session = nano().new_session(TrackingConfig(max_objects=max_objects, window="off"))
         for key, mask in objects.items():
             x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
             session.add(key, box=(x, y, x + width / 2, y + height))
