@@ -12,6 +12,7 @@ HOTA and IDF1 are TrackEval's. The last table is the time of a step, beside that
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +23,7 @@ import numpy as np
 from bench.environment import describe_measurement
 from bench.identity_scores import IdentityFrame, mask_similarity, score_identities
 from bench.models import make_tracker
-from bench.report import make_parser, progress, refuse, table, write_result
+from bench.report import make_parser, progress, refuse, save_result, table, write_result
 from bench.scenario import time_steps
 from streamtrack.config import TrackingConfig
 from streamtrack.errors import StreamTrackError
@@ -144,52 +145,73 @@ def run_scene(
     return {plan: (score_scene(results[plan], truths), seconds[plan]) for plan in plans}
 
 
-def summarise(scores: Sequence[SceneScore], seconds: Sequence[float]) -> dict[str, Any]:
-    """Scores of scenes, as shares from 0 to 1 but for counts."""
-    identities = [score_identities(one.frames) for one in scores]
-    kept = [one for score in scores for one in score.kept]
-    in_time = [one for score in scores for one in score.in_time]
+def to_row(score: SceneScore, seconds: Sequence[float]) -> dict[str, Any]:
+    """What is kept of one plan on one scene: shares from 0 to 1, and counts."""
+    return {
+        "kept": score.kept,
+        "in_time": score.in_time,
+        "foreign": score.foreign,
+        "region": float(np.mean(score.overlap)),
+        "step_ms": 1000 * float(np.median(seconds)),
+        **score_identities(score.frames).as_json(),
+    }
+
+
+def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of scenes with one plan: shares of all objects and changes, means of scores, sums of counts."""
+    kept = [one for row in rows for one in row["kept"]]
+    in_time = [one for row in rows for one in row["in_time"]]
+    means = {
+        name: float(np.mean([row[name] for row in rows]))
+        for name in ("region", "hota", "detection", "association", "idf1", "step_ms")
+    }
     return {
         "objects": len(kept),
-        "kept": float(np.mean(kept)),
+        "kept": float(np.mean(kept)) if kept else None,
         "changes": len(in_time),
         "in_time": float(np.mean(in_time)) if in_time else None,
-        "foreign": sum(score.foreign for score in scores),
-        "region": float(np.mean([one for score in scores for one in score.overlap])),
-        "hota": float(np.mean([one.hota for one in identities])),
-        "association": float(np.mean([one.association for one in identities])),
-        "idf1": float(np.mean([one.idf1 for one in identities])),
-        "switches": sum(one.switches for one in identities),
-        "step_ms": 1000 * float(np.median(seconds)),
+        "foreign": sum(row["foreign"] for row in rows),
+        "switches": sum(row["switches"] for row in rows),
+        **means,
     }
 
 
 def render(result: dict[str, Any]) -> str:
-    """A table of all scenes, and one of each kind."""
+    """A table of all scenes, one of each kind, and what a step costs."""
+    kinds = ["all", *dict.fromkeys(name.partition(" ")[0] for name in result["scenes"])]
     parts = [describe_measurement(result)]
-    for kind, by_plan in result["kinds"].items():
-        rows = [
-            [
-                plan,
-                f"{100 * one['kept']:.0f} % of {one['objects']}",
-                "-" if one["in_time"] is None else f"{100 * one['in_time']:.0f} % of {one['changes']}",
-                one["foreign"],
-                one["switches"],
-                f"{100 * one['hota']:.1f}",
-                f"{100 * one['idf1']:.1f}",
-                f"{100 * one['region']:.1f}",
-            ]
-            for plan, one in by_plan.items()
-        ]
-        heads = [kind, "kept", "in time", "foreign frames", "switches", "HOTA", "IDF1", "J"]
-        parts.append(table(heads, rows))
-    first = next(iter(result["kinds"]["all"].values()))["step_ms"]
+    for kind in kinds:
+        heads = [f"{kind} scenes", "kept", "in time", "foreign frames", "switches", "HOTA", "IDF1", "J"]
+        parts.append(table(heads, [_row(plan, one) for plan, one in by_plan(result, kind).items()]))
+    everything = by_plan(result, "all")
+    first = next(iter(everything.values()))["step_ms"]
     costs = [
         [plan, f"{one['step_ms']:.1f}", f"{100 * (one['step_ms'] / first - 1):+.1f} %"]
-        for plan, one in result["kinds"]["all"].items()
+        for plan, one in everything.items()
     ]
     parts.append(table(["plan", "step, ms", "beside the first"], costs))
     return "\n\n".join(parts)
+
+
+def headline(result: dict[str, Any]) -> str:
+    """The table of all scenes."""
+    heads = ["plan", "kept", "in time", "foreign frames", "switches", "HOTA", "IDF1", "J"]
+    return table(heads, [_row(plan, one) for plan, one in by_plan(result, "all").items()])
+
+
+def by_plan(result: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """The summary of each plan on the scenes of a kind, or on `all`."""
+    rows = [by for name, by in result["scenes"].items() if kind in ("all", name.partition(" ")[0])]
+    return {plan: summarise([by[plan] for by in rows]) for plan in result["plans"]}
+
+
+def _row(plan: str, one: Mapping[str, Any]) -> list[object]:
+    def share(name: str, of: str) -> str:
+        return "-" if one[name] is None else f"{100 * one[name]:.0f} % of {one[of]}"
+
+    scores = [f"{100 * one[name]:.1f}" for name in ("hota", "idf1", "region")]
+    counts = [one["foreign"], one["switches"]]
+    return [plan, share("kept", "objects"), share("in_time", "changes"), *counts, *scores]
 
 
 def parse_seeds(text: str) -> range:
@@ -211,31 +233,28 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         tracker = Tracker.from_checkpoint(
             options.weights, device="cpu", threads=options.threads, image_size=options.image_size
         )
-    scores: dict[str, dict[str, list[SceneScore]]] = {kind: {plan: [] for plan in plans} for kind in kinds}
-    seconds: dict[str, dict[str, list[float]]] = {kind: {plan: [] for plan in plans} for kind in kinds}
-    for kind in kinds:
-        for seed in seeds:
-            for plan, (score, times) in run_scene(tracker, kind, seed, plans, options.overlap).items():
-                scores[kind][plan].append(score)
-                seconds[kind][plan] += times
-                progress(f"{kind} {seed}, {plan}: kept {score.kept}, in time {score.in_time}")
-    everything = {
-        plan: summarise(
-            [one for kind in kinds for one in scores[kind][plan]],
-            [one for kind in kinds for one in seconds[kind][plan]],
-        )
-        for plan in plans
-    }
-    by_kind = {
-        kind: {plan: summarise(scores[kind][plan], seconds[kind][plan]) for plan in plans} for kind in kinds
-    }
-    return {
+    path = options.out / "identity.json"
+    known = {}
+    if options.resume and path.is_file():
+        known = json.loads(path.read_text(encoding="utf-8"))["scenes"]
+    result: dict[str, Any] = {
         "model": options.weights or options.model,
         "image_size": tracker.image_size,
-        "seeds": list(seeds),
+        "plans": plans,
         "overlap": options.overlap,
-        "kinds": {"all": everything, **by_kind},
+        "scenes": {name: rows for name, rows in known.items() if set(rows) >= set(plans)},
     }
+    for kind in kinds:
+        for seed in seeds:
+            if f"{kind} {seed}" in result["scenes"]:
+                continue
+            found = run_scene(tracker, kind, seed, plans, options.overlap)
+            rows = {plan: to_row(*of_plan) for plan, of_plan in found.items()}
+            result["scenes"][f"{kind} {seed}"] = rows
+            save_result("identity", result, render, options.out)
+            told = ", ".join(f"{plan} {row['kept']} {row['in_time']}" for plan, row in rows.items())
+            progress(f"{kind} {seed}: kept and in time: {told}")
+    return result
 
 
 def main() -> None:
@@ -247,6 +266,7 @@ def main() -> None:
     parser.add_argument("--plans", default=",".join(PLANS), help="values of tracking.memory, with commas")
     parser.add_argument("--kinds", default=",".join(KINDS), help="scenes, with commas")
     parser.add_argument("--seeds", default=f"0-{SEEDS - 1}", help="one, or a range such as 0-7")
+    parser.add_argument("--resume", action="store_true", help="keep the scenes that --out has already")
     parser.add_argument("--overlap", default="allow", help="value of tracking.overlap")
     options = parser.parse_args()
     cv2.setNumThreads(1)

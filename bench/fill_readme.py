@@ -16,7 +16,12 @@ from pathlib import Path
 from bench.report import RESULTS
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "bench.md", ROOT / "docs" / "faq.md")
+DOCUMENTS = (
+    ROOT / "README.md",
+    ROOT / "docs" / "bench.md",
+    ROOT / "docs" / "faq.md",
+    ROOT / "docs" / "memory.md",
+)
 BLOCK = re.compile(r"(<!-- bench: ([\w-]+)((?: headline)?) -->\n).*?(<!-- /bench: \2\3 -->)", re.DOTALL)
 
 

@@ -1,7 +1,8 @@
-"""How an object looks, as one vector: the encoder's features pooled under its mask.
+"""How an object looks, as one vector: the encoder's features pooled under its mask, above and below.
 
-The mean of the whole map is taken off first: what all of a picture shares says nothing of an object. Vectors
-are of length 1, so that their scalar product is the cosine of the angle between them.
+Two people have a head and legs; what differs is the shirt and the trousers. So the upper and the lower half
+of the mask are pooled apart. The mean of the whole map is taken off first: what all of a picture shares says
+nothing of an object. Vectors are of length 1: their scalar product is the mean of the two halves' cosines.
 """
 
 from __future__ import annotations
@@ -12,24 +13,35 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+HALVES = 2
+
 Appearance = NDArray[np.float32]
-"""(C,) of length 1; zeros where there was no mask."""
+"""(2C,) of length 1, the upper half first; zeros where there was no mask."""
+
+
+def appearance_dim(channels: int) -> int:
+    """Length of an appearance, from the channels of the map."""
+    return HALVES * channels
 
 
 def pool_appearance(features: Tensor, logits: Tensor) -> Tensor:
-    """(B, C) float32: how B objects look, each row of length 1 or, for an empty mask, 0.
+    """(B, 2C) float32: how B objects look, each row of length 1 or, for an empty mask, 0.
 
     Args:
         features: (1, C, rows, columns), the encoder's coarsest map.
         logits: (B, h, w) mask logits of the same picture or window.
     """
     rows, columns = features.shape[-2:]
-    cover = F.interpolate((logits > 0).to(torch.float32)[:, None], size=(rows, columns), mode="area")
-    weights = cover.flatten(1)
+    cover = F.interpolate((logits > 0).to(torch.float32)[:, None], size=(rows, columns), mode="area")[:, 0]
+    # Of each row of cells the share that lies in the upper half of the mask, by area.
+    mass = cover.sum(dim=2)
+    above = mass.cumsum(dim=1) - mass
+    upper = ((mass.sum(dim=1, keepdim=True) / 2 - above) / mass.clamp(min=1e-6)).clamp(0, 1)[..., None]
+    weights = torch.stack((cover * upper, cover * (1 - upper)), dim=1).flatten(2)
     tokens = features[0].flatten(1).to(torch.float32)
     centred = tokens - tokens.mean(dim=1, keepdim=True)
-    # The share of each object's mask in a cell; scaling it changes no direction.
-    return F.normalize(weights @ centred.T, dim=1)
+    halves = F.normalize(weights @ centred.T, dim=2)
+    return F.normalize(halves.flatten(1), dim=1)
 
 
 def alike(first: Appearance, second: Appearance) -> float:

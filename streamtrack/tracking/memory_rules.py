@@ -32,8 +32,8 @@ class MemoryRules:
     least_motion: float = 0.0
     """IoU of its box and the expected one (tau_kf); only once motion is known."""
     most_growth: float = 1.5
-    """Times the median area of the frames that were remembered lately, and of it the other way round, between
-    which its area must be; the more frames ago, the wider."""
+    """Times the median area of the frames that were remembered lately that it may have; more, the longer ago
+    they were."""
     stable_frames: int = 15
     """Motion is known once so many frames in a row were seen well (tau_stable)."""
     stable_iou: float = 0.3
@@ -49,6 +49,7 @@ class MemoryRules:
     anchor_every: int = 5
     """and the last anchor more than so many frames ago."""
     found_similarity: float = 0.5
+    found_margin: float = 0.03
     found_frames: int = 2
     """As `TrackingConfig` has them."""
 
@@ -112,5 +113,6 @@ def make_memory_rules(config: TrackingConfig) -> MemoryRules | None:
         motion_weight=MOTION_WEIGHT if by_motion else 0.0,
         anchors=not by_motion,
         found_similarity=config.found_similarity,
+        found_margin=config.found_margin,
         found_frames=config.found_frames,
     )

@@ -24,8 +24,8 @@ AREAS = 10
 PLACE_FRAMES = 5
 """Frames in a row on which it was seen well before anybody is sent to look for it where it goes."""
 PATIENCE = 1.03
-"""By how much wider the bounds of its area are for every frame since one was remembered: what stays as large
-is its size in the end."""
+"""By how much larger it may be for every frame since one was remembered: what stays as large is its size in
+the end."""
 GALLERY = 8
 """Looks that are remembered: that of the last prompt, and the newest of frames that were remembered."""
 GALLERY_EVERY = 10
@@ -183,11 +183,11 @@ class MemoryWatch:
         return Verdict(remember=fits, anchor=anchor, confirmed=True)
 
     def _is_sized(self, sight: Sight, past: Past) -> bool:
-        """Whether it is about as large as it was; two that are taken for one are not."""
+        """Whether it is not much larger than it was, as two that are taken for one are; half hidden it may be
+        smaller."""
         if not past.areas:
             return True
-        limit = self.rules.most_growth * PATIENCE**past.unfit
-        return 1 / limit <= sight.area_px / median(past.areas) <= limit
+        return sight.area_px <= self.rules.most_growth * PATIENCE**past.unfit * median(past.areas)
 
     def _is_anchor(self, key: int, sight: Sight, past: Past) -> bool:
         rules = self.rules
@@ -204,7 +204,7 @@ class MemoryWatch:
     def _confirm(self, key: int, sight: Sight, box: Box, past: Past) -> Verdict:
         """Something shows where the object was hidden: is it the object?"""
         similarity = _similarity(past.gallery, sight.appearance)
-        looks_like_it = similarity is None or similarity >= self.rules.found_similarity
+        looks_like_it = similarity is None or similarity >= self._least_alike(past.gallery)
         same = looks_like_it and _plausible(box, past) and not sight.contested
         agreeing = past.agreeing + 1 if same else 0
         if same and agreeing >= self.rules.found_frames:
@@ -213,6 +213,17 @@ class MemoryWatch:
         motion = Motion.start(box) if same else None
         self._keep(key, replace(past, hidden=past.hidden + 1, agreeing=agreeing, motion=motion, stable=0))
         return Verdict(remember=False, anchor=False, confirmed=False, same=same)
+
+    def _least_alike(self, gallery: tuple[Appearance, ...]) -> float:
+        """How alike a look must be to be the object's: nearly as much as its own are among themselves."""
+        least = self.rules.found_similarity
+        if len(gallery) < 2:
+            return least
+        nearest = [
+            max(alike(one, other) for j, other in enumerate(gallery) if i != j)
+            for i, one in enumerate(gallery)
+        ]
+        return max(least, median(nearest) - self.rules.found_margin)
 
     def _before(self, key: int) -> Past | None:
         index = max((index for index in self._past if index < key), default=None)

@@ -91,11 +91,12 @@ class ObjectTracks:
             self._report(EventKind.SCENE_CUT, key, None, **cut.as_detail())
         worse: set[int] = set()
         if self._memory_rules is not None:
-            for one in in_one_place(masks):
+            meeting = in_one_place(masks)
+            for one in sorted(meeting):
                 again = look_again(self._follower, self._tracked[one], masks[one], key)
-                if again is not None:
-                    found[one] = again
-            masks = self._masks.build(found, size)
+                masks |= {} if again is None else self._masks.build({one: again}, size)
+            # What was downloaded before other looks were is not valid any more.
+            found = self._masks.found(key) if meeting else found
             worse = contested(masks)
         for tracked in followed:
             one = tracked.object_id

@@ -59,6 +59,7 @@ def test_seeds_are_one_or_a_range() -> None:
 @pytest.mark.whole_bench
 def test_quick_run_has_every_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result, table = run(bench_identity, tmp_path, monkeypatch)
-    assert set(result["kinds"]["all"]) == set(bench_identity.PLANS)
+    assert set(bench_identity.by_plan(result, "all")) == set(bench_identity.PLANS)
+    assert "recent" in bench_identity.headline(result)
     assert "| motion_aware |" in table
     assert "HOTA" in table

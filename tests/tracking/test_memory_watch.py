@@ -202,3 +202,18 @@ def test_it_keeps_no_more_than_it_needs_over_thousands_of_frames() -> None:
     assert len(newest[1].areas) <= 10
     assert len(watch._past) <= 33
     assert len(watch._cuts) <= 33
+
+
+def test_who_looked_always_the_same_must_look_so_again() -> None:
+    watch, key = watch_of(1)
+    for key in range(1, 60):
+        watch.judge(key, seen(50 + 2 * key, appearance=look(0.0)))
+    key = hide(watch, 60)
+    nearly, hardly = look(0.2), look(0.3)  # cosines 0.980 and 0.955; its own are all 1
+    assert not watch.judge(key, seen(100, appearance=hardly)).same
+    assert watch.judge(key + 1, seen(100, appearance=nearly)).same
+    wide = MemoryWatch(replace(RULES, found_margin=2.0), 32)
+    newest = watch.newest
+    assert newest is not None
+    wide.resume(*newest)
+    assert wide.judge(key + 2, seen(100, appearance=hardly)).same
