@@ -191,6 +191,8 @@ class EventKind(StrEnum):
 
     ADDED = "added"
     CORRECTED = "corrected"
+    MENDED = "mended"
+    """What was found disagreed with the object's mask, or it was found again: it is followed from there."""
     REMOVED = "removed"
     LABELED = "labeled"
     LOST = "lost"

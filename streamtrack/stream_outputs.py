@@ -4,8 +4,8 @@ nowhere in the pipeline."""
 from __future__ import annotations
 
 from streamtrack.clock import SYSTEM_CLOCK, Clock
-from streamtrack.config import DetectorAutoprompt, StreamConfig
-from streamtrack.detect.coco_detector import load_detector
+from streamtrack.config import FindingAutoprompt, StreamConfig
+from streamtrack.detect.choose import open_detector
 from streamtrack.detect.detector_consumer import DetectorConsumer
 from streamtrack.pipeline import Pipeline
 from streamtrack.pipeline.scene_score import SceneScore
@@ -15,7 +15,6 @@ from streamtrack.rules.desk import RulesDesk
 from streamtrack.rules.rules_consumer import RulesConsumer
 from streamtrack.video.picture_consumer import PictureConsumer
 from streamtrack.video.stream import VideoStream
-from streamtrack.weights.catalog import DETECTOR, require_checkpoint
 
 MASKS_HELD, VIDEO_HELD, SCORES_HELD, RULES_HELD = 2, 2, 8, 8
 """Updates that wait: more masks would be published late; the picture keeps the newest by itself; what is
@@ -34,8 +33,8 @@ def attach_outputs(
     Args:
         rules: the stream's; None makes its own.
     Raises:
-        CheckpointError: a detector is asked for, and its file is missing or not whole.
-        ConfigError: the file of rules cannot be read.
+        ConfigError, CheckpointError: a detector is asked for that cannot be had, or the file of rules cannot be
+            read.
     """
     rules = rules or RulesDesk(config.name, config.rules)
     masks = MasksConsumer(publisher, pipeline.telemetry, lambda: pipeline.model)
@@ -46,10 +45,10 @@ def attach_outputs(
     video = VideoStream(config.name, config.video, pipeline.telemetry, clock, rules.drawn)
     pipeline.attach(PictureConsumer(video, lambda: pipeline.state), capacity=VIDEO_HELD)
     pipeline.attach(SceneScore(pipeline.telemetry), capacity=SCORES_HELD, every_frame=True)
-    if isinstance(config.autoprompt, DetectorAutoprompt):
-        require_checkpoint(DETECTOR)
-        detector = DetectorConsumer(
-            config.name, config.autoprompt, pipeline, load_detector, pipeline.telemetry, clock
+    if isinstance(config.autoprompt, FindingAutoprompt):
+        detector = open_detector(config.autoprompt)
+        consumer = DetectorConsumer(
+            config.name, config.autoprompt, pipeline, lambda: detector, pipeline.telemetry, clock
         )
-        pipeline.attach(detector, capacity=1)
+        pipeline.attach(consumer, capacity=1)
     return video

@@ -45,8 +45,9 @@ AutopromptClasses = Annotated[
     typer.Option(
         "--autoprompt",
         metavar="CLASS[,CLASS]",
-        help="Start what the detector finds of these classes of COCO on the first frame that shows any: "
-        "person,car; `scene` starts the objects of a synthetic one.",
+        help="Start what the detector finds of these classes of COCO, on whatever frame it comes: "
+        "person,car; `motion` starts what moves before a fixed camera, `grid` all that has an outline, "
+        "`scene` the objects of a synthetic one.",
         show_default=False,
     ),
 ]

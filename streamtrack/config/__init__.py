@@ -5,7 +5,14 @@ named with their file, so that a typo never runs as a default. docs/config.md li
 """
 
 from streamtrack.config.alerts import AlertsConfig, MqttConfig, ReceiverConfig, WebhookConfig
-from streamtrack.config.autoprompt import DetectorAutoprompt, SceneAutoprompt
+from streamtrack.config.autoprompt import (
+    DetectorAutoprompt,
+    FindingAutoprompt,
+    GridAutoprompt,
+    MendConfig,
+    MotionAutoprompt,
+    SceneAutoprompt,
+)
 from streamtrack.config.http import HttpConfig
 from streamtrack.config.model import ModelConfig, live_threads
 from streamtrack.config.overrides import Override
@@ -28,9 +35,13 @@ __all__ = [
     "Config",
     "CurveConfig",
     "DetectorAutoprompt",
+    "FindingAutoprompt",
+    "GridAutoprompt",
     "HttpConfig",
     "LineRule",
+    "MendConfig",
     "ModelConfig",
+    "MotionAutoprompt",
     "MqttConfig",
     "Override",
     "PromptConfig",

@@ -1,13 +1,18 @@
-"""`streams.N.autoprompt`: who starts objects, beside people and programs."""
+"""`streams.N.autoprompt`: who starts objects and mends them, beside people and programs."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from streamtrack.coco import COCO_CLASSES, describe_unknown_class
 from streamtrack.config.section import Section
+from streamtrack.config.shown import describe_value
+
+SHIPPED = "shipped"
+TRANSFORMERS, PYTHON = "transformers:", "python:"
+"""How a detector is named that does not ship; what follows is a model, or a module and a name in it."""
 
 
 class SceneAutoprompt(Section):
@@ -20,42 +25,207 @@ class SceneAutoprompt(Section):
     """For `synthetic:` sources."""
 
 
-class DetectorAutoprompt(Section):
-    """The shipped detector looks at the newest frame every now and then, and starts what it finds.
+class MendConfig(Section):
+    """What is found mends what is followed: a box that disagrees with an object's mask becomes a prompt of
+    it, and it keeps its id. Told by `mended` events. An object that nothing disagrees with is never touched:
+    its masks are byte for byte what they are without this section.
+    """
 
-    It runs on a thread of its own, on the processor.
+    min_score: float = Field(0.5, ge=0, le=1)
+    """The detector must be so sure of a find; what starts objects may be less."""
+    sure_score: float = Field(0.8, ge=0, le=1)
+    """So sure a find mends at the first look where all else agrees; a less sure one must be there twice."""
+    disagree_iou: float = Field(0.4, ge=0, le=1)
+    """IoU of an `uncertain` mask's box with a find, below which they disagree. Higher mends more."""
+    over_box: float = Field(2.0, ge=1.2, le=100)
+    """A mask that has so many times the area of its find's box, or whose box has, covers more than the
+    object."""
+    reach: float = Field(1.0, gt=0, le=20)
+    """How far from where it is expected an object may be found, in lengths of its longer side: so many at
+    once, and as many again for each second since it was last seen well."""
+    min_likeness: float = Field(0.55, ge=-1, le=1)
+    """Cosine between the features of a find and those that are remembered of the object, from which an
+    object that is gone may be what was found. Higher confuses fewer and finds fewer again."""
+    gone_after_ms: int = Field(400, ge=0)
+    """An object that is hidden for longer may be found elsewhere; until then it is waited for."""
+    looks: int = Field(2, ge=1, le=20)
+    """Detections in a row in which a find that is not beyond doubt must lead to the same object."""
+    cooldown_ms: int = Field(800, ge=0)
+    """From one mending of an object to its next at least; doubled with each that did not help, up to eight
+    times as long."""
+    objects: Literal["own", "all"] = "all"
+    """own: those that the detector started. all: those of people and programs as well, once finds have agreed
+    with them, which says what class they are of."""
+
+
+class FindingAutoprompt(Section):
+    """What all that look for objects share."""
+
+    kind: str
+    """Who looks."""
+    label: str | None = Field(None, max_length=128)
+    """What its objects are called. null: their class."""
+    min_box_px: int = Field(24, ge=1)
+    """Shorter side of the box, in pixels of the frame. Smaller objects are followed badly."""
+    confirmations: int = Field(2, ge=1, le=20)
+    """Looks in a row before an object starts: each costs an interval and spares false starts."""
+    interval_ms: int = Field(400, ge=20)
+    """From the start of one look to the next. Shorter starts tracks sooner and takes more of a core."""
+    max_objects: int = Field(8, ge=1, le=256)
+    """Objects that it follows at a time; those of people do not count."""
+    cooldown_ms: int = Field(5_000, ge=0)
+    """What someone removed is left alone until nothing was found there for so long."""
+    remove_lost_after_ms: int | None = Field(5_000, ge=0)
+    """Its objects end so long after they were lost, so that days of passers-by fill nothing. null: never."""
+    remove_unconfirmed_after_ms: int | None = Field(3_000, ge=0)
+    """Its objects end when nothing that was found met their mask for so long: they left, or the mask drifted
+    off. Longer keeps what cannot be found, such as people behind a car. null: never."""
+    film_starts: Literal["first", "all"] = "all"
+    """In films (`track --autoprompt`). all: whatever is found on later frames and no object covers starts
+    one, too, by a first run through the film with nano; first: only what the first frame shows that shows
+    any."""
+
+
+class DetectorAutoprompt(FindingAutoprompt):
+    """A detector looks at the newest frame every now and then, starts what it finds, and mends what is
+    followed.
+
+    The shipped one runs on a thread of its own, on the processor.
     """
 
     kind: Literal["detector"] = "detector"
     """Finds objects by class."""
-    classes: tuple[str, ...] = Field(min_length=1)
-    """Of COCO's 80: person, car, dog, ... From straight above it takes cars for cell phones: name both, and
-    set `label`."""
-    label: str | None = Field(None, max_length=128)
-    """What its objects are called. null: their class."""
+    detector: str = Field(SHIPPED, min_length=1, max_length=400)
+    """shipped: YOLOX-nano, COCO's 80 classes. `transformers:NAME`: an object-detection model of the package
+    transformers (the extra streamtrack[detect]), a local folder or a name of the Hugging Face hub, such as
+    transformers:PekingU/rtdetr_v2_r18vd. `python:MODULE:NAME`: your own, whatever calling NAME of MODULE
+    returns that fulfils `streamtrack.detect.Detector`. Who may write the config may run code by it."""
+    detector_device: str = Field("cpu", pattern=r"^(cpu|mps|cuda(:\d+)?)$")
+    """Where a model of transformers runs: cpu, cuda, cuda:1 or mps. The shipped one runs on the processor."""
+    classes: tuple[Annotated[str, Field(min_length=1, max_length=128)], ...] = Field(min_length=1)
+    """Of those that the detector knows; the shipped one's are COCO's 80: person, car, dog, ... From straight
+    above it hardly knows a car: there `kind: motion` starts what moves."""
     min_score: float = Field(0.45, ge=0, le=1)
     """Surer finds start fewer wrong tracks and miss more right ones; 0.35 to 0.6 is sensible."""
-    min_box_px: int = Field(24, ge=1)
-    """Shorter side of the box, in pixels of the frame. Smaller objects are followed badly."""
-    confirmations: int = Field(2, ge=1, le=20)
-    """Detections in a row before an object starts: each costs an interval and spares false starts."""
-    interval_ms: int = Field(400, ge=20)
-    """From the start of one detection to the next. Shorter starts tracks sooner and takes more of a
-    core."""
-    max_objects: int = Field(8, ge=1, le=256)
-    """Objects that it follows at a time; those of people do not count."""
-    cooldown_ms: int = Field(5_000, ge=0)
-    """What someone removed is left alone until it was out of the detector's sight for so long."""
-    remove_lost_after_ms: int | None = Field(5_000, ge=0)
-    """Its objects end so long after they were lost, so that days of passers-by fill nothing. null: never."""
-    remove_unconfirmed_after_ms: int | None = Field(3_000, ge=0)
-    """Its objects end when no detection met their mask for so long: they left, or the mask drifted off.
-    Longer keeps what the detector cannot see, such as people behind a car. null: never."""
+    image_size: int = Field(416, ge=128, le=2048)
+    """Longer side of the picture that the shipped detector sees, in pixels, a multiple of 32. Larger finds
+    smaller objects and costs time by the square."""
+    start: bool = True
+    """false: it starts nothing, and only mends what is followed."""
+    mend: MendConfig | None = MendConfig()
+    """How its finds mend objects. null: they do not."""
+
+    @field_validator("detector", mode="before")
+    @classmethod
+    def _kind_and_name(cls, value: Any) -> Any:
+        # `detector: {python: module:name}` is what YAML makes of it with a space behind the colon.
+        if isinstance(value, dict) and len(value) == 1:
+            [(kind, name)] = value.items()
+            value = f"{kind}:{name}"
+        return value
+
+    @field_validator("detector")
+    @classmethod
+    def _is_one_of_three(cls, value: str) -> str:
+        if value == SHIPPED:
+            return value
+        for kind in (TRANSFORMERS, PYTHON):
+            name = value.removeprefix(kind).strip()
+            if value.startswith(kind) and name and (kind != PYTHON or name.count(":") == 1):
+                return kind + name
+        got = describe_value(value)
+        raise ValueError(f"detector is {got}, expected shipped, transformers:NAME or python:MODULE:NAME")
 
     @field_validator("classes")
     @classmethod
-    def _classes_exist(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
+    def _classes_exist(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        # What others know is asked when they are there.
+        for name in value if info.data.get("detector") == SHIPPED else ():
             if name not in COCO_CLASSES:
                 raise ValueError(describe_unknown_class(name))
         return value
+
+    @field_validator("image_size")
+    @classmethod
+    def _fits_the_grid(cls, value: int) -> int:
+        if value % 32:
+            raise ValueError(f"image_size is {value}, expected a multiple of 32")
+        return value
+
+
+class MotionAutoprompt(FindingAutoprompt):
+    """What moves before a camera that does not: OpenCV's background subtraction finds it, whatever it is.
+
+    Shadows, rain, leaves and lights move as well; a camera that pans sees everything move.
+    """
+
+    kind: Literal["motion"] = "motion"
+    """Finds what moves."""
+    method: Literal["mog2", "knn"] = "mog2"
+    """mog2: a mixture of Gaussians a pixel. knn: the nearest of kept samples, better where little moves."""
+    history: int = Field(100, ge=2, le=10_000)
+    """Looks by which the background is known: with interval_ms 200, 100 are 20 s; what stands still for about
+    as long becomes ground."""
+    warm_up: int = Field(10, ge=1, le=10_000)
+    """Looks before the first find: what moves on all of them is in the background."""
+    threshold: float | None = Field(None, gt=0, le=100_000)
+    """Squared distance from the background at which a pixel has changed, as the method counts it. null: 16
+    for mog2, 400 for knn. Higher sees less."""
+    shadows: Literal["drop", "keep"] = "drop"
+    """drop: pixels that only became darker are no object; costs a little time."""
+    opening_px: int = Field(3, ge=0, le=101)
+    """Specks narrower than this, in pixels of the picture that is looked at, vanish. 0: none do."""
+    closing_px: int = Field(9, ge=0, le=101)
+    """Gaps narrower than this are bridged, so that a body is one piece. 0: none are."""
+    look_width_px: int = Field(480, ge=64, le=8192)
+    """Wider pictures are looked at so small."""
+    min_area: float = Field(0.0008, gt=0, le=1)
+    """What moves must have this share of the picture: 0.0008 of 1280 x 720 is 27 x 27 pixels."""
+    max_area: float = Field(0.4, gt=0, le=1)
+    """More of the picture than this is a light that was switched, or a camera that was pushed."""
+    confirmations: int = Field(3, ge=1, le=20)
+    """Looks in a row in which it must move before it starts."""
+    interval_ms: int = Field(200, ge=20)
+    """From the start of one look to the next."""
+    label: str | None = Field("moving", max_length=128)
+    """What its objects are called."""
+    remove_unconfirmed_after_ms: int | None = Field(None, ge=0)
+    """Its objects end when nothing moved under their mask for so long. null: what stands still is kept."""
+
+
+class GridAutoprompt(FindingAutoprompt):
+    """Everything: points on a grid over the picture, each asked of the shipped network, as SAM's automatic
+    masks are made; what is sure, stable and no duplicate starts.
+
+    It takes a second or more of one core a look, so that looks are far apart.
+    """
+
+    kind: Literal["grid"] = "grid"
+    """Finds what has an outline."""
+    points_per_side: int = Field(12, ge=2, le=64)
+    """Points along the longer side of the picture. More find smaller things and take longer."""
+    min_quality: float = Field(0.7, ge=0, le=1)
+    """Of the network's own estimate of the mask's IoU."""
+    min_stability: float = Field(0.8, ge=0, le=1)
+    """IoU of the masks that come of the logits above and below `stability_offset`, as SAM defines it."""
+    stability_offset: float = Field(1.0, gt=0, le=20)
+    """Logits by which the mask's bound is moved up and down for that."""
+    max_iou: float = Field(0.5, gt=0, le=1)
+    """Of two masks whose boxes overlap more the surer stays."""
+    min_area: float = Field(0.002, gt=0, le=1)
+    """A mask must have this share of the picture."""
+    max_area: float = Field(0.4, gt=0, le=1)
+    """A larger one is the ground."""
+    confirmations: int = Field(1, ge=1, le=20)
+    """Looks in a row before an object starts."""
+    interval_ms: int = Field(5_000, ge=20)
+    """From the start of one look to the next."""
+    label: str | None = Field("thing", max_length=128)
+    """What its objects are called."""
+    remove_unconfirmed_after_ms: int | None = Field(None, ge=0)
+    """Its objects end when no look met their mask for so long. null: never."""
+
+
+AnyAutoprompt = Annotated[
+    SceneAutoprompt | DetectorAutoprompt | MotionAutoprompt | GridAutoprompt, Field(discriminator="kind")
+]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from streamtrack.config.autoprompt import DetectorAutoprompt, SceneAutoprompt
+from streamtrack.config.autoprompt import AnyAutoprompt
 from streamtrack.config.rules import RulesConfig
 from streamtrack.config.section import Pixels, Section
 from streamtrack.config.shown import describe_value
@@ -59,9 +59,10 @@ class StreamConfig(Section):
     """Zones and lines, and what is told of the objects in and at them."""
     prompts: tuple[PromptConfig, ...] = ()
     """Objects to start with, applied to the first frame."""
-    autoprompt: Annotated[SceneAutoprompt | DetectorAutoprompt, Field(discriminator="kind")] | None = None
-    """Starts objects by itself: {kind: detector, classes: [person, car]} finds them by class, {kind: scene}
-    is for synthetic scenes. null: only clicks and commands do."""
+    autoprompt: AnyAutoprompt | None = None
+    """Starts objects by itself: {kind: detector, classes: [person, car]} finds them by class and mends them,
+    {kind: motion} what moves before a fixed camera, {kind: grid} whatever has an outline, {kind: scene} is
+    for synthetic scenes. null: only clicks and commands do."""
 
     @field_validator("name")
     @classmethod

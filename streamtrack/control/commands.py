@@ -34,6 +34,8 @@ Pixels = Annotated[float, Field(strict=True)]
 Point = tuple[Pixels, Pixels]
 Coordinate = Annotated[float, NotBool, Field(ge=-1e6, le=1e6)]
 """Pixels; what compares with nothing (NaN) is refused."""
+Told = Annotated[str, Field(max_length=256)] | float | tuple[float, ...] | None
+"""A plain value that an event may carry."""
 MAX_POINTS = 64
 """Points in one prompt; more than any person clicks."""
 
@@ -107,6 +109,19 @@ class CorrectCommand(PromptCommand):
 
     op: Literal["correct"] = "correct"
     object_id: ObjectId
+
+
+class MendCommand(PromptCommand):
+    """Follow an object by what was found, whatever its mask was: told as `mended`, where a person's
+    correction is `corrected`, and not taken back by `undo`."""
+
+    op: Literal["mend"] = "mend"
+    object_id: ObjectId
+    in_doubt_from: FrameIdx | None = None
+    """The first tracked frame on which the object may have been something else: what was remembered of it
+    from there on is forgotten. None: nothing is."""
+    detail: dict[Annotated[str, Field(max_length=64)], Told] = Field(default_factory=dict, max_length=16)
+    """Told in the event: who mends, and why."""
 
 
 class StartOverCommand(PromptCommand):
@@ -227,6 +242,7 @@ class ReplayCommand(Command):
 AnyCommand = Annotated[
     AddCommand
     | CorrectCommand
+    | MendCommand
     | StartOverCommand
     | UndoCommand
     | ClearCommand

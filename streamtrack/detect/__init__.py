@@ -1,4 +1,4 @@
-"""Finds objects by class on a single picture, so that tracks can start without a click."""
+"""Finds objects on pictures, so that tracks start without a click and are mended where they went wrong."""
 
 from streamtrack.detect.boxes import Box, box_iou
 from streamtrack.detect.detector import Detection, Detector

@@ -1,94 +1,129 @@
-"""The detector that ships with streamtrack: COCO's 80 classes, 4 MB, on the processor."""
+"""The detector that ships with streamtrack: YOLOX-nano, COCO's 80 classes, 4 MB, on the processor.
+
+Source: YOLOX, arXiv:2107.08430. `checkpoints/README.md` tells where the weights come from.
+"""
 
 from __future__ import annotations
 
+import threading
+
 import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from numpy.typing import NDArray
 
 from streamtrack.coco import COCO_CLASSES
-from streamtrack.detect.boxes import Box, box_iou
-from streamtrack.detect.centernet import STRIDE, CenterNet
 from streamtrack.detect.detector import Detection
+from streamtrack.errors import CheckpointError
 from streamtrack.frame import Image
-from streamtrack.model.weights_file import load_strict, read_weights
 from streamtrack.weights.catalog import DETECTOR, require_checkpoint
 
-MAX_DETECTIONS = 50
-"""Peaks looked at; a picture rarely shows more objects that are sure."""
+STRIDES = (8, 16, 32)
+"""Pixels of the input for one cell of each of its three grids, as their rows follow in the output."""
+GREY = 114
+"""What is beside the picture where its size is no multiple of the largest stride; so it was trained."""
 SAME_OBJECT_IOU = 0.5
 """Boxes of one class that overlap more than this are one object, found twice."""
 LOWEST_SCORE = 0.3
 """Below this most finds are wrong; whoever asks for more certainty filters further."""
+MAX_DETECTIONS = 100
+"""Of one picture, the surest."""
+
+Numbers = NDArray[np.float32]
 
 
 class CocoDetector:
-    """CenterNet with its weights. Any thread may call `detect`; it runs on the processor, also beside a GPU:
-    a few pictures a second are enough to start tracks, and the GPU is the tracker's."""
+    """YOLOX-nano with its weights. Any thread may call `detect`, one at a time goes on; it runs on the
+    processor, also beside a GPU: a few pictures a second are enough, and the GPU is the tracker's."""
 
-    def __init__(self, network: CenterNet, lowest_score: float = LOWEST_SCORE) -> None:
-        self._network = network.eval().to(memory_format=torch.channels_last)
+    classes = COCO_CLASSES
+
+    def __init__(
+        self,
+        network: cv2.dnn.Net,
+        lowest_score: float = LOWEST_SCORE,
+        image_size: int = DETECTOR.image_size,
+    ) -> None:
+        """`image_size`: the longer side of what the network sees, in pixels, a multiple of 32."""
+        self._network = network
         self._lowest_score = lowest_score
+        self._image_size = image_size
+        self._one_at_a_time = threading.Lock()
 
-    @torch.inference_mode()
     def detect(self, image: Image) -> list[Detection]:
         """Find objects in an (H, W, 3) uint8 RGB picture, surest first."""
-        square, scale = _fit(image, DETECTOR.image_size)
-        scores, sides = self._network(square)
-        found: list[Detection] = []
-        for score, class_index, box in _peaks(scores[0], sides[0]):
-            if score < self._lowest_score:
-                break
-            name, placed = COCO_CLASSES[class_index], _place(box, scale, image)
-            twice = any(
-                other.class_name == name and box_iou(other.box, placed) > SAME_OBJECT_IOU for other in found
-            )
-            if not twice and placed[0] < placed[2] and placed[1] < placed[3]:
-                found.append(Detection(name, score, placed))
-        return found
+        picture, scale = _fit(image, self._image_size)
+        with self._one_at_a_time:
+            self._network.setInput(picture)
+            output = np.asarray(self._network.forward()[0], np.float32)
+        boxes, scores = _decode(output, picture.shape[2:])
+        rows, classes = np.nonzero(scores >= self._lowest_score)
+        height, width = image.shape[:2]
+        placed = (boxes[rows] / scale).clip(0, (width, height, width, height))
+        certain = scores[rows, classes]
+        found = [
+            Detection(COCO_CLASSES[classes[index]], float(certain[index]), _as_box(placed[index]))
+            for index in _each_once(placed, certain, classes, self._lowest_score)
+        ]
+        return [one for one in found if one.box[0] < one.box[2] and one.box[1] < one.box[3]]
 
 
-def load_detector(lowest_score: float = LOWEST_SCORE) -> CocoDetector:
+def load_detector(lowest_score: float = LOWEST_SCORE, image_size: int = DETECTOR.image_size) -> CocoDetector:
     """The shipped detector, read from its checkpoint.
 
     Raises:
         CheckpointError: the file is missing or damaged.
     """
     path = require_checkpoint(DETECTOR)
-    network = CenterNet()
-    load_strict(network, read_weights(path), path, DETECTOR.name)
-    return CocoDetector(network, lowest_score)
+    try:
+        network = cv2.dnn.readNetFromONNX(str(path))
+    except cv2.error as error:
+        raise CheckpointError(f"{path}: OpenCV cannot read it ({_first_line(error)})") from error
+    return CocoDetector(network, lowest_score, image_size)
 
 
-def _fit(image: Image, side: int) -> tuple[Tensor, float]:
-    """(1, 3, S, S) of 0 to 1 with the picture scaled into its top left, the rest black; and the scale."""
+def _fit(image: Image, side: int) -> tuple[Numbers, float]:
+    """(1, 3, h, w) BGR of 0 to 255 with the picture in its top left, no larger than it must be; the scale."""
     height, width = image.shape[:2]
     scale = side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    canvas = np.zeros((side, side, 3), np.uint8)
-    canvas[: size[1], : size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return torch.from_numpy(canvas).permute(2, 0, 1)[None].float() / 255, scale
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    down = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    step = STRIDES[-1]
+    canvas = np.full((-(-size[1] // step) * step, -(-size[0] // step) * step, 3), GREY, np.uint8)
+    canvas[: size[1], : size[0]] = cv2.resize(image, size, interpolation=down)
+    planes = np.ascontiguousarray(canvas[..., ::-1].transpose(2, 0, 1), np.float32)
+    return planes[None], scale
 
 
-def _peaks(scores: Tensor, sides: Tensor) -> list[tuple[float, int, Box]]:
-    """Score, class and box, in pixels of the square, of the highest local maxima of (80, H, W) heat maps."""
-    _, height, width = scores.shape
-    summits = scores * (F.max_pool2d(scores[None], 3, 1, 1)[0] == scores)
-    values, places = summits.flatten().topk(MAX_DETECTIONS)
-    peaks = []
-    for score, place in zip(values.tolist(), places.tolist(), strict=True):
-        class_index, cell = divmod(place, height * width)
-        row, column = divmod(cell, width)
-        left, top, right, bottom = sides[:, row, column].tolist()
-        x, y = column * STRIDE, row * STRIDE
-        peaks.append((score, class_index, (x - left, y - top, x + right, y + bottom)))
-    return peaks
+def _decode(output: Numbers, size: tuple[int, ...]) -> tuple[Numbers, Numbers]:
+    """Boxes (N, 4) in pixels of the input and scores (N, 80), from the (N, 85) of an input of h, w pixels."""
+    cells, strides = [], []
+    for stride in STRIDES:
+        rows, columns = np.mgrid[: size[0] // stride, : size[1] // stride]
+        cells.append(np.stack([columns.ravel(), rows.ravel()], axis=1))
+        strides.append(np.full((rows.size, 1), stride))
+    stride_of = np.concatenate(strides).astype(np.float32)
+    centres = (output[:, :2] + np.concatenate(cells)) * stride_of
+    halves = np.exp(output[:, 2:4]) * stride_of / 2
+    boxes = np.concatenate([centres - halves, centres + halves], axis=1)
+    return boxes.astype(np.float32), output[:, 4:5] * output[:, 5:]
 
 
-def _place(box: Box, scale: float, image: Image) -> Box:
-    """A box of the square in pixels of the picture, cut at its edges."""
-    height, width = image.shape[:2]
-    x0, y0, x1, y1 = (value / scale for value in box)
-    return (max(0.0, x0), max(0.0, y0), min(float(width), x1), min(float(height), y1))
+def _each_once(boxes: Numbers, scores: Numbers, classes: NDArray[np.intp], lowest_score: float) -> list[int]:
+    """Rows of those finds that are no second one of their class, surest first."""
+    corner_and_size = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+    if len(boxes) == 0:
+        return []
+    kept = cv2.dnn.NMSBoxesBatched(
+        corner_and_size.tolist(), scores.tolist(), classes.tolist(), lowest_score, SAME_OBJECT_IOU
+    )
+    rows = [int(row) for row in np.asarray(kept).ravel()]
+    return sorted(rows, key=lambda row: -float(scores[row]))[:MAX_DETECTIONS]
+
+
+def _as_box(numbers: Numbers) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = map(float, numbers)
+    return x0, y0, x1, y1
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200]

@@ -4,13 +4,13 @@ arguments."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from streamtrack.clock import NS_PER_MS
-from streamtrack.config import DetectorAutoprompt
+from streamtrack.config import DetectorAutoprompt, FindingAutoprompt
 from streamtrack.detect import Box, Detection, box_iou
 from streamtrack.frame import ObjectMask, ObjectState, masks_iou
 
@@ -59,21 +59,32 @@ class _Place:
 class Autoprompter:
     """Decides for one stream. Everything it remembers is bounded."""
 
-    def __init__(self, config: DetectorAutoprompt) -> None:
+    def __init__(self, config: FindingAutoprompt) -> None:
         self._config = config
         self._own: dict[int, _Own] = {}
         self._candidates: list[tuple[Detection, int]] = []
         """Finds of the last detection that nothing covers, and how many in a row they are."""
         self._places: list[_Place] = []
 
-    def plan(self, found: Sequence[Detection], objects: Mapping[int, ObjectMask], now_ns: int) -> Plan:
+    def plan(
+        self,
+        found: Sequence[Detection],
+        objects: Mapping[int, ObjectMask],
+        now_ns: int,
+        kept: Collection[int] = (),
+    ) -> Plan:
         """Take up one detection.
 
         Args:
             found: every find however weak, surest first.
             objects: every object of the stream, with its mask on the frame that the detector saw.
+            kept: objects that were just mended: they are confirmed, whatever their masks were.
         """
-        ends = self._ends(found, objects, now_ns)
+        for object_id in kept:
+            if object_id in self._own:
+                self._own[object_id] = _Own(now_ns)
+        objects = {key: mask for key, mask in objects.items() if key not in kept}
+        ends = self._ends(found, objects, now_ns, kept)
         finds = self._wanted(found)
         finds = [find for find in finds if not any(covers(mask, find.box) for mask in objects.values())]
         finds = self._not_removed_by_hand(finds, now_ns)
@@ -105,20 +116,27 @@ class Autoprompter:
         finds: list[Detection] = []
         for find in found:
             x0, y0, x1, y1 = find.box
-            fits = find.class_name in config.classes and find.score >= config.min_score
+            fits = is_asked_for(find, config)
             large = min(x1 - x0, y1 - y0) >= config.min_box_px
             if fits and large and not any(box_iou(find.box, one.box) > SAME_THING_IOU for one in finds):
                 finds.append(find)
         return finds
 
     def _ends(
-        self, found: Sequence[Detection], objects: Mapping[int, ObjectMask], now_ns: int
+        self,
+        found: Sequence[Detection],
+        objects: Mapping[int, ObjectMask],
+        now_ns: int,
+        kept: Collection[int],
     ) -> list[tuple[int, str]]:
         # A weak find is enough to keep an object: to start one on it would be rash.
-        finds = [find for find in found if find.class_name in self._config.classes]
-        self._own = {object_id: own for object_id, own in self._own.items() if object_id in objects}
+        finds = [find for find in found if is_of_class(find, self._config)]
+        there = {*objects, *kept}
+        self._own = {object_id: own for object_id, own in self._own.items() if object_id in there}
         ends = []
         for object_id, own in self._own.items():
+            if object_id in kept:
+                continue
             mask = objects[object_id]
             if any(covers(mask, find.box) for find in finds):
                 own.confirmed_ns = now_ns
@@ -168,6 +186,17 @@ class Autoprompter:
                 before.remove(same)
             counted.append((find, 1 + (same[1] if same is not None else 0)))
         return counted
+
+
+def is_of_class(find: Detection, config: FindingAutoprompt) -> bool:
+    """Whether a find is of a class that is asked for; who looks without classes found nothing else."""
+    return not isinstance(config, DetectorAutoprompt) or find.class_name in config.classes
+
+
+def is_asked_for(find: Detection, config: FindingAutoprompt) -> bool:
+    """Whether a find may start an object by its class and score; who looks without classes has judged it."""
+    sure = not isinstance(config, DetectorAutoprompt) or find.score >= config.min_score
+    return sure and is_of_class(find, config)
 
 
 def covers(mask: ObjectMask, box: Box) -> bool:

@@ -62,7 +62,7 @@ class Follower(FrameFollower):
             return None
         with self._autocast():
             places = None
-            if frame_idx != slot.first_frame and not anew:
+            if frame_idx != slot.first_frame and not (anew or prompt.anew):
                 places = self._locator.locate_to_read(slot, frame_idx)
             features = self._frames.to_prompt(frame_idx, view)
             prediction, memory_features = condition_no_sync(
@@ -72,7 +72,7 @@ class Follower(FrameFollower):
                 scale_prompt(shown, self._network.geometry, self._network.device),
                 places,
                 previous=_previous(self._bank, slot, frame_idx, view, prompt.frame_size)
-                if corrects
+                if corrects and not prompt.anew
                 else None,
             )
         return self._downloaded(prediction, memory_features, frame_idx, view)

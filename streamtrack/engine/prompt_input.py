@@ -38,6 +38,8 @@ class CheckedPrompt:
     """H, W in pixels."""
     candidate: int | None = None
     """Which of the masks that the network offers is taken; None: the one that it thinks best."""
+    anew: bool = False
+    """Neither memory nor the frame's mask so far says what it shows: both are in doubt."""
 
     def followed_by(self, later: CheckedPrompt) -> CheckedPrompt:
         """Both prompts at once, as one frame's clicks add up; a later box or mask starts afresh."""

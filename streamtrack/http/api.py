@@ -27,6 +27,7 @@ from streamtrack.control.commands import (
     FindCommand,
     LabelCommand,
     ListCommand,
+    MendCommand,
     PauseCommand,
     RemoveCommand,
     ReplayCommand,
@@ -62,6 +63,14 @@ class CorrectBody(CorrectCommand):
 
     stream: Hidden = ""
     op: SkipJsonSchema[Literal["correct"]] = "correct"
+    object_id: SkipJsonSchema[int] = Field(0, ge=0)
+
+
+class MendBody(MendCommand):
+    """What was found of an object that is followed; stream and object are those in the path."""
+
+    stream: Hidden = ""
+    op: SkipJsonSchema[Literal["mend"]] = "mend"
     object_id: SkipJsonSchema[int] = Field(0, ge=0)
 
 
@@ -219,6 +228,11 @@ def _object_routes(board: StreamBoard) -> APIRouter:
     async def correct_object(name: StreamName, object_id: ObjectIdPath, body: CorrectBody) -> Answer:
         """Correct an object's mask on the newest tracked frame, or on the kept frame `at_frame`, and from
         there on."""
+        return await board.execute(for_stream(body, name, object_id))
+
+    @router.post("/{object_id}/mend")
+    async def mend_object(name: StreamName, object_id: ObjectIdPath, body: MendBody) -> Answer:
+        """Follow an object by what was found, whatever its mask was; told as `mended`."""
         return await board.execute(for_stream(body, name, object_id))
 
     @router.patch("/{object_id}")

@@ -3,41 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from pydantic import ValidationError
 
 from streamtrack.clock import NS_PER_MS, NS_PER_S
-from streamtrack.config import DetectorAutoprompt, SceneAutoprompt, StreamConfig
+from streamtrack.config import (
+    DetectorAutoprompt,
+    FindingAutoprompt,
+    GridAutoprompt,
+    MotionAutoprompt,
+    SceneAutoprompt,
+    StreamConfig,
+)
 from streamtrack.config.faults import describe_validation_error
 from streamtrack.detect import Detection, box_iou
-from streamtrack.detect.coco_detector import load_detector
-from streamtrack.detect.start_policy import SAME_THING_IOU
+from streamtrack.detect.choose import open_detector
+from streamtrack.detect.start_policy import SAME_THING_IOU, is_asked_for
 from streamtrack.errors import ConfigError, PromptError
 from streamtrack.frame import Frame
 from streamtrack.ingest import FilmReader, prompts_from_masks
+from streamtrack.offline.film_job import goes_through_session
 from streamtrack.offline.prompts import FIRST_OBJECT_ID, PromptSet
+from streamtrack.offline.scout import scout
 from streamtrack.offline.track import open_recording
 from streamtrack.prompt import Prompt
 from streamtrack.tracking.film_span import FilmSpan
 
-Autoprompt = SceneAutoprompt | DetectorAutoprompt
-SCENE = "scene"
+Autoprompt = SceneAutoprompt | FindingAutoprompt
+WITHOUT_CLASSES: dict[str, type[SceneAutoprompt | MotionAutoprompt | GridAutoprompt]] = {
+    "scene": SceneAutoprompt,
+    "motion": MotionAutoprompt,
+    "grid": GridAutoprompt,
+}
+"""Who looks without being told what for, as `--autoprompt` names them."""
 
 
 def read_autoprompt(text: str | None, stream: StreamConfig) -> Autoprompt | None:
     """What `--autoprompt` asks for, or else the config.
 
     Args:
-        text: classes with commas between them, or `scene`; None where the option is not given.
+        text: classes with commas between them, or `scene`, `motion` or `grid`; None where the option is not
+            given. What the config says of the same kind stays in force.
     Raises:
         ConfigError: a class that the detector does not know.
     """
-    if text is None:
-        return stream.autoprompt
-    if text == SCENE:
-        return SceneAutoprompt()
-    classes = tuple(name.strip() for name in text.split(",") if name.strip())
     given = stream.autoprompt
+    if text is None:
+        return given
+    if text in WITHOUT_CLASSES:
+        kind = WITHOUT_CLASSES[text]
+        return given if isinstance(given, kind) else kind()
+    classes = tuple(name.strip() for name in text.split(",") if name.strip())
     values = given.model_dump() if isinstance(given, DetectorAutoprompt) else {}
     try:
         return DetectorAutoprompt.model_validate({**values, "classes": classes})
@@ -48,37 +65,44 @@ def read_autoprompt(text: str | None, stream: StreamConfig) -> Autoprompt | None
 def find_objects(
     autoprompt: Autoprompt, stream: StreamConfig, span: FilmSpan, taken: Collection[int] = ()
 ) -> PromptSet:
-    """Prompts for what is on the first frame that shows any of it.
+    """Prompts for what is found in a film.
 
     Args:
         span: the frames that are looked at; a detector looks at one every `interval_ms` of the film.
         taken: ids that are in use.
     Raises:
         PromptError: nothing of that kind is in the film. SourceError: it cannot be read.
+        ConfigError, CheckpointError: as of `open_detector`.
     """
     open_recording(stream.source).close()  # refuses what has no end
     film = FilmReader(stream.source)
     if isinstance(autoprompt, SceneAutoprompt):
         return _of_scene(film, span, taken)
-    detector = load_detector()
+    detector = open_detector(autoprompt)
+    if autoprompt.film_starts == "all":
+        found = scout(autoprompt, detector, film, span, free_ids(taken))
+        if not found.prompts:
+            raise PromptError(_nothing(autoprompt))
+        # Of a film that is followed as a stream is, no object ends before it does.
+        return replace(found, lifetimes={}) if goes_through_session(stream.tracking) else found
     for frame in _looked_at(film, span, autoprompt.interval_ms):
         finds = wanted(autoprompt, detector.detect(frame.image))
         if finds:
-            ids = _free_ids(taken)
+            ids = free_ids(taken)
             prompts = [
                 Prompt(next(ids), box=one.box, label=autoprompt.label or one.class_name, at_frame=frame.seq)
                 for one in finds
             ]
             return PromptSet(tuple(prompts))
-    raise PromptError(f"--autoprompt: no {' or '.join(autoprompt.classes)} is found in the film")
+    raise PromptError(_nothing(autoprompt))
 
 
-def wanted(autoprompt: DetectorAutoprompt, found: list[Detection]) -> list[Detection]:
+def wanted(autoprompt: FindingAutoprompt, found: list[Detection]) -> list[Detection]:
     """Of a picture's finds those of the right class, sure and large enough, each thing once."""
     finds: list[Detection] = []
     for find in found:
         x0, y0, x1, y1 = find.box
-        fits = find.class_name in autoprompt.classes and find.score >= autoprompt.min_score
+        fits = is_asked_for(find, autoprompt)
         large = min(x1 - x0, y1 - y0) >= autoprompt.min_box_px
         if fits and large and not any(box_iou(find.box, one.box) > SAME_THING_IOU for one in finds):
             finds.append(find)
@@ -108,7 +132,16 @@ def _looked_at(film: FilmReader, span: FilmSpan, interval_ms: int) -> Iterator[F
             yield frame
 
 
-def _free_ids(taken: Collection[int]) -> Iterator[int]:
+def _nothing(autoprompt: FindingAutoprompt) -> str:
+    what = "thing"
+    if isinstance(autoprompt, DetectorAutoprompt):
+        what = " or ".join(autoprompt.classes)
+    verb = "moves" if isinstance(autoprompt, MotionAutoprompt) else "is found"
+    return f"--autoprompt: no {what} {verb} in the film"
+
+
+def free_ids(taken: Collection[int]) -> Iterator[int]:
+    """Ids that are not in use, one after the other."""
     number = FIRST_OBJECT_ID
     while True:
         if number not in taken:

@@ -1,4 +1,4 @@
-"""What the commands do that change what was said before: undo, clear, choose, start over, merge."""
+"""What the commands do that change what was said before: undo, clear, choose, start over, merge, mend."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from streamtrack.control.commands import (
     CandidatesCommand,
     ChooseCommand,
     ClearCommand,
+    MendCommand,
     MergeCommand,
     StartOverCommand,
     UndoCommand,
@@ -14,6 +15,7 @@ from streamtrack.frame import Candidate, FrameResult, Undone
 from streamtrack.object_record import CandidateInfo, RunLengths
 from streamtrack.pipeline.stream_session import StreamSession
 from streamtrack.publish.mask_codec import encode_rle
+from streamtrack.tracking import Session
 
 SecondThoughtCommand = (
     StartOverCommand | UndoCommand | ClearCommand | CandidatesCommand | ChooseCommand | MergeCommand
@@ -37,6 +39,21 @@ def start_over(session: StreamSession, command: StartOverCommand, newest: FrameR
     size = newest.frame.height_px, newest.frame.width_px
     prompt = command.prompt(command.object_id, size, at_frame)
     session.change(at_frame, lambda inner, frame_idx: inner.start_over(prompt, frame_idx))
+    return at_frame
+
+
+def mend(session: StreamSession, command: MendCommand, newest: FrameResult) -> int:
+    """Follow an object by what was found on a frame; returns the frame."""
+    at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
+    prompt = command.prompt(command.object_id, (newest.frame.height_px, newest.frame.width_px), at_frame)
+
+    def change(inner: Session, frame_idx: int | None) -> None:
+        assert frame_idx is not None
+        doubt = command.in_doubt_from
+        doubt = None if doubt is None else max(0, doubt - at_frame + frame_idx)
+        inner.mending.mend(prompt, frame_idx, in_doubt_from=doubt, detail=command.detail)
+
+    session.change(at_frame, change)
     return at_frame
 
 

@@ -18,6 +18,7 @@ from streamtrack.control.commands import (
     FindCommand,
     LabelCommand,
     ListCommand,
+    MendCommand,
     MergeCommand,
     PauseCommand,
     RemoveCommand,
@@ -95,6 +96,8 @@ class SessionCommands:
                 return self._add(command, self._need(newest))
             case CorrectCommand():
                 return self._correct(command, self._need(newest))
+            case MendCommand():
+                return self._mend(command, self._need(newest))
             case UndoCommand():
                 return self._undo(command, self._need(newest))
             case CandidatesCommand():
@@ -184,6 +187,11 @@ class SessionCommands:
         self._check_followed(command.object_id)
         at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
         self.session.refine(command.prompt(command.object_id, _size(newest.frame), at_frame), at_frame)
+        return Applied(self._answer(command, at_frame, command.object_id), self.session.result())
+
+    def _mend(self, command: MendCommand, newest: FrameResult) -> Applied:
+        self._check_followed(command.object_id)
+        at_frame = second_thoughts.mend(self.session, command, newest)
         return Applied(self._answer(command, at_frame, command.object_id), self.session.result())
 
     def _need(self, newest: FrameResult | None) -> FrameResult:

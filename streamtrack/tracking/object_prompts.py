@@ -109,6 +109,20 @@ class ObjectPrompts:
         object_id = prompt.object_id
         at_frame = prompt.at_frame if at_frame is None else check_frame_idx(at_frame)
         at_frame = self._log.newest_frame_idx if at_frame is None else at_frame
+        tracked = self.require_there(object_id, at_frame)
+        checked, key = self.checked(prompt, at_frame, starts_object=False)
+        former = tracked.prompts.on(key)
+        if not self._tracks.correct(object_id, checked, key, at_frame):
+            raise not_finite(object_id, at_frame)
+        self.steps.note(Step(object_id, "correct", key, at_frame, former))
+        return at_frame
+
+    def require_there(self, object_id: int, at_frame: int) -> TrackedObject:
+        """A followed object, which was there on a kept frame.
+
+        Raises:
+            PromptError, FrameExpiredError: no such object, the frame is not kept, or it came later.
+        """
         # The object first: of an unknown one no frame can be right.
         tracked = self.known(object_id)
         first_frame = self.first_frame_of(object_id)
@@ -118,12 +132,7 @@ class ObjectPrompts:
                 f"object {object_id}: at_frame is {at_frame}, "
                 f"expected its first frame ({first_frame}) or later"
             )
-        checked, key = self.checked(prompt, at_frame, starts_object=False)
-        former = tracked.prompts.on(key)
-        if not self._tracks.correct(object_id, checked, key, at_frame):
-            raise not_finite(object_id, at_frame)
-        self.steps.note(Step(object_id, "correct", key, at_frame, former))
-        return at_frame
+        return tracked
 
     def checked(self, prompt: Prompt, at_frame: int, *, starts_object: bool) -> tuple[CheckedPrompt, int]:
         """A prompt for a kept frame as one for its key frame, and that frame's key; refused if it does not

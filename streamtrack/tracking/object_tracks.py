@@ -4,7 +4,8 @@ numbers below. Frames are numbered by key."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.follower import Follower
@@ -25,6 +26,17 @@ from streamtrack.tracking.results import build_object
 from streamtrack.tracking.scene_cut import make_scene_cuts
 from streamtrack.tracking.telling_apart import look_again
 from streamtrack.tracking.tracked_object import TrackedObject
+
+
+@dataclass(frozen=True, slots=True)
+class Mends:
+    """Why a correction is none of a person's."""
+
+    from_key: int
+    """What was remembered of the object from here to the corrected key frame is in doubt, and forgotten."""
+    detail: Mapping[str, Any]
+    """Of the event."""
+
 
 STATES_THAT_STAY = (ObjectState.LOST, ObjectState.UNSEEN)
 """States of a key frame that a carried frame takes over even where its mask is empty."""
@@ -223,7 +235,14 @@ class ObjectTracks:
         tracked.prompts.note_offered(given, conditioned.offered)
         return tracked, conditioned
 
-    def correct(self, object_id: int, prompt: CheckedPrompt, key: int, at_frame: int) -> bool:
+    def correct(
+        self,
+        object_id: int,
+        prompt: CheckedPrompt,
+        key: int,
+        at_frame: int,
+        mends: Mends | None = None,
+    ) -> bool:
         """Correct an object on a kept key frame, and follow it anew from there to the newest; False, and
         nothing changed, where the network's numbers for the prompt are not finite."""
         tracked = self._tracked[object_id]
@@ -232,11 +251,14 @@ class ObjectTracks:
         look = self._replay.look(tracked.slot, key, given.prompt, corrects=True)
         if look is None:
             return False
+        for in_doubt in range(key if mends is None else mends.from_key, key):
+            self._follower.forget(tracked.slot, in_doubt)
         conditioned = self._follower.remember(tracked.slot, look, restarts=True)
         tracked.prompts.forget_before(self.oldest_key)
         tracked.prompts.set(key, (*tracked.prompts.on(key), given))
         self._replay.report_eviction(tracked, key, conditioned.evicted)
-        self._report(EventKind.CORRECTED, key, object_id)
+        kind, detail = (EventKind.CORRECTED, {}) if mends is None else (EventKind.MENDED, mends.detail)
+        self._report(kind, key, object_id, **detail)
         self._replay.take_prompted(tracked, key, given, conditioned)
         self._replay.behind(tracked, key, self._keys.newest)
         return True

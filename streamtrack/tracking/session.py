@@ -15,6 +15,7 @@ from streamtrack.tracking.frame_log import FrameLog
 from streamtrack.tracking.frame_steps import FrameSteps
 from streamtrack.tracking.keyframes import EveryFrame, KeyFramePolicy
 from streamtrack.tracking.looking import Looking, WholePicture
+from streamtrack.tracking.mending import ObjectMending
 from streamtrack.tracking.object_prompts import ObjectPrompts
 from streamtrack.tracking.object_tracks import ObjectTracks
 from streamtrack.tracking.second_thoughts import SecondThoughts
@@ -54,6 +55,7 @@ class Session:
         self._thoughts = SecondThoughts(
             config.max_objects, self._log, self._tracks, self._prompts, self._events
         )
+        self.mending = ObjectMending(self._log, self._tracks, self._prompts)
         self._steps = FrameSteps(self._log, self._tracks, self._prompts, self._key_frames, self._events)
 
     # -- what there is -----------------------------------------------------------------------------

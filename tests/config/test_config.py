@@ -108,7 +108,7 @@ def test_demo_config_is_what_demo_runs() -> None:
         (
             stream(autoprompt={"kind": "detectr"}),
             "live.yaml: streams.0.autoprompt: input tag 'detectr' found using 'kind' does not match any of "
-            "the expected tags: 'scene', 'detector'",
+            "the expected tags: 'scene', 'detector', 'motion', 'grid'",
         ),
         (
             stream(prompt_from_scene=True),

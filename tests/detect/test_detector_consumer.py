@@ -85,7 +85,7 @@ def test_person_starts_once_by_class_and_stays_away_once_removed(
         added = next_event(events, EventKind.ADDED)
         assert added.detail["by"] == "detector"
         assert added.detail["class"] == "person"
-        assert added.detail["score"] == pytest.approx(0.78, abs=0.05)
+        assert added.detail["score"] == pytest.approx(0.9, abs=0.05)
         seen = detections(telemetry)
         wait_until(lambda: detections(telemetry) >= seen + 4, "four more detections")
         (person,) = pipeline.status().objects
@@ -114,7 +114,7 @@ def test_object_that_no_detection_confirms_ends_and_tells_why(
             return [Detection("person", 0.9, BOX)] if self.left >= 0 else []
 
     publisher, telemetry = endpoints
-    monkeypatch.setattr(stream_outputs, "load_detector", SeesTwice)
+    monkeypatch.setattr(stream_outputs, "open_detector", lambda config: SeesTwice())
     config = detecting(clip, label="visitor", remove_unconfirmed_after_ms=300)
     with running(config, publisher, telemetry) as pipeline, pipeline.watch_events() as events:
         added = next_event(events, EventKind.ADDED)
@@ -127,11 +127,12 @@ def test_object_that_no_detection_confirms_ends_and_tells_why(
 def test_detector_that_fails_leaves_the_stream_alone(
     clip: Path, endpoints: tuple[ZmqPublisher, Telemetry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken() -> Any:
-        raise CheckpointError("detector.safetensors: damaged")
+    class Broken:
+        def detect(self, image: Any) -> list[Detection]:
+            raise RuntimeError("out of ideas")
 
     publisher, telemetry = endpoints
-    monkeypatch.setattr(stream_outputs, "load_detector", broken)
+    monkeypatch.setattr(stream_outputs, "open_detector", lambda config: Broken())
     with running(detecting(clip), publisher, telemetry) as pipeline:
         labels = {"stream": "cam", "what": "autoprompt_off"}
         name = "streamtrack_fallbacks_total"

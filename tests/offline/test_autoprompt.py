@@ -57,8 +57,8 @@ def test_detector_looks_until_it_finds_something(tmp_path: Path) -> None:
         looks.append(image)
         return finds if len(looks) == 3 else finds[2:4]
 
-    asked = DetectorAutoprompt(classes=("dog",), interval_ms=100)
-    with mock.patch.object(module, "load_detector") as load:
+    asked = DetectorAutoprompt(classes=("dog",), interval_ms=100, film_starts="first")
+    with mock.patch.object(module, "open_detector") as load:
         load.return_value.detect = detect
         found = find_objects(asked, stream, FilmSpan(1), taken=(1, 3))
         assert [(one.object_id, one.label, one.at_frame) for one in found.prompts] == [

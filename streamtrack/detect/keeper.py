@@ -1,0 +1,104 @@
+"""What the finds of one look lead to: objects mended, started and ended, by whoever has hands on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from streamtrack.config import DetectorAutoprompt, FindingAutoprompt
+from streamtrack.detect.boxes import Box
+from streamtrack.detect.detector import Detection
+from streamtrack.detect.mend_policy import Mender, Mending, MendPlan
+from streamtrack.detect.start_policy import Autoprompter
+from streamtrack.frame import ObjectMask
+
+
+class Hands(Protocol):
+    """Carries out what was decided on one frame."""
+
+    def start(self, find: Detection, label: str) -> int | None:
+        """Start an object on a find; its id, None where that was refused."""
+        ...
+
+    def remove(self, object_id: int, reason: str) -> bool:
+        """End an object; False where that was refused."""
+        ...
+
+    def mend(self, mending: Mending) -> bool:
+        """Follow an object by a find from now on; False where that was refused."""
+        ...
+
+    def likeness(self, object_id: int, boxes: Sequence[Box]) -> Sequence[float | None]:
+        """How much what boxes show on the frame looks like what is remembered of an object."""
+        ...
+
+
+class Keeper:
+    """Decides for one stream, look by look."""
+
+    def __init__(self, config: FindingAutoprompt) -> None:
+        self._config = config
+        self._prompter = Autoprompter(config)
+        mend = config.mend if isinstance(config, DetectorAutoprompt) else None
+        self._mender = None if mend is None else Mender(mend)
+        self._starts = not isinstance(config, DetectorAutoprompt) or config.start
+
+    def look(
+        self,
+        found: Sequence[Detection],
+        objects: Mapping[int, ObjectMask],
+        frame_idx: int,
+        now_ns: int,
+        hands: Hands,
+    ) -> int:
+        """Take up the finds of one frame, and do what follows.
+
+        Args:
+            found: every find however weak, surest first.
+            objects: every object of the stream, with its mask on that frame.
+        Returns:
+            Finds that would have started an object, were there room.
+        """
+        mends = self._mends(found, objects, frame_idx, now_ns, hands)
+        done = {one.object_id for one in mends.mendings if self._mend(one, frame_idx, now_ns, hands)}
+        left = [find for place, find in enumerate(found) if place not in mends.claimed]
+        plan = self._prompter.plan(left, objects, now_ns, kept=done)
+        for object_id, reason in plan.ends:
+            if hands.remove(object_id, reason):
+                self._prompter.ended(object_id)
+        for find in plan.starts if self._starts else ():
+            label = find.class_name if self._config.label is None else self._config.label
+            started = hands.start(find, label)
+            if started is not None:
+                self._prompter.started(started, now_ns)
+                if self._mender is not None:
+                    self._mender.started(started, find, frame_idx, now_ns)
+        return plan.held_at_cap if self._starts else 0
+
+    def corrected_by_hand(self, object_id: int) -> None:
+        """Someone takes care of an object: it is not ended from here any more."""
+        self._prompter.corrected_by_hand(object_id)
+        if self._mender is not None:
+            self._mender.corrected_by_hand(object_id)
+
+    def removed_by_hand(self, object_id: int, box: Box, now_ns: int) -> None:
+        """Someone does not want what is in a box: it is left alone."""
+        self._prompter.removed_by_hand(object_id, box, now_ns)
+
+    def _mends(
+        self,
+        found: Sequence[Detection],
+        objects: Mapping[int, ObjectMask],
+        frame_idx: int,
+        now_ns: int,
+        hands: Hands,
+    ) -> MendPlan:
+        if self._mender is None:
+            return MendPlan()
+        return self._mender.plan(found, objects, frame_idx, now_ns, hands.likeness)
+
+    def _mend(self, mending: Mending, frame_idx: int, now_ns: int, hands: Hands) -> bool:
+        if self._mender is None or not hands.mend(mending):
+            return False
+        self._mender.mended(mending, frame_idx, now_ns)
+        return True

@@ -1,0 +1,315 @@
+"""Which finds mend which objects. Pure: time, finds, masks and likenesses are arguments.
+
+One find goes to one object at most, by optimal assignment; what a healthy object holds is taken by none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import networkx
+
+from streamtrack.clock import NS_PER_MS, NS_PER_S
+from streamtrack.config import MendConfig
+from streamtrack.detect.boxes import Box, box_iou
+from streamtrack.detect.detector import Detection
+from streamtrack.detect.last_well import LastWell, area_of, centre_of, distance, size_ratio
+from streamtrack.detect.start_policy import covers
+from streamtrack.frame import ObjectMask, ObjectState
+
+Reason = Literal["uncertain", "too_large", "several", "adrift", "lost"]
+Likeness = Callable[[int, Sequence[Box]], Sequence[float | None]]
+"""How much what boxes show looks like what is remembered of an object, -1 to 1; None where nobody knows."""
+
+SIZES = (0.5, 2.0)
+"""Share of an object's area of before that a find of it has at least and at most."""
+ADRIFT_LOOKS = 3
+"""Looks in a row that met a mask with no find, behind as many that did, until it counts as adrift."""
+SURELY_LIKE = 0.15
+"""How far above `min_likeness` a find must be to mend at the first look."""
+NEAR = 0.5
+"""Lengths of its longer side from where it is expected within which a find is beyond doubt."""
+MOST_DOUBLINGS = 3
+VISIBLE = (ObjectState.TRACKING, ObjectState.UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Mending:
+    """A find that an object is to be followed by from now on."""
+
+    object_id: int
+    find: Detection
+    reason: Reason
+    """What it disagrees with: a mask that is `uncertain`; one that is too large for the find, covers several
+    or was met by no find for long (adrift); or nothing, as the object is gone (lost)."""
+    overlap: float
+    """IoU of the mask's box with the find's, 0 to 1."""
+    likeness: float | None
+    """As of `Likeness`."""
+    well_at: int
+    """The newest frame on which a find agreed with the object; what was remembered since is in doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class MendPlan:
+    """What one detection mends."""
+
+    mendings: tuple[Mending, ...] = ()
+    claimed: frozenset[int] = frozenset()
+    """Places, among the finds, of those that an object may still turn out to be: they start nothing yet."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of an object beside its mask."""
+
+    well: LastWell
+    hidden_since_ns: int | None = None
+    unmet: int = 0
+    """Looks in a row in which no find agreed with the mask."""
+    candidate: tuple[Box, int] | None = None
+    """A find that may be it, and in how many looks in a row."""
+    mended_ns: int | None = None
+    on_trial: bool = False
+    """It was mended, and no find has agreed with it since."""
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """An object that is in doubt, and a find that may be it."""
+
+    object_id: int
+    place: int
+    reason: Reason
+    overlap: float
+    likeness: float | None
+    nearness: float
+    """1 where it is expected, 0 at the end of its reach."""
+
+    @property
+    def worth(self) -> float:
+        return self.nearness + (0.5 if self.likeness is None else self.likeness) + 1.0
+
+
+@dataclass(slots=True)
+class Mender:
+    """Decides for one stream. What it remembers is of objects that there are."""
+
+    config: MendConfig
+    _known: dict[int, _Known] = field(default_factory=dict)
+    _learning: dict[int, tuple[str, int]] = field(default_factory=dict)
+    """Of objects of which no class is known: the class of finds that agreed, and how often in a row."""
+
+    def started(self, object_id: int, find: Detection, frame_idx: int, now_ns: int) -> None:
+        """An object was started on a find."""
+        self._known[object_id] = _Known(LastWell.of(find, frame_idx, now_ns))
+
+    def plan(
+        self,
+        found: Sequence[Detection],
+        objects: Mapping[int, ObjectMask],
+        frame_idx: int,
+        now_ns: int,
+        likeness: Likeness,
+    ) -> MendPlan:
+        """Take up one detection.
+
+        Args:
+            found: every find however weak, surest first.
+            objects: every object of the stream, with its mask on the frame that the detector saw.
+        """
+        self._forget(objects)
+        agreed = self._agreements(found, objects)
+        for object_id, place in agreed.items():
+            self._note_well(object_id, found[place], objects[object_id], frame_idx, now_ns)
+        in_doubt = {
+            object_id: reason
+            for object_id, known in self._known.items()
+            if object_id not in agreed
+            and (reason := self._doubt(known, objects[object_id], found, now_ns)) is not None
+        }
+        healthy = [mask for object_id, mask in objects.items() if object_id not in in_doubt]
+        free = [
+            place
+            for place, find in enumerate(found)
+            if find.score >= self.config.min_score
+            and place not in agreed.values()
+            and not any(covers(mask, find.box) for mask in healthy)
+        ]
+        pairs = self._pairs(in_doubt, objects, found, free, now_ns, likeness)
+        chosen = _assign({(pair.object_id, pair.place): pair.worth for pair in pairs})
+        best = [pair for pair in pairs if (pair.object_id, pair.place) in chosen]
+        for object_id in self._known.keys() - {pair.object_id for pair in best}:
+            self._known[object_id].candidate = None
+        ready = [pair for pair in best if self._is_ready(pair, pairs, found, now_ns)]
+        mendings = [self._mending(pair, found) for pair in ready]
+        return MendPlan(tuple(mendings), frozenset(pair.place for pair in best))
+
+    def mended(self, mending: Mending, frame_idx: int, now_ns: int) -> None:
+        """A planned mending was carried out."""
+        known = self._known[mending.object_id]
+        known.failed = known.failed + 1 if known.on_trial else 0
+        known.mended_ns, known.on_trial, known.candidate = now_ns, True, None
+        known.well.move_to(mending.find, frame_idx, now_ns)
+        known.hidden_since_ns, known.unmet = None, 0
+
+    def corrected_by_hand(self, object_id: int) -> None:
+        """Somebody said what an object is: what was known of it is learnt anew."""
+        self._known.pop(object_id, None)
+        self._learning.pop(object_id, None)
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _forget(self, objects: Mapping[int, ObjectMask]) -> None:
+        self._known = {key: known for key, known in self._known.items() if key in objects}
+        self._learning = {key: seen for key, seen in self._learning.items() if key in objects}
+
+    def _agreements(self, found: Sequence[Detection], objects: Mapping[int, ObjectMask]) -> dict[int, int]:
+        """Objects whose masks a find agrees with, and its place."""
+        weights = {
+            (object_id, place): overlap
+            for object_id, mask in objects.items()
+            if mask.area_px and mask.state in VISIBLE
+            for place, find in enumerate(found)
+            if self._may_be(object_id, find)
+            and (overlap := box_iou(_box(mask), find.box)) >= self.config.disagree_iou
+            and self._times_too_large(mask, find) <= 1
+        }
+        return dict(_assign(weights))
+
+    def _may_be(self, object_id: int, find: Detection) -> bool:
+        known = self._known.get(object_id)
+        if known is not None:
+            return find.class_name == known.well.class_name
+        return self.config.objects == "all"
+
+    def _times_too_large(self, mask: ObjectMask, find: Detection) -> float:
+        """Above 1 where a mask covers more than a find shows."""
+        larger = max(mask.area_px, area_of(_box(mask)))
+        return larger / max(1.0, area_of(find.box)) / self.config.over_box
+
+    def _note_well(
+        self, object_id: int, find: Detection, mask: ObjectMask, frame_idx: int, now_ns: int
+    ) -> None:
+        """A find agrees with an object."""
+        known = self._known.get(object_id)
+        if known is None:
+            name, times = self._learning.get(object_id, (find.class_name, 0))
+            times = times + 1 if name == find.class_name else 1
+            self._learning[object_id] = find.class_name, times
+            if times >= self.config.looks and mask.state is ObjectState.TRACKING:
+                del self._learning[object_id]
+                self._known[object_id] = _Known(LastWell.of(find, frame_idx, now_ns))
+            return
+        known.well.note(find, frame_idx, now_ns)
+        known.hidden_since_ns, known.unmet, known.candidate = None, 0, None
+        known.on_trial, known.failed = False, 0
+
+    def _doubt(
+        self, known: _Known, mask: ObjectMask, found: Sequence[Detection], now_ns: int
+    ) -> Reason | None:
+        """Why an object that no find agrees with may be somewhere else; None where that is no reason yet."""
+        if not mask.area_px or mask.state not in VISIBLE:
+            if known.hidden_since_ns is None:
+                known.hidden_since_ns = now_ns
+            gone = now_ns - known.hidden_since_ns >= self.config.gone_after_ms * NS_PER_MS
+            return "lost" if gone else None
+        known.hidden_since_ns = None
+        known.unmet += 1
+        same = [one for one in found if one.class_name == known.well.class_name]
+        held = [one for one in same if covers(mask, one.box) and _fits(known.well, one)]
+        if any(box_iou(one.box, other.box) < self.config.disagree_iou for one in held for other in held):
+            return "several"
+        if any(self._times_too_large(mask, one) > 1 for one in held):
+            return "too_large"
+        if mask.state is ObjectState.UNCERTAIN:
+            return "uncertain"
+        adrift = known.unmet >= ADRIFT_LOOKS and known.well.times >= ADRIFT_LOOKS
+        return "adrift" if adrift and not held else None
+
+    def _pairs(
+        self,
+        in_doubt: Mapping[int, Reason],
+        objects: Mapping[int, ObjectMask],
+        found: Sequence[Detection],
+        free: Sequence[int],
+        now_ns: int,
+        likeness: Likeness,
+    ) -> list[_Pair]:
+        pairs = []
+        for object_id, reason in in_doubt.items():
+            known = self._known[object_id]
+            near: list[tuple[int, float]] = []
+            for place in free:
+                far = self._far(known.well, found[place], now_ns)
+                if far < 1 and self._may_be(object_id, found[place]) and _fits(known.well, found[place]):
+                    near.append((place, 1 - far))
+            if not near or self._is_resting(known, now_ns):
+                continue
+            alike = likeness(object_id, [found[place].box for place, _ in near])
+            for (place, nearness), like in zip(near, alike, strict=True):
+                if self._is_like(reason, like):
+                    overlap = box_iou(_box(objects[object_id]), found[place].box)
+                    pairs.append(_Pair(object_id, place, reason, overlap, like, nearness))
+        return pairs
+
+    def _far(self, well: LastWell, find: Detection, now_ns: int) -> float:
+        """How far a find is from where an object is expected; 1 is as far as it reaches."""
+        seconds = (now_ns - well.seen_ns) / NS_PER_S
+        return distance(well.expected(now_ns), find.box) / (self.config.reach * well.length * (1 + seconds))
+
+    def _is_like(self, reason: Reason, like: float | None) -> bool:
+        # What is gone is found by its looks alone; what is there was looked at a moment ago.
+        return reason != "lost" if like is None else like >= self.config.min_likeness
+
+    def _is_resting(self, known: _Known, now_ns: int) -> bool:
+        rest_ns = NS_PER_MS * self.config.cooldown_ms << min(known.failed, MOST_DOUBLINGS)
+        return known.mended_ns is not None and now_ns - known.mended_ns < rest_ns
+
+    def _is_ready(self, pair: _Pair, pairs: Sequence[_Pair], found: Sequence[Detection], now_ns: int) -> bool:
+        """Whether a find mends now, and is not waited for once more."""
+        known, find = self._known[pair.object_id], found[pair.place]
+        before = known.candidate
+        same = before is not None and distance(centre_of(before[0]), find.box) < known.well.length
+        times = 1 + (before[1] if before is not None and same else 0)
+        known.candidate = find.box, times
+        if times >= self.config.looks:
+            return True
+        alone = all(
+            other is pair or (other.object_id != pair.object_id and other.place != pair.place)
+            for other in pairs
+        )
+        like = pair.likeness is not None and pair.likeness >= self.config.min_likeness + SURELY_LIKE
+        expected = distance(known.well.expected(now_ns), find.box) <= NEAR * known.well.length
+        sure = like if pair.reason == "lost" else expected and (like or pair.likeness is None)
+        return alone and sure and find.score >= self.config.sure_score
+
+    def _mending(self, pair: _Pair, found: Sequence[Detection]) -> Mending:
+        well_at = self._known[pair.object_id].well.frame_idx
+        find = found[pair.place]
+        return Mending(pair.object_id, find, pair.reason, pair.overlap, pair.likeness, well_at)
+
+
+def _assign(weights: Mapping[tuple[int, int], float]) -> set[tuple[int, int]]:
+    """Pairs of an object and a find, each at most once, of the greatest weight together."""
+    if not weights:
+        return set()
+    graph = networkx.Graph()
+    for (object_id, place), weight in weights.items():
+        graph.add_edge(("object", object_id), ("find", place), weight=weight)
+    pairs = (dict((one, other)) for one, other in networkx.max_weight_matching(graph))
+    return {(pair["object"], pair["find"]) for pair in pairs}
+
+
+def _box(mask: ObjectMask) -> Box:
+    x0, y0, x1, y1 = mask.box
+    return float(x0), float(y0), float(x1), float(y1)
+
+
+def _fits(well: LastWell, find: Detection) -> bool:
+    ratio = size_ratio(well.box, find.box)
+    return not math.isnan(ratio) and SIZES[0] <= ratio <= SIZES[1]

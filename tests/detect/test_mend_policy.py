@@ -1,0 +1,223 @@
+"""Which finds mend which objects, on finds and masks made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streamtrack.clock import NS_PER_MS
+from streamtrack.config import MendConfig
+from streamtrack.detect import Box, Detection
+from streamtrack.detect.mend_policy import ADRIFT_LOOKS, Mender, MendPlan
+from streamtrack.frame import ObjectMask, ObjectState
+
+PERSON: Box = (100, 50, 160, 200)
+NEIGHBOUR: Box = (180, 50, 240, 200)
+FAR: Box = (500, 60, 560, 210)
+STEP_MS, FRAMES_A_STEP = 400, 4
+GONE = ObjectMask.from_mask(np.zeros((300, 640), np.bool_), 1, state=ObjectState.LOST)
+
+
+def find(box: Box = PERSON, name: str = "person", score: float = 0.7) -> Detection:
+    return Detection(name, score, box)
+
+
+def moved(box: Box, x: float) -> Box:
+    return box[0] + x, box[1], box[2] + x, box[3]
+
+
+def mask_in(
+    box: Box, object_id: int = 1, state: ObjectState = ObjectState.TRACKING, share: float = 0.8
+) -> ObjectMask:
+    mask = np.zeros((300, 640), np.bool_)
+    x0, y0, x1, y1 = map(int, box)
+    mask[y0:y1, x0 : x0 + round((x1 - x0) * share)] = True
+    return replace(ObjectMask.from_mask(mask, object_id), state=state)
+
+
+UNCERTAIN = ObjectState.UNCERTAIN
+
+
+class Stream:
+    """A mender whose detections come every STEP_MS, and whose plans are carried out."""
+
+    def __init__(self, likeness: Mapping[Box, float] | None = None, **config: Any) -> None:
+        self.mender = Mender(MendConfig.model_validate(config))
+        self.likeness = likeness
+        self.now_ms = 0
+
+    def see(self, finds: Sequence[Detection], *objects: ObjectMask) -> MendPlan:
+        self.now_ms += STEP_MS
+        frame_idx, now_ns = self.now_ms // STEP_MS * FRAMES_A_STEP, self.now_ms * NS_PER_MS
+
+        def likeness(object_id: int, boxes: Sequence[Box]) -> list[float | None]:
+            return [None if self.likeness is None else self.likeness.get(box, 0.0) for box in boxes]
+
+        there = {mask.object_id: mask for mask in objects}
+        plan = self.mender.plan(finds, there, frame_idx, now_ns, likeness)
+        for mending in plan.mendings:
+            self.mender.mended(mending, frame_idx, now_ns)
+        return plan
+
+    def start(self, box: Box = PERSON, object_id: int = 1, name: str = "person") -> Stream:
+        frame_idx = self.now_ms // STEP_MS * FRAMES_A_STEP
+        self.mender.started(object_id, find(box, name), frame_idx, self.now_ms * NS_PER_MS)
+        return self
+
+    def mended(self, finds: Sequence[Detection], *objects: ObjectMask, looks: int = 2) -> list[str]:
+        """Reasons, over some looks that show the same."""
+        return [one.reason for _ in range(looks) for one in self.see(finds, *objects).mendings]
+
+
+def test_find_that_agrees_mends_nothing_however_unsure_the_mask() -> None:
+    stream = Stream().start()
+    assert stream.mended([find()], mask_in(PERSON, state=UNCERTAIN), looks=5) == []
+
+
+def test_unsure_find_must_come_twice_and_a_sure_one_where_it_is_expected_once() -> None:
+    beside = moved(PERSON, 45)
+    astray = mask_in(moved(PERSON, -50), state=UNCERTAIN)
+    stream = Stream().start()
+    assert stream.see([find(beside)], astray).mendings == ()
+    [mending] = stream.see([find(beside)], astray).mendings
+    assert (mending.object_id, mending.find, mending.reason) == (1, find(beside), "uncertain")
+    assert (mending.well_at, mending.overlap) == (0, 0.0)
+    assert Stream().start().mended([find(beside, score=0.9)], astray, looks=1) == ["uncertain"]
+
+
+def test_find_of_another_class_or_size_or_weak_or_far_mends_nothing() -> None:
+    astray = mask_in(moved(PERSON, -50), state=UNCERTAIN)
+    for unfit in (
+        find(moved(PERSON, 20), "car"),
+        find((100, 50, 130, 120)),
+        find(moved(PERSON, 20), score=0.4),
+        find(FAR),
+    ):
+        assert Stream(reach=0.5).start().mended([unfit], astray, looks=3) == []
+
+
+def test_find_that_a_healthy_object_holds_is_not_taken() -> None:
+    stream = Stream().start().start(NEIGHBOUR, 2)
+    astray, healthy = mask_in(moved(PERSON, -60), state=UNCERTAIN), mask_in(NEIGHBOUR, 2)
+    assert stream.mended([find(NEIGHBOUR)], astray, healthy, looks=4) == []
+    # Also where the find does not agree with it: its mask is there.
+    part = mask_in((180, 50, 200, 200), 2, share=1.0)
+    assert stream.mended([find(NEIGHBOUR)], astray, part, looks=4) == []
+
+
+def test_one_find_mends_one_object_and_each_gets_the_nearest() -> None:
+    stream = Stream().start().start(NEIGHBOUR, 2)
+    lost = [mask_in((10, 210, 70, 290), key, UNCERTAIN) for key in (1, 2)]
+    assert stream.see([find(moved(NEIGHBOUR, 4))], *lost).mendings == ()
+    [mending] = stream.see([find(moved(NEIGHBOUR, 8))], *lost).mendings
+    assert mending.object_id == 2
+    stream = Stream().start().start(NEIGHBOUR, 2)
+    finds = [find(moved(NEIGHBOUR, 4)), find(moved(PERSON, 4))]
+    stream.see(finds, *lost)
+    both = {one.object_id: one.find.box for one in stream.see(finds, *lost).mendings}
+    assert both == {1: moved(PERSON, 4), 2: moved(NEIGHBOUR, 4)}
+
+
+def test_mask_over_twice_its_find_or_over_two_is_cut_back_to_the_expected_one() -> None:
+    wide = (90.0, 10.0, 250.0, 210.0)
+    assert Stream().start().mended([find()], mask_in(wide, share=1.0)) == ["too_large"]
+    stream = Stream().start()
+    stream.see([find(), find(NEIGHBOUR)], mask_in(wide, share=1.0))
+    [mending] = stream.see([find(), find(NEIGHBOUR)], mask_in(wide, share=1.0)).mendings
+    assert (mending.reason, mending.find.box) == ("several", PERSON)
+    # A find of its upper half alone says nothing: it is no more the size of the person.
+    upper = find((110, 50, 150, 110))
+    assert Stream().start().mended([upper], mask_in(PERSON, share=1.0), looks=4) == []
+
+
+def test_mask_that_no_find_meets_any_more_counts_as_adrift_when_finds_did_before() -> None:
+    astray = mask_in((300, 200, 360, 290))
+    stream = Stream().start()
+    for _ in range(ADRIFT_LOOKS):
+        stream.see([find()], mask_in(PERSON))
+    assert stream.mended([find()], astray, looks=ADRIFT_LOOKS) == []
+    assert stream.mended([find()], astray, looks=1) == ["adrift"]
+    assert Stream().start().mended([find()], astray, looks=ADRIFT_LOOKS - 1) == []
+
+
+def test_lost_object_is_found_by_its_looks_and_never_without() -> None:
+    back = moved(PERSON, 100)
+    for likeness, found in ((None, []), ({back: 0.3}, []), ({back: 0.6}, ["lost"])):
+        stream = Stream(likeness).start()
+        assert stream.mended([find(back)], GONE, looks=4) == found
+    stream = Stream({back: 0.95}).start()
+    stream.see([], GONE)
+    assert stream.mended([find(back, score=0.9)], GONE, looks=1) == ["lost"], "beyond doubt at once"
+
+
+def test_two_who_look_alike_are_not_taken_at_the_first_look() -> None:
+    here, there = moved(PERSON, 90), moved(PERSON, -90)
+    stream = Stream({here: 0.9, there: 0.85}).start()
+    stream.see([], GONE)
+    assert stream.see([find(here, score=0.9), find(there, score=0.9)], GONE).mendings == ()
+
+
+def test_hidden_object_is_waited_for() -> None:
+    stream = Stream({PERSON: 0.9}, gone_after_ms=1500).start()
+    hidden = replace(GONE, state=ObjectState.OCCLUDED)
+    assert stream.mended([find(score=0.9)], hidden, looks=4) == []
+    assert stream.mended([find(score=0.9)], hidden, looks=1) == ["lost"]
+
+
+def test_what_does_not_help_is_tried_ever_more_seldom() -> None:
+    astray = mask_in(moved(PERSON, -50), state=UNCERTAIN)
+    stream = Stream(cooldown_ms=STEP_MS).start()
+    looks = [bool(stream.see([find(score=0.9)], astray).mendings) for _ in range(24)]
+    times = [index for index, mended in enumerate(looks) if mended]
+    gaps = np.diff(times).tolist()
+    assert len(times) >= 4
+    assert gaps == sorted(gaps)
+    assert gaps[-1] >= 4 * gaps[0]
+
+
+def test_object_of_a_person_is_mended_once_finds_agreed_unless_only_own_ones_are() -> None:
+    astray = mask_in(moved(PERSON, -50), state=UNCERTAIN)
+    for config, expected in (({}, ["uncertain"]), ({"objects": "own"}, [])):
+        stream = Stream(**config)
+        assert stream.mended([find()], astray, looks=3) == [], "nobody knows what it is"
+        for _ in range(2):
+            stream.see([find()], mask_in(PERSON))
+        assert stream.mended([find()], astray) == expected
+
+
+def test_class_of_an_object_that_somebody_corrected_is_learnt_anew() -> None:
+    stream = Stream().start()
+    stream.mender.corrected_by_hand(1)
+    assert stream.mended([find()], mask_in(moved(PERSON, -50), state=UNCERTAIN), looks=3) == []
+
+
+def test_find_that_may_be_an_object_starts_none_meanwhile() -> None:
+    stream = Stream().start()
+    plan = stream.see([find(FAR), find(moved(PERSON, 20))], mask_in(moved(PERSON, -50), state=UNCERTAIN))
+    assert plan == MendPlan((), frozenset({1}))
+
+
+def test_moving_object_is_expected_farther_on() -> None:
+    stream = Stream(reach=0.5).start()
+    for step in range(1, 5):
+        stream.see([find(moved(PERSON, 50 * step))], mask_in(moved(PERSON, 50 * step)))
+    ahead = find(moved(PERSON, 250), score=0.9)
+    assert stream.mended([ahead], mask_in((10, 210, 70, 290), state=UNCERTAIN), looks=1) == ["uncertain"]
+
+
+@pytest.mark.parametrize("key", ["min_score", "sure_score", "disagree_iou", "min_likeness"])
+def test_shares_are_bounded(key: str) -> None:
+    with pytest.raises(ValueError, match=key):
+        MendConfig.model_validate({key: 1.5})
+
+
+def test_what_is_remembered_is_of_objects_that_there_are() -> None:
+    stream = Stream()
+    for object_id in range(50):
+        stream.start(object_id=object_id)
+        stream.see([find()], mask_in(PERSON, object_id))
+    assert len(stream.mender._known) == 1
