@@ -33,8 +33,8 @@ def attach_outputs(
     Args:
         rules: the stream's; None makes its own.
     Raises:
-        ConfigError, CheckpointError: a detector is asked for that cannot be had, or the file of rules cannot be
-            read.
+        ConfigError, CheckpointError: a detector is asked for that cannot be had; the file of rules cannot
+            be read.
     """
     rules = rules or RulesDesk(config.name, config.rules)
     masks = MasksConsumer(publisher, pipeline.telemetry, lambda: pipeline.model)

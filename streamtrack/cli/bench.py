@@ -29,6 +29,7 @@ BENCHES = {
     "quality": "How well masks fit the truth: J and F of DAVIS, beside two baselines.",
     "identity": "Who keeps their identity among look-alikes, with each memory plan.",
     "windows": "What windows bring in masks and cost in speed, by number of objects.",
+    "street": "Who stays who on street clips, from a detector's start: HOTA, IDF1, switches; mended and not.",
     "pareto": "What each approximation costs in masks and gains in speed.",
 }
 """One bench/bench_<name>.py each, with `_` for `-`."""

@@ -124,6 +124,19 @@ class MendCommand(PromptCommand):
     """Told in the event: who mends, and why."""
 
 
+class LikenessCommand(Command):
+    """Say how much what boxes show looks like an object; `answer.likeness` holds a number a box."""
+
+    op: Literal["likeness"] = "likeness"
+    object_id: ObjectId
+    boxes: tuple[tuple[Pixels, Pixels, Pixels, Pixels], ...] = Field((), max_length=MAX_POINTS)
+    """x0, y0, x1, y1 in pixels."""
+    at_frame: FrameIdx | None = None
+    """A kept frame; None: the newest."""
+    keep: bool = False
+    """Keep how the object itself looks on that frame, to compare with later; before that nothing is known."""
+
+
 class StartOverCommand(PromptCommand):
     """Forget all of an object but its id and its label, and follow what the prompt shows."""
 
@@ -242,6 +255,7 @@ class ReplayCommand(Command):
 AnyCommand = Annotated[
     AddCommand
     | CorrectCommand
+    | LikenessCommand
     | MendCommand
     | StartOverCommand
     | UndoCommand
@@ -276,6 +290,8 @@ class Answer(BaseModel):
     paused: bool = False
     candidates: tuple[CandidateInfo, ...] = ()
     """Filled by candidates."""
+    likeness: tuple[float | None, ...] = ()
+    """Filled by likeness: cosines, -1 to 1; null where nothing was kept of the object or nothing is there."""
     undone: str | None = None
     """Filled by undo: start, correct, clear, choose, start_over or merge."""
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from streamtrack.control.commands import AddCommand, Answer, AnyCommand, MendCommand, RemoveCommand
+from streamtrack.control.commands import (
+    AddCommand,
+    Answer,
+    AnyCommand,
+    LikenessCommand,
+    MendCommand,
+    RemoveCommand,
+)
 from streamtrack.detect.boxes import Box
 from streamtrack.detect.detector import Detection
 from streamtrack.detect.mend_policy import Mending
@@ -64,7 +71,20 @@ class CommandHands:
         return self._ask(mend, f"mended_{mending.reason}") is not None
 
     def likeness(self, object_id: int, boxes: Sequence[Box]) -> Sequence[float | None]:
-        return [None for _ in boxes]
+        answer = self._ask(self._likeness(object_id, boxes), "compared")
+        return [None for _ in boxes] if answer is None else answer.likeness
+
+    def keep_look(self, object_id: int) -> None:
+        self._ask(self._likeness(object_id, keep=True), "kept_look")
+
+    def _likeness(self, object_id: int, boxes: Sequence[Box] = (), *, keep: bool = False) -> LikenessCommand:
+        return LikenessCommand(
+            stream=self._stream_name,
+            object_id=object_id,
+            boxes=tuple(boxes),
+            at_frame=self._frame_idx,
+            keep=keep,
+        )
 
     def _ask(self, command: AnyCommand, outcome: str, note: Mapping[str, Any] | None = None) -> Answer | None:
         """Carry out a command and count what came of it; None where it was refused."""

@@ -32,6 +32,10 @@ class Hands(Protocol):
         """How much what boxes show on the frame looks like what is remembered of an object."""
         ...
 
+    def keep_look(self, object_id: int) -> None:
+        """Keep how an object looks on the frame, to compare with later."""
+        ...
+
 
 class Keeper:
     """Decides for one stream, look by look."""
@@ -61,6 +65,8 @@ class Keeper:
         """
         mends = self._mends(found, objects, frame_idx, now_ns, hands)
         done = {one.object_id for one in mends.mendings if self._mend(one, frame_idx, now_ns, hands)}
+        for object_id in mends.to_keep:
+            hands.keep_look(object_id)
         left = [find for place, find in enumerate(found) if place not in mends.claimed]
         plan = self._prompter.plan(left, objects, now_ns, kept=done)
         for object_id, reason in plan.ends:

@@ -33,6 +33,8 @@ SURELY_LIKE = 0.15
 NEAR = 0.5
 """Lengths of its longer side from where it is expected within which a find is beyond doubt."""
 MOST_DOUBLINGS = 3
+KEEP_LOOK_EVERY_S = 2
+"""Seconds between two looks at an object that are kept: each may cost an encoder pass."""
 VISIBLE = (ObjectState.TRACKING, ObjectState.UNCERTAIN)
 
 
@@ -60,6 +62,8 @@ class MendPlan:
     mendings: tuple[Mending, ...] = ()
     claimed: frozenset[int] = frozenset()
     """Places, among the finds, of those that an object may still turn out to be: they start nothing yet."""
+    to_keep: tuple[int, ...] = ()
+    """Objects whose looks are kept now: a find agrees with them, and the last kept look is old."""
 
 
 @dataclass(slots=True)
@@ -76,6 +80,10 @@ class _Known:
     on_trial: bool = False
     """It was mended, and no find has agreed with it since."""
     failed: int = 0
+    by_hand: bool = False
+    """Somebody corrected it, and no find has agreed with it since."""
+    kept_ns: int | None = None
+    """When its looks were last kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +155,8 @@ class Mender:
             self._known[object_id].candidate = None
         ready = [pair for pair in best if self._is_ready(pair, pairs, found, now_ns)]
         mendings = [self._mending(pair, found) for pair in ready]
-        return MendPlan(tuple(mendings), frozenset(pair.place for pair in best))
+        claimed = frozenset(pair.place for pair in best)
+        return MendPlan(tuple(mendings), claimed, self._to_keep(agreed, objects, now_ns))
 
     def mended(self, mending: Mending, frame_idx: int, now_ns: int) -> None:
         """A planned mending was carried out."""
@@ -158,9 +167,10 @@ class Mender:
         known.hidden_since_ns, known.unmet = None, 0
 
     def corrected_by_hand(self, object_id: int) -> None:
-        """Somebody said what an object is: what was known of it is learnt anew."""
-        self._known.pop(object_id, None)
+        """Somebody said what an object is: they may mean a part of it, until a find agrees again."""
         self._learning.pop(object_id, None)
+        if object_id in self._known:
+            self._known[object_id].by_hand = True
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -207,7 +217,7 @@ class Mender:
             return
         known.well.note(find, frame_idx, now_ns)
         known.hidden_since_ns, known.unmet, known.candidate = None, 0, None
-        known.on_trial, known.failed = False, 0
+        known.on_trial, known.failed, known.by_hand = False, 0, False
 
     def _doubt(
         self, known: _Known, mask: ObjectMask, found: Sequence[Detection], now_ns: int
@@ -226,10 +236,25 @@ class Mender:
             return "several"
         if any(self._times_too_large(mask, one) > 1 for one in held):
             return "too_large"
+        if known.by_hand:
+            return None
         if mask.state is ObjectState.UNCERTAIN:
             return "uncertain"
         adrift = known.unmet >= ADRIFT_LOOKS and known.well.times >= ADRIFT_LOOKS
         return "adrift" if adrift and not held else None
+
+    def _to_keep(
+        self, agreed: Mapping[int, int], objects: Mapping[int, ObjectMask], now_ns: int
+    ) -> tuple[int, ...]:
+        due = []
+        for object_id in agreed:
+            known = self._known.get(object_id)
+            if known is None or objects[object_id].state is not ObjectState.TRACKING:
+                continue
+            if known.kept_ns is None or now_ns - known.kept_ns >= KEEP_LOOK_EVERY_S * NS_PER_S:
+                known.kept_ns = now_ns
+                due.append(object_id)
+        return tuple(due)
 
     def _pairs(
         self,
@@ -285,6 +310,7 @@ class Mender:
         )
         like = pair.likeness is not None and pair.likeness >= self.config.min_likeness + SURELY_LIKE
         expected = distance(known.well.expected(now_ns), find.box) <= NEAR * known.well.length
+        alone = alone and not known.by_hand
         sure = like if pair.reason == "lost" else expected and (like or pair.likeness is None)
         return alone and sure and find.score >= self.config.sure_score
 

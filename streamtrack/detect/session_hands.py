@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from streamtrack.detect.boxes import Box
 from streamtrack.detect.detector import Detection
@@ -50,4 +51,11 @@ class SessionHands:
         return True
 
     def likeness(self, object_id: int, boxes: Sequence[Box]) -> Sequence[float | None]:
-        return [None for _ in boxes]
+        try:
+            return self._session.mending.likeness(object_id, boxes)
+        except StreamTrackError:
+            return [None for _ in boxes]
+
+    def keep_look(self, object_id: int) -> None:
+        with suppress(StreamTrackError):
+            self._session.mending.keep_look(object_id)

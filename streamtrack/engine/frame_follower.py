@@ -167,9 +167,15 @@ class FrameFollower:
                     together = fewer_together(min(len(slots), self._batching.max_batch), error)
                     self._batching = replace(self._batching, max_batch=together)
 
-    def forget(self, slot: Slot, frame_idx: int) -> None:
-        """Take a followed frame out of a slot's memory; its mask stays."""
+    def forget(self, slot: Slot, frame_idx: int, *, prompted: bool = False) -> None:
+        """Take a followed frame out of a slot's memory; its mask stays.
+
+        Args:
+            prompted: also one that prompts conditioned, unless it is the slot's first.
+        """
         slot.release(frame_idx)
+        if prompted and frame_idx != slot.first_frame:
+            slot.conditioning.pop(frame_idx, None)
 
     def anchor(self, slot: Slot, frame_idx: int) -> None:
         """Mark a stored frame as one that is remembered for long, where the plan knows such."""

@@ -26,6 +26,7 @@ from streamtrack.control.commands import (
     CorrectCommand,
     FindCommand,
     LabelCommand,
+    LikenessCommand,
     ListCommand,
     MendCommand,
     PauseCommand,
@@ -71,6 +72,14 @@ class MendBody(MendCommand):
 
     stream: Hidden = ""
     op: SkipJsonSchema[Literal["mend"]] = "mend"
+    object_id: SkipJsonSchema[int] = Field(0, ge=0)
+
+
+class LikenessBody(LikenessCommand):
+    """Boxes to compare with an object; stream and object are those in the path."""
+
+    stream: Hidden = ""
+    op: SkipJsonSchema[Literal["likeness"]] = "likeness"
     object_id: SkipJsonSchema[int] = Field(0, ge=0)
 
 
@@ -233,6 +242,11 @@ def _object_routes(board: StreamBoard) -> APIRouter:
     @router.post("/{object_id}/mend")
     async def mend_object(name: StreamName, object_id: ObjectIdPath, body: MendBody) -> Answer:
         """Follow an object by what was found, whatever its mask was; told as `mended`."""
+        return await board.execute(for_stream(body, name, object_id))
+
+    @router.post("/{object_id}/likeness")
+    async def compare_object(name: StreamName, object_id: ObjectIdPath, body: LikenessBody) -> Answer:
+        """How much what boxes show looks like the object, by what was kept of its looks."""
         return await board.execute(for_stream(body, name, object_id))
 
     @router.patch("/{object_id}")

@@ -62,6 +62,9 @@ class _Scribe:
     def likeness(self, object_id: int, boxes: Sequence[Box]) -> Sequence[float | None]:
         return self._hands.likeness(object_id, boxes)
 
+    def keep_look(self, object_id: int) -> None:
+        self._hands.keep_look(object_id)
+
 
 def scout(
     autoprompt: FindingAutoprompt,

@@ -6,6 +6,7 @@ from streamtrack.control.commands import (
     CandidatesCommand,
     ChooseCommand,
     ClearCommand,
+    LikenessCommand,
     MendCommand,
     MergeCommand,
     StartOverCommand,
@@ -55,6 +56,20 @@ def mend(session: StreamSession, command: MendCommand, newest: FrameResult) -> i
 
     session.change(at_frame, change)
     return at_frame
+
+
+def likeness(
+    session: StreamSession, command: LikenessCommand, newest: FrameResult
+) -> tuple[int, tuple[float | None, ...]]:
+    """The frame, and how much what boxes show there looks like an object."""
+    at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
+
+    def ask(inner: Session, frame_idx: int | None) -> tuple[float | None, ...]:
+        if command.keep:
+            inner.mending.keep_look(command.object_id, frame_idx)
+        return inner.mending.likeness(command.object_id, command.boxes, frame_idx)
+
+    return at_frame, session.change(at_frame, ask)
 
 
 def rewrite(session: StreamSession, command: ClearCommand | ChooseCommand | MergeCommand) -> int:

@@ -17,6 +17,7 @@ from streamtrack.control.commands import (
     CorrectCommand,
     FindCommand,
     LabelCommand,
+    LikenessCommand,
     ListCommand,
     MendCommand,
     MergeCommand,
@@ -98,6 +99,11 @@ class SessionCommands:
                 return self._correct(command, self._need(newest))
             case MendCommand():
                 return self._mend(command, self._need(newest))
+            case LikenessCommand():
+                self._check_followed(command.object_id)
+                at_frame, alike = second_thoughts.likeness(self.session, command, self._need(newest))
+                answer = self._answer(command, at_frame, command.object_id)
+                return Applied(answer.model_copy(update={"likeness": alike}))
             case UndoCommand():
                 return self._undo(command, self._need(newest))
             case CandidatesCommand():

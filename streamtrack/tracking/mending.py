@@ -3,23 +3,44 @@ keeps its id."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from streamtrack.prompt import Prompt, check_frame_idx
+from streamtrack.engine.appearance import Appearance, alike
+from streamtrack.engine.follower import Follower
+from streamtrack.engine.prompt_input import CheckedPrompt
+from streamtrack.errors import PromptError
+from streamtrack.frame import EventKind
+from streamtrack.prompt import Prompt, Values, check_frame_idx
 from streamtrack.tracking.frame_log import FrameLog
+from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.object_prompts import ObjectPrompts, not_finite
-from streamtrack.tracking.object_tracks import Mends, ObjectTracks
+from streamtrack.tracking.object_tracks import Change, ObjectTracks
+from streamtrack.tracking.tracked_object import TrackedObject
+
+MAX_LOOKS = 6
+"""Kept of an object to compare with, the first for ever."""
 
 
 class ObjectMending:
     """Of one session; its `mending`."""
 
-    def __init__(self, log: FrameLog, tracks: ObjectTracks, prompts: ObjectPrompts) -> None:
+    def __init__(
+        self,
+        follower: Follower,
+        looking: Looking,
+        log: FrameLog,
+        tracks: ObjectTracks,
+        prompts: ObjectPrompts,
+    ) -> None:
+        self._follower = follower
+        self._looking = looking
         self._log = log
         self._tracks = tracks
         self._prompts = prompts
+        self._looks: dict[int, tuple[Appearance, ...]] = {}
+        """How objects looked, by their id; of those that nobody asks for, nothing is kept."""
 
     def mend(
         self,
@@ -39,14 +60,81 @@ class ObjectMending:
         Raises:
             PromptError, ShapeError, FrameExpiredError: as `Session.refine`.
         """
-        at_frame = prompt.at_frame if at_frame is None else check_frame_idx(at_frame)
-        at_frame = self._log.newest_frame_idx if at_frame is None else at_frame
-        self._prompts.require_there(prompt.object_id, at_frame)
+        at_frame = self._frame(prompt.at_frame if at_frame is None else at_frame)
+        tracked = self._prompts.require_there(prompt.object_id, at_frame)
         checked, key = self._prompts.checked(prompt, at_frame, starts_object=False)
-        mends = Mends(self._key_of(in_doubt_from, key), detail or {})
+        from_key = self._key_of(in_doubt_from, key)
+        why = Change(EventKind.MENDED, detail or {}, from_key)
         anew = replace(checked, anew=True)
-        if not self._tracks.correct(prompt.object_id, anew, key, at_frame, mends):
+        if from_key <= tracked.slot.first_frame < key:
+            self._start_over(tracked, anew, key, at_frame, why)
+        elif not self._tracks.correct(prompt.object_id, anew, key, at_frame, why):
             raise not_finite(prompt.object_id, at_frame)
+        return at_frame
+
+    def _start_over(
+        self, tracked: TrackedObject, prompt: CheckedPrompt, key: int, at_frame: int, why: Change
+    ) -> None:
+        """All that is known of an object is in doubt: it is another one with its id."""
+        object_id = tracked.object_id
+        former = self._tracks.start_over(object_id, tracked.label, prompt, key, at_frame, why)
+        if former is None:
+            raise not_finite(object_id, at_frame)
+        self._prompts.steps.forget(object_id)
+        self._tracks.close(former)
+
+    def keep_look(self, object_id: int, at_frame: int | None = None) -> None:
+        """Keep how an object looks on a kept frame (None: the newest), to compare with what is found later.
+        Nothing, where it is not to be seen there.
+
+        Raises:
+            PromptError, FrameExpiredError: no such object then, or no such frame.
+        """
+        tracked = self._prompts.require_there(object_id, self._frame(at_frame))
+        key = self._log.at(self._frame(at_frame)).key
+        [found] = self._follower.found((tracked.slot,), key)
+        if found.finite and found.object_score > 0.5:
+            logits = found.low_res_mask_logits.copy()
+            look = self._follower.appearance_at(key, logits, found.view)
+            known = self._looks.get(object_id, ())
+            # Those of objects that are gone go with the next that is kept.
+            self._looks = {one: looks for one, looks in self._looks.items() if one in self._tracks.by_id}
+            self._looks[object_id] = (*known[:1], *known[1:][-(MAX_LOOKS - 2) :], look) if known else (look,)
+
+    def likeness(
+        self, object_id: int, boxes: Sequence[Values], at_frame: int | None = None
+    ) -> tuple[float | None, ...]:
+        """How much what each box shows on a kept frame (None: the newest) looks like an object: the greatest
+        cosine, -1 to 1, with the looks that were kept of it; None where none were, or nothing is in the box.
+
+        Raises:
+            PromptError, ShapeError, FrameExpiredError: as `mend`.
+        """
+        at_frame = self._frame(at_frame)
+        self._prompts.require_there(object_id, at_frame)
+        known = self._looks.get(object_id, ())
+        return tuple(self._alike(object_id, box, at_frame, known) if known else None for box in boxes)
+
+    def _alike(self, object_id: int, box: Values, at_frame: int, known: Sequence[Appearance]) -> float | None:
+        prompt = Prompt(object_id, box=box)
+        checked, key = self._prompts.checked(prompt, at_frame, starts_object=False)
+        slot = self._tracks.by_id[object_id].slot
+        look = self._looking.correction(
+            self._follower,
+            slot,
+            key,
+            replace(checked, anew=True),
+            lambda: self._follower.found((slot,), key)[0],
+        )
+        if look is None:
+            return None
+        shown = self._follower.appearance_at(key, look.found.low_res_mask_logits, look.view)
+        return max(alike(one, shown) for one in known) if shown.any() else None
+
+    def _frame(self, at_frame: int | None) -> int:
+        at_frame = self._log.newest_frame_idx if at_frame is None else check_frame_idx(at_frame)
+        if at_frame < 0:
+            raise PromptError("no frame was followed yet, expected one")
         return at_frame
 
     def _key_of(self, in_doubt_from: int | None, key: int) -> int:

@@ -4,7 +4,7 @@ numbers below. Frames are numbered by key."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from streamtrack.config import TrackingConfig
@@ -29,13 +29,17 @@ from streamtrack.tracking.tracked_object import TrackedObject
 
 
 @dataclass(frozen=True, slots=True)
-class Mends:
-    """Why a correction is none of a person's."""
+class Change:
+    """Why an object is another one from a key frame on."""
 
-    from_key: int
-    """What was remembered of the object from here to the corrected key frame is in doubt, and forgotten."""
-    detail: Mapping[str, Any]
+    kind: EventKind = EventKind.CORRECTED
+    detail: Mapping[str, Any] = field(default_factory=dict)
     """Of the event."""
+    in_doubt_from: int | None = None
+    """What was remembered of it from here to the changed key frame is forgotten, all but its first prompt."""
+
+
+BY_HAND = Change()
 
 
 STATES_THAT_STAY = (ObjectState.LOST, ObjectState.UNSEEN)
@@ -160,12 +164,10 @@ class ObjectTracks:
         return True
 
     def start_over(
-        self, object_id: int, label: str, prompt: CheckedPrompt, key: int, at_frame: int, how: str
+        self, object_id: int, label: str, prompt: CheckedPrompt, key: int, at_frame: int, why: Change
     ) -> TrackedObject | None:
         """Follow an object from a kept key frame as a new one that has its id and its place.
 
-        Args:
-            how: told in the detail of the event.
         Returns:
             The former object, to be put back or closed; None, and nothing changed, where the network's
             numbers for the prompt are not finite.
@@ -177,7 +179,7 @@ class ObjectTracks:
             return None
         tracked, conditioned = begun
         former, self._tracked[object_id] = self._tracked[object_id], tracked
-        self._report(EventKind.CORRECTED, key, object_id, how=how)
+        self._report(why.kind, key, object_id, **why.detail)
         self._replay.show(tracked, conditioned.found, key, prompted=True)
         self._replay.behind(tracked, key, self._keys.newest)
         return former
@@ -236,12 +238,7 @@ class ObjectTracks:
         return tracked, conditioned
 
     def correct(
-        self,
-        object_id: int,
-        prompt: CheckedPrompt,
-        key: int,
-        at_frame: int,
-        mends: Mends | None = None,
+        self, object_id: int, prompt: CheckedPrompt, key: int, at_frame: int, why: Change = BY_HAND
     ) -> bool:
         """Correct an object on a kept key frame, and follow it anew from there to the newest; False, and
         nothing changed, where the network's numbers for the prompt are not finite."""
@@ -251,14 +248,14 @@ class ObjectTracks:
         look = self._replay.look(tracked.slot, key, given.prompt, corrects=True)
         if look is None:
             return False
-        for in_doubt in range(key if mends is None else mends.from_key, key):
-            self._follower.forget(tracked.slot, in_doubt)
+        for in_doubt in range(key if why.in_doubt_from is None else why.in_doubt_from, key):
+            self._follower.forget(tracked.slot, in_doubt, prompted=True)
+            tracked.prompts.set(in_doubt, ())
         conditioned = self._follower.remember(tracked.slot, look, restarts=True)
         tracked.prompts.forget_before(self.oldest_key)
         tracked.prompts.set(key, (*tracked.prompts.on(key), given))
         self._replay.report_eviction(tracked, key, conditioned.evicted)
-        kind, detail = (EventKind.CORRECTED, {}) if mends is None else (EventKind.MENDED, mends.detail)
-        self._report(kind, key, object_id, **detail)
+        self._report(why.kind, key, object_id, **why.detail)
         self._replay.take_prompted(tracked, key, given, conditioned)
         self._replay.behind(tracked, key, self._keys.newest)
         return True

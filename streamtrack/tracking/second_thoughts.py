@@ -17,7 +17,7 @@ from streamtrack.prompt import Prompt, check_frame_idx, check_object_id
 from streamtrack.tracking.event_log import EventLog
 from streamtrack.tracking.frame_log import FrameLog
 from streamtrack.tracking.object_prompts import ObjectPrompts, not_finite
-from streamtrack.tracking.object_tracks import ObjectTracks
+from streamtrack.tracking.object_tracks import Change, ObjectTracks
 from streamtrack.tracking.prompt_history import Given
 from streamtrack.tracking.results import build_object
 from streamtrack.tracking.tracked_object import TrackedObject
@@ -168,7 +168,8 @@ class SecondThoughts:
         object_id, order = tracked.object_id, tuple(self._tracks.by_id)
         checked, key = self._prompts.checked(prompt, at_frame, starts_object=True)
         label = prompt.label or tracked.label
-        former = self._tracks.start_over(object_id, label, checked, key, at_frame, what)
+        why = Change(detail={"how": what})
+        former = self._tracks.start_over(object_id, label, checked, key, at_frame, why)
         if former is None:
             raise not_finite(object_id, at_frame)
         replaced = [former]

@@ -55,7 +55,7 @@ class Session:
         self._thoughts = SecondThoughts(
             config.max_objects, self._log, self._tracks, self._prompts, self._events
         )
-        self.mending = ObjectMending(self._log, self._tracks, self._prompts)
+        self.mending = ObjectMending(follower, self._looking, self._log, self._tracks, self._prompts)
         self._steps = FrameSteps(self._log, self._tracks, self._prompts, self._key_frames, self._events)
 
     # -- what there is -----------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def test_things_of_a_scene_are_found_once_each(looking: GridDetector) -> None:
     found = looking.detect(image)
     truth = [np.argwhere(mask) for mask in masks.values() if mask.sum() > 0.002 * mask.size]
     boxes = [(*places.min(axis=0)[::-1], *(places.max(axis=0)[::-1] + 1)) for places in truth]
-    best = [max(box_iou(one.box, tuple(map(float, box))) for one in found) for box in boxes]
+    best = [max(box_iou(one.box, (x0, y0, x1, y1)) for one in found) for x0, y0, x1, y1 in boxes]
     assert sum(overlap > 0.6 for overlap in best) >= len(boxes) / 2, best
     pairs = [box_iou(one.box, other.box) for one in found for other in found if one is not other]
     assert max(pairs, default=0) < 0.8

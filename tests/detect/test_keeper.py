@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import pytest
 
@@ -20,8 +19,8 @@ from streamtrack.scenes.scene import Scene, SceneOptions
 from streamtrack.tracking import Session, Tracker
 
 FPS, EVERY = 10, 4
-FRAMES = 29
-SPOILT_AT = 14
+FRAMES = 18
+SPOILT_AT = 10
 Drawn = Sequence[tuple[Image, dict[int, BoolMask]]]
 
 
@@ -57,7 +56,7 @@ def follow(
         result = session.step(image)
         events += result.events
         if spoil and index == SPOILT_AT:
-            session.refine(Prompt(1, mask=grown(result.objects[1].mask)))
+            session.start_over(Prompt(1, mask=every(masks)))
         if index % EVERY == 0:
             known = session.result()
             keeper.look(finds_of(masks), known.objects, index, index * NS_PER_S // FPS, hands)
@@ -66,9 +65,9 @@ def follow(
     return session, results, events
 
 
-def grown(mask: BoolMask) -> BoolMask:
-    """The same with a wide belt of ground."""
-    return cv2.dilate(mask.astype(np.uint8), np.ones((61, 61), np.uint8)) > 0
+def every(masks: dict[int, BoolMask]) -> BoolMask:
+    """All things at once."""
+    return np.asarray(np.logical_or.reduce(list(masks.values())), np.bool_)
 
 
 def iou(first: BoolMask, second: BoolMask) -> float:
@@ -83,6 +82,8 @@ def test_object_spoilt_on_purpose_is_mended_within_two_detections(
     first = results[SPOILT_AT - 1].objects[1]
     truth = max(drawn[SPOILT_AT - 1][1].items(), key=lambda one: iou(first.mask, one[1]))[0]
     assert iou(first.mask, drawn[SPOILT_AT - 1][1][truth]) > 0.5
+    spoilt = results[SPOILT_AT + 1].objects[1]
+    assert iou(spoilt.mask, drawn[SPOILT_AT + 1][1][truth]) < 0.7, "it is two things"
     [mended] = [event for event in events if event.kind is EventKind.MENDED]
     looks = [index for index in range(SPOILT_AT, FRAMES) if index % EVERY == 0][:2]
     assert mended.object_id == 1
@@ -95,18 +96,11 @@ def test_object_spoilt_on_purpose_is_mended_within_two_detections(
     assert session.object_ids == tuple(results[SPOILT_AT].objects), "nothing ended, nothing new started"
 
 
-def test_spoilt_object_stays_so_without_mending(nano: Tracker, drawn: Drawn) -> None:
-    _, results, events = follow(nano, drawn, None, window="off", spoil=True)
-    assert not any(event.kind is EventKind.MENDED for event in events)
-    before, after = results[SPOILT_AT - 1].objects[1].area_px, results[SPOILT_AT + 1].objects[1].area_px
-    assert after > 2 * before
-
-
 def test_masks_that_nothing_disagrees_with_are_byte_for_byte_those_without_mending(
     nano: Tracker, drawn: Drawn
 ) -> None:
-    _, plain, _ = follow(nano, drawn[:17], None, window="off", spoil=False)
-    _, held, events = follow(nano, drawn[:17], MendConfig(), window="off", spoil=False)
+    _, plain, _ = follow(nano, drawn[:10], None, window="off", spoil=False)
+    _, held, events = follow(nano, drawn[:10], MendConfig(), window="off", spoil=False)
     assert not any(event.kind is EventKind.MENDED for event in events)
     for one, other in zip(plain, held, strict=True):
         assert one.objects.keys() == other.objects.keys()
@@ -126,7 +120,7 @@ def test_keeper_that_starts_nothing_still_mends(nano: Tracker, drawn: Drawn) -> 
     for index, (image, masks) in enumerate(drawn):
         session.step(image)
         if index == SPOILT_AT:
-            session.refine(Prompt(7, mask=grown(session.result().objects[7].mask)))
+            session.start_over(Prompt(7, mask=every(masks)))
         if index % EVERY == 0:
             objects = session.result().objects
             keeper.look(finds_of(masks), objects, index, index * NS_PER_S // FPS, hands)

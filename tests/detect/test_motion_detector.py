@@ -24,7 +24,7 @@ def place(index: int) -> tuple[int, int, int, int]:
 def scene(index: int, colour: tuple[int, int, int] = (230, 40, 40), side: int = SIDE) -> Image:
     """The ground with flickering pixels, and from the 20th frame on a square that moves right."""
     noise = np.random.default_rng(index).integers(-4, 5, GROUND.shape)
-    picture = np.clip(GROUND + noise, 0, 255).astype(np.uint8)
+    picture = np.asarray(np.clip(GROUND + noise, 0, 255), np.uint8)
     if index >= 20:
         x0, y0, _, _ = place(index - 20)
         picture[y0 : y0 + side, x0 : x0 + side] = colour

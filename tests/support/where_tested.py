@@ -45,6 +45,7 @@ COVERED_BY = {
     "control/test_zmq_control": ("control/status",),
     "detect/test_choose": ("detect/checked_detector", "detect/own_detector", "detect/transformers_detector"),
     "detect/test_detector_consumer": ("detect/command_hands",),
+    "detect/test_keeper": ("detect/session_hands",),
     "detect/test_mend_policy": ("detect/last_well",),
     "engine/test_cuda": ("engine/staging",),
     "engine/test_film_follower": ("engine/film_memory_read",),
