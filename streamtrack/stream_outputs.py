@@ -43,6 +43,7 @@ def attach_outputs(
         RulesConsumer(rules, pipeline.tell), capacity=RULES_HELD, drop_reason="rules_late", every_frame=True
     )
     video = VideoStream(config.name, config.video, pipeline.telemetry, clock, rules.drawn)
+    rules.when_changed(video.redraw)
     pipeline.attach(PictureConsumer(video, lambda: pipeline.state), capacity=VIDEO_HELD)
     pipeline.attach(SceneScore(pipeline.telemetry), capacity=SCORES_HELD, every_frame=True)
     if isinstance(config.autoprompt, FindingAutoprompt):

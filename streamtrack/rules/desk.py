@@ -54,6 +54,7 @@ class RulesDesk:
         self._book.set_rules((*self._fixed, *self._made))
         self._states = self._book.states()
         self._listeners: tuple[OnChange, ...] = ()
+        self._redraw: Callable[[], None] = lambda: None
 
     # -- what the stream sees --------------------------------------------------------------------------
 
@@ -131,6 +132,10 @@ class RulesDesk:
         with self._lock:
             self._listeners = (*self._listeners, listener)
 
+    def when_changed(self, tell: Callable[[], None]) -> None:
+        """Call `tell` whenever a rule was made, changed or removed."""
+        self._redraw = tell
+
     # -- what is changed -------------------------------------------------------------------------------
 
     def add(self, rule: ZoneRule | LineRule) -> Rule:
@@ -175,9 +180,7 @@ class RulesDesk:
         with self._lock:
             self._require_made(name)
             listeners = self._keep(tuple(known for known in self._made if known.name != name))
-            states = self._states
-        for listener in listeners:
-            listener(states)
+        self._tell(listeners)
 
     def _require_made(self, name: str) -> None:
         if any(known.name == name for known in self._fixed):
@@ -205,10 +208,14 @@ class RulesDesk:
         return self._listeners
 
     def _told(self, name: str, listeners: Sequence[OnChange]) -> Rule:
+        self._tell(listeners)
+        return self.rule(name)
+
+    def _tell(self, listeners: Sequence[OnChange]) -> None:
         states = self.states()
         for listener in listeners:
             listener(states)
-        return self.rule(name)
+        self._redraw()
 
 
 def _counts(states: Sequence[RuleState]) -> list[tuple[object, ...]]:

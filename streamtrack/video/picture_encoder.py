@@ -70,6 +70,10 @@ class PictureEncoder:
         kept = self._jpeg
         return kept[1] if kept is not None and kept[0] is result else None
 
+    def forget_jpeg(self) -> None:
+        """What is drawn over the newest result is something else now."""
+        self._jpeg = None
+
     def show(self, result: FrameResult, audience: Audience, *, standing: bool = False) -> None:
         """Draw, and encode for everyone. One picture that fails is counted and told, and ends nothing.
 

@@ -85,6 +85,13 @@ class VideoStream:
         if self._viewers.watch() and self._mailbox.put(result) is not None:
             self._telemetry.dropped("video_superseded")
 
+    def redraw(self) -> None:
+        """The rules changed: show them, also where the stream stands. Any thread."""
+        self._encoder.forget_jpeg()
+        newest = self._newest
+        if newest is not None and self._viewers.watch():
+            self._mailbox.put(newest)
+
     def set_online(self, online: bool) -> None:
         """Whether the source delivers; new viewers are asked to come back later while it does not."""
         self._told_online = online

@@ -75,6 +75,16 @@ def test_rule_from_its_making_to_its_end(api: httpx.Client, folder: Path) -> Non
     assert refused(api.get(f"{RULES}/front door"), 404, "unknown_rule").endswith("expected one of: gate")
 
 
+def test_picture_of_a_stream_that_stands_shows_what_was_drawn(api: httpx.Client) -> None:
+    snapshot = "/streams/cam/snapshot.jpg"
+    before = api.get(snapshot).content
+    assert api.get(snapshot).content == before
+    api.post(RULES, json=ZONE)
+    assert api.get(snapshot).content != before
+    api.delete(f"{RULES}/front door")
+    assert api.get(snapshot).content == before
+
+
 @pytest.mark.parametrize(
     ("body", "status", "kind", "told"),
     [
