@@ -44,7 +44,7 @@ class RuleConfig(Section):
     """px: pixels of the picture that is tracked. share: of its width and height, 0 to 1, which holds for any
     size of picture; what the page draws is stored so."""
     test: Literal["foot", "centre", "mask"] = "foot"
-    """Which part of the object is looked at. foot: the middle of the mask's lowest rows, where people and
+    """Which part of the object is looked at. foot: the middle of the mask's lowest fifth, where people and
     cars touch the ground. centre: the mean of the mask's pixels. mask: all of its pixels; a zone asks for
     `share` of them, a line counts once none touches it any more."""
     classes: tuple[str, ...] = ()

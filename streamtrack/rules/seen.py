@@ -11,8 +11,9 @@ from streamtrack.config import LineRule, ZoneRule
 from streamtrack.frame import ObjectMask, ObjectState
 from streamtrack.rules.state import Point
 
-FOOT_SHARE = 0.05
-"""Share of the mask's height that is the foot."""
+FOOT_SHARE = 0.2
+"""Share of the mask's height whose pixels say where the foot is: both feet of a walker, and no single row
+that trembles."""
 MARGIN_SHARE, MIN_MARGIN_PX = 0.2, 2.0
 """The margin of a rule that names none, as a share of the object's size: more than masks tremble."""
 VISIBLE = frozenset({ObjectState.TRACKING, ObjectState.UNCERTAIN})
@@ -58,8 +59,9 @@ def concerns(rule: ZoneRule | LineRule, label: str, class_name: str) -> bool:
 
 
 def foot_of(item: ObjectMask) -> Point:
-    """The middle of the lowest rows of a mask that is not empty."""
+    """The mean x of the lowest fifth of a mask that is not empty, on its lowest row."""
     height = item.crop.shape[0]
     rows = max(1, round(FOOT_SHARE * height))
-    columns = np.flatnonzero(item.crop[height - rows :].any(axis=0))
-    return float(columns[0] + columns[-1] + 1) / 2 + item.box[0], item.box[3] - 0.5
+    per_column = np.count_nonzero(item.crop[height - rows :], axis=0)
+    x = float(per_column @ np.arange(per_column.size)) / int(per_column.sum()) + 0.5
+    return x + item.box[0], item.box[3] - 0.5
