@@ -26,7 +26,10 @@ export function bindKeys(act) {
     else if (name === "k") act.clear();
     else if (name === "z") act.zone();
     else if (name === "l") act.line();
-    else if (name === "d") act.done();
+    else if (name === "d") {
+      event.preventDefault(); // it would be typed into the question that follows
+      act.done();
+    }
     else if (name === "f") act.fullScreen();
     else if (name === "delete" || name === "backspace") {
       event.preventDefault();
