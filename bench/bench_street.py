@@ -44,7 +44,7 @@ from streamtrack.errors import StreamTrackError
 from streamtrack.frame import EventKind, Frame, Image, ObjectMask, ObjectState
 from streamtrack.tracking import Tracker
 
-SECONDS = 30
+SECONDS, QUICK_SECONDS = 30, 5
 MEETS = 0.4
 """IoU of a mask's box with somebody's from which on it is a mask of them."""
 OVER = 2.0
@@ -202,7 +202,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     tracker = _tracker(options)
     rows = []
     for truth, path in clips:
-        seconds = 2 if options.quick else options.seconds
+        seconds = QUICK_SECONDS if options.quick else options.seconds
         part = truth.until(seconds)
         ways = itertools.product(options.memory.split(","), _mends(options.mend, truth))
         for memory, mend in ways:

@@ -72,12 +72,13 @@ class FindingAutoprompt(Section):
     interval_ms: int = Field(400, ge=20)
     """From the start of one look to the next. Shorter starts tracks sooner and takes more of a core."""
     max_objects: int = Field(8, ge=1, le=256)
-    """Objects that it follows at a time; those of people do not count."""
+    """Objects that it follows at a time; those of people, and those that are lost, do not count."""
     cooldown_ms: int = Field(5_000, ge=0)
     """What someone removed is left alone until nothing was found there for so long."""
-    remove_lost_after_ms: int | None = Field(5_000, ge=0)
-    """Its objects end so long after they were lost, so that days of passers-by fill nothing. null: never."""
-    remove_unconfirmed_after_ms: int | None = Field(3_000, ge=0)
+    remove_lost_after_ms: int | None = Field(10_000, ge=0)
+    """Its objects end so long after they were lost, so that days of passers-by fill nothing; until then they
+    may be found again. null: never."""
+    remove_unconfirmed_after_ms: int | None = Field(6_000, ge=0)
     """Its objects end when nothing that was found met their mask for so long: they left, or the mask drifted
     off. Longer keeps what cannot be found, such as people behind a car. null: never."""
     film_starts: Literal["first", "all"] = "all"

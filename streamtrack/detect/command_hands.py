@@ -15,8 +15,7 @@ from streamtrack.control.commands import (
 )
 from streamtrack.detect.boxes import Box
 from streamtrack.detect.detector import Detection
-from streamtrack.detect.mend_policy import Mending
-from streamtrack.detect.mending_told import told_of
+from streamtrack.detect.mending import Mending, told_of
 from streamtrack.errors import FrameExpiredError, StreamTrackError
 from streamtrack.telemetry import StreamTelemetry
 

@@ -8,7 +8,8 @@ from typing import Protocol
 from streamtrack.config import DetectorAutoprompt, FindingAutoprompt
 from streamtrack.detect.boxes import Box
 from streamtrack.detect.detector import Detection
-from streamtrack.detect.mend_policy import Mender, Mending, MendPlan
+from streamtrack.detect.mend_policy import Mender
+from streamtrack.detect.mending import Mending, MendPlan
 from streamtrack.detect.start_policy import Autoprompter
 from streamtrack.frame import ObjectMask
 
@@ -68,7 +69,7 @@ class Keeper:
         for object_id in mends.to_keep:
             hands.keep_look(object_id)
         left = [find for place, find in enumerate(found) if place not in mends.claimed]
-        plan = self._prompter.plan(left, objects, now_ns, kept=done)
+        plan = self._prompter.plan(left, objects, now_ns, kept=done | mends.pending)
         for object_id, reason in plan.ends:
             if hands.remove(object_id, reason):
                 self._prompter.ended(object_id)

@@ -6,23 +6,18 @@ One find goes to one object at most, by optimal assignment; what a healthy objec
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
-
-import networkx
 
 from streamtrack.clock import NS_PER_MS, NS_PER_S
 from streamtrack.config import MendConfig
+from streamtrack.detect.assignment import assign
 from streamtrack.detect.boxes import Box, box_iou
 from streamtrack.detect.detector import Detection
 from streamtrack.detect.last_well import LastWell, area_of, centre_of, distance, size_ratio
+from streamtrack.detect.mending import Likeness, Mending, MendPlan, Reason
 from streamtrack.detect.start_policy import covers
 from streamtrack.frame import ObjectMask, ObjectState
-
-Reason = Literal["uncertain", "too_large", "several", "adrift", "lost"]
-Likeness = Callable[[int, Sequence[Box]], Sequence[float | None]]
-"""How much what boxes show looks like what is remembered of an object, -1 to 1; None where nobody knows."""
 
 SIZES = (0.5, 2.0)
 """Share of an object's area of before that a find of it has at least and at most."""
@@ -30,40 +25,16 @@ ADRIFT_LOOKS = 3
 """Looks in a row that met a mask with no find, behind as many that did, until it counts as adrift."""
 SURELY_LIKE = 0.15
 """How far above `min_likeness` a find must be to mend at the first look."""
+WITHIN: tuple[Reason, ...] = ("too_large", "several")
+"""The object is under its mask, with more."""
+SOON_S = 1.0
+"""An object whose mask is there was lost from sight no longer ago than this, as far as its reach goes."""
 NEAR = 0.5
 """Lengths of its longer side from where it is expected within which a find is beyond doubt."""
 MOST_DOUBLINGS = 3
 KEEP_LOOK_EVERY_S = 2
 """Seconds between two looks at an object that are kept: each may cost an encoder pass."""
 VISIBLE = (ObjectState.TRACKING, ObjectState.UNCERTAIN)
-
-
-@dataclass(frozen=True, slots=True)
-class Mending:
-    """A find that an object is to be followed by from now on."""
-
-    object_id: int
-    find: Detection
-    reason: Reason
-    """What it disagrees with: a mask that is `uncertain`; one that is too large for the find, covers several
-    or was met by no find for long (adrift); or nothing, as the object is gone (lost)."""
-    overlap: float
-    """IoU of the mask's box with the find's, 0 to 1."""
-    likeness: float | None
-    """As of `Likeness`."""
-    well_at: int
-    """The newest frame on which a find agreed with the object; what was remembered since is in doubt."""
-
-
-@dataclass(frozen=True, slots=True)
-class MendPlan:
-    """What one detection mends."""
-
-    mendings: tuple[Mending, ...] = ()
-    claimed: frozenset[int] = frozenset()
-    """Places, among the finds, of those that an object may still turn out to be: they start nothing yet."""
-    to_keep: tuple[int, ...] = ()
-    """Objects whose looks are kept now: a find agrees with them, and the last kept look is old."""
 
 
 @dataclass(slots=True)
@@ -131,32 +102,34 @@ class Mender:
             objects: every object of the stream, with its mask on the frame that the detector saw.
         """
         self._forget(objects)
-        agreed = self._agreements(found, objects)
+        agreed = self._agreements(found, objects, now_ns)
         for object_id, place in agreed.items():
             self._note_well(object_id, found[place], objects[object_id], frame_idx, now_ns)
+        taken = set(agreed.values())
         in_doubt = {
             object_id: reason
             for object_id, known in self._known.items()
             if object_id not in agreed
-            and (reason := self._doubt(known, objects[object_id], found, now_ns)) is not None
+            and (reason := self._doubt(known, objects[object_id], found, taken, now_ns)) is not None
         }
         healthy = [mask for object_id, mask in objects.items() if object_id not in in_doubt]
         free = [
             place
             for place, find in enumerate(found)
             if find.score >= self.config.min_score
-            and place not in agreed.values()
+            and place not in taken
             and not any(covers(mask, find.box) for mask in healthy)
         ]
         pairs = self._pairs(in_doubt, objects, found, free, now_ns, likeness)
-        chosen = _assign({(pair.object_id, pair.place): pair.worth for pair in pairs})
+        chosen = assign({(pair.object_id, pair.place): pair.worth for pair in pairs})
         best = [pair for pair in pairs if (pair.object_id, pair.place) in chosen]
         for object_id in self._known.keys() - {pair.object_id for pair in best}:
             self._known[object_id].candidate = None
         ready = [pair for pair in best if self._is_ready(pair, pairs, found, now_ns)]
         mendings = [self._mending(pair, found) for pair in ready]
         claimed = frozenset(pair.place for pair in best)
-        return MendPlan(tuple(mendings), claimed, self._to_keep(agreed, objects, now_ns))
+        pending = frozenset(pair.object_id for pair in best)
+        return MendPlan(tuple(mendings), pending, claimed, self._to_keep(agreed, objects, now_ns))
 
     def mended(self, mending: Mending, frame_idx: int, now_ns: int) -> None:
         """A planned mending was carried out."""
@@ -178,10 +151,13 @@ class Mender:
         self._known = {key: known for key, known in self._known.items() if key in objects}
         self._learning = {key: seen for key, seen in self._learning.items() if key in objects}
 
-    def _agreements(self, found: Sequence[Detection], objects: Mapping[int, ObjectMask]) -> dict[int, int]:
-        """Objects whose masks a find agrees with, and its place."""
+    def _agreements(
+        self, found: Sequence[Detection], objects: Mapping[int, ObjectMask], now_ns: int
+    ) -> dict[int, int]:
+        """Objects whose masks a find agrees with, and its place. Of several on one thing it is that which was
+        expected there."""
         weights = {
-            (object_id, place): overlap
+            (object_id, place): overlap + self._nearness(object_id, find, now_ns)
             for object_id, mask in objects.items()
             if mask.area_px and mask.state in VISIBLE
             for place, find in enumerate(found)
@@ -189,7 +165,12 @@ class Mender:
             and (overlap := box_iou(_box(mask), find.box)) >= self.config.disagree_iou
             and self._times_too_large(mask, find) <= 1
         }
-        return dict(_assign(weights))
+        return dict(assign(weights))
+
+    def _nearness(self, object_id: int, find: Detection, now_ns: int) -> float:
+        """1 where an object is expected, 0 beyond its reach, and where nothing is known of it."""
+        known = self._known.get(object_id)
+        return 0.0 if known is None else max(0.0, 1 - self._far(known.well, find, now_ns, SOON_S))
 
     def _may_be(self, object_id: int, find: Detection) -> bool:
         known = self._known.get(object_id)
@@ -220,7 +201,12 @@ class Mender:
         known.on_trial, known.failed, known.by_hand = False, 0, False
 
     def _doubt(
-        self, known: _Known, mask: ObjectMask, found: Sequence[Detection], now_ns: int
+        self,
+        known: _Known,
+        mask: ObjectMask,
+        found: Sequence[Detection],
+        taken: Collection[int],
+        now_ns: int,
     ) -> Reason | None:
         """Why an object that no find agrees with may be somewhere else; None where that is no reason yet."""
         if not mask.area_px or mask.state not in VISIBLE:
@@ -230,12 +216,18 @@ class Mender:
             return "lost" if gone else None
         known.hidden_since_ns = None
         known.unmet += 1
-        same = [one for one in found if one.class_name == known.well.class_name]
-        held = [one for one in same if covers(mask, one.box) and _fits(known.well, one)]
+        places = [
+            place
+            for place, one in enumerate(found)
+            if one.class_name == known.well.class_name and covers(mask, one.box) and _fits(known.well, one)
+        ]
+        held = [found[place] for place in places]
         if any(box_iou(one.box, other.box) < self.config.disagree_iou for one in held for other in held):
             return "several"
         if any(self._times_too_large(mask, one) > 1 for one in held):
             return "too_large"
+        if held and all(place in taken for place in places):
+            return "shared"
         if known.by_hand:
             return None
         if mask.state is ObjectState.UNCERTAIN:
@@ -269,8 +261,12 @@ class Mender:
         for object_id, reason in in_doubt.items():
             known = self._known[object_id]
             near: list[tuple[int, float]] = []
+            mask = objects[object_id]
             for place in free:
-                far = self._far(known.well, found[place], now_ns)
+                # What covers too much covers the object as well; what is still there cannot be far.
+                if reason in WITHIN and not covers(mask, found[place].box):
+                    continue
+                far = self._far(known.well, found[place], now_ns, None if reason == "lost" else SOON_S)
                 if far < 1 and self._may_be(object_id, found[place]) and _fits(known.well, found[place]):
                     near.append((place, 1 - far))
             if not near or self._is_resting(known, now_ns):
@@ -282,9 +278,11 @@ class Mender:
                     pairs.append(_Pair(object_id, place, reason, overlap, like, nearness))
         return pairs
 
-    def _far(self, well: LastWell, find: Detection, now_ns: int) -> float:
-        """How far a find is from where an object is expected; 1 is as far as it reaches."""
+    def _far(self, well: LastWell, find: Detection, now_ns: int, longest_s: float | None = None) -> float:
+        """How far a find is from where an object is expected; 1 is as far as it reaches, which grows for so
+        long (None: for ever)."""
         seconds = (now_ns - well.seen_ns) / NS_PER_S
+        seconds = seconds if longest_s is None else min(seconds, longest_s)
         return distance(well.expected(now_ns), find.box) / (self.config.reach * well.length * (1 + seconds))
 
     def _is_like(self, reason: Reason, like: float | None) -> bool:
@@ -318,17 +316,6 @@ class Mender:
         well_at = self._known[pair.object_id].well.frame_idx
         find = found[pair.place]
         return Mending(pair.object_id, find, pair.reason, pair.overlap, pair.likeness, well_at)
-
-
-def _assign(weights: Mapping[tuple[int, int], float]) -> set[tuple[int, int]]:
-    """Pairs of an object and a find, each at most once, of the greatest weight together."""
-    if not weights:
-        return set()
-    graph = networkx.Graph()
-    for (object_id, place), weight in weights.items():
-        graph.add_edge(("object", object_id), ("find", place), weight=weight)
-    pairs = (dict((one, other)) for one, other in networkx.max_weight_matching(graph))
-    return {(pair["object"], pair["find"]) for pair in pairs}
 
 
 def _box(mask: ObjectMask) -> Box:

@@ -7,8 +7,7 @@ from contextlib import suppress
 
 from streamtrack.detect.boxes import Box
 from streamtrack.detect.detector import Detection
-from streamtrack.detect.mend_policy import Mending
-from streamtrack.detect.mending_told import told_of
+from streamtrack.detect.mending import Mending, told_of
 from streamtrack.errors import StreamTrackError
 from streamtrack.prompt import Prompt
 from streamtrack.tracking import Session

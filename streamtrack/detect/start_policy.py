@@ -78,7 +78,8 @@ class Autoprompter:
         Args:
             found: every find however weak, surest first.
             objects: every object of the stream, with its mask on the frame that the detector saw.
-            kept: objects that were just mended: they are confirmed, whatever their masks were.
+            kept: objects that were mended just now, or may be at the next look: they are confirmed, whatever
+                their masks are.
         """
         for object_id in kept:
             if object_id in self._own:
@@ -90,7 +91,8 @@ class Autoprompter:
         finds = self._not_removed_by_hand(finds, now_ns)
         self._candidates = self._count(finds)
         ready = [find for find, times in self._candidates if times >= self._config.confirmations]
-        room = max(0, self._config.max_objects - len(self._own))
+        gone = sum(own.lost_since_ns is not None for own in self._own.values())
+        room = max(0, self._config.max_objects - len(self._own) + gone)
         return Plan(tuple(ready[: min(room, MAX_STARTS)]), tuple(ends), len(ready[room:]))
 
     def started(self, object_id: int, now_ns: int) -> None:

@@ -9,7 +9,7 @@ from streamtrack.clock import NS_PER_MS, NS_PER_S
 from streamtrack.config import FindingAutoprompt, TrackingConfig
 from streamtrack.detect import Box, Detection, Detector
 from streamtrack.detect.keeper import Keeper
-from streamtrack.detect.mend_policy import Mending
+from streamtrack.detect.mending import Mending
 from streamtrack.detect.session_hands import SessionHands
 from streamtrack.ingest import FilmReader
 from streamtrack.offline.prompts import Lifetimes, PromptSet

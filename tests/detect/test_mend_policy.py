@@ -12,7 +12,8 @@ import pytest
 from streamtrack.clock import NS_PER_MS
 from streamtrack.config import MendConfig
 from streamtrack.detect import Box, Detection
-from streamtrack.detect.mend_policy import ADRIFT_LOOKS, Mender, MendPlan
+from streamtrack.detect.mend_policy import ADRIFT_LOOKS, Mender
+from streamtrack.detect.mending import MendPlan
 from streamtrack.frame import ObjectMask, ObjectState
 
 PERSON: Box = (100, 50, 160, 200)
@@ -105,7 +106,7 @@ def test_find_that_a_healthy_object_holds_is_not_taken() -> None:
     astray, healthy = mask_in(moved(PERSON, -60), state=UNCERTAIN), mask_in(NEIGHBOUR, 2)
     assert stream.mended([find(NEIGHBOUR)], astray, healthy, looks=4) == []
     # Also where the find does not agree with it: its mask is there.
-    part = mask_in((180, 50, 200, 200), 2, share=1.0)
+    part = mask_in((180, 50, 205, 200), 2, share=1.0)
     assert stream.mended([find(NEIGHBOUR)], astray, part, looks=4) == []
 
 
@@ -132,6 +133,24 @@ def test_mask_over_twice_its_find_or_over_two_is_cut_back_to_the_expected_one() 
     # A find of its upper half alone says nothing: it is no more the size of the person.
     upper = find((110, 50, 150, 110))
     assert Stream().start().mended([upper], mask_in(PERSON, share=1.0), looks=4) == []
+
+
+def test_object_whose_mask_went_over_to_anothers_goes_back_to_the_find_where_it_was() -> None:
+    both = [find(PERSON), find(NEIGHBOUR)]
+    stream = Stream().start().start(NEIGHBOUR, 2)
+    stream.see(both, mask_in(PERSON), mask_in(NEIGHBOUR, 2))
+    over, rightful = mask_in(NEIGHBOUR, 1, share=0.9), mask_in(NEIGHBOUR, 2)
+    plan = stream.see(both, over, rightful)
+    assert (plan.mendings, plan.pending) == ((), frozenset({1})), "not at the first look"
+    [mending] = stream.see(both, over, rightful).mendings
+    assert (mending.object_id, mending.reason, mending.find.box) == (1, "shared", PERSON)
+
+
+def test_find_far_off_mends_nothing_that_is_still_there() -> None:
+    astray = mask_in((300, 200, 360, 290), state=UNCERTAIN)
+    stream = Stream().start()
+    for _ in range(20):
+        assert stream.see([find(FAR, score=0.9)], astray).mendings == ()
 
 
 def test_mask_that_no_find_meets_any_more_counts_as_adrift_when_finds_did_before() -> None:
