@@ -86,7 +86,9 @@ class Server:
                 stream.name: Pipeline(stream, self._telemetry, clock) for stream in config.streams
             }
             self._alerts = AlertsHub(config.alerts, self._telemetry, clock)
-            self._rules = {stream.name: RulesDesk(stream.name, stream.rules) for stream in config.streams}
+            self._rules = {
+                stream.name: RulesDesk(stream.name, stream.rules, clock) for stream in config.streams
+            }
             self._videos = {
                 stream.name: attach_outputs(
                     self._pipelines[stream.name], stream, self._publisher, clock, self._rules[stream.name]
@@ -226,6 +228,12 @@ class Server:
             next_report += REPORT_PERIOD_S
             await asyncio.sleep(next_report - loop.time())
             self._report()
+            await asyncio.to_thread(self._tell_absences)
+
+    def _tell_absences(self) -> None:
+        """Streams without frames tell by themselves who has left their zones."""
+        for name, desk in self._rules.items():
+            self._pipelines[name].tell(*desk.idle())
 
     def _report(self) -> None:
         for pipeline in self._pipelines.values():

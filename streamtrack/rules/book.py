@@ -97,6 +97,17 @@ class RuleBook:
             events += self._look(item)
         return [_without_nothing(event) for event in events]
 
+    def wait(self, elapsed_ns: int) -> list[Event]:
+        """So much time passed since the newest frame, and nobody looked; what follows from it alone."""
+        now = Moment(self._now.frame_idx, self._now.time_ns + elapsed_ns)
+        events = [
+            event
+            for object_id in sorted(self._present)
+            for watch in self._watches.values()
+            for event in watch.miss(object_id, now)
+        ]
+        return [_without_nothing(event) for event in events]
+
     def states(self) -> tuple[RuleState, ...]:
         """Every rule at this moment, in their order."""
         return tuple(self._state(rule) for rule in self._rules)

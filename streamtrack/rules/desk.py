@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from streamtrack.clock import NS_PER_S, SYSTEM_CLOCK, Clock
 from streamtrack.config import LineRule, RulesConfig, ZoneRule
 from streamtrack.config.rules import names_fault
 from streamtrack.errors import ConfigError, DuplicateRuleError, FixedRuleError, PromptError, UnknownRuleError
@@ -17,6 +18,9 @@ from streamtrack.rules.geometry import outside_fault
 from streamtrack.rules.state import DrawnRule, RuleState
 from streamtrack.rules.store import read_rules, write_rules
 from streamtrack.rules.thumbnail import thumbnail
+
+IDLE_NS = 2 * NS_PER_S
+"""Streams of one picture a second are not idle."""
 
 OnChange = Callable[[tuple[RuleState, ...]], None]
 
@@ -35,13 +39,16 @@ class Rule:
 class RulesDesk:
     """Keeps the rules, and asks them about every frame."""
 
-    def __init__(self, stream: str, config: RulesConfig) -> None:
+    def __init__(self, stream: str, config: RulesConfig, clock: Clock = SYSTEM_CLOCK) -> None:
         """
         Raises:
             ConfigError: the file of rules cannot be read, or has a name that the config has too.
         """
         self._stream = stream
         self._config = config
+        self._clock = clock
+        self._seen_ns: int | None = None
+        """When the newest frame was taken; None before the first."""
         self._fixed: tuple[ZoneRule | LineRule, ...] = (*config.zones, *config.lines)
         self._made: tuple[ZoneRule | LineRule, ...] = ()
         if config.file is not None:
@@ -65,12 +72,29 @@ class RulesDesk:
             events = [told for event in update.events for told in self._book.note(event)]
             if result is not None and not update.revises:
                 events += self._book.take(result)
-            before, self._states = self._states, self._book.states()
-            listeners = self._listeners if events or _counts(before) != _counts(self._states) else ()
-            states = self._states
-        for listener in listeners:
-            listener(states)
+                self._seen_ns = self._clock.monotonic_ns()
+        self._note_states()
         return tuple(self._with_picture(event, result) for event in events)
+
+    def idle(self) -> tuple[Event, ...]:
+        """Called now and then: where no frame came for a while, whoever has been away for too long has
+        left."""
+        with self._lock:
+            if self._seen_ns is None:
+                return ()
+            elapsed_ns = self._clock.monotonic_ns() - self._seen_ns
+            events = self._book.wait(elapsed_ns) if elapsed_ns >= IDLE_NS else []
+        self._note_states()
+        return tuple(events)
+
+    def _note_states(self) -> None:
+        """Keep the answers of this moment, and tell who listens where a count changed."""
+        with self._lock:
+            before, self._states = self._states, self._book.states()
+            states, listeners = self._states, self._listeners
+        if _counts(before) != _counts(states):
+            for listener in listeners:
+                listener(states)
 
     def _with_picture(self, event: Event, result: FrameResult | None) -> Event:
         item = None if result is None or event.object_id is None else result.objects.get(event.object_id)
@@ -84,8 +108,7 @@ class RulesDesk:
     @property
     def frame_size(self) -> tuple[int, int] | None:
         """H, W of the newest frame; None before the first."""
-        with self._lock:
-            return self._book.frame_size
+        return self._book.frame_size
 
     @property
     def stored(self) -> bool:
@@ -93,9 +116,8 @@ class RulesDesk:
         return self._config.file is not None
 
     def states(self) -> tuple[RuleState, ...]:
-        """Every rule's answers at this moment."""
-        with self._lock:
-            return self._states
+        """Every rule's answers at this moment. Waits for nobody."""
+        return self._states
 
     def rules(self) -> tuple[Rule, ...]:
         """Every rule, those of the config first."""

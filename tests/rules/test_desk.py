@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from streamtrack.clock import FakeClock
 from streamtrack.config import LineRule, RulesConfig, ZoneRule
 from streamtrack.errors import (
     ConfigError,
@@ -24,14 +25,14 @@ from streamtrack.rules.desk import RulesDesk
 from streamtrack.rules.state import RuleState
 from streamtrack.rules.store import read_rules
 from tests.support.image_files import decode_image
-from tests.support.walks import HEIGHT, WIDTH, box_mask, result_at
+from tests.support.walks import FPS, HEIGHT, WIDTH, box_mask, result_at
 
 YARD = ZoneRule(name="yard", points=((100, 100), (220, 100), (220, 220), (100, 220)))
 DOOR = LineRule(name="door", points=((160, 0), (160, HEIGHT)))
 
 
-def desk_with(path: Path | None = None, **config: Any) -> RulesDesk:
-    return RulesDesk("cam", RulesConfig(file=path, **config))
+def desk_with(path: Path | None = None, clock: FakeClock | None = None, **config: Any) -> RulesDesk:
+    return RulesDesk("cam", RulesConfig(file=path, **config), clock or FakeClock())
 
 
 def feed(desk: RulesDesk, feet: Sequence[tuple[float, float] | None], first: int = 0) -> list[Event]:
@@ -139,6 +140,22 @@ def test_listeners_hear_of_counts_and_not_of_every_frame() -> None:
     desk.add(DOOR)
     desk.remove("door")
     assert [[state.name for state in states] for states in heard[1:]] == [["yard", "door"], ["yard"]]
+
+
+def test_zone_of_a_camera_that_stays_away_is_empty_in_the_end() -> None:
+    clock = FakeClock()
+    desk = desk_with(clock=clock, zones=(YARD,))
+    assert desk.idle() == ()
+    feed(desk, [(160, 170)] * 10)
+    clock.advance_ms(9_900)
+    assert desk.idle() == ()
+    assert len(desk.states()[0].inside) == 1
+    clock.advance_ms(200)
+    (left,) = desk.idle()
+    assert (left.detail["how"], left.frame_idx) == ("lost", 9)
+    assert left.detail["dwell_s"] == pytest.approx(9 / FPS)
+    assert desk.states()[0].inside == ()
+    assert desk.idle() == ()
 
 
 def test_drawn_rules_show_their_counts() -> None:

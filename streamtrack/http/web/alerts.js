@@ -21,6 +21,8 @@ export class Alerts {
     this.page = page;
     $("notify").onclick = () => this.#toggle();
     for (const kind of KINDS) this.#addKind(kind);
+    $("notify-only").value = this.#settings.only.join(", ");
+    $("notify-only").onchange = () => this.#keep({ only: $("notify-only").value.split(",").map((word) => word.trim()).filter(Boolean) });
     this.#showToggle();
   }
 
@@ -41,9 +43,10 @@ export class Alerts {
 
   /** An event of the stream that is shown, and the words for it. */
   onEvent(stream, event, words) {
-    const { on, kinds } = this.#settings;
+    const { on, kinds, only } = this.#settings;
     if (!on || !granted() || !kinds.includes(event.kind)) return;
-    const rule = event.detail?.rule ?? "";
+    const { rule = "", class: className, label } = event.detail ?? {};
+    if (only.length && ![rule, className, label].some((word) => only.includes(word))) return;
     if (this.#snoozes.some((one) => covers(one, BROWSER, stream, rule))) return;
     const picture = event.detail?.thumbnail;
     try {
@@ -160,7 +163,7 @@ function covers(snooze, alert, stream, rule) {
 const granted = () => "Notification" in window && Notification.permission === "granted";
 
 function read() {
-  const nothing = { on: false, kinds: BY_DEFAULT };
+  const nothing = { on: false, kinds: BY_DEFAULT, only: [] };
   try {
     return { ...nothing, ...JSON.parse(localStorage.getItem(STORE) ?? "{}") };
   } catch {

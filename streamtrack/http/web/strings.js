@@ -161,6 +161,7 @@ const ENGLISH = {
   notifyNone: "This browser notifies on https and on this machine only",
   notifyDenied: "The browser does not let this page notify: its settings say so",
   notifyOf: "Notify of",
+  notifyOnly: "Only these classes, labels, zones or lines",
   kind_entered: "entered",
   kind_left: "left",
   kind_crossed: "crossed",
