@@ -16,7 +16,7 @@ from training.camera import camera_maps, photometric, street_camera
 from training.layers import OwnMotion, split
 from training.paste import OCCLUDER_ID, IdMap, jumping, leaving, paste
 from training.scenes import scene_frames
-from training.shapes import random_blob
+from training.shapes import even_ground, random_blob
 from training.sprites import Sprite, pick_from_track, random_sprite, twin_of
 from training.street import walkers
 from training.targets import pick_one, pick_targets
@@ -42,6 +42,8 @@ LAYERED_SHARE = 0.6
 """Share of labelled photos on which one object moves by itself, beside the camera."""
 JUMPING_SHARE = 0.3
 """Share of the others on which all are elsewhere from some frame on, as after a gap in the video."""
+EVEN_SHARE = 0.2
+"""Share of grounds under pasted objects that show nothing at all."""
 CUT_SHARE = 0.12
 """Share of clips that change to another place: nothing of the target is left, whatever looks like it."""
 
@@ -267,7 +269,8 @@ class ClipSource:
             groups = self._bank.backgrounds
             paths = groups[int(rng.integers(len(groups)))]
         path = paths[rng.integers(len(paths))]
-        photo = read_photo(path)
+        even = not labelled and rng.random() < EVEN_SHARE
+        photo = even_ground(rng) if even else read_photo(path)
         labels = read_labels(path.with_suffix(".png")) if labelled else None
         mover = None
         if labels is not None and num_frames > 1 and rng.random() < LAYERED_SHARE:

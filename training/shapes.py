@@ -13,6 +13,9 @@ from training.bank import Bank, Image, read_photo
 SIDE_PX = 160
 """Shapes are drawn in a square of this side."""
 
+GROUND_PX = (320, 240)
+"""Width and height of an even ground."""
+
 Mask = npt.NDArray[np.uint8]
 
 
@@ -33,6 +36,24 @@ def random_blob(bank: Bank, rng: np.random.Generator) -> Image:
     alpha = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
     cv2.fillPoly(alpha, [(outline * SIDE_PX * 0.49 + SIDE_PX / 2).astype(np.int32)], 255)
     return np.dstack([random_texture(bank, rng), alpha])
+
+
+def random_disc(rng: np.random.Generator) -> Image:
+    """A disc or an ellipse of one colour, sometimes shaded towards its rim, RGBA."""
+    side = SIDE_PX
+    y, x = (np.mgrid[0:side, 0:side] - (side - 1) / 2) / (side / 2)
+    distance = np.hypot(x, y * math.exp(rng.uniform(0, 0.6) * float(rng.random() < 0.4)))
+    shade = 1 - rng.uniform(0, 0.5) * float(rng.random() < 0.5) * distance.clip(0, 1) ** 2
+    colours = (rng.integers(0, 256, 3) * shade[..., None]).astype(np.uint8)
+    return np.dstack([colours, np.where(distance <= 0.98, 255, 0).astype(np.uint8)])
+
+
+def even_ground(rng: np.random.Generator) -> Image:
+    """A photo of nothing: one colour that changes gently from side to side, RGB (H, W, 3)."""
+    corners = rng.integers(0, 256, 3) + rng.normal(0, rng.choice([0.0, 8.0, 25.0]), (2, 2, 3))
+    ground = cv2.resize(corners.clip(0, 255).astype(np.float32), GROUND_PX, interpolation=cv2.INTER_LINEAR)
+    ground += rng.normal(0, rng.uniform(0, 4), ground.shape).astype(np.float32)
+    return ground.clip(0, 255).astype(np.uint8)
 
 
 def random_creature(bank: Bank, rng: np.random.Generator) -> Image:

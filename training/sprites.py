@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.bank import Bank, Image, Track, read_cutout, read_labels, read_photo
-from training.shapes import random_blob, random_creature
+from training.shapes import random_blob, random_creature, random_disc
 from training.tethers import tethered
 
 FloatArray = npt.NDArray[np.float64]
@@ -26,6 +26,8 @@ KIND_WEIGHTS = {
 """How often a cut-out of each kind is drawn: photographic ones first."""
 BLOB_WEIGHT = 1.0
 """Weight of random outlines filled with a piece of photo."""
+DISC_WEIGHT = 3.0
+"""Weight of plain discs: balls and lamps, which have an outline and nothing else."""
 CREATURE_WEIGHT = 6.0
 """Weight of bodies with limbs: without them the network learns to fill its box."""
 TRACK_WEIGHT = 5.0
@@ -187,7 +189,7 @@ def twin_of(
 
 def _random_pictures(bank: Bank, rng: np.random.Generator, num_frames: int) -> tuple[Image, ...]:
     weights = {kind: KIND_WEIGHTS.get(kind, 1.0) for kind in bank.cutouts}
-    weights |= {"blob": BLOB_WEIGHT, "creature": CREATURE_WEIGHT}
+    weights |= {"blob": BLOB_WEIGHT, "creature": CREATURE_WEIGHT, "disc": DISC_WEIGHT}
     if bank.tracks:
         weights["track"] = TRACK_WEIGHT
     if bank.actors:
@@ -203,6 +205,8 @@ def _random_pictures(bank: Bank, rng: np.random.Generator, num_frames: int) -> t
         picture = random_blob(bank, rng)
     elif kind == "creature":
         picture = random_creature(bank, rng)
+    elif kind == "disc":
+        picture = random_disc(rng)
     else:
         paths = bank.cutouts[kind]
         picture = read_cutout(paths[rng.integers(len(paths))]).copy()
