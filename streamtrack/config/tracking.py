@@ -42,7 +42,8 @@ class TrackingConfig(Section, metaclass=MadeInPython):
     max_mask_growth: Literal["off"] | Growth | None = None
     """From one frame to the next a mask that has more than so many times the object's area of before (half as
     many, where it is in more pieces than before) counts as exploded: the object is `uncertain`, and the frame
-    enters no memory. off: every mask is believed, exact. null: 4 with windows, off without."""
+    enters no memory. With windows a mask keeps to the body that it was on as well: what it takes in of others
+    that come near is cut away. off: every mask is believed, exact. null: 4 with windows, off without."""
     uncertain_iou_score: float = Field(0.5, ge=0, le=1)
     """Below this estimate of the mask's quality a visible object is `uncertain`. Higher warns earlier and
     more often."""

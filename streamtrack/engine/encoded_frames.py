@@ -13,8 +13,8 @@ from streamtrack.engine.view import View
 from streamtrack.frame import Image
 from streamtrack.model.interface import FrameFeatures, Network, Size
 
-VIEWS_AT_HAND = 2
-"""Encoded views that are kept: what a prompt looks at may be cut once more, or looked at in turns."""
+VIEWS_AT_HAND = 4
+"""Encoded views that are kept: what was found through one may be cut, or looked at in turns."""
 
 
 class EncodedFrames:

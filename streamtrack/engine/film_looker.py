@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from streamtrack.engine.film_follower import FilmFollower, make_output
@@ -59,6 +61,32 @@ class FilmLooker(FilmFollower):
                     features, memory, given.coords, given.labels, previous
                 )
             return self._looked(frame_idx, view, features, prediction)
+
+    @torch.inference_mode()
+    def amend(self, tracked: FilmObject, frame_idx: int, logits: NDArray[np.float32]) -> FilmOutput:
+        """Another mask for a followed frame, by who knows better; it is remembered in place of the network's.
+
+        Args:
+            logits: (h, w), seen through the same window.
+        """
+        before = tracked.shown(frame_idx)
+        assert before is not None
+        prediction = MaskPrediction(
+            torch.from_numpy(logits).to(self._network.device)[None],
+            before.object_score_logits[None],
+            before.iou_score,
+            before.object_pointer[None],
+        )
+        with self._autocast():
+            features = self._features(frame_idx, tracked.views.get(frame_idx))
+            memory_features = self._network.encode_memory(features, prediction, from_prompt=False)
+        output = replace(
+            before,
+            low_res_mask_logits=prediction.low_res_mask_logits[0],
+            memory_features=memory_features[0],
+        )
+        tracked.note(frame_idx, output, fit_to_remember=frame_idx in tracked.followed)
+        return output
 
     @torch.inference_mode()
     def cut(self, look: Look, box: Sequence[float], frame_size: Size) -> Look | None:

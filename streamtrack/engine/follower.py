@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from streamtrack.engine.found import Conditioned, Found, Look, Replayed, cut_prediction, to_found, to_offered
@@ -34,6 +35,26 @@ class LookAt(Protocol):
 
 class Follower(FrameFollower):
     """Follows slots, and lets prompts say what they are. One thread at a time."""
+
+    @torch.inference_mode()
+    def amend(self, slot: Slot, frame_idx: int, logits: NDArray[np.float32]) -> Found:
+        """Another mask for a followed frame, by who knows better; it is remembered in place of the network's.
+
+        Args:
+            logits: (h, w), seen through the same window.
+        """
+        view = slot.views.get(frame_idx)
+        low_res = torch.from_numpy(logits).to(self._network.device)[None]
+        remembers = frame_idx in slot.features
+        with self._autocast():
+            prediction = self._bank.prediction(slot, frame_idx, low_res)
+            features = None
+            if remembers:
+                frame = self._frames.to_prompt(frame_idx, view)
+                features = self._network.encode_memory(frame, prediction, from_prompt=False)
+        self._bank.amend(slot, frame_idx, low_res, features)
+        slot.evidence.pop(frame_idx, None)
+        return self.found((slot,), frame_idx)[0]
 
     # -- prompts -----------------------------------------------------------------------------------
 

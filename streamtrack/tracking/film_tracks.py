@@ -241,6 +241,8 @@ class FilmTracks:
             expected=[expected for _, expected in looks],
         )
         found |= {track.object_id: output for track, output in zip(stale, outputs, strict=True)}
+        for track in stale:
+            found[track.object_id] = self._keep_body(track, position, found[track.object_id], size, reverse)
         if self._keeps_outputs:
             for track in tracks:
                 track.fresh[reverse].add(position)
@@ -259,6 +261,16 @@ class FilmTracks:
         self._cuts[reverse] = make_scene_cuts(self.config)
         for track in self.by_id.values():
             track.begin(self._new_watch(reverse=reverse))
+
+    def _keep_body(
+        self, track: FilmTrack, position: int, output: FilmOutput | None, size: tuple[int, int], reverse: bool
+    ) -> FilmOutput | None:
+        """What a pass found of an object on a frame, without other bodies."""
+        film, watch = track.passes[reverse], track.watches[reverse]
+        if output is None or watch.body is None:
+            return output
+        logits = watch.keep_body(position, found_of(output, film.views.get(position)), size)
+        return output if logits is None else self._follower.amend(film, position, logits)
 
     def _watch(
         self, track: FilmTrack, position: int, seen: Seen, sight: Circumstances, *, reverse: bool

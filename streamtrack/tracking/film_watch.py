@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from streamtrack.engine.film_follower import ExpectedShare
+from streamtrack.engine.found import Found
 from streamtrack.engine.view import View
 from streamtrack.model.interface import Size
 from streamtrack.tracking.film_seen import Seen
@@ -12,6 +13,7 @@ from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.mask_growth import MaskGrowth
 from streamtrack.tracking.memory_rules import ALL_WELL, CUT, Circumstances, MemoryRules, Sight, Verdict
 from streamtrack.tracking.memory_watch import MemoryWatch
+from streamtrack.tracking.one_body import Logits, OneBody
 from streamtrack.tracking.window_policy import ObjectWindow, extent_of
 
 NOTHING_EXPECTED: ExpectedShare = (0.0, 0.0, 0.0, 0.0, 0.0)
@@ -24,6 +26,7 @@ class FilmWatch:
 
     window: ObjectWindow | None
     growth: MaskGrowth | None
+    body: OneBody | None
     reverse: bool
     memory: MemoryWatch | None = None
 
@@ -31,11 +34,24 @@ class FilmWatch:
     def new(cls, looking: Looking, memory: MemoryRules | None, *, reverse: bool) -> FilmWatch:
         """One of a pass that begins; `memory`: None remembers every frame."""
         watch = None if memory is None else MemoryWatch(memory, history=1)
-        return cls(looking.new_window(), looking.new_growth(), reverse, watch)
+        return cls(looking.new_window(), looking.new_growth(), looking.new_body(), reverse, watch)
 
     def view(self, position: int, frame_size: Size) -> View | None:
         """Through which window to look on the pass's next frame; None: the whole frame."""
         return None if self.window is None else self.window.view(self._key(position), frame_size)
+
+    def keep_body(self, position: int, found: Found, frame_size: Size) -> Logits | None:
+        """The mask of a followed frame without other bodies; None where nothing has to go."""
+        if self.body is None or found.object_score <= 0.5:
+            return None
+        view = found.view or View.whole(frame_size)
+        return self.body.keep(self._key(position), found.low_res_mask_logits, view)
+
+    def note_body(self, position: int, seen: Seen, *, prompted: bool) -> bool:
+        """Tell what keeps masks on one body how the object looks; False where a mask is rather of more."""
+        if self.body is None or not (seen.finite and seen.believed and is_visible(seen)):
+            return True
+        return self.body.note(self._key(position), seen.crop, seen.box, prompted=prompted)
 
     def believes(self, position: int, seen: Seen, *, prompted: bool) -> bool:
         """Whether a mask is not too large to be the object's; one that was prompted never is."""
@@ -60,7 +76,7 @@ class FilmWatch:
 
     def note_cut(self, position: int) -> None:
         """With the pass's next frame another scene begins."""
-        for part in (self.window, self.growth, self.memory):
+        for part in (self.window, self.growth, self.memory, self.body):
             if part is not None:
                 part.note_cut(self._key(position))
 
@@ -69,10 +85,11 @@ class FilmWatch:
         what is made of it."""
         if not self.believes(position, seen, prompted=sight.prompted):
             seen = replace(seen, believed=False)
+        own = self.note_body(position, seen, prompted=sight.prompted)
         verdict = self.judge(position, seen, replace(sight, fit=seen.believed and seen.whole))
         # Hidden frames would crowd out those by which it is known again when it comes back.
         hidden = self.window is not None and not is_visible(seen)
-        if sight.prompted or hidden or not seen.believed:
+        if sight.prompted or hidden or not own or not seen.believed:
             verdict = replace(verdict, remember=sight.prompted)
         self.note(position, seen, same=verdict.same)
         return replace(seen, confirmed=verdict.confirmed), verdict

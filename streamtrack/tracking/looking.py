@@ -14,6 +14,7 @@ from streamtrack.engine.view import View
 from streamtrack.frame import BoolMask
 from streamtrack.model.interface import Geometry, Size
 from streamtrack.tracking.mask_growth import MaskGrowth
+from streamtrack.tracking.one_body import OneBody
 from streamtrack.tracking.postprocess import crop_mask
 from streamtrack.tracking.window_policy import Extent, ObjectWindow, WindowRules, centre_of, extent_of
 
@@ -85,6 +86,9 @@ class Looking(Protocol):
     def new_growth(self) -> MaskGrowth | None:
         """What tells whether a new object's masks explode; None where all are believed."""
 
+    def new_body(self) -> OneBody | None:
+        """What keeps a new object's masks on one body; None where they may be anywhere."""
+
     def views(
         self, windows: Iterable[ObjectWindow | None], key: int, frame_size: Size
     ) -> Sequence[View | None]:
@@ -113,6 +117,9 @@ class WholePicture:
         self.new_growth = new_growth
 
     def new_window(self) -> None:
+        return None
+
+    def new_body(self) -> None:
         return None
 
     def views(
@@ -145,6 +152,10 @@ class Windows:
 
     def new_window(self) -> ObjectWindow:
         return ObjectWindow(self._rules, self._history)
+
+    def new_body(self) -> OneBody | None:
+        # Who wants every mask believed wants what lies beside it, too.
+        return None if self.new_growth() is None else OneBody(self._history)
 
     def views(
         self, windows: Iterable[ObjectWindow | None], key: int, frame_size: Size

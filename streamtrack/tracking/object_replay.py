@@ -82,6 +82,7 @@ class ObjectReplay:
 
     def show(self, tracked: TrackedObject, found: Found, key: int, *, prompted: bool = False) -> None:
         """What was found on a key frame, of which nobody needs the mask, changes the object's state."""
+        found = found if prompted else self.keep_body(tracked, found, key)
         mask, contested = build_object(tracked, found, self._keys.size(key)), False
         if tracked.memory is not None and not prompted:
             in_one_place, contested = self._claims(key, mask)
@@ -90,6 +91,14 @@ class ObjectReplay:
                 found, mask = again, build_object(tracked, again, self._keys.size(key))
                 _, contested = self._claims(key, mask)
         self.update_state(tracked, found, mask, key, prompted=prompted, contested=contested)
+
+    def keep_body(self, tracked: TrackedObject, found: Found, key: int) -> Found:
+        """What was found of a followed object on a key frame, without other bodies."""
+        if tracked.body is None or not found.finite or found.object_score <= 0.5:
+            return found
+        view = found.view or View.whole(self._keys.size(key))
+        logits = tracked.body.keep(key, found.low_res_mask_logits, view)
+        return found if logits is None else self._follower.amend(tracked.slot, key, logits)
 
     def update_state(
         self,
@@ -112,12 +121,13 @@ class ObjectReplay:
                 self._report(EventKind.NOT_FINITE, key, tracked.object_id, count=tracked.not_finite.count)
             return
         explodes = tracked.explodes(mask, key, prompted=prompted)
+        own = explodes or not is_visible(mask) or tracked.note_body(mask, key, prompted=prompted)
         fit = not (explodes or self._keys.came_damaged(key))
         cut = self._keys.begins_scene(key) and not prompted
         verdict = tracked.judge(found, mask, key, Circumstances(prompted, fit, contested, cut))
         # Hidden frames would crowd out those by which it is known again when it comes back.
         hidden = tracked.window is not None and not is_visible(mask)
-        if explodes or hidden or not verdict.remember:
+        if explodes or hidden or not own or not verdict.remember:
             self._follower.forget(tracked.slot, key)
         elif verdict.anchor:
             self._follower.anchor(tracked.slot, key)

@@ -100,7 +100,10 @@ class ObjectTracks:
     def settle(self, followed: Iterable[TrackedObject]) -> dict[int, ObjectMask]:
         """What the newest key frame shows, once it is known; the states of those followed onto it change."""
         key = self._keys.newest
+        followed = tuple(followed)
         found, size = self._masks.found(key), self._keys.size(key)
+        for tracked in followed:
+            found[tracked.object_id] = self._replay.keep_body(tracked, found[tracked.object_id], key)
         masks = self._masks.build(found, size)
         cut = self._keys.cut_at(key)
         if cut is not None:
@@ -231,7 +234,8 @@ class ObjectTracks:
         memory = None
         if self._memory_rules is not None:
             memory = MemoryWatch(self._memory_rules, self._config.history_frames)
-        tracked = TrackedObject(object_id, label, slot, self._config, window, growth, memory)
+        body = self._looking.new_body()
+        tracked = TrackedObject(object_id, label, slot, self._config, window, growth, memory, body)
         given = tracked.prompts.next_on(key, prompt, at_frame)
         tracked.prompts.set(key, (given,))
         tracked.prompts.note_offered(given, conditioned.offered)

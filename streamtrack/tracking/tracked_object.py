@@ -13,6 +13,7 @@ from streamtrack.tracking.mask_growth import MaskGrowth
 from streamtrack.tracking.memory_rules import ALL_WELL, CUT, Circumstances, Sight, Verdict
 from streamtrack.tracking.memory_watch import MemoryWatch
 from streamtrack.tracking.object_state import ObjectStateMachine, before_confirmed, event_of_change
+from streamtrack.tracking.one_body import OneBody
 from streamtrack.tracking.prompt_history import PromptHistory
 from streamtrack.tracking.window_policy import ObjectWindow, extent_of
 
@@ -51,6 +52,7 @@ class TrackedObject:
         window: ObjectWindow | None = None,
         growth: MaskGrowth | None = None,
         memory: MemoryWatch | None = None,
+        body: OneBody | None = None,
     ) -> None:
         """`window`: None where it is looked for in the whole picture. `growth`: None where every mask is
         believed. `memory`: None where every frame is remembered."""
@@ -62,6 +64,7 @@ class TrackedObject:
         self.memory = memory
         self.not_finite = Streak()
         self._growth = growth
+        self.body = body
         self._config = config
         self.clean_areas = config.max_hole_area, config.max_sprinkle_area
         """Holes and specks that are not shown, at most, in pixels of the network's masks."""
@@ -78,13 +81,17 @@ class TrackedObject:
             return False
         return self._growth.explodes(key, mask.crop, mask.area_px)
 
+    def note_body(self, mask: ObjectMask, key: int, *, prompted: bool) -> bool:
+        """Tell what keeps masks on one body how the object looks; False where a mask is rather of more."""
+        return self.body is None or self.body.note(key, mask.crop, mask.box, prompted=prompted)
+
     def expected(self, key: int, frame_size: tuple[int, int]) -> Expected | None:
         """Where it is expected on a frame."""
         return None if self.memory is None else self.memory.expected(key, frame_size)
 
     def note_cut(self, key: int) -> None:
         """With a frame another scene begins."""
-        for part in (self.window, self._growth, self.memory):
+        for part in (self.window, self._growth, self.memory, self.body):
             if part is not None:
                 part.note_cut(key)
 
@@ -164,7 +171,7 @@ class TrackedObject:
         return self._noted[key].state
 
     def _forget_states(self, from_key: int) -> None:
-        for part in (self.window, self._growth, self.memory):
+        for part in (self.window, self._growth, self.memory, self.body):
             if part is not None:
                 part.restart(from_key)
         for index in [index for index in self._noted if index >= from_key]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -126,3 +127,38 @@ def test_a_frame_that_is_not_kept_is_a_defect_of_the_caller(nano: Tracker, image
     slot = follower.open(0)
     with pytest.raises(AssertionError, match="frame 99 is not kept"):
         follower.condition(slot, 99, click(100, 80), corrects=False)
+
+
+def test_a_mask_that_was_amended_is_shown_and_remembered(nano: Tracker, images: Sequence[Image]) -> None:
+    def after(change: float | None) -> tuple[Found, Found]:
+        follower = make_follower(nano, RecentMemory(6, 15), images)
+        slot = follower.open(0)
+        follower.condition(slot, 0, click(100, 80), corrects=False)
+        [first] = list(follower.replay(slot, (1,), {}))
+        amended = first.found
+        if change is not None:
+            amended = follower.amend(slot, 1, first.found.low_res_mask_logits + np.float32(change))
+        kept = replace(amended, low_res_mask_logits=amended.low_res_mask_logits.copy())
+        [second] = list(follower.replay(slot, (2,), {}))
+        assert slot.evidence[1].box is None or change != -100
+        return kept, second.found
+
+    plain, plain_next = after(None)
+    same, same_next = after(0.0)
+    np.testing.assert_array_equal(same.low_res_mask_logits, plain.low_res_mask_logits)
+    np.testing.assert_allclose(same_next.low_res_mask_logits, plain_next.low_res_mask_logits, atol=1e-2)
+    empty, empty_next = after(-100.0)
+    assert empty.low_res_mask_logits.max() < 0
+    assert empty.object_score == plain.object_score
+    assert np.abs(empty_next.low_res_mask_logits - plain_next.low_res_mask_logits).max() > 0.1
+
+
+def test_an_amended_frame_that_is_not_remembered_stays_so(nano: Tracker, images: Sequence[Image]) -> None:
+    follower = make_follower(nano, RecentMemory(6, 15), images)
+    slot = follower.open(0)
+    follower.condition(slot, 0, click(100, 80), corrects=False)
+    [followed] = list(follower.replay(slot, (1,), {}))
+    follower.forget(slot, 1)
+    follower.amend(slot, 1, followed.found.low_res_mask_logits)
+    assert 1 not in slot.features
+    assert 1 not in slot.evidence

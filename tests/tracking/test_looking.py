@@ -16,7 +16,7 @@ from streamtrack.errors import PromptError
 from streamtrack.frame import BoolMask, EventKind, Image, ObjectState
 from streamtrack.scenes.scene import Scene, innermost_point, make_scene
 from streamtrack.tracking import Session, Tracker
-from streamtrack.tracking.looking import prompt_extent, share
+from streamtrack.tracking.looking import make_looking, prompt_extent, share
 
 FRAMES = 16
 CAR = 1
@@ -240,3 +240,13 @@ def test_windows_that_all_but_coincide_are_one_and_others_stay() -> None:
     assert shared[0].holds((100, 100, 190, 186))
     assert share([near, far]) == [near, far]
     assert share([]) == []
+
+
+@pytest.mark.parametrize(("growth", "keeps"), [(4.0, True), ("off", False)])
+def test_masks_keep_to_one_body_unless_every_mask_is_believed(
+    nano: Tracker, growth: Any, keeps: bool
+) -> None:
+    geometry = nano._model.network.geometry
+    windows = make_looking(TrackingConfig(window="auto", max_mask_growth=growth), geometry)
+    assert (windows.new_body() is not None) is keeps
+    assert make_looking(TrackingConfig(window="off"), geometry).new_body() is None
