@@ -16,7 +16,7 @@ from torch import Tensor
 
 from streamtrack.engine.found import Conditioned, Found, Look, Replayed, cut_prediction, to_found, to_offered
 from streamtrack.engine.frame_follower import FrameFollower, Slot, note_evidence
-from streamtrack.engine.memory_bank import MemoryBank, summarise
+from streamtrack.engine.memory_bank import MemoryBank, amend, summarise
 from streamtrack.engine.prompt_input import CheckedPrompt, scale_prompt
 from streamtrack.engine.step import condition_no_sync, with_appearances
 from streamtrack.engine.view import Expected, View, change_view
@@ -37,7 +37,7 @@ class Follower(FrameFollower):
     """Follows slots, and lets prompts say what they are. One thread at a time."""
 
     @torch.inference_mode()
-    def amend(self, slot: Slot, frame_idx: int, logits: NDArray[np.float32]) -> Found:
+    def amend(self, slot: Slot, frame_idx: int, logits: NDArray[np.float32]) -> None:
         """Another mask for a followed frame, by who knows better; it is remembered in place of the network's.
 
         Args:
@@ -45,16 +45,16 @@ class Follower(FrameFollower):
         """
         view = slot.views.get(frame_idx)
         low_res = torch.from_numpy(logits).to(self._network.device)[None]
-        remembers = frame_idx in slot.features
-        with self._autocast():
-            prediction = self._bank.prediction(slot, frame_idx, low_res)
-            features = None
-            if remembers:
+        features = None
+        if frame_idx in slot.features:
+            _, scores, *_ = self._bank.predictions([slot], frame_idx)
+            pointers = scores.new_zeros(1, self._network.geometry.pointer_dim)
+            prediction = MaskPrediction(low_res, scores[:, :1], scores[:, 1], pointers)
+            with self._autocast():
                 frame = self._frames.to_prompt(frame_idx, view)
                 features = self._network.encode_memory(frame, prediction, from_prompt=False)
-        self._bank.amend(slot, frame_idx, low_res, features)
+        amend(self._bank, slot, frame_idx, low_res, features)
         slot.evidence.pop(frame_idx, None)
-        return self.found((slot,), frame_idx)[0]
 
     # -- prompts -----------------------------------------------------------------------------------
 

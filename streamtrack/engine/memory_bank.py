@@ -203,20 +203,6 @@ class MemoryBank:
         index = torch.tensor([self.written(memory, frame_idx)]).to(self.device, non_blocking=True)
         self.write(Places(index, 0, 0, filled_up=False), prediction, features)
 
-    def prediction(self, memory: ObjectMemory, frame_idx: int, mask_logits: Tensor) -> MaskPrediction:
-        """A kept frame's prediction with other mask logits, (1, h, w); without a pointer."""
-        scores = self._scores[memory.slot, frame_idx % self._history]
-        pointers = torch.zeros(1, self._geometry.pointer_dim, device=self.device)
-        return MaskPrediction(mask_logits, scores[None, :1], scores[1:2], pointers)
-
-    def amend(
-        self, memory: ObjectMemory, frame_idx: int, mask_logits: Tensor, features: Tensor | None
-    ) -> None:
-        """Another mask for a followed frame, (1, h, w), and what is remembered of it, (1, L, M), if it is."""
-        self._mask_logits[memory.slot, frame_idx % self._history] = mask_logits[0]
-        if features is not None and frame_idx in memory.features:
-            self._features[memory.slot, memory.features[frame_idx]] = features[0]
-
     def write_conditioning(
         self, memory: ObjectMemory, frame_idx: int, prediction: MaskPrediction, features: Tensor
     ) -> int | None:
@@ -294,6 +280,15 @@ class MemoryBank:
         self._scores[memory.slot, place, 0] = HIDDEN_LOGIT
         self._scores[memory.slot, place, 1] = 0.0
         self._scores[memory.slot, place, 2] = NO_RIVAL
+
+
+def amend(
+    bank: MemoryBank, memory: ObjectMemory, frame_idx: int, mask_logits: Tensor, features: Tensor | None
+) -> None:
+    """Store another mask of a followed frame, (1, h, w), and what it leaves in memory, (1, L, M)."""
+    bank.mask_logits(memory, frame_idx).copy_(mask_logits)
+    if features is not None:
+        bank._features[memory.slot, memory.features[frame_idx]] = features[0]
 
 
 def summarise(prediction: MaskPrediction, features: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Looks at a film's prompts, for whoever chooses the window to look through."""
+"""Looks at a film's frames, for whoever chooses the window to look through and what of a mask stays."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from streamtrack.engine.found import Look
 from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.engine.view import View, change_view
 from streamtrack.model.interface import Size
+from streamtrack.tracking.film_seeing import found_of
+from streamtrack.tracking.film_watch import FilmWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +57,18 @@ class FilmLooks:
     def cut(self, look: Look, box: Sequence[float], frame_size: Size) -> Look | None:
         """As `Follower.cut`."""
         return self.follower.cut(look, box, frame_size)
+
+
+def keep_body(
+    follower: FilmLooker,
+    film: FilmObject,
+    watch: FilmWatch,
+    position: int,
+    output: FilmOutput | None,
+    frame_size: Size,
+) -> FilmOutput | None:
+    """What a pass found of an object on a frame, without other bodies: shown and remembered so."""
+    if output is None or watch.body is None:
+        return output
+    logits = watch.keep_body(position, found_of(output, film.views.get(position)), frame_size)
+    return output if logits is None else follower.amend(film, position, logits)

@@ -20,7 +20,7 @@ from streamtrack.engine.view import View
 from streamtrack.errors import PromptError
 from streamtrack.frame import Frame
 from streamtrack.model.build import LoadedModel
-from streamtrack.tracking.film_looks import FilmLooks
+from streamtrack.tracking.film_looks import FilmLooks, keep_body
 from streamtrack.tracking.film_seeing import FrameInput, Seeing, found_of
 from streamtrack.tracking.film_seen import Seen, contested_of
 from streamtrack.tracking.film_watch import FilmWatch
@@ -240,12 +240,11 @@ class FilmTracks:
             views=[view for view, _ in looks],
             expected=[expected for _, expected in looks],
         )
-        found |= {track.object_id: output for track, output in zip(stale, outputs, strict=True)}
-        for track in stale:
-            found[track.object_id] = self._keep_body(track, position, found[track.object_id], size, reverse)
-        if self._keeps_outputs:
-            for track in tracks:
-                track.fresh[reverse].add(position)
+        for track, output in zip(stale, outputs, strict=True):
+            film, watch = track.passes[reverse], track.watches[reverse]
+            found[track.object_id] = keep_body(self._follower, film, watch, position, output, size)
+        for track in tracks if self._keeps_outputs else ():
+            track.fresh[reverse].add(position)
         seen = self._seen(found, position, size, reverse=reverse, whole=not frame.damaged)
         worse = set() if self._memory_rules is None else contested_of(seen)
         for track in tracks:
@@ -261,16 +260,6 @@ class FilmTracks:
         self._cuts[reverse] = make_scene_cuts(self.config)
         for track in self.by_id.values():
             track.begin(self._new_watch(reverse=reverse))
-
-    def _keep_body(
-        self, track: FilmTrack, position: int, output: FilmOutput | None, size: tuple[int, int], reverse: bool
-    ) -> FilmOutput | None:
-        """What a pass found of an object on a frame, without other bodies."""
-        film, watch = track.passes[reverse], track.watches[reverse]
-        if output is None or watch.body is None:
-            return output
-        logits = watch.keep_body(position, found_of(output, film.views.get(position)), size)
-        return output if logits is None else self._follower.amend(film, position, logits)
 
     def _watch(
         self, track: FilmTrack, position: int, seen: Seen, sight: Circumstances, *, reverse: bool

@@ -82,7 +82,8 @@ class ObjectReplay:
 
     def show(self, tracked: TrackedObject, found: Found, key: int, *, prompted: bool = False) -> None:
         """What was found on a key frame, of which nobody needs the mask, changes the object's state."""
-        found = found if prompted else self.keep_body(tracked, found, key)
+        if not prompted and self.keep_body(tracked, found, key):
+            [found] = self._follower.found((tracked.slot,), key)
         mask, contested = build_object(tracked, found, self._keys.size(key)), False
         if tracked.memory is not None and not prompted:
             in_one_place, contested = self._claims(key, mask)
@@ -92,13 +93,16 @@ class ObjectReplay:
                 _, contested = self._claims(key, mask)
         self.update_state(tracked, found, mask, key, prompted=prompted, contested=contested)
 
-    def keep_body(self, tracked: TrackedObject, found: Found, key: int) -> Found:
-        """What was found of a followed object on a key frame, without other bodies."""
+    def keep_body(self, tracked: TrackedObject, found: Found, key: int) -> bool:
+        """Cut other bodies off what was found of a followed object on a key frame. Returns whether there were
+        any: then the mask has to be asked for anew."""
         if tracked.body is None or not found.finite or found.object_score <= 0.5:
-            return found
+            return False
         view = found.view or View.whole(self._keys.size(key))
         logits = tracked.body.keep(key, found.low_res_mask_logits, view)
-        return found if logits is None else self._follower.amend(tracked.slot, key, logits)
+        if logits is not None:
+            self._follower.amend(tracked.slot, key, logits)
+        return logits is not None
 
     def update_state(
         self,

@@ -3,7 +3,7 @@ numbers below. Frames are numbered by key."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -97,13 +97,12 @@ class ObjectTracks:
         self._follower.follow([one.slot for one in tracked], key, views, expected)
         self._keys.append(key, frame)
 
-    def settle(self, followed: Iterable[TrackedObject]) -> dict[int, ObjectMask]:
+    def settle(self, followed: Collection[TrackedObject]) -> dict[int, ObjectMask]:
         """What the newest key frame shows, once it is known; the states of those followed onto it change."""
         key = self._keys.newest
-        followed = tuple(followed)
         found, size = self._masks.found(key), self._keys.size(key)
-        for tracked in followed:
-            found[tracked.object_id] = self._replay.keep_body(tracked, found[tracked.object_id], key)
+        if sum(self._replay.keep_body(one, found[one.object_id], key) for one in followed):
+            found = self._masks.found(key)
         masks = self._masks.build(found, size)
         cut = self._keys.cut_at(key)
         if cut is not None:

@@ -137,7 +137,8 @@ def test_a_mask_that_was_amended_is_shown_and_remembered(nano: Tracker, images: 
         [first] = list(follower.replay(slot, (1,), {}))
         amended = first.found
         if change is not None:
-            amended = follower.amend(slot, 1, first.found.low_res_mask_logits + np.float32(change))
+            follower.amend(slot, 1, first.found.low_res_mask_logits + np.float32(change))
+            [amended] = follower.found([slot], 1)
         kept = replace(amended, low_res_mask_logits=amended.low_res_mask_logits.copy())
         [second] = list(follower.replay(slot, (2,), {}))
         assert slot.evidence[1].box is None or change != -100

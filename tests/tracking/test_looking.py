@@ -11,12 +11,11 @@ import pytest
 from bench.bench_windows import BALL_PX, SmallBall
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.prompt_input import CheckedPrompt
-from streamtrack.engine.view import View
 from streamtrack.errors import PromptError
 from streamtrack.frame import BoolMask, EventKind, Image, ObjectState
 from streamtrack.scenes.scene import Scene, innermost_point, make_scene
 from streamtrack.tracking import Session, Tracker
-from streamtrack.tracking.looking import make_looking, prompt_extent, share
+from streamtrack.tracking.looking import make_looking, prompt_extent
 
 FRAMES = 16
 CAR = 1
@@ -228,18 +227,6 @@ def test_the_extent_of_a_prompt_is_that_of_its_box_or_mask() -> None:
     mask[20:40, 30:70] = True
     nothing = np.zeros((0, 2), np.float32), np.zeros(0, np.int32)
     assert prompt_extent(CheckedPrompt(*nothing, mask, (90, 160))) == (30, 20, 70, 40)
-
-
-def test_windows_that_all_but_coincide_are_one_and_others_stay() -> None:
-    near, nearer, far = View(100, 100, 80, 80), View(106, 102, 84, 84), View(150, 100, 80, 80)
-    shared = share([near, None, far, nearer])
-    assert shared[1] is None
-    assert shared[2] == far
-    assert shared[0] == shared[3]
-    assert shared[0] is not None
-    assert shared[0].holds((100, 100, 190, 186))
-    assert share([near, far]) == [near, far]
-    assert share([]) == []
 
 
 @pytest.mark.parametrize(("growth", "keeps"), [(4.0, True), ("off", False)])

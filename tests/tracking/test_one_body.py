@@ -128,7 +128,7 @@ def test_behind_a_scene_cut_it_may_be_anywhere() -> None:
     body.note_cut(4)
     np.testing.assert_array_equal(kept(body, 4, *both), mask_of(*both))
     assert note(body, 4, *both)
-    np.testing.assert_array_equal(kept(body, 3, *both), mask_of(walker(3)))
+    np.testing.assert_array_equal(kept(body, 3, walker(3), both[1]), mask_of(walker(3)))
 
 
 def test_of_frames_that_cannot_be_corrected_nothing_is_kept() -> None:
