@@ -89,9 +89,9 @@ class TrackingConfig(Section, metaclass=MadeInPython):
     scene_cuts: bool | None = None
     """Look for cuts from one scene to another: each is a `scene_cut` event, objects are `uncertain` and are
     looked for in the whole picture. null: unless `memory` is recent."""
-    scene_cut_histogram: float = Field(0.35, ge=0, le=1)
+    scene_cut_histogram: float = Field(0.25, ge=0, le=1)
     """From this share of the picture on whose colours are others than before the cut a frame may be one."""
-    scene_cut_features: float = Field(0.5, ge=0, le=2)
+    scene_cut_features: float = Field(0.35, ge=0, le=2)
     """And from this distance of its shapes on (1 less their correlation, wherever they moved; 0 to 2)."""
     scene_cut_frames: int = Field(2, ge=1, le=30)
     """Tracked frames that the new scene must last: shorter is a flash. So many less one late it is told."""

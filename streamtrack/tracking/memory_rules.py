@@ -16,6 +16,9 @@ from streamtrack.tracking.kalman import Box
 MOTION_WEIGHT = 0.15
 """How much the motion's IoU counts beside the estimated one (SAMURAI's alpha)."""
 
+LEAST_IOU = 0.5
+"""The estimate of the mask's IoU is above (SAMURAI's tau_mask)."""
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryRules:
@@ -25,8 +28,8 @@ class MemoryRules:
     """Of the plan."""
     motion_weight: float = MOTION_WEIGHT
     """How much the motion's IoU counts when a candidate is chosen."""
-    least_iou: float = 0.5
-    """The estimate of the mask's IoU must be above (SAMURAI's tau_mask)."""
+    least_iou: float = LEAST_IOU
+    """The estimate of the mask's IoU must be above."""
     least_object_score: float = 0.5
     """Probability of being visible (tau_obj, which is 0 as a logit)."""
     least_motion: float = 0.0
@@ -111,6 +114,8 @@ def make_memory_rules(config: TrackingConfig) -> MemoryRules | None:
     return MemoryRules(
         name=str(config.memory),
         motion_weight=MOTION_WEIGHT if by_motion else 0.0,
+        # DAM4SAM remembers whenever the object is there.
+        least_iou=LEAST_IOU if by_motion else 0.0,
         anchors=not by_motion,
         found_similarity=config.found_similarity,
         found_margin=config.found_margin,
