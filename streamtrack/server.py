@@ -86,6 +86,7 @@ class Server:
                 stream.name: Pipeline(stream, self._telemetry, clock) for stream in config.streams
             }
             self._alerts = AlertsHub(config.alerts, self._telemetry, clock)
+            undo.callback(self._alerts.stop, 0.0)
             self._rules = {
                 stream.name: RulesDesk(stream.name, stream.rules, clock) for stream in config.streams
             }

@@ -103,7 +103,8 @@ class MqttReceiver(Receiver):
         self._wake()
 
     def _on_connect_fail(self, client: Any, data: Any) -> None:
-        self._failed(f"no broker answers at {self._config.host}:{self._port}")
+        or_what = ", or its certificate is not one that is trusted" if self._config.tls else ""
+        self._failed(f"no broker answers at {self._config.host}:{self._port}{or_what}")
 
     def _on_disconnect(self, client: Any, data: Any, flags: Any, reason: Any, properties: Any) -> None:
         with self._changed:

@@ -6,10 +6,16 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from streamtrack.alerts.hub import AlertsHub
 from streamtrack.config import AlertsConfig, MqttConfig
@@ -125,6 +131,47 @@ def test_broker_that_asks_for_a_password_gets_it_and_the_log_does_not(
             wait_until(lambda: len(subscriber.of(EVENTS)) == 1, "the event")
         subscriber.close()
     assert PASSWORD not in caplog.text
+
+
+# paho leaves the socket of a refused certificate to the garbage collector, which Python complains of.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket")
+@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
+def test_broker_is_spoken_to_over_tls_and_its_certificate_is_checked(tmp_path: Path) -> None:
+    own, other = certificate(tmp_path / "own"), certificate(tmp_path / "other")
+    tls = (f"certfile {own}", f"keyfile {own.with_suffix('.key')}", "allow_anonymous true")
+    with broker(tmp_path, *tls) as running:
+        with publishing(running.port, tls=True, ca_file=other) as hub:
+            wait_until(lambda: hub.statuses()[0].trouble is not None, "the refusal")
+            assert "its certificate is not one that is trusted" in str(hub.statuses()[0].trouble)
+        with publishing(running.port, tls=True, ca_file=own) as hub:
+            hub.offer("cam", [entered(1)])
+            wait_until(lambda: hub.statuses()[0].counts.get("sent") == 1, "the receipt")
+
+
+def certificate(path: Path) -> Path:
+    """A certificate of this machine's that vouches for itself, its key beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
+    now = datetime.now(UTC)
+    own_address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(own_address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = path.with_suffix(".pem")
+    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    path.with_suffix(".key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return pem
 
 
 def test_no_broker_is_told_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:

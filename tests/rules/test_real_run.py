@@ -9,7 +9,7 @@ from streamtrack.scenes.scene import make_scene
 from tests.support.pipelines import publishing, running, stream_config, wait_until
 from tests.support.walks import frame_at, result_at
 
-FPS, FRAMES = 12, 30
+FPS, FRAMES = 8, 20
 SCENE = f"leave?width=320&height=180&fps={FPS}&frames={FRAMES}"
 RULES = RulesConfig(
     zones=(ZoneRule(name="middle", points=((120, 40), (240, 40), (240, 180), (120, 180))),),
