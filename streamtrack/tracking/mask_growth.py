@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamtrack.frame import BoolMask
 
@@ -22,6 +23,8 @@ SEVERAL = 0.5
 """Of the growth that one body may show, that several bodies may where there was one."""
 BODY = 0.2
 """Share of the largest body from which on another one counts."""
+COUNTED_PX = 128
+"""Longer side that bodies are counted at, at most: their shares show in a small picture as well."""
 
 
 @dataclass(slots=True)
@@ -75,6 +78,12 @@ def count_bodies(crop: BoolMask) -> int:
     """Pieces of a mask that count beside its largest, that one included."""
     if not crop.size:
         return 0
-    _, _, stats, _ = cv2.connectedComponentsWithStats(crop.astype(np.uint8), connectivity=8)
+    pixels: NDArray[np.uint8] = np.ascontiguousarray(crop).view(np.uint8)
+    side = -(-max(crop.shape) // COUNTED_PX)
+    if side > 1:
+        # One pixel for each square of them, set where any is: what hangs together by a thread still does.
+        square = np.ones((side, side), np.uint8)
+        pixels = np.ascontiguousarray(cv2.dilate(pixels, square, anchor=(0, 0))[::side, ::side], np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(pixels, connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA]
     return int((areas >= BODY * areas.max(initial=0)).sum())

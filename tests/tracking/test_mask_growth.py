@@ -44,6 +44,18 @@ def test_several_bodies_explode_sooner_than_one() -> None:
     assert not told(guard, 2, np.ones((10, 30), np.bool_))
 
 
+def test_bodies_of_a_large_mask_are_counted_as_those_of_a_small_one() -> None:
+    crop = np.zeros((700, 1500), np.bool_)
+    crop[:, :500] = crop[100:600, 700:1100] = True
+    assert count_bodies(crop) == 2
+    crop[300, 500:700] = True  # held together by a line one pixel wide
+    assert count_bodies(crop) == 1
+    crop[:40, 1400:] = True  # too small to count
+    assert count_bodies(crop) == 1
+    assert count_bodies(np.ascontiguousarray(crop.T)) == 1
+    assert count_bodies(crop[:, :0]) == 0
+
+
 def test_what_was_half_hidden_may_come_back_whole() -> None:
     guard = growth()
     assert not told(guard, 0, square(20))
