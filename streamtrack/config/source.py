@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from streamtrack.config.section import Section
+
+MIN_CROP_PX = 16
+"""Of a crop's width and height: less shows nothing."""
+
+CropEdge = Annotated[int, Field(ge=0, le=16_384)]
+Crop = tuple[CropEdge, CropEdge, CropEdge, CropEdge]
+"""x0, y0, x1, y1 in pixels."""
 
 
 class ReconnectConfig(Section):
@@ -63,9 +70,24 @@ class SourceConfig(Section):
     max_width_px: int | None = Field(None, ge=32)
     """Wider pictures are scaled down while decoding: cheaper to move and draw, coarser masks. null keeps the
     source's size."""
+    crop: Crop | None = None
+    """x0, y0, x1, y1: the part of each picture that is tracked, in pixels of the picture as it is decoded
+    (after `max_width_px`); null takes all of it. It is the picture for all that follows: masks, boxes,
+    prompts, zones and what is drawn are in pixels of the crop, whose upper left corner is 0, 0. What a fixed
+    camera sees of sky and walls is left out so, and the network's pixels go to the rest, at no cost."""
     fps: float | None = Field(None, gt=0, le=240)
     """Pace of a folder or a synthetic scene, and what a webcam is asked for. null: the source's own."""
     loop: bool = False
     """A file or folder starts again at its end; objects stay, a `gap` event marks the seam."""
     reconnect: ReconnectConfig = ReconnectConfig()
     """How a lost source is tried again."""
+
+    @field_validator("crop")
+    @classmethod
+    def _has_an_inside(cls, crop: Crop | None) -> Crop | None:
+        if crop is not None and min(crop[2] - crop[0], crop[3] - crop[1]) < MIN_CROP_PX:
+            got = ", ".join(map(str, crop))
+            raise ValueError(
+                f"crop is {got}, expected x0, y0, x1, y1 with x1 and y1 at least {MIN_CROP_PX} larger"
+            )
+        return crop

@@ -18,6 +18,7 @@ from streamtrack.config import SourceConfig
 from streamtrack.errors import SourceError
 from streamtrack.frame import Frame
 from streamtrack.ingest.av_decoder import AvDecoder
+from streamtrack.ingest.crop import crop_picture
 from streamtrack.ingest.decoder import EndOfStream, Picture
 from streamtrack.ingest.film_index import FilmIndex, index_packets, index_times
 from streamtrack.ingest.network_decoders import HttpDecoder
@@ -130,7 +131,7 @@ class _Winder:
     """An open decoder that reads spans of a recording, each from the keyframe before it."""
 
     def __init__(self, film: FilmReader, config: SourceConfig, clock: Clock) -> None:
-        self._film, self._config, self._clock = film, config, clock
+        self._film, self._crop, self._clock = film, config.crop, clock
         self._decoder = make_decoder(config, film.spec, film.scene)
         self._decoder.open()
         self._gave = False
@@ -191,7 +192,8 @@ class _Winder:
         number = first
         while not isinstance(outcome := self._decoder.read(), EndOfStream):
             if isinstance(outcome, Picture):
-                yield as_frame(outcome, number, self._clock)
+                picture = crop_picture(outcome, self._crop, self._film.spec.redacted_url)
+                yield as_frame(picture, number, self._clock)
                 number += 1
 
 

@@ -11,6 +11,7 @@ from streamtrack.config import SourceConfig
 from streamtrack.errors import SourceError, SourceRefusedError
 from streamtrack.frame import Frame, SourceNotice
 from streamtrack.ingest.backoff import backoff_delay_ms
+from streamtrack.ingest.crop import crop_picture
 from streamtrack.ingest.decoder import EndOfStream, Picture, Skipped
 from streamtrack.ingest.gap_mark import GapMark
 from streamtrack.ingest.notices import SourceWatch
@@ -193,6 +194,7 @@ class Ingest:
             if isinstance(outcome, Skipped):
                 self._skip(outcome)
                 continue
+            outcome = crop_picture(outcome, self._config.crop, self.spec.redacted_url)
             if pacer is not None:
                 if outcome.pts is None:
                     media_ns += frame_ns

@@ -12,6 +12,7 @@ from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import SourceConfig
 from streamtrack.errors import SourceError, StreamTrackError
 from streamtrack.frame import Frame
+from streamtrack.ingest.crop import crop_info, crop_picture
 from streamtrack.ingest.decoder import EndOfStream, Picture, StreamInfo
 from streamtrack.ingest.open_decoder import prepare_source
 
@@ -30,10 +31,11 @@ class FrameReader:
             SourceError: it cannot be opened, or holds no picture.
         """
         self._clock = clock
+        self._crop = config.crop
         self.spec, self.scene, self._decoder = prepare_source(config, ask=True)
         self.dropped: Counter[str] = Counter()
         """Packets and pictures that could not be used, by reason."""
-        self.info: StreamInfo = self._decoder.open()
+        self.info: StreamInfo = crop_info(self._decoder.open(), config.crop)
         """Size, frame rate and number of frames, where known."""
         self._first: Picture | None = None
         try:
@@ -71,7 +73,7 @@ class FrameReader:
         """The next picture; None at the end."""
         while not isinstance(outcome := self._decoder.read(), EndOfStream):
             if isinstance(outcome, Picture):
-                return outcome
+                return crop_picture(outcome, self._crop, self.spec.redacted_url)
             self.dropped[outcome.reason] += outcome.count
         return None
 
