@@ -52,8 +52,8 @@ def even_ground(rng: np.random.Generator) -> Image:
     """A photo of nothing: one colour that changes gently from side to side, RGB (H, W, 3)."""
     corners = rng.integers(0, 256, 3) + rng.normal(0, rng.choice([0.0, 8.0, 25.0]), (2, 2, 3))
     ground = cv2.resize(corners.clip(0, 255).astype(np.float32), GROUND_PX, interpolation=cv2.INTER_LINEAR)
-    ground += rng.normal(0, rng.uniform(0, 4), ground.shape).astype(np.float32)
-    return ground.clip(0, 255).astype(np.uint8)
+    noise = rng.normal(0, rng.uniform(0, 4), ground.shape)
+    return np.asarray(ground + noise).clip(0, 255).astype(np.uint8)
 
 
 def random_creature(bank: Bank, rng: np.random.Generator) -> Image:

@@ -91,7 +91,7 @@ class Tracker:
                 precision=precision,
                 image_size=image_size,
                 threads=threads,
-                compile=compile,  # type: ignore[arg-type]  # the model takes bools as YAML has them
+                compile=compile,  # the model takes bools as YAML has them
             )
         except ValidationError as error:
             raise ConfigError(f"model: {describe_validation_error(error, ModelConfig)}") from error

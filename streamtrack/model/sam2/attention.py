@@ -47,10 +47,12 @@ class MemoryTokens:
 
     def one_by_one(self) -> list[MemoryTokens]:
         """Each object's own, a batch of 1."""
-        absent = [None] * len(self.values) if self.absent is None else self.absent.split(1)
+        absent = [None] * len(self.values) if self.absent is None else torch.split(self.absent, 1)
         return [
             MemoryTokens(values, keys, self.num_pointer_tokens, hidden)
-            for values, keys, hidden in zip(self.values.split(1), self.keys.split(1), absent, strict=True)
+            for values, keys, hidden in zip(
+                torch.split(self.values, 1), torch.split(self.keys, 1), absent, strict=True
+            )
         ]
 
 
@@ -155,7 +157,7 @@ class MemoryReader:
         if torch.compiler.is_compiling() or len(memory.values) == 1:  # one graph for any number of objects
             return weighted_sum(queries, *self._read_tokens(rotary, memory, with_position))
         # One object's keys and scores after the other's: together they outgrow the cache.
-        own = queries.expand(len(memory.values), -1, -1).split(1)
+        own = torch.split(queries.expand(len(memory.values), -1, -1), 1)
         return torch.cat(
             [
                 weighted_sum(query, *self._read_tokens(rotary, one, with_position))
