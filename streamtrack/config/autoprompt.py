@@ -47,7 +47,8 @@ class MendConfig(Section):
     """Cosine between the features of a find and those that are remembered of the object, from which an
     object that is gone may be what was found. Higher confuses fewer and finds fewer again."""
     gone_after_ms: int = Field(400, ge=0)
-    """An object that is hidden for longer may be found elsewhere; until then it is waited for."""
+    """An object that is hidden for longer may be found elsewhere than where it is expected; until then it is
+    waited for."""
     looks: int = Field(2, ge=1, le=20)
     """Detections in a row in which a find that is not beyond doubt must lead to the same object."""
     cooldown_ms: int = Field(800, ge=0)

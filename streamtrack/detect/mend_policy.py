@@ -27,6 +27,8 @@ SURELY_LIKE = 0.15
 """How far above `min_likeness` a find must be to mend at the first look."""
 WITHIN: tuple[Reason, ...] = ("too_large", "several")
 """The object is under its mask, with more."""
+INSIDE = 0.7
+"""Share of a find's box that lies in the box of a mask under which it is."""
 SOON_S = 1.0
 """An object whose mask is there was lost from sight no longer ago than this, as far as its reach goes."""
 NEAR = 0.5
@@ -55,6 +57,11 @@ class _Known:
     """Somebody corrected it, and no find has agreed with it since."""
     kept_ns: int | None = None
     """When its looks were last kept."""
+
+    def rests(self, cooldown_ms: int, now_ns: int) -> bool:
+        """Whether it was mended so lately that it is left alone."""
+        rest_ns = NS_PER_MS * cooldown_ms << min(self.failed, MOST_DOUBLINGS)
+        return self.mended_ns is not None and now_ns - self.mended_ns < rest_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +190,11 @@ class Mender:
         larger = max(mask.area_px, area_of(_box(mask)))
         return larger / max(1.0, area_of(find.box)) / self.config.over_box
 
+    def _is_lost_in(self, known: _Known, mask: ObjectMask, find: Detection) -> bool:
+        """Whether a find may be an object of which the mask shows far more."""
+        same = find.class_name == known.well.class_name and _fits(known.well, find)
+        return same and self._times_too_large(mask, find) > 1 and _share_in(find.box, _box(mask)) >= INSIDE
+
     def _note_well(
         self, object_id: int, find: Detection, mask: ObjectMask, frame_idx: int, now_ns: int
     ) -> None:
@@ -212,8 +224,7 @@ class Mender:
         if not mask.area_px or mask.state not in VISIBLE:
             if known.hidden_since_ns is None:
                 known.hidden_since_ns = now_ns
-            gone = now_ns - known.hidden_since_ns >= self.config.gone_after_ms * NS_PER_MS
-            return "lost" if gone else None
+            return "lost"
         known.hidden_since_ns = None
         known.unmet += 1
         places = [
@@ -224,7 +235,7 @@ class Mender:
         held = [found[place] for place in places]
         if any(box_iou(one.box, other.box) < self.config.disagree_iou for one in held for other in held):
             return "several"
-        if any(self._times_too_large(mask, one) > 1 for one in held):
+        if any(self._is_lost_in(known, mask, one) for one in found):
             return "too_large"
         if held and all(place in taken for place in places):
             return "shared"
@@ -264,12 +275,14 @@ class Mender:
             mask = objects[object_id]
             for place in free:
                 # What covers too much covers the object as well; what is still there cannot be far.
-                if reason in WITHIN and not covers(mask, found[place].box):
+                if reason in WITHIN and _share_in(found[place].box, _box(mask)) < INSIDE:
+                    continue
+                if reason == "lost" and not self._may_be_found(known, found[place], now_ns):
                     continue
                 far = self._far(known.well, found[place], now_ns, None if reason == "lost" else SOON_S)
                 if far < 1 and self._may_be(object_id, found[place]) and _fits(known.well, found[place]):
                     near.append((place, 1 - far))
-            if not near or self._is_resting(known, now_ns):
+            if not near or known.rests(self.config.cooldown_ms, now_ns):
                 continue
             alike = likeness(object_id, [found[place].box for place, _ in near])
             for (place, nearness), like in zip(near, alike, strict=True):
@@ -285,13 +298,15 @@ class Mender:
         seconds = seconds if longest_s is None else min(seconds, longest_s)
         return distance(well.expected(now_ns), find.box) / (self.config.reach * well.length * (1 + seconds))
 
+    def _may_be_found(self, known: _Known, find: Detection, now_ns: int) -> bool:
+        """Whether a hidden object may be a find by now: at once where it is expected, elsewhere later."""
+        hidden_ns = now_ns - (known.hidden_since_ns or now_ns)
+        gone = hidden_ns >= self.config.gone_after_ms * NS_PER_MS
+        return gone or distance(known.well.expected(now_ns), find.box) <= NEAR * known.well.length
+
     def _is_like(self, reason: Reason, like: float | None) -> bool:
         # What is gone is found by its looks alone; what is there was looked at a moment ago.
         return reason != "lost" if like is None else like >= self.config.min_likeness
-
-    def _is_resting(self, known: _Known, now_ns: int) -> bool:
-        rest_ns = NS_PER_MS * self.config.cooldown_ms << min(known.failed, MOST_DOUBLINGS)
-        return known.mended_ns is not None and now_ns - known.mended_ns < rest_ns
 
     def _is_ready(self, pair: _Pair, pairs: Sequence[_Pair], found: Sequence[Detection], now_ns: int) -> bool:
         """Whether a find mends now, and is not waited for once more."""
@@ -321,6 +336,13 @@ class Mender:
 def _box(mask: ObjectMask) -> Box:
     x0, y0, x1, y1 = mask.box
     return float(x0), float(y0), float(x1), float(y1)
+
+
+def _share_in(inner: Box, outer: Box) -> float:
+    """Share of a box that lies in another, 0 to 1."""
+    width = min(inner[2], outer[2]) - max(inner[0], outer[0])
+    height = min(inner[3], outer[3]) - max(inner[1], outer[1])
+    return max(0.0, width) * max(0.0, height) / max(1.0, area_of(inner))
 
 
 def _fits(well: LastWell, find: Detection) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from streamtrack import stream_outputs
 from streamtrack.cli.main import run
 from streamtrack.config import DetectorAutoprompt, SourceConfig, StreamConfig
-from streamtrack.control.commands import RemoveCommand
+from streamtrack.control.commands import RemoveCommand, StartOverCommand
 from streamtrack.detect import Detection, box_iou
 from streamtrack.errors import CheckpointError
 from streamtrack.frame import Event, EventKind
@@ -24,7 +24,7 @@ from streamtrack.publish.zmq_publisher import ZmqPublisher
 from streamtrack.telemetry import Telemetry
 from streamtrack.weights import catalog
 from tests.support.image_files import read_image
-from tests.support.pipelines import SOON_S, ask, publishing, running, wait_until
+from tests.support.pipelines import SOON_S, as_prompt, ask, publishing, running, wait_until
 
 PHOTO = Path(__file__).parent / "photos/person.jpg"
 BOX = (358, 29, 523, 432)
@@ -98,6 +98,30 @@ def test_person_starts_once_by_class_and_stays_away_once_removed(
         wait_until(lambda: detections(telemetry) >= seen + 4, "four more detections")
         assert pipeline.status().objects == ()
         assert outcome(telemetry, "started") == 1
+
+
+def test_object_spoilt_by_a_command_is_mended_with_its_id_and_tells_why(
+    clip: Path, endpoints: tuple[ZmqPublisher, Telemetry]
+) -> None:
+    publisher, telemetry = endpoints
+    with running(detecting(clip), publisher, telemetry) as pipeline, pipeline.watch_events() as events:
+        added = next_event(events, EventKind.ADDED)
+        seen = detections(telemetry)
+        wait_until(lambda: detections(telemetry) >= seen + 3, "three detections that agree")
+        assert added.object_id is not None
+        wide = np.zeros((432, 768), np.bool_)
+        wide[10:430, 60:740] = True
+        spoil = StartOverCommand(stream="cam", object_id=added.object_id, mask=as_prompt(wide))
+        ask(pipeline, spoil)
+        mended = next_event(events, EventKind.MENDED)
+        assert mended.object_id == added.object_id
+        assert mended.detail["by"] == "detector"
+        assert mended.detail["class"] == "person"
+        assert mended.detail["disagrees"] in ("too_large", "uncertain", "lost")
+        assert box_iou(tuple(mended.detail["box"]), BOX) > 0.6
+        reason = mended.detail["disagrees"]
+        wait_until(lambda: outcome(telemetry, f"mended_{reason}") >= 1, "its count")
+        assert [one.object_id for one in pipeline.status().objects] == [added.object_id]
 
 
 def test_object_that_no_detection_confirms_ends_and_tells_why(

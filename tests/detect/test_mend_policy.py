@@ -180,11 +180,12 @@ def test_two_who_look_alike_are_not_taken_at_the_first_look() -> None:
     assert stream.see([find(here, score=0.9), find(there, score=0.9)], GONE).mendings == ()
 
 
-def test_hidden_object_is_waited_for() -> None:
-    stream = Stream({PERSON: 0.9}, gone_after_ms=1500).start()
-    hidden = replace(GONE, state=ObjectState.OCCLUDED)
-    assert stream.mended([find(score=0.9)], hidden, looks=4) == []
-    assert stream.mended([find(score=0.9)], hidden, looks=1) == ["lost"]
+def test_hidden_object_is_waited_for_unless_it_is_found_where_it_is_expected() -> None:
+    hidden, farther = replace(GONE, state=ObjectState.OCCLUDED), moved(PERSON, 90)
+    stream = Stream({farther: 0.9}, gone_after_ms=1500).start()
+    assert stream.mended([find(farther, score=0.9)], hidden, looks=4) == []
+    assert stream.mended([find(farther, score=0.9)], hidden, looks=1) == ["lost"]
+    assert Stream({PERSON: 0.9}).start().mended([find(score=0.9)], hidden, looks=1) == ["lost"]
 
 
 def test_what_does_not_help_is_tried_ever_more_seldom() -> None:
