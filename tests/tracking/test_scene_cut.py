@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -95,3 +96,26 @@ def test_bounds_are_the_configs(road: list[Image], tank: list[Image]) -> None:
 def test_any_size_of_picture_will_do() -> None:
     for size in ((1, 1), (7, 400), (400, 7), (720, 1280)):
         assert look_at([np.zeros((*size, 3), np.uint8)] * 3) == []
+
+
+PHOTOS = Path(__file__).parents[1] / "detect" / "photos"
+
+
+def filmed(name: str, step_px: int) -> list[Image]:
+    """A real picture as a camera that pans over it shows it, with grain and a breath of exposure."""
+    picture = np.asarray(cv2.imread(str(PHOTOS / f"{name}.jpg")))[..., ::-1]
+    height, width = picture.shape[0] * 3 // 4, picture.shape[1] * 3 // 5
+    rng = np.random.default_rng(7)
+    frames = []
+    for index in range(6):
+        x, y = min(step_px * index, picture.shape[1] - width), 2 * (index % 2)
+        part = cv2.resize(picture[y : y + height, x : x + width], (320, 180)).astype(np.float32)
+        grain = rng.normal(0, 4, part.shape)
+        frames.append(np.clip(part * (1 + 0.04 * index) + grain, 0, 255).astype(np.uint8))
+    return frames
+
+
+@pytest.mark.parametrize("step_px", [4, 40])
+def test_real_clips_that_are_joined_have_one_cut_each(step_px: int) -> None:
+    clips = [frame for name in ("person", "parking", "bottles") for frame in filmed(name, step_px)]
+    assert [index for index, _ in look_at(clips)] == [7, 13]
