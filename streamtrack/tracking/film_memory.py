@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from streamtrack.engine.film_outputs import FilmOutput
-from streamtrack.tracking.film_tracks import FilmTrack
+from streamtrack.tracking.film_track import FilmTrack
 from streamtrack.tracking.memory_document import from_document, to_document
 
 AWARE = "aware"

@@ -22,7 +22,7 @@ from streamtrack.frame import (
 from streamtrack.tracking.claims import ClashWatch, share_out
 from streamtrack.tracking.film_seen import Seen, mask_of
 from streamtrack.tracking.film_span import FilmSpan
-from streamtrack.tracking.film_tracks import FilmTrack
+from streamtrack.tracking.film_track import FilmTrack
 from streamtrack.tracking.film_watch import is_visible
 from streamtrack.tracking.object_state import ObjectStateMachine, before_confirmed, event_of_change
 from streamtrack.tracking.postprocess import Box, logits_in_box

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -20,54 +19,17 @@ from streamtrack.engine.view import View
 from streamtrack.errors import PromptError
 from streamtrack.frame import Frame
 from streamtrack.model.build import LoadedModel
+from streamtrack.tracking.film_apart import tell_apart
 from streamtrack.tracking.film_looks import FilmLooks, keep_body
 from streamtrack.tracking.film_seeing import FrameInput, Seeing, found_of
 from streamtrack.tracking.film_seen import Seen, contested_of
+from streamtrack.tracking.film_track import DIRECTIONS, FilmTrack
 from streamtrack.tracking.film_watch import FilmWatch
 from streamtrack.tracking.looking import make_looking
 from streamtrack.tracking.memory_rules import Circumstances, make_memory_rules
 from streamtrack.tracking.scene_cut import begins_scene, make_scene_cuts
 
-DIRECTIONS = (False, True)
-"""Whether a pass is backward."""
-
-
-@dataclass(slots=True, eq=False)
-class FilmTrack:
-    """One object of a film."""
-
-    object_id: int
-    label: str
-    passes: tuple[FilmObject, FilmObject]
-    """What a forward and a backward pass remember; they share the prompted frames."""
-    watches: list[FilmWatch]
-    """Where a forward and a backward pass look for it next."""
-    first: int | None = None
-    last: int | None = None
-    """The positions between which it exists; None: as far as the film goes."""
-    prompts: dict[int, CheckedPrompt] = field(default_factory=dict)
-    """By position."""
-    fresh: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
-    """Positions that a pass has been through since the last prompt."""
-
-    def exists(self, position: int) -> bool:
-        """Whether it is looked for on a frame."""
-        return (self.first is None or position >= self.first) and (self.last is None or position <= self.last)
-
-    def begin(self, watch: FilmWatch) -> None:
-        """A pass begins in the direction of its watch."""
-        self.watches[watch.reverse] = watch
-        self.passes[watch.reverse].anchors.clear()
-
-    def forget_passes(self) -> None:
-        """What passes have been through is not as its prompts say any more."""
-        for fresh in self.fresh:
-            fresh.clear()
-
-    @property
-    def conditioning(self) -> dict[int, FilmOutput]:
-        """What the prompts made of it, by position."""
-        return self.passes[0].conditioning
+__all__ = ["DIRECTIONS", "FilmTrack", "FilmTracks"]
 
 
 class FilmTracks:
@@ -218,11 +180,7 @@ class FilmTracks:
             if track.exists(position) and track.conditioning and (among is None or track.object_id in among)
         ]
         self._input.show(position, frame.image)
-        stale = [
-            track
-            for track in tracks
-            if position not in track.conditioning and position not in track.fresh[reverse]
-        ]
+        stale = [track for track in tracks if track.is_stale(position, reverse=reverse)]
         found: dict[int, FilmOutput | None] = {
             track.object_id: None if track in stale else track.passes[reverse].shown(position)
             for track in tracks
@@ -246,6 +204,8 @@ class FilmTracks:
         for track in tracks if self._keeps_outputs else ():
             track.fresh[reverse].add(position)
         seen = self._seen(found, position, size, reverse=reverse, whole=not frame.damaged)
+        apart = tell_apart(self._follower, stale, seen, position, reverse=reverse)
+        seen |= self._seen(apart, position, size, reverse=reverse, whole=not frame.damaged)
         worse = set() if self._memory_rules is None else contested_of(seen)
         for track in tracks:
             key = track.object_id

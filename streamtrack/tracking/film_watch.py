@@ -9,6 +9,7 @@ from streamtrack.engine.found import Found
 from streamtrack.engine.view import View
 from streamtrack.model.interface import Size
 from streamtrack.tracking.film_seen import Seen
+from streamtrack.tracking.kalman import Box
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.mask_growth import MaskGrowth
 from streamtrack.tracking.memory_rules import ALL_WELL, CUT, Circumstances, MemoryRules, Sight, Verdict
@@ -73,6 +74,10 @@ class FilmWatch:
         if expected is None:
             return view, NOTHING_EXPECTED
         return view, expected.seen_through(view, frame_size)
+
+    def place(self, position: int, frame_size: Size) -> Box | None:
+        """The box in which to find it on the pass's next frame, where that can be told at all."""
+        return None if self.memory is None else self.memory.place(self._key(position), frame_size)
 
     def note_cut(self, position: int) -> None:
         """With the pass's next frame another scene begins."""

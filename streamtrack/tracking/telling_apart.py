@@ -6,6 +6,8 @@ look alike; where each was going can.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from streamtrack.engine.follower import Follower
@@ -29,30 +31,46 @@ def look_again(follower: Follower, tracked: TrackedObject, mask: ObjectMask, key
     """Look for an object in the box where it is expected on a key frame, and let what is found there stand in
     for its mask; None, and nothing has changed, where that is no better."""
     place = None if tracked.memory is None else tracked.memory.place(key, mask.frame_size)
-    if place is None:
+    prompt = place_to_look(place, mask.box, mask.frame_size)
+    if place is None or prompt is None:
         return None
-    before = box_iou(place, _box_of(mask))
-    if before >= IN_PLACE:
-        return None
-    shown = _inside(place, mask.frame_size)
-    if shown is None:
-        return None
-    corners = np.array([shown[:2], shown[2:]], np.float32)
-    labels = np.array([BOX_FIRST_CORNER, BOX_SECOND_CORNER], np.int32)
-    prompt = CheckedPrompt(corners, labels, None, mask.frame_size)
     view = tracked.slot.views.get(key)
     look = follower.look(tracked.slot, key, prompt, corrects=False, view=view)
     if look is None:
         return None
     found = build_object(tracked, look.found, mask.frame_size)
-    if not found.area_px or box_iou(place, _box_of(found)) < before + BETTER:
+    if not agrees_better(place, mask.box, found.box):
         return None
     follower.retake(tracked.slot, look)
     return look.found
 
 
-def _box_of(mask: ObjectMask) -> Box:
-    x0, y0, x1, y1 = mask.box
+def place_to_look(place: Box | None, seen: Sequence[int], frame_size: Size) -> CheckedPrompt | None:
+    """The prompt by which to look for an object where it is expected; None where it is there already, or
+    nobody knows where that is, or it is not in the picture.
+
+    Args:
+        place: the expected box.
+        seen: that of its mask.
+    """
+    if place is None or box_iou(place, to_box(seen)) >= IN_PLACE:
+        return None
+    shown = _inside(place, frame_size)
+    if shown is None:
+        return None
+    corners = np.array([shown[:2], shown[2:]], np.float32)
+    labels = np.array([BOX_FIRST_CORNER, BOX_SECOND_CORNER], np.int32)
+    return CheckedPrompt(corners, labels, None, frame_size)
+
+
+def agrees_better(place: Box, before: Sequence[int], after: Sequence[int]) -> bool:
+    """Whether a mask's box agrees better with the expected one than that before; an empty one never does."""
+    return after[2] > after[0] and box_iou(place, to_box(after)) >= box_iou(place, to_box(before)) + BETTER
+
+
+def to_box(box: Sequence[int]) -> Box:
+    """Pixels as the filter counts them."""
+    x0, y0, x1, y1 = box
     return float(x0), float(y0), float(x1), float(y1)
 
 

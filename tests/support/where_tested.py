@@ -131,11 +131,13 @@ COVERED_BY = {
         "tracking/film_seeing",
         "tracking/film_tracks",
         "tracking/film_watch",
+        "tracking/film_track",
         "tracking/films",
     ),
     "tracking/test_nano_follows": ("pipeline/scene_score",),
     "tracking/test_parity": ("model/sam2/masks", "model/sam2/memory"),
     "tracking/test_memory_watch": ("tracking/memory_rules",),
+    "tracking/test_telling_apart": ("tracking/film_apart",),
     "tracking/test_session": (
         "tracking/key_log",
         "tracking/object_masks",
