@@ -152,16 +152,19 @@ class MemoryWatch:
         expected = None if past.motion is None else past.motion.predict()
         known = expected is not None and past.stable >= rules.stable_frames
         motion_iou = box_iou(expected.box, box) if expected is not None and known else 1.0
+        # A mask that may be two things' says nothing of where this one goes.
+        its_own = not sight.contested and self._is_sized(sight, past)
         fits = (
-            sight.iou_score > rules.least_iou
+            its_own
+            and sight.iou_score > rules.least_iou
             and sight.object_score > rules.least_object_score
             and (motion_iou > rules.least_motion or not known)
-            and not sight.contested
-            and self._is_sized(sight, past)
         )
         anchor = fits and self._is_anchor(key, sight, past)
         stable, motion = 0, expected
-        if sight.iou_score > rules.stable_iou:
+        if not its_own and expected is not None:
+            stable = past.stable
+        elif sight.iou_score > rules.stable_iou:
             stable = past.stable + 1
             motion = Motion.start(box) if expected is None or past.stable == 0 else expected.update(box)
         seen = replace(
