@@ -64,13 +64,12 @@ def annotate(
     picture, scale_x, scale_y = scale_picture(result.frame.image, config.max_width_px)
     visible = [item for item in result.objects.values() if item.area_px]
     placed = [_draw_mask(picture, item, scale_x, scale_y, config) for item in visible]
-    if config.rules:
-        draw_rules(picture, rules)
+    names = draw_rules(picture, rules) if config.rules else []
     for one in placed:
         _draw_outline(picture, one, config.outline_px)
     if config.labels:
         absent = [item for item in result.objects.values() if not item.area_px]
-        _draw_tags(picture, placed, absent, layout or TagLayout())
+        _draw_tags(picture, placed, absent, layout or TagLayout(), names)
     return picture
 
 
@@ -162,12 +161,17 @@ def _dashes(contours: Sequence[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
 
 
 def _draw_tags(
-    picture: Image, placed: Sequence[_Placed], absent: Sequence[ObjectMask], layout: TagLayout
+    picture: Image,
+    placed: Sequence[_Placed],
+    absent: Sequence[ObjectMask],
+    layout: TagLayout,
+    names: Sequence[Box],
 ) -> None:
-    """Name each object beside its mask, and list those without one in the lower left corner, in place."""
+    """Name each object beside its mask and off the rules' names, and list those without a mask in the lower
+    left corner, in place."""
     height, width = picture.shape[:2]
     text_px = min(26, max(11, round(height / 28)))
-    taken = _draw_absent(picture, absent, text_px)
+    taken = [*names, *_draw_absent(picture, absent, text_px)]
     tags = [render_tag(_name(one.item), _note(one.item), one.colour, text_px) for one in placed]
     wanted = [
         TagOf(one.item.object_id, tag.colour.shape[1], tag.colour.shape[0], one.box)

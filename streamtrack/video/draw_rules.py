@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from streamtrack.frame import Image
 from streamtrack.rules.state import DrawnRule
+from streamtrack.video.tag_layout import Box
 from streamtrack.video.tags import blend_tag, render_tag
 
 ZONE_COLOUR, ACTIVE_COLOUR, LINE_COLOUR = (108, 182, 255), (240, 184, 74), (214, 160, 255)
@@ -19,13 +20,12 @@ TINT = 0.12
 ARROW_PX = 16
 
 
-def draw_rules(picture: Image, rules: Sequence[DrawnRule]) -> None:
-    """Draw every rule on (H, W, 3) uint8 RGB, in place."""
-    for rule in rules:
-        _draw(picture, rule)
+def draw_rules(picture: Image, rules: Sequence[DrawnRule]) -> list[Box]:
+    """Draw every rule on (H, W, 3) uint8 RGB, in place; returns where their names stand."""
+    return [box for rule in rules if (box := _draw(picture, rule)) is not None]
 
 
-def _draw(picture: Image, rule: DrawnRule) -> None:
+def _draw(picture: Image, rule: DrawnRule) -> Box | None:
     height, width = picture.shape[:2]
     points = np.rint(np.array(rule.points) * (width, height)).astype(np.int32)
     points = np.clip(points, 0, (width - 1, height - 1))
@@ -40,10 +40,12 @@ def _draw(picture: Image, rule: DrawnRule) -> None:
     tag = render_tag(rule.name, rule.text, colour, text_px)
     tag_height, tag_width = tag.colour.shape[:2]
     if tag_height > height or tag_width > width:
-        return
+        return None
     # At the zone's upper edge or the line's beginning, where its picture leaves room.
     x, y = points[np.argmin(points[:, 1])] if rule.is_zone else points[0]
-    blend_tag(picture, tag, int(min(max(0, x + 4), width - tag_width)), int(min(y + 4, height - tag_height)))
+    left, top = int(min(max(0, x + 4), width - tag_width)), int(min(y + 4, height - tag_height))
+    blend_tag(picture, tag, left, top)
+    return left, top, left + tag_width, top + tag_height
 
 
 def _tint(picture: Image, points: NDArray[np.int32], colour: tuple[int, int, int]) -> None:

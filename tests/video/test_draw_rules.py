@@ -9,7 +9,7 @@ from streamtrack.config import AnnotateConfig
 from streamtrack.rules.state import DrawnRule
 from streamtrack.video.draw import annotate
 from streamtrack.video.draw_rules import ACTIVE_COLOUR, LINE_COLOUR, ZONE_COLOUR
-from tests.support.walks import result_at
+from tests.support.walks import box_mask, result_at
 
 ZONE = DrawnRule("yard", ((0.5, 0.5), (0.9, 0.5), (0.9, 0.9), (0.5, 0.9)), True, "0", False)
 LINE = DrawnRule("door", ((0.25, 0.3), (0.25, 0.9)), False, "in 2  out 1", False)
@@ -32,6 +32,19 @@ def test_zone_with_somebody_inside_is_seen_as_such() -> None:
     calm, busy = (annotate(result_at(0, {}), AnnotateConfig(), rules=(one,)) for one in (ZONE, active))
     assert has_colour(busy, 288, 180, ACTIVE_COLOUR)
     assert (busy[200, 240] != calm[200, 240]).any()
+
+
+def test_names_of_objects_do_not_cover_those_of_rules() -> None:
+    """A zone's name stands where the name of the object above it would: it moves aside."""
+    found = result_at(0, {1: box_mask((200, 160))}, labels={1: "Ann"})
+    zone = DrawnRule("yard", ((0.6, 0.42), (0.9, 0.42), (0.9, 0.9), (0.6, 0.9)), True, "1", False)
+    alone, with_object = (annotate(one, AnnotateConfig(), rules=(zone,)) for one in (result_at(0, {}), found))
+    name = np.s_[106:116, 200:230]
+    assert np.array_equal(alone[name], with_object[name])
+    bare = annotate(found, AnnotateConfig())
+    assert not np.array_equal(bare[name], annotate(result_at(0, {}), AnnotateConfig())[name]), (
+        "never in its way"
+    )
 
 
 def test_rules_that_are_turned_off_leave_the_picture_alone() -> None:
