@@ -60,7 +60,7 @@ class RuleConfig(Section):
     margin_px: float | None = Field(None, ge=0, le=MAX_COORDINATE)
     """How far behind the border the point must be, in pixels, for `hold_frames` in a row, before its side is
     believed. Larger ignores wider jitter. A zone also believes what holds for two seconds nearer to it; who
-    stands on a line has not crossed it. null: a fifth of the object's size (the square root of its area), at
+    stands on a line has not crossed it. null: 0.3 of the object's size (the square root of its area), at
     least 2, and no more than a quarter of the way to the middle of a narrow zone. Not for `test: mask`."""
     hidden_ms: int = Field(10_000, ge=0, le=86_400_000)
     """How long an object may be hidden, or the camera away, without having left: its dwell goes on, and the

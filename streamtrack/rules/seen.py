@@ -14,7 +14,7 @@ from streamtrack.rules.state import Point
 FOOT_SHARE = 0.2
 """Share of the mask's height whose pixels say where the foot is: both feet of a walker, and no single row
 that trembles."""
-MARGIN_SHARE, MIN_MARGIN_PX = 0.2, 2.0
+MARGIN_SHARE, MIN_MARGIN_PX = 0.3, 2.0
 """The margin of a rule that names none, as a share of the object's size: more than masks tremble."""
 VISIBLE = frozenset({ObjectState.TRACKING, ObjectState.UNCERTAIN})
 

@@ -62,7 +62,7 @@ def test_every_crossing_of_a_known_scene_is_counted_once(test: str, speed_px: in
 
 @pytest.mark.parametrize("test", DOOR_TESTS)
 @pytest.mark.parametrize("period", [2, 5, 10, 25, 60])
-@pytest.mark.parametrize("amplitude_px", [1, 3, 5])
+@pytest.mark.parametrize("amplitude_px", [1, 3, 8])
 def test_object_that_trembles_on_the_line_counts_none(test: str, period: int, amplitude_px: int) -> None:
     book = book_of(changed(DOOR, test=test))
     way = lambda index: (160.0 + amplitude_px * math.sin(2 * math.pi * index / period), 150.0)  # noqa: E731
