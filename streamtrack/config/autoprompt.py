@@ -43,9 +43,11 @@ class MendConfig(Section):
     reach: float = Field(1.0, gt=0, le=20)
     """How far from where it is expected an object may be found, in lengths of its longer side: so many at
     once, and as many again for each second since it was last seen well."""
-    min_likeness: float = Field(0.55, ge=-1, le=1)
-    """Cosine between the features of a find and those that are remembered of the object, from which an
-    object that is gone may be what was found. Higher confuses fewer and finds fewer again."""
+    min_likeness: float = Field(0.85, ge=-1, le=1)
+    """How alike what was found and what is remembered of the object must be for a find to be an object that
+    is gone: the least of the cosine of the encoder's pooled features and of how alike the colours are, in the
+    third of it, from top to bottom, where they differ most; 1 is the same. Higher confuses fewer and finds
+    fewer again."""
     gone_after_ms: int = Field(400, ge=0)
     """An object that is hidden for longer may be found elsewhere than where it is expected; until then it is
     waited for."""

@@ -23,7 +23,7 @@ SIZES = (0.5, 2.0)
 """Share of an object's area of before that a find of it has at least and at most."""
 ADRIFT_LOOKS = 3
 """Looks in a row that met a mask with no find, behind as many that did, until it counts as adrift."""
-SURELY_LIKE = 0.15
+SURELY_LIKE = 0.07
 """How far above `min_likeness` a find must be to mend at the first look."""
 WITHIN: tuple[Reason, ...] = ("too_large", "several")
 """The object is under its mask, with more."""

@@ -4,23 +4,42 @@ keeps its id."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from streamtrack.engine.appearance import Appearance, alike
 from streamtrack.engine.follower import Follower
 from streamtrack.engine.prompt_input import CheckedPrompt
+from streamtrack.engine.view import View
 from streamtrack.errors import PromptError
 from streamtrack.frame import EventKind
 from streamtrack.prompt import Prompt, Values, check_frame_idx
+from streamtrack.tracking.colours import Colours, colours_alike, colours_of
 from streamtrack.tracking.frame_log import FrameLog
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.object_prompts import ObjectPrompts, not_finite
 from streamtrack.tracking.object_tracks import Change, ObjectTracks
+from streamtrack.tracking.postprocess import crop_mask
 from streamtrack.tracking.tracked_object import TrackedObject
 
 MAX_LOOKS = 6
 """Kept of an object to compare with, the first for ever."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """How something looks on a frame."""
+
+    features: Appearance
+    """The encoder's, pooled under its mask."""
+    colours: Colours
+
+    def likeness(self, other: _Look) -> float:
+        """-1 to 1; as little as either says."""
+        return min(alike(self.features, other.features), colours_alike(self.colours, other.colours))
 
 
 class ObjectMending:
@@ -39,7 +58,7 @@ class ObjectMending:
         self._log = log
         self._tracks = tracks
         self._prompts = prompts
-        self._looks: dict[int, tuple[Appearance, ...]] = {}
+        self._looks: dict[int, tuple[_Look, ...]] = {}
         """How objects looked, by their id; of those that nobody asks for, nothing is kept."""
 
     def mend(
@@ -93,9 +112,9 @@ class ObjectMending:
         tracked = self._prompts.require_there(object_id, self._frame(at_frame))
         key = self._log.at(self._frame(at_frame)).key
         [found] = self._follower.found((tracked.slot,), key)
-        if found.finite and found.object_score > 0.5:
-            logits = found.low_res_mask_logits.copy()
-            look = self._follower.appearance_at(key, logits, found.view)
+        seen = found.finite and found.object_score > 0.5
+        look = self._look_at(found.low_res_mask_logits.copy(), found.view, key) if seen else None
+        if look is not None:
             known = self._looks.get(object_id, ())
             # Those of objects that are gone go with the next that is kept.
             self._looks = {one: looks for one, looks in self._looks.items() if one in self._tracks.by_id}
@@ -104,8 +123,9 @@ class ObjectMending:
     def likeness(
         self, object_id: int, boxes: Sequence[Values], at_frame: int | None = None
     ) -> tuple[float | None, ...]:
-        """How much what each box shows on a kept frame (None: the newest) looks like an object: the greatest
-        cosine, -1 to 1, with the looks that were kept of it; None where none were, or nothing is in the box.
+        """How much what each box shows on a kept frame (None: the newest) looks like an object, -1 to 1: the
+        lesser of the cosine of the encoder's pooled features and the likeness of colours, with that of its
+        kept looks that it is most like; None where none were kept, or nothing is in the box.
 
         Raises:
             PromptError, ShapeError, FrameExpiredError: as `mend`.
@@ -115,7 +135,7 @@ class ObjectMending:
         known = self._looks.get(object_id, ())
         return tuple(self._alike(object_id, box, at_frame, known) if known else None for box in boxes)
 
-    def _alike(self, object_id: int, box: Values, at_frame: int, known: Sequence[Appearance]) -> float | None:
+    def _alike(self, object_id: int, box: Values, at_frame: int, known: Sequence[_Look]) -> float | None:
         prompt = Prompt(object_id, box=box)
         checked, key = self._prompts.checked(prompt, at_frame, starts_object=False)
         slot = self._tracks.by_id[object_id].slot
@@ -128,8 +148,15 @@ class ObjectMending:
         )
         if look is None:
             return None
-        shown = self._follower.appearance_at(key, look.found.low_res_mask_logits, look.view)
-        return max(alike(one, shown) for one in known) if shown.any() else None
+        shown = self._look_at(look.found.low_res_mask_logits, look.view, key)
+        return None if shown is None else max(one.likeness(shown) for one in known)
+
+    def _look_at(self, logits: NDArray[np.float32], view: View | None, key: int) -> _Look | None:
+        """How what a mask shows on a key frame looks; None for an empty one."""
+        image = self._log.at(self._log.frame_idx_of(key)).frame.image
+        crop, box = crop_mask(logits, (image.shape[0], image.shape[1]), view)
+        colours = colours_of(image, crop, box)
+        return None if colours is None else _Look(self._follower.appearance_at(key, logits, view), colours)
 
     def _frame(self, at_frame: int | None) -> int:
         at_frame = self._log.newest_frame_idx if at_frame is None else check_frame_idx(at_frame)

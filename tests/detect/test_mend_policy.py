@@ -47,7 +47,7 @@ class Stream:
     """A mender whose detections come every STEP_MS, and whose plans are carried out."""
 
     def __init__(self, likeness: Mapping[Box, float] | None = None, **config: Any) -> None:
-        self.mender = Mender(MendConfig.model_validate(config))
+        self.mender = Mender(MendConfig.model_validate({"min_likeness": 0.55, **config}))
         self.likeness = likeness
         self.now_ms = 0
 

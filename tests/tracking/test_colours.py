@@ -1,0 +1,54 @@
+"""Colours from top to bottom, of figures made by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from streamtrack.frame import BoolMask, Image
+from streamtrack.tracking.colours import colours_alike, colours_of
+
+RED, BLUE, BLACK = (200, 30, 30), (40, 60, 210), (15, 15, 15)
+BOX = (10, 6, 30, 66)
+
+
+def figure(*bands: tuple[int, int, int], light: float = 1.0) -> tuple[Image, BoolMask]:
+    """A figure of bands before noise, and its mask in BOX."""
+    image = np.random.default_rng(3).integers(0, 255, (80, 50, 3)).astype(np.uint8)
+    x0, y0, x1, y1 = BOX
+    height = (y1 - y0) // len(bands)
+    for band, colour in enumerate(bands):
+        image[y0 + band * height : y0 + (band + 1) * height, x0:x1] = (np.array(colour) * light).astype(
+            np.uint8
+        )
+    return image, np.ones((y1 - y0, x1 - x0), np.bool_)
+
+
+def alike(first: tuple[Image, BoolMask], second: tuple[Image, BoolMask]) -> float:
+    one, other = colours_of(*first, BOX), colours_of(*second, BOX)
+    assert one is not None
+    assert other is not None
+    return colours_alike(one, other)
+
+
+def test_same_figure_is_alike_whatever_is_behind_it() -> None:
+    first, second = figure(BLACK, RED, BLUE), figure(BLACK, RED, BLUE)
+    second[0][:, 40:] = 0
+    assert alike(first, second) == pytest.approx(1)
+
+
+def test_one_band_of_another_colour_makes_it_another() -> None:
+    assert alike(figure(BLACK, RED, BLUE), figure(BLACK, BLUE, BLUE)) == 0
+    assert alike(figure(BLACK, RED, BLUE), figure(BLUE, RED, BLACK)) == 0
+
+
+def test_band_that_is_not_seen_says_nothing() -> None:
+    image, mask = figure(BLACK, RED, BLUE)
+    half = mask.copy()
+    half[40:] = False
+    assert alike((image, mask), (image, half)) == pytest.approx(1)
+
+
+def test_empty_mask_has_no_colours() -> None:
+    image, mask = figure(RED)
+    assert colours_of(image, ~mask, BOX) is None
