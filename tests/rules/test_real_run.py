@@ -1,12 +1,14 @@
-"""The tracker's own masks through a whole pipeline, against the exact masks of the scene."""
+"""The tracker's own masks through the whole server, against the exact masks of the scene."""
 
 from __future__ import annotations
 
-from streamtrack.config import LineRule, RulesConfig, TrackingConfig, ZoneRule
+from streamtrack.config import AlertsConfig, LineRule, RulesConfig, TrackingConfig, WebhookConfig, ZoneRule
 from streamtrack.frame import Event, Frame
 from streamtrack.rules.book import RuleBook
 from streamtrack.scenes.scene import make_scene
-from tests.support.pipelines import publishing, running, stream_config, wait_until
+from tests.support.pipelines import stream_config, wait_until
+from tests.support.receivers import hooked
+from tests.support.servers import server_config, serving
 from tests.support.walks import frame_at, result_at
 
 FPS, FRAMES = 8, 20
@@ -33,26 +35,28 @@ def key(event: Event) -> tuple[str, int | None, str]:
     return event.kind.value, event.object_id, event.detail.get("way", "")
 
 
-def test_tracked_objects_are_counted_as_the_scenes_own_and_dwell_within_a_frame() -> None:
+def test_tracked_objects_are_counted_as_the_scenes_own_and_told_to_a_webhook() -> None:
     exact = exact_events()
     assert [key(event) for event in exact] == [
         ("entered", 1, ""),
         ("crossed", 1, "backward"),
         ("left", 1, ""),
     ]
-    config = stream_config(f"synthetic:{SCENE}", rules=RULES, tracking=TrackingConfig(window="off"))
-    with (
-        publishing() as (publisher, telemetry),
-        running(config, publisher, telemetry) as pipeline,
-    ):
-        wait_until(lambda: pipeline.status().state == "ended", "the end of the scene")
-        wait_until(
-            lambda: sum("rule" in one.detail for one in pipeline.past_events()) == 3, "three events of rules"
-        )
-        told = [one for one in pipeline.past_events() if "rule" in one.detail]
+    stream = stream_config(f"synthetic:{SCENE}", rules=RULES, tracking=TrackingConfig(window="off"))
+    with hooked() as hook:
+        webhook = WebhookConfig.model_validate({"name": "pager", "url": hook.url})
+        config = server_config(stream, alerts=AlertsConfig(webhooks=(webhook,)))
+        with serving(config) as server:
+            wait_until(lambda: len(hook.requests) == 3, "three events of rules")
+            told = [one for one in server.past_events("cam") if "rule" in one.detail]
+            zone, line = server.status("cam").rules
     assert [(one.kind, one.object_id, one.detail.get("way", "")) for one in told] == [
         key(event) for event in exact
     ]
+    assert [(one["kind"], one["frame_idx"]) for one in hook.bodies] == [
+        (one.kind, one.frame_idx) for one in told
+    ]
+    assert (zone.entered, zone.left, line.backward, line.forward) == (1, 1, 1, 0)
     for found, truth in zip(told, exact, strict=True):
         assert abs(found.frame_idx - truth.frame_idx) <= 1
         assert "thumbnail" in found.detail

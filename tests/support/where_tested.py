@@ -23,7 +23,7 @@ SUITES = {
     "http/page_states": "http/web in a browser: troubles",
     "http/page_streams": "http/web in a browser: streams",
     "pick/page": "pick in a browser: frames, prompts, previews, the job",
-    "rules/real_run": "zones and lines over the tracker's own masks, through a whole pipeline",
+    "rules/real_run": "zones and lines over the tracker's own masks, from a camera to a webhook",
     "tracking/nano_follows": "the shipped model on scenes with truth",
     "tracking/not_finite": "spoilt numbers, from the network to the session's events",
     "tracking/parity": "the whole engine against SAM 2's own predictor",
