@@ -6,6 +6,7 @@ import { askRule } from "./ruleform.js";
 import { text } from "./strings.js";
 
 const DIGITS = 10_000; // shares are kept to a hundredth of a percent
+const LOOK_MS = 15_000;
 const $ = (id) => document.getElementById(id);
 
 export class Rules {
@@ -21,6 +22,7 @@ export class Rules {
       done: (kind, points, name) => this.#ask(kind, points, name),
       changed: () => this.#showButtons(),
     });
+    setInterval(() => (this.#asked = null), LOOK_MS); // another page may have changed one
     $("draw-zone").onclick = () => this.draw("zone");
     $("draw-line").onclick = () => this.draw("line");
   }
