@@ -17,6 +17,7 @@
     │   ├── DuplicateRuleError    a zone or line whose name is another's
     │   ├── UnknownSnoozeError    a snooze that is not in force
     │   ├── FixedRuleError        a zone or line of the config file, which is changed there only
+    │   ├── ObjectMemoryError     an object's memory that is damaged, or of another model
     │   └── BadRequestError       bytes that are no request
     │       ├── TooLargeError         a request that is longer than any needs to be
     │       ├── WrongTypeError        a body of another content type
@@ -186,6 +187,12 @@ class UnknownSnoozeError(PromptError):
 
     kind = "unknown_snooze"
     http_status = 404
+
+
+class ObjectMemoryError(PromptError):
+    """An object's memory as a file that is damaged, of another model, or does not fit what it is for."""
+
+    kind = "object_memory"
 
 
 class BadRequestError(PromptError):

@@ -19,6 +19,9 @@ SCORE_DIGITS, CENTROID_DIGITS = 4, 2
 _PARTS = {"box": ("x0_px", "y0_px", "x1_px", "y1_px"), "centroid": ("centroid_x_px", "centroid_y_px")}
 """Fields of several numbers, as the columns of a table."""
 
+MAX_MEMORY_BYTES = 64 << 20
+"""Of an object's memory as a file: the longest reach that can be configured, at SAM 2's 1024 pixels."""
+
 ObjectId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Pixels = Annotated[int, Meta(ge=0)]

@@ -23,6 +23,7 @@ from streamtrack.cli.complaint import describe_failure, describe_misuse
 from streamtrack.cli.config import show_config
 from streamtrack.cli.doctor import doctor
 from streamtrack.cli.fit import fit
+from streamtrack.cli.remember import remember
 from streamtrack.cli.serve import demo, serve
 from streamtrack.cli.track import track
 
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(serve)
 app.command()(track)
+app.command()(remember)
 app.command("config")(show_config)
 app.command("compile")(compile_model)
 app.add_typer(checkpoints_app, name="checkpoints")

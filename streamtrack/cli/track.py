@@ -22,8 +22,8 @@ from streamtrack.config import load_recording_config
 from streamtrack.errors import ConfigError, PromptError
 
 NO_PROMPT = (
-    "no prompt is given, expected --point X,Y, --box X0,Y0,X1,Y1, --mask FILE, --prompts FILE, --pick "
-    "or --autoprompt CLASS"
+    "no prompt is given, expected --point X,Y, --box X0,Y0,X1,Y1, --mask FILE, --prompts FILE, "
+    "--memory FILE, --pick or --autoprompt CLASS"
 )
 
 
@@ -34,6 +34,7 @@ def track(
     negative: o.NegativePoints = None,
     box: o.Boxes = None,
     mask: o.Masks = None,
+    memory: o.Memories = None,
     prompts_file: o.PromptsFile = None,
     autoprompt: o.AutopromptClasses = None,
     label: o.Labels = None,
@@ -85,24 +86,28 @@ def track(
         span = FilmSpan(start, end, stride)
         labels = offline.parse_labels(label or ())
         texts = point or (), negative or (), box or (), mask or ()
-        told = offline.parse_prompt_set(*texts, labels, span.first)
+        known = offline.read_known_objects(memory or (), labels)
+        known_ids = {one.object_id for one in known}
+        names = {object_id: name for object_id, name in labels.items() if object_id not in known_ids}
+        told = offline.parse_prompt_set(*texts, names, span.first)
         if prompts_file is not None:
             told = told.joined(offline.read_prompts_file(prompts_file))
         told = told.with_config(stream, span.first)
-        is_prompted = (bool(told.prompts) or pick) and autoprompt is None
+        is_prompted = (bool(told.prompts or known) or pick) and autoprompt is None
         finder = None if is_prompted else offline.read_autoprompt(autoprompt, stream)
-        if not told.prompts and finder is None and not pick:
+        if not told.prompts and not known and finder is None and not pick:
             raise PromptError(NO_PROMPT)
         if finder is not None:
-            told = told.joined(offline.find_objects(finder, stream, span, told.object_ids))
-        film = offline.FilmJob(told, direction, span)
+            told = told.joined(offline.find_objects(finder, stream, span, (*known_ids, *told.object_ids)))
+        film = offline.FilmJob(told, direction, span, known)
         wanted = export_options.asked_exports(export, background, cutout, panels, contact_frames)
         exporters = offline.exporter_names(masks, overlay, wanted, only=only)
         options = export_options.export_options(background, cutout, panels, sound, contact_frames)
         job = offline.RecordingJob(film, stream, exporters, out, overwrite, resume, options)
         if pick:
-            if resume:
-                raise ConfigError("--resume is given with --pick, expected one of them")
+            for option, is_given in (("--resume", resume), ("--memory", bool(known))):
+                if is_given:
+                    raise ConfigError(f"{option} is given with --pick, expected one of them")
             others = given_options(context, OWN_OPTIONS)
             load = partial(Tracker.from_config, in_force.model)
             pick_prompts(video, job, load, stopping, others=others, port=port, as_json=as_json)

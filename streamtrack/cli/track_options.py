@@ -36,6 +36,15 @@ Masks = Annotated[
         help="Picture of the frame's size: opaque, white or not black on the object.",
     ),
 ]
+Memories = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--memory",
+        metavar="[ID:]FILE",
+        help="What is remembered of an object (`streamtrack remember`, GET .../memory): looked for from the "
+        "first frame on, forward. May be repeated.",
+    ),
+]
 PromptsFile = Annotated[
     Path | None,
     typer.Option("--prompts", metavar="FILE", help="Prompts in a YAML file.", show_default=False),

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 
 from streamtrack.client.connection import ClientKeys, Connection, check_stream, check_timeout
 from streamtrack.control.envelope import Answer, decode_reply, encode_request
-from streamtrack.errors import ConfigError, PublishError, ShapeError, StreamTrackError
+from streamtrack.errors import ConfigError, ObjectMemoryError, PublishError, ShapeError, StreamTrackError
 from streamtrack.frame import BoolMask
-from streamtrack.object_record import CandidateInfo, ObjectInfo, RunLengths
+from streamtrack.object_record import MAX_MEMORY_BYTES, CandidateInfo, ObjectInfo, RunLengths
 from streamtrack.prompt import Prompt, Values, check_frame_idx, check_label, check_object_id
 from streamtrack.publish.mask_codec import check_frame_size, decode_rle, encode_rle
 
@@ -40,6 +40,7 @@ class Control(Connection):
         self.stream = stream
         self.timeout_ms = timeout_ms
         self._last_request_id = time.time_ns()
+        self.socket.maxmsgsize = MAX_MEMORY_BYTES
         # A request is sent to a server that is there or not at all: none waits to surprise a server that
         # starts later.
         self.socket.immediate = True
@@ -53,12 +54,17 @@ class Control(Connection):
         labels: Values | None = None,
         box: Values | None = None,
         mask: ArrayLike | None = None,
+        memory: bytes | None = None,
         label: str = "",
         at_frame: SupportsIndex | float | None = None,
+        anywhere: bool = False,
     ) -> Answer:
         """Start to follow an object; the answer names it and the frame on which it starts.
 
         Args:
+            memory: what `export` or `streamtrack remember` gave, in place of a prompt; the answer's `objects`
+                then tell how the object stands.
+            anywhere: a memory's object may be elsewhere in the picture, which is looked at as a whole first.
             object_id: None takes the next free one.
             points: x, y in pixels of the frame, in any container that `Prompt` takes.
             labels: 1 on the object, 0 off it; None: all 1.
@@ -68,7 +74,21 @@ class Control(Connection):
         """
         prompt = Prompt(0 if object_id is None else object_id, points, labels, box, mask, label, at_frame)
         named = {"object_id": None if object_id is None else prompt.object_id, "label": prompt.label}
-        return self._ask("add", **named, **_plain(prompt))
+        if memory is None:
+            return self._ask("add", **named, **_plain(prompt))
+        if not prompt.is_empty:
+            raise ObjectMemoryError("a memory comes with a prompt, expected one of the two")
+        if len(memory) > MAX_MEMORY_BYTES:
+            raise ObjectMemoryError(f"memory has {len(memory)} bytes, expected at most {MAX_MEMORY_BYTES}")
+        where = {"at_frame": prompt.at_frame, "anywhere": anywhere}
+        return self._exchange("add_memory", bytes(memory), **named, **where)[0]
+
+    def export(self, object_id: SupportsIndex) -> bytes:
+        """All that is remembered of an object, as a safetensors file for `add(memory=...)`."""
+        _, memory = self._exchange("export", None, object_id=check_object_id(object_id))
+        if memory is None:
+            raise PublishError(f"{self.address}: the answer to 'export' holds no memory")
+        return memory
 
     def correct(
         self,
@@ -146,7 +166,11 @@ class Control(Connection):
         return self._ask("resume")
 
     def _ask(self, op: str, **arguments: Any) -> Answer:
-        """Send one command and wait for its answer; late answers to earlier ones are passed over."""
+        return self._exchange(op, None, **arguments)[0]
+
+    def _exchange(self, op: str, sent: bytes | None, **arguments: Any) -> tuple[Answer, bytes | None]:
+        """Send one command, a memory behind it or none, and wait for its answer and the memory behind that;
+        late answers to earlier commands are passed over."""
         self._last_request_id += 1
         request = encode_request({"op": op, "stream": self.stream, **arguments}, self._last_request_id)
         deadline = time.monotonic() + self.timeout_ms / 1e3
@@ -154,15 +178,16 @@ class Control(Connection):
             raise PublishError(
                 f"{self.address}: no connection within {self.timeout_ms} ms, expected a server that knows us"
             )
-        self.socket.send(request, zmq.DONTWAIT)
+        self.socket.send_multipart([request] if sent is None else [request, sent], zmq.DONTWAIT)
         while (remaining_ms := (deadline - time.monotonic()) * 1e3) > 0:
             if not self.wait(remaining_ms):
                 break
-            reply = decode_reply(self.socket.recv(), self._last_request_id)
+            body, *behind = self.socket.recv_multipart()
+            reply = decode_reply(body, self._last_request_id)
             if isinstance(reply, StreamTrackError):
                 raise reply
             if reply is not None:
-                return reply
+                return reply, behind[0] if behind else None
         raise PublishError(f"{self.address}: no answer to {op!r} within {self.timeout_ms} ms")
 
 

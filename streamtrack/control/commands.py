@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from streamtrack.config.faults import describe_validation_error
+from streamtrack.control.command_values import Command, Coordinate, FrameIdx, NotBool, ObjectId, Pixels, Point
+from streamtrack.control.memory_commands import AddMemoryCommand, ExportCommand
 from streamtrack.control.untrusted import MAX_REQUEST_BYTES, one_line
 from streamtrack.errors import PromptError, PublishError, ShapeError
 from streamtrack.frame import BoolMask
@@ -19,21 +21,6 @@ from streamtrack.object_record import CandidateInfo, ObjectInfo
 from streamtrack.prompt import Prompt
 from streamtrack.publish.mask_codec import decode_rle
 
-
-def _no_bool(value: Any) -> Any:
-    # To pydantic and to Python true is the number 1; whoever sends it mixed two keys up.
-    if isinstance(value, bool):
-        raise ValueError("expected a number, not true or false")
-    return value
-
-
-NotBool = BeforeValidator(_no_bool)
-ObjectId = Annotated[int, NotBool, Field(ge=0, le=2**31 - 1)]
-FrameIdx = Annotated[int, NotBool, Field(ge=0)]
-Pixels = Annotated[float, Field(strict=True)]
-Point = tuple[Pixels, Pixels]
-Coordinate = Annotated[float, NotBool, Field(ge=-1e6, le=1e6)]
-"""Pixels; what compares with nothing (NaN) is refused."""
 Told = Annotated[str, Field(max_length=256)] | float | tuple[float, ...] | None
 """A plain value that an event may carry."""
 MAX_POINTS = 64
@@ -49,15 +36,6 @@ class RleMask(BaseModel):
     """H, W in pixels."""
     counts: str = Field(max_length=MAX_REQUEST_BYTES)
     """COCO's compressed counts."""
-
-
-class Command(BaseModel):
-    """What every command carries."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    stream: str = Field(max_length=64)
-    """The stream it is for."""
 
 
 class PromptCommand(Command):
@@ -254,6 +232,8 @@ class ReplayCommand(Command):
 
 AnyCommand = Annotated[
     AddCommand
+    | AddMemoryCommand
+    | ExportCommand
     | CorrectCommand
     | LikenessCommand
     | MendCommand
@@ -294,6 +274,12 @@ class Answer(BaseModel):
     """Filled by likeness: cosines, -1 to 1; null where nothing was kept of the object or nothing is there."""
     undone: str | None = None
     """Filled by undo: start, correct, clear, choose, start_over or merge."""
+
+
+class ExportAnswer(Answer):
+    """The answer to `export`, and what is sent beside it."""
+
+    memory: bytes = Field(exclude=True, repr=False)
 
 
 class Executor(Protocol):

@@ -5,7 +5,8 @@ import.
     answer    {"ok": true,  "request_id": 7, "answer": {"stream": "cam1", "op": "add", "frame_idx": 412, ...}}
     refusal   {"ok": false, "request_id": 7, "error": {"kind": "prompt", "message": "one line"}}
 
-The answer comes in the encoding of the request. `request_id` is the caller's and comes back as it was.
+The answer comes in the encoding of the request. `request_id` is the caller's and comes back as it was. An
+object's memory is a second frame of bytes: behind an `add_memory` request, behind the answer to an `export`.
 """
 
 from __future__ import annotations
@@ -87,9 +88,11 @@ def guess_encoding(data: bytes) -> Encoding:
     return "json" if data.lstrip()[:1] in (b"{", b"[", b'"') else "msgpack"
 
 
-def decode_request(data: bytes) -> Request:
+def decode_request(data: bytes, memory: bytes | None = None) -> Request:
     """The request in these bytes.
 
+    Args:
+        memory: the second frame, where one came.
     Raises:
         BadRequest: they are not a msgpack or JSON map of the extent of a command, or its request_id is not a
             short string or an integer.
@@ -116,7 +119,10 @@ def decode_request(data: bytes) -> Request:
         check_extent(raw)
     except BadRequestError as error:
         raise BadRequest(str(error), encoding, request_id) from None
-    return Request(encoding, request_id, raw)
+    if memory is not None and raw.get("op") != "add_memory":
+        words = "a second frame came, expected one behind add_memory alone"
+        raise BadRequest(words, encoding, request_id)
+    return Request(encoding, request_id, raw if memory is None else {**raw, "memory": memory})
 
 
 def encode_answer(encoding: Encoding, request_id: RequestId, answer: dict[str, Any]) -> bytes:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from functools import partial
 
 import zmq
 import zmq.asyncio
 
 from streamtrack.config import ZmqConfig
-from streamtrack.control.commands import Executor, parse_command
+from streamtrack.control.commands import Executor, ExportAnswer, parse_command
 from streamtrack.control.envelope import (
     BadRequest,
     Request,
@@ -18,16 +19,19 @@ from streamtrack.control.envelope import (
     encode_answer,
     encode_refusal,
 )
-from streamtrack.control.untrusted import MAX_REQUEST_BYTES, decode_off_loop
+from streamtrack.control.untrusted import decode_off_loop
 from streamtrack.errors import BusyError, ConfigError, StreamTrackError
+from streamtrack.object_record import MAX_MEMORY_BYTES
 from streamtrack.publish.zmq_security import CurveGate, bind
 
 MAX_CONCURRENT_REQUESTS = 32
 """More than this at once is no operator; the rest is answered `busy` and may ask again."""
 EXECUTE_TIMEOUT_S = 10.0
 """A command is carried out between two frames; one that takes longer met a stream that hangs."""
-_RECEIVE_HIGH_WATER_MARK = 8
-"""Requests kept for one client while others are answered; bounds memory to 8 MiB a client."""
+MAX_MEMORY_UNDER_WAY = 2 * MAX_MEMORY_BYTES
+"""Bytes of objects' memories in requests under way; more than that at once is answered `busy`."""
+_RECEIVE_HIGH_WATER_MARK = 2
+"""Requests kept for one client while others are answered; bounds memory to two objects' memories a client."""
 _SEND_HIGH_WATER_MARK = 64
 """Answers kept for a client that does not read them; what comes after is dropped."""
 
@@ -53,9 +57,10 @@ class ZmqControl:
         self._socket: zmq.asyncio.Socket | None = None
         self._receiver: asyncio.Task[None] | None = None
         self._requests: set[asyncio.Task[None]] = set()
+        self._memory_under_way = 0
         try:
             self._plain.linger = 0
-            self._plain.maxmsgsize = MAX_REQUEST_BYTES
+            self._plain.maxmsgsize = MAX_MEMORY_BYTES  # of a frame; a command's own bound is lower
             self._plain.rcvhwm = _RECEIVE_HIGH_WATER_MARK
             self._plain.sndhwm = _SEND_HIGH_WATER_MARK
             if config.curve is not None:
@@ -94,52 +99,63 @@ class ZmqControl:
             # REQ clients put an empty frame between the address that ROUTER adds and the body, DEALER clients
             # do not.
             address, *frames = await socket.recv_multipart()
-            route = [address, *frames[:-1]]
-            if not frames or frames[:-1] not in ([], [b""]):
-                body = encode_refusal("msgpack", None, "bad_request", "request has more than one frame")
-                await self._send(socket, route, body)
+            envelope = frames[:1] if frames[:1] == [b""] and len(frames) > 1 else []
+            route, parts = [address, *envelope], frames[len(envelope) :]
+            if not 1 <= len(parts) <= 2:
+                words = f"request has {len(parts)} frames, expected one, or one and an object's memory"
+                await self._send(socket, route, encode_refusal("msgpack", None, "bad_request", words))
                 continue
+            memory = parts[1] if len(parts) == 2 else None
             try:
                 # One after the other: long requests wait in their own client's queue, not in our memory.
-                request = await decode_off_loop(decode_request, frames[-1])
+                request = await decode_off_loop(partial(decode_request, memory=memory), parts[0])
             except BadRequest as error:
                 body = encode_refusal(error.encoding, error.request_id, error.kind, error)
                 await self._send(socket, route, body)
                 continue
-            if len(self._requests) >= MAX_CONCURRENT_REQUESTS:
+            num_bytes = 0 if memory is None else len(memory)
+            if len(self._requests) >= MAX_CONCURRENT_REQUESTS or (
+                num_bytes and self._memory_under_way + num_bytes > MAX_MEMORY_UNDER_WAY
+            ):
                 await self._send(socket, route, _busy(request))
                 continue
             task = asyncio.create_task(self._answer(socket, route, request))
             self._requests.add(task)
-            task.add_done_callback(self._requests.discard)
+            self._memory_under_way += num_bytes
+            task.add_done_callback(partial(self._answered, num_bytes))
+
+    def _answered(self, memory_bytes: int, task: asyncio.Task[None]) -> None:
+        self._requests.discard(task)
+        self._memory_under_way -= memory_bytes
 
     async def _answer(self, socket: zmq.asyncio.Socket, route: list[bytes], request: Request) -> None:
-        await self._send(socket, route, await self._reply_to(request))
+        await self._send(socket, route, *await self._reply_to(request))
 
-    async def _reply_to(self, request: Request) -> bytes:
-        """Carry out one request; every way it can go wrong is a reply."""
-        encoding, request_id = request.encoding, request.request_id
+    async def _reply_to(self, request: Request) -> list[bytes]:
+        """Carry out one request; every way it can go wrong is a reply. The frames of the reply."""
         try:
-            async with asyncio.timeout(EXECUTE_TIMEOUT_S):
-                answer = await self._executor.execute(parse_command(request.command))
+            return await self._carried_out(request)
         except TimeoutError:
-            return encode_refusal(
-                encoding, request_id, "timeout", f"command was not carried out in {EXECUTE_TIMEOUT_S:g} s"
-            )
+            kind, words = "timeout", f"command was not carried out in {EXECUTE_TIMEOUT_S:g} s"
+            return [encode_refusal(request.encoding, request.request_id, kind, words)]
         except StreamTrackError as error:
-            return encode_refusal(encoding, request_id, error.kind, error)
+            return [encode_refusal(request.encoding, request.request_id, error.kind, error)]
         except Exception:
             _log.exception("a command failed")
-            return encode_refusal(
-                encoding, request_id, "internal", "the command failed, see the server's log"
-            )
-        return encode_answer(encoding, request_id, answer.model_dump(mode="json"))
+            words = "the command failed, see the server's log"
+            return [encode_refusal(request.encoding, request.request_id, "internal", words)]
+
+    async def _carried_out(self, request: Request) -> list[bytes]:
+        async with asyncio.timeout(EXECUTE_TIMEOUT_S):
+            answer = await self._executor.execute(parse_command(request.command))
+        body = encode_answer(request.encoding, request.request_id, answer.model_dump(mode="json"))
+        return [body, answer.memory] if isinstance(answer, ExportAnswer) else [body]
 
     @staticmethod
-    async def _send(socket: zmq.asyncio.Socket, route: list[bytes], body: bytes) -> None:
+    async def _send(socket: zmq.asyncio.Socket, route: list[bytes], *parts: bytes) -> None:
         # ROUTER drops what is for a client that has gone or does not read; nothing here waits for one.
         with contextlib.suppress(zmq.ZMQError):
-            await socket.send_multipart([*route, body])
+            await socket.send_multipart([*route, *parts])
 
 
 def _busy(request: Request) -> bytes:

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from streamtrack.engine.carried import CarriedMemory, put_in, take_out
 from streamtrack.engine.found import Conditioned, Found, Look, Replayed, cut_prediction, to_found, to_offered
 from streamtrack.engine.frame_follower import FrameFollower, Slot, note_evidence
 from streamtrack.engine.memory_bank import MemoryBank, amend, summarise
@@ -55,6 +56,33 @@ class Follower(FrameFollower):
                 features = self._network.encode_memory(frame, prediction, from_prompt=False)
         amend(self._bank, slot, frame_idx, low_res, features)
         slot.evidence.pop(frame_idx, None)
+
+    # -- memories ----------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def glance(self, slot: Slot, frame_idx: int, view: View | None = None) -> Look | None:
+        """What a slot's memory finds on a kept frame, through a window; nothing is remembered. None where the
+        network's numbers are not finite."""
+        with self._autocast():
+            places = self._locator.locate_to_read(slot, frame_idx)
+            features = self._frames.to_prompt(frame_idx, view)
+            prediction, memory_features = self._network.follow(features, self._bank.read(places))
+        return self._downloaded(prediction, memory_features, frame_idx, view)
+
+    @torch.inference_mode()
+    def take_out(self, slot: Slot, next_frame: int) -> CarriedMemory:
+        """A copy of what a slot remembers that was followed up to the frame before `next_frame`."""
+        return take_out(self._bank, slot, self._plan, self._network.geometry, next_frame)
+
+    @torch.inference_mode()
+    def put_in(self, carried: CarriedMemory, next_frame: int) -> Slot:
+        """A slot with the memory of another one, to be followed onto `next_frame`.
+
+        Raises:
+            CapacityError: the device has no memory for more slots; those that there are stay as they are.
+        """
+        with self._autocast():
+            return put_in(self._bank, carried, next_frame)
 
     # -- prompts -----------------------------------------------------------------------------------
 

@@ -59,6 +59,7 @@ class FrameFollower:
         aware: bool = False,
     ) -> None:
         self._network = network
+        self._plan = plan
         self._batching = batching
         self._runner = runner
         self._autocast = autocast

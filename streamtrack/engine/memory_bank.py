@@ -53,7 +53,7 @@ class MemoryBank:
     ) -> None:
         self._geometry = geometry
         self._plan = plan
-        self._max_conditioning = max_conditioning_frames
+        self.max_conditioning_frames = max_conditioning_frames
         self._history = history_frames
         self.device = device
         self.appearance_dim = appearance_dim
@@ -72,13 +72,13 @@ class MemoryBank:
     @property
     def num_bytes(self) -> int:
         """Bytes of all tensors."""
-        return sum(tensor.nbytes for tensor in self._tensors())
+        return sum(tensor.nbytes for tensor in self.tensors())
 
     def open(self, first_frame: int) -> ObjectMemory:
         """A slot for a new object, its memory empty."""
         if not self._free:
             self._grow()
-        first = self._max_conditioning
+        first = self.max_conditioning_frames
         return ObjectMemory(
             self._free.pop(),
             first_frame,
@@ -92,14 +92,14 @@ class MemoryBank:
         self._free.sort(reverse=True)
 
     def _grow(self) -> None:
-        old, old_capacity = self._tensors(), self._capacity
+        old, old_capacity = self.tensors(), self._capacity
         self._allocate(max(FIRST_CAPACITY, 2 * old_capacity))
-        for new_tensor, old_tensor in zip(self._tensors(), old, strict=True):
+        for new_tensor, old_tensor in zip(self.tensors(), old, strict=True):
             new_tensor[:old_capacity] = old_tensor
         self._free = list(range(self._capacity - 1, old_capacity - 1, -1))
 
     def _allocate(self, capacity: int) -> None:
-        g, first = self._geometry, self._max_conditioning
+        g, first = self._geometry, self.max_conditioning_frames
         num_features = first + self._feature_positions + 2 * self.num_aside
         num_pointers = first + self._pointer_positions + 2 * self.num_aside
         num_shown = self._history + self.num_aside
@@ -117,7 +117,8 @@ class MemoryBank:
     def _zeros(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
         return torch.zeros(shape, dtype=dtype, device=self.device)
 
-    def _tensors(self) -> tuple[Tensor, ...]:
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Memory features, object pointers, mask logits, scores and looks of all slots."""
         return self._features, self._pointers, self._mask_logits, self._scores, self._looks
 
     # -- reading -----------------------------------------------------------------------------------
@@ -221,7 +222,7 @@ class MemoryBank:
 
     def evicted_for(self, memory: ObjectMemory, frame_idx: int) -> int | None:
         """The conditioning frame that goes where this one is stored, if one must."""
-        if frame_idx in memory.conditioning or len(memory.conditioning) < self._max_conditioning:
+        if frame_idx in memory.conditioning or len(memory.conditioning) < self.max_conditioning_frames:
             return None
         # The first prompt says what the object is and stays; the oldest of the others goes.
         return list(memory.conditioning)[1]
@@ -229,7 +230,7 @@ class MemoryBank:
     def reserve_conditioning(self, memory: ObjectMemory, frame_idx: int) -> Rows:
         """Where a frame lies among the conditioning slots, of which one is free or its own."""
         if frame_idx not in memory.conditioning:
-            place = min(set(range(self._max_conditioning)) - set(memory.conditioning.values()))
+            place = min(set(range(self.max_conditioning_frames)) - set(memory.conditioning.values()))
             memory.conditioning[frame_idx] = place
         return self.conditioning(memory, frame_idx)
 
@@ -245,7 +246,7 @@ class MemoryBank:
 
     def aside(self, memory: ObjectMemory, place: int, *, evicted: bool) -> Rows:
         """Where something is put aside: a prompted frame, or an evicted one; `place` is below `num_aside`."""
-        behind = self._max_conditioning + place + (self.num_aside if evicted else 0)
+        behind = self.max_conditioning_frames + place + (self.num_aside if evicted else 0)
         shown = None if evicted else self._history + place
         return Rows(memory.slot, behind + self._feature_positions, behind + self._pointer_positions, shown)
 

@@ -35,13 +35,22 @@ class ObjectMemory:
     """Kept frames that were seen through a window, and through which."""
     followed: tuple[int, int] = (-1, -1)
     """The frame that was followed before the newest one, and the newest one."""
+    origin: int = 0
+    """The frame from which a plan counts; another one where the memory comes from another stream."""
 
     expected: tuple[float, float, float, float, float] | None = None
     """Where it is expected on the frame that is followed next, see `MemoryRead.expected`."""
 
     def stored(self, frame_idx: int) -> Stored:
         """What a plan may read for a frame."""
-        return Stored(frame_idx, sorted(self.conditioning), self.features, self.pointers, self.evidence)
+        return Stored(
+            frame_idx,
+            sorted(self.conditioning),
+            self.features,
+            self.pointers,
+            self.evidence,
+            origin=self.origin,
+        )
 
     def note_view(self, frame_idx: int, view: View | None) -> None:
         """Through which window a frame is seen; None: whole."""

@@ -46,6 +46,8 @@ class Stored:
     anchors: Sequence[int] = ()
     """Of a film: followed frames that are remembered for long, oldest first; a stream's say so in their
     evidence."""
+    origin: int = 0
+    """The frame from which strides are counted: the first of the stream that the object was begun on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class RecentMemory:
         now = stored.frame_idx
         past = [index for index in stored.conditioning if index < now]
         prompted = frozenset(past)
-        features = recent_reads(self._recent(now), stored.features, prompted)
+        features = recent_reads(self._recent(now, stored.origin), stored.features, prompted)
         pointers = recent_reads(range(now - 1, now - 1 - self.pointers, -1), stored.pointers, prompted)
         return Reading(
             features=(
@@ -161,9 +163,10 @@ class RecentMemory:
     def give_up(self, stored: Sequence[int], evidence: Mapping[int, Evidence]) -> int:
         return stored[0]
 
-    def _recent(self, frame_idx: int) -> list[int]:
-        """The frames whose features are read, newest first: the last one, then multiples of the stride."""
-        second = (frame_idx - 2) // self.stride * self.stride
+    def _recent(self, frame_idx: int, origin: int) -> list[int]:
+        """The frames whose features are read, newest first: the last one, then those that lie whole strides
+        behind the origin."""
+        second = (frame_idx - 2 - origin) // self.stride * self.stride + origin
         return [frame_idx - 1, *(second - age * self.stride for age in range(self.frames - 1))]
 
 

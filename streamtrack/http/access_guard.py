@@ -22,11 +22,16 @@ from streamtrack.errors import BusyError
 from streamtrack.http.auth import SAFE_METHODS, AccessPolicy, Refusal, given_token
 from streamtrack.http.peers import peer_of
 from streamtrack.http.token_guesses import TokenGuesses
+from streamtrack.object_record import MAX_MEMORY_BYTES
 
 MAX_BODY_BYTES = MAX_REQUEST_BYTES
 """Of a prompt, which may hold a mask."""
 MAX_SHORT_BODY_BYTES = 131_072
 """Of everything else: labels, SDP offers."""
+MEMORY_SUFFIX, MEMORY_TYPE = "/objects", "application/octet-stream"
+"""Where an object's memory may come in, and as what: longer than any prompt."""
+MAX_UPLOADS = 2
+"""Such bodies at one time."""
 PROMPT_SUFFIXES = ("/objects", "/prompts")
 BODY_TIMEOUT_S = 20.0
 """How long a client may take to send a body."""
@@ -51,6 +56,7 @@ class AccessGuard:
         self._guesses = TokenGuesses()
         self._on_refused = on_refused
         self._under_way: Counter[str] = Counter()
+        self._uploads = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with what is wrong with it."""
@@ -65,13 +71,27 @@ class AccessGuard:
             with self._place(scope):
                 # Bodies of the others are not read: they mean nothing, and a health check waits for none.
                 if scope["method"] not in SAFE_METHODS:
-                    body = await read_body(receive, body_limit(scope["path"]))
-                    receive = _Replay(body, receive).receive
-                await self._app(scope, receive, send)
+                    await self._with_body(scope, receive, send)
+                else:
+                    await self._app(scope, receive, send)
         except RefusedError as error:
             if self._on_refused is not None:
                 self._on_refused(error.refusal.kind)
             await send_refusal(send, error.refusal, error.retry_after_s)
+
+    async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on once its body is here."""
+        limit = body_limit(scope["path"], Headers(scope=scope).get("content-type", ""))
+        long = limit > MAX_BODY_BYTES
+        if long and self._uploads >= MAX_UPLOADS:
+            error = f"{self._uploads} memories are on their way in, expected fewer; ask again"
+            raise RefusedError(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, error, BusyError.kind), 2)
+        self._uploads += long
+        try:
+            body = await read_body(receive, limit)
+            await self._app(scope, _Replay(body, receive).receive, send)
+        finally:
+            self._uploads -= long
 
     def _admit(self, scope: Scope) -> None:
         """Judge a request by its head.
@@ -85,7 +105,7 @@ class AccessGuard:
         refusal = self._policy.refuse(method, scope["path"], query, headers)
         if refusal is None:
             length = headers.get("content-length", "0")
-            limit = body_limit(scope["path"])
+            limit = body_limit(scope["path"], headers.get("content-type", ""))
             if length.isdecimal() and (len(length) > 18 or int(length) > limit):
                 raise RefusedError(_too_large(length[:20], limit))
             return
@@ -142,9 +162,16 @@ class RefusedError(Exception):
         self.retry_after_s = retry_after_s
 
 
-def body_limit(path: str) -> int:
+def body_limit(path: str, content_type: str = "") -> int:
     """The longest body that a path takes, in bytes."""
+    if path.endswith(MEMORY_SUFFIX) and media_type(content_type) == MEMORY_TYPE:
+        return MAX_MEMORY_BYTES
     return MAX_BODY_BYTES if path.endswith(PROMPT_SUFFIXES) else MAX_SHORT_BODY_BYTES
+
+
+def media_type(content_type: str) -> str:
+    """A content type without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 async def read_body(receive: Receive, limit: int = MAX_BODY_BYTES) -> bytes:

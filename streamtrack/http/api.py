@@ -19,10 +19,10 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.middleware.cors import CORSMiddleware
 
 from streamtrack.config import HttpConfig
+from streamtrack.control.command_values import Coordinate
 from streamtrack.control.commands import (
     AddCommand,
     Answer,
-    Coordinate,
     CorrectCommand,
     FindCommand,
     LabelCommand,
@@ -45,6 +45,7 @@ from streamtrack.http.command_route import CommandRoute
 from streamtrack.http.docs_page import docs_router
 from streamtrack.http.error_answers import add_error_answers
 from streamtrack.http.live import live_stream
+from streamtrack.http.memory_routes import TAKES_A_MEMORY, memory_routes, prompts_or_memories
 from streamtrack.http.paths import Hidden, ObjectIdPath, StreamName, for_stream
 from streamtrack.http.peers import peer_of
 from streamtrack.http.second_thoughts_routes import second_thoughts_routes
@@ -141,6 +142,7 @@ def api_router(board: StreamBoard) -> APIRouter:
     router = APIRouter()
     router.include_router(_stream_routes(board))
     router.include_router(_object_routes(board))
+    router.include_router(memory_routes(board))
     router.include_router(second_thoughts_routes(board))
     router.include_router(_health_routes(board))
     return router
@@ -228,10 +230,19 @@ def _object_routes(board: StreamBoard) -> APIRouter:
         """The object under a point in pixels of the frame; `object_id` is null where there is none."""
         return await board.execute(FindCommand(stream=name, point=(x, y), at_frame=at_frame))
 
-    @router.post("", status_code=HTTPStatus.CREATED)
     async def add_object(name: StreamName, body: AddBody) -> Answer:
-        """Follow a new object, from the newest tracked frame or from the kept frame `at_frame`."""
+        """Follow a new object, from the newest tracked frame or from the kept frame `at_frame`; or one of
+        which a memory is there, which comes as the body's bytes (`application/octet-stream`)."""
         return await board.execute(for_stream(body, name))
+
+    router.add_api_route(
+        "",
+        add_object,
+        methods=["POST"],
+        status_code=HTTPStatus.CREATED,
+        route_class_override=prompts_or_memories(board),
+        openapi_extra=TAKES_A_MEMORY,
+    )
 
     @router.post("/{object_id}/prompts")
     async def correct_object(name: StreamName, object_id: ObjectIdPath, body: CorrectBody) -> Answer:

@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 from fastapi import Path
 from pydantic.json_schema import SkipJsonSchema
 
-from streamtrack.control.commands import Command, ObjectId
+from streamtrack.control.command_values import Command, ObjectId
 from streamtrack.errors import PromptError
 
 StreamName = Annotated[str, Path(description="As in the config", max_length=64)]

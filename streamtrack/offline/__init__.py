@@ -9,6 +9,7 @@ from streamtrack.offline.film_job import FilmJob, StartedJob, follow_film, goes_
 from streamtrack.offline.frame_names import FrameNames, names_of
 from streamtrack.offline.frame_pictures import FramePictures
 from streamtrack.offline.journal import Journal, Journals
+from streamtrack.offline.known_objects import KnownObject, read_known_objects, read_picture
 from streamtrack.offline.outputs import MaskFormat, Outputs, exporter_names
 from streamtrack.offline.prompts import (
     PromptSet,
@@ -38,6 +39,7 @@ __all__ = [
     "FramePictures",
     "Journal",
     "Journals",
+    "KnownObject",
     "MaskFormat",
     "Outputs",
     "PromptSet",
@@ -67,6 +69,8 @@ __all__ = [
     "parse_prompts",
     "prompts_yaml",
     "read_autoprompt",
+    "read_known_objects",
+    "read_picture",
     "read_prompts_file",
     "track_recording",
     "with_capacity",

@@ -38,6 +38,9 @@ def all_asked(
         "model": identity_of(tracker.model),
         "tracking": stream.tracking.model_dump(mode="json"),
         "prompts": [_prompt(one) for one in job.prompts.prompts],
+        "memories": [
+            [one.object_id, one.label, hashlib.sha256(one.memory).hexdigest()[:32]] for one in job.known
+        ],
         "ranges": {str(key): list(value) for key, value in sorted(job.prompts.lifetimes.items())},
         "direction": job.direction,
         "frames": [job.span.start, job.span.end, job.span.stride],

@@ -13,6 +13,7 @@ from streamtrack.errors import ConfigError, PublishError, SourceError
 from streamtrack.frame import Update
 from streamtrack.ingest import FilmReader, FrameReader, StreamInfo
 from streamtrack.offline.journal import holds_journal
+from streamtrack.offline.known_objects import KnownObject
 from streamtrack.offline.prompts import PromptSet
 from streamtrack.offline.result_folder import LIST
 from streamtrack.offline.track import (
@@ -71,6 +72,17 @@ class FilmJob:
     prompts: PromptSet
     direction: Direction = "forward"
     span: FilmSpan = field(default_factory=FilmSpan)
+    known: tuple[KnownObject, ...] = ()
+    """Objects of which a memory is there: looked for from the first frame on, as on a stream."""
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """Those that are known, then those that are prompted, in the order in which they come."""
+        return tuple(dict.fromkeys((*(one.object_id for one in self.known), *self.prompts.object_ids)))
+
+    def goes_through_session(self, tracking: TrackingConfig) -> bool:
+        """Whether it is followed as a live stream is."""
+        return bool(self.known) or goes_through_session(tracking)
 
     @property
     def goes_to_the_end(self) -> bool:
@@ -83,7 +95,7 @@ class FilmJob:
         Raises:
             PromptError: as of `check_prompts`. ConfigError: it wants what a session cannot do.
         """
-        if goes_through_session(stream.tracking):
+        if self.goes_through_session(stream.tracking):
             self._require_live_order(stream.tracking)
             check_prompts(self.prompts.prompts, stream.source, info)
         else:
@@ -96,11 +108,8 @@ class FilmJob:
             PublishError: the run there came to its end, and may not be overwritten.
             ConfigError: the film goes through a session, which keeps nothing to go on with.
         """
-        if goes_through_session(tracking):
-            raise ConfigError(
-                f"--resume wants every frame in the network, and tracking.{_not_one(tracking)}, "
-                "expected 1 (--preset quality)"
-            )
+        if self.goes_through_session(tracking):
+            raise ConfigError(self._not_with("--resume", tracking))
         if holds_journal(out):
             return True
         if (out / LIST).exists() and not overwrite:
@@ -127,10 +136,13 @@ class FilmJob:
         Raises:
             StreamTrackError: as of `start_run`.
         """
-        num_objects = len(self.prompts.object_ids)
+        num_objects = len(self.object_ids)
         num_frames = reader.info.num_frames
-        if goes_through_session(stream.tracking):
-            session = tracker.new_session(with_capacity(stream.tracking, self.prompts.prompts))
+        if self.goes_through_session(stream.tracking):
+            config = with_capacity(stream.tracking, self.prompts.prompts, len(self.known))
+            session = tracker.new_session(config)
+            for one in self.known:
+                session.add(one.object_id, memory=one.memory, label=one.label, anywhere=True)
             updates = follow(session, reader, self.prompts.prompts)
             return StartedJob(updates, num_frames, num_objects, lambda: Counter(reader.dropped))
         film = FilmReader(stream.source)
@@ -160,10 +172,18 @@ class FilmJob:
     def _require_live_order(self, tracking: TrackingConfig) -> None:
         """Refuse what a session, which sees each frame once and in order, cannot do."""
         for option in self._beyond_live_order():
-            raise ConfigError(
+            raise ConfigError(self._not_with(option, tracking))
+
+    def _not_with(self, option: str, tracking: TrackingConfig) -> str:
+        """Why an option cannot be had of a session."""
+        if goes_through_session(tracking):
+            return (
                 f"{option} wants every frame in the network, and tracking.{_not_one(tracking)}, "
                 "expected 1 (--preset quality)"
             )
+        return (
+            f"{option} is given with --memory, expected one of them: it is followed as a stream is, forward"
+        )
 
     def _beyond_live_order(self) -> list[str]:
         """What is asked for that wants frames in another order than a stream's."""

@@ -190,6 +190,19 @@ def _mask_place(text: str) -> tuple[int, Path, int | None, _Range | None]:
     return object_id, Path(value if Path(value).exists() else value.strip()), at_frame, lifetime
 
 
+def split_object(option: str, text: str) -> tuple[int, Path]:
+    """Object and file of an option such as `2:cup.memory`; the first object where none is named.
+
+    Raises:
+        PromptError: the id is out of range.
+    """
+    match = _PREFIX.fullmatch(text)
+    object_id, path = (int(match["object"]), match["rest"]) if match else (FIRST_OBJECT_ID, text)
+    if object_id > MAX_OBJECT_ID:
+        raise PromptError(f"{option} is {text!r}, expected an object id of at most {MAX_OBJECT_ID}")
+    return object_id, Path(path if Path(path).exists() else path.strip())
+
+
 def _split(option: str, text: str) -> tuple[int, str, int | None, _Range | None]:
     object_id, value = FIRST_OBJECT_ID, text
     at_frame: int | None = None

@@ -66,10 +66,11 @@ class RecordingJob:
         with open_recording(self.stream.source) as reader:
             self.film.check(self.stream, reader.info)
             prompts = self.film.prompts
-            inputs = (*prompts.files, *_local_path(reader.spec))
+            memories = (one.file for one in self.film.known if one.file is not None)
+            inputs = (*prompts.files, *memories, *_local_path(reader.spec))
             run = Run(
                 ResultFolder(self.out, overwrite=self.overwrite, inputs=inputs, resume=goes_on),
-                prompts.object_ids,
+                self.film.object_ids,
                 reader.info.fps,
                 FramePictures(self.stream.video.annotate),
                 self.options,

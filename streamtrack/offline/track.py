@@ -128,13 +128,17 @@ def check_prompts(
         _refuse_late(prompts, _count_frames(config, last + 1) if counted is None else counted)
 
 
-def with_capacity(config: TrackingConfig, prompts: Sequence[Prompt]) -> TrackingConfig:
-    """The config with room for all objects and, as far as may be, for all prompts of each."""
+def with_capacity(config: TrackingConfig, prompts: Sequence[Prompt], known: int = 0) -> TrackingConfig:
+    """The config with room for all objects and, as far as may be, for all prompts of each.
+
+    Args:
+        known: objects that come without a prompt.
+    """
     a_prompt_each = Counter(prompt.object_id for prompt in prompts)
     most = min(max(a_prompt_each.values(), default=0), MAX_CONDITIONING_FRAMES)
     return config.model_copy(
         update={
-            "max_objects": max(config.max_objects, len(a_prompt_each)),
+            "max_objects": max(config.max_objects, len(a_prompt_each) + known),
             "max_conditioning_frames": max(config.max_conditioning_frames, most),
         }
     )

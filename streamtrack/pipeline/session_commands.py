@@ -15,6 +15,7 @@ from streamtrack.control.commands import (
     ChooseCommand,
     ClearCommand,
     CorrectCommand,
+    ExportAnswer,
     FindCommand,
     LabelCommand,
     LikenessCommand,
@@ -30,6 +31,7 @@ from streamtrack.control.commands import (
     StartOverCommand,
     UndoCommand,
 )
+from streamtrack.control.memory_commands import AddMemoryCommand, ExportCommand
 from streamtrack.errors import (
     CapacityError,
     DuplicateObjectError,
@@ -40,7 +42,7 @@ from streamtrack.errors import (
 )
 from streamtrack.frame import EventKind, Frame, FrameResult, ObjectMask, masks_iou
 from streamtrack.object_record import ObjectInfo, record_of
-from streamtrack.pipeline import second_thoughts
+from streamtrack.pipeline import memories, second_thoughts
 from streamtrack.pipeline.stream_session import StreamSession
 
 MAX_OBJECT_ID = 2**31 - 1
@@ -95,6 +97,13 @@ class SessionCommands:
         match command:
             case AddCommand():
                 return self._add(command, self._need(newest))
+            case AddMemoryCommand():
+                return self._add_memory(command, self._need(newest))
+            case ExportCommand():
+                self._check_followed(command.object_id)
+                answer = self._answer(command, newest_idx, command.object_id)
+                memory = memories.export(self.session, command.object_id)
+                return Applied(ExportAnswer(**answer.model_dump(), memory=memory))
             case CorrectCommand():
                 return self._correct(command, self._need(newest))
             case MendCommand():
@@ -159,6 +168,21 @@ class SessionCommands:
             raise error
         self.refresh()
         return Applied(self._answer(command, at_frame, object_id), self.session.result())
+
+    def _add_memory(self, command: AddMemoryCommand, newest: FrameResult) -> Applied:
+        object_id = self._next_id() if command.object_id is None else command.object_id
+        at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
+        started = memories.add(self.session, command, object_id, at_frame)
+        # It may be hidden, and is then looked for; that it is followed already is no use to anybody.
+        error = self._why_not_started(started, object_id)
+        if isinstance(error, DuplicateObjectError):
+            self.session.undo_start(object_id)
+            raise error
+        self.refresh()
+        found = started.objects[object_id]
+        info = ObjectInfo(**record_of(found), added_at_frame=self.added_at.get(object_id, -1))
+        answer = self._answer(command, at_frame, object_id).model_copy(update={"objects": (info,)})
+        return Applied(answer, self.session.result())
 
     def _why_not_started(self, started: FrameResult, object_id: int) -> StreamTrackError | None:
         """What is wrong with an object that a prompt started: on nothing, or on what is followed already."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -76,23 +77,46 @@ def open_source(source: object, max_width: int | None = None) -> FilmReader | Fr
     return FilmReader(SourceConfig(url=url, pace="every_frame", max_width_px=max_width))
 
 
-def follows_live(film: FilmReader | Frames, config: TrackingConfig) -> bool:
-    """Whether a session follows it, as it follows a stream."""
+def follows_live(
+    film: FilmReader | Frames, config: TrackingConfig, *, is_plain: bool, memories: bool = False
+) -> bool:
+    """Whether a session follows it, as it follows a stream.
+
+    Args:
+        is_plain: forward, every frame, every object to the end.
+        memories: objects of which a memory is there come as well.
+    Raises:
+        ConfigError: it must be followed so, and is not plain.
+    """
+    if memories and not is_plain:
+        raise ConfigError(
+            "memories are given, expected no other direction, frames or lifetimes than a stream's"
+        )
     is_live = not isinstance(film, Frames) and film.spec.live
+    if memories or not is_plain:
+        return memories
     return is_live or config.keyframe_interval > 1 or config.memory_stride > 1
 
 
 def follow_live(
-    session: Session, film: FilmReader | Frames, prompts: Sequence[Prompt]
+    session: Session,
+    film: FilmReader | Frames,
+    prompts: Sequence[Prompt],
+    memories: Mapping[int, bytes] = MappingProxyType({}),
 ) -> Iterator[FrameResult]:
     """Each frame's result, prompts applied on the frames that they name.
 
+    Args:
+        memories: of objects that are looked for from the first frame on, by id.
     Raises:
+        ObjectMemoryError: a memory does not fit.
         PromptError, ShapeError, CapacityError: a prompt does not fit its frame, or no frame has its
             `at_frame`. SourceError: the source breaks off.
     """
     from streamtrack.ingest import with_next
 
+    for object_id, memory in memories.items():
+        session.add(object_id, memory=memory, anywhere=True)
     waiting = list(prompts)
     for frame, upcoming in with_next(film.frames(range(1 << 40))):
         # A prompt for the frame that comes next spares the session the way back to it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 
 import torch
@@ -11,6 +10,7 @@ from streamtrack.config import TrackingConfig
 from streamtrack.engine.film_outputs import FollowedOutputs
 from streamtrack.errors import ConfigError
 from streamtrack.model.build import LoadedModel
+from streamtrack.model.weights_digest import weights_sha256
 from streamtrack.prompt import Prompt
 from streamtrack.tracking.film_prompts import Lifetimes, apply_prompts
 from streamtrack.tracking.film_run import FilmRun, FilmSource
@@ -108,13 +108,9 @@ def count_positions(model: LoadedModel, source: FilmSource, span: FilmSpan) -> i
 
 def identity_of(model: LoadedModel) -> dict[str, str | int]:
     """What decides a mask's numbers: network, weights, precision, device, threads."""
-    digest = hashlib.sha256()
-    for name, tensor in model.network.module.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return {
         "name": model.name,
-        "weights": digest.hexdigest()[:32],
+        "weights": weights_sha256(model.network.module)[:32],
         "settings": repr((model.network.geometry, model.network.settings)),
         "precision": model.precision,
         "device": model.network.device.type,

@@ -52,6 +52,8 @@ class FrameSteps:
         # A whole frame ends what was carried from a damaged one, and serves those who wait for one.
         if not frame.damaged and (newest.key_damaged or self._prompts.waiting):
             return True
+        if any(tracked.from_key >= self._tracks.next_key for tracked in self._tracks.by_id.values()):
+            return True  # an object that came as a file is first looked for on it
         if frame.image.shape != newest.frame.image.shape:
             return True
         return self._key_frames.is_due(self._log.distance_from_key)

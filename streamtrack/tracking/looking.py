@@ -8,6 +8,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from streamtrack.config import TrackingConfig
+from streamtrack.engine.follower import Follower
+from streamtrack.engine.follower import Slot as StreamSlot
 from streamtrack.engine.found import Found, Look
 from streamtrack.engine.prompt_input import BOX_FIRST_CORNER, CheckedPrompt
 from streamtrack.engine.view import View
@@ -16,15 +18,13 @@ from streamtrack.model.interface import Geometry, Size
 from streamtrack.tracking.mask_growth import MaskGrowth
 from streamtrack.tracking.one_body import OneBody
 from streamtrack.tracking.postprocess import crop_mask
+from streamtrack.tracking.search import found_extent, search_picture, worth_of
 from streamtrack.tracking.shared_windows import share
 from streamtrack.tracking.window_policy import Extent, ObjectWindow, WindowRules, centre_of, extent_of
 
 ZOOMS = {0.5: 0.8, 0.25: 0.65, 0.125: 0.5}
 """Heights of the windows round a click, of that which holds the picture, that are tried where nothing is
 known of the object's size, and what is found in each is worth beside the whole picture."""
-FILLS = (0.02, 0.6)
-"""Share of a window that an object found in it should have: smaller ones are seen better in a smaller window,
-larger ones are rather the ground."""
 SAME_SHARE = 0.5
 """Share of its mask that what is found at a click beside an object's window must cover to be the same object:
 then the click mends it, else it is on another one."""
@@ -93,6 +93,10 @@ class Looking(Protocol):
     ) -> Sequence[View | None]:
         """Through which windows objects are looked for on a frame."""
 
+    def search(self, follower: Follower, slot: StreamSlot, key: int, frame_size: Size) -> Extent | None:
+        """Where an object that is remembered, and may be anywhere, is on a kept frame; None: it is looked for
+        in the whole picture, as nothing better is known."""
+
     def first_look(self, follower: Looker[Slot], slot: Slot, key: int, prompt: CheckedPrompt) -> Look | None:
         """What a new object's prompt finds on a frame; None where the numbers are not finite."""
 
@@ -125,6 +129,9 @@ class WholePicture:
         self, windows: Iterable[ObjectWindow | None], key: int, frame_size: Size
     ) -> Sequence[View | None]:
         return [None for _ in windows]
+
+    def search(self, follower: Follower, slot: StreamSlot, key: int, frame_size: Size) -> None:
+        return None
 
     def first_look(self, follower: Looker[Slot], slot: Slot, key: int, prompt: CheckedPrompt) -> Look | None:
         return follower.look(slot, key, prompt, corrects=False)
@@ -160,6 +167,10 @@ class Windows:
         self, windows: Iterable[ObjectWindow | None], key: int, frame_size: Size
     ) -> Sequence[View | None]:
         return share([None if window is None else window.view(key, frame_size) for window in windows])
+
+    def search(self, follower: Follower, slot: StreamSlot, key: int, frame_size: Size) -> Extent | None:
+        found = search_picture(follower, slot, key, frame_size, self._rules)
+        return None if found is None else found_extent(found, frame_size)
 
     def first_look(self, follower: Looker[Slot], slot: Slot, key: int, prompt: CheckedPrompt) -> Look | None:
         if prompt.candidate is not None:
@@ -237,18 +248,18 @@ class Windows:
         heights[least] = min(heights.values(), default=1.0)
         best, worth = follower.look(slot, key, prompt, corrects=False, anew=True), 0.0
         if best is not None:
-            worth = _worth(best, size)
+            worth = worth_of(best, size)
         for height, prior in heights.items():
             view = rules.sized(centre_of(clicked), height, size)
             look = follower.look(slot, key, prompt, corrects=False, view=view, anew=True)
-            if look is not None and prior * _worth(look, size) > worth:
-                best, worth = look, prior * _worth(look, size)
-        extent = None if best is None else _found_extent(best, size)
+            if look is not None and prior * worth_of(look, size) > worth:
+                best, worth = look, prior * worth_of(look, size)
+        extent = None if best is None else found_extent(best, size)
         if best is None or extent is None:
             return best
         view = rules.around(_union(extent, clicked), size)
         closer = follower.look(slot, key, prompt, corrects=False, view=view, anew=True)
-        if closer is None or _worth(closer, size) < _worth(best, size):
+        if closer is None or worth_of(closer, size) < worth_of(best, size):
             return best
         return closer
 
@@ -283,22 +294,6 @@ def prompt_extent(prompt: CheckedPrompt) -> Extent | None:
         # Clicks on the object beside its box count as well.
         return _hull(np.concatenate((prompt.coords[:2], prompt.coords[prompt.labels == 1])))
     return None
-
-
-def _worth(look: Look, frame_size: Size) -> float:
-    """How good what was found looks: the network's own estimate, less where it does not fit its window."""
-    extent = _found_extent(look, frame_size)
-    if extent is None:
-        return 0.0
-    view = look.view or View.whole(frame_size)
-    share = float(np.count_nonzero(look.found.low_res_mask_logits > 0)) / look.found.low_res_mask_logits.size
-    fits = min(1.0, share / FILLS[0], FILLS[1] / share)
-    border = not view.holds(extent, margin_px=0.02 * view.height) and look.view is not None
-    return look.found.iou_score * look.found.object_score * fits * (0.5 if border else 1.0)
-
-
-def _found_extent(look: Look, frame_size: Size) -> Extent | None:
-    return extent_of(*crop_mask(look.found.low_res_mask_logits, frame_size, look.view))
 
 
 def _share_of(known: Found, look: Look, frame_size: Size) -> float:

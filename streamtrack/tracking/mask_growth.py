@@ -6,6 +6,7 @@ crowd, with good scores. Objects do not grow so fast; such a mask must not be re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -19,6 +20,8 @@ LATELY = 8
 PATIENCE = 1.1
 """By how much more a mask may have grown, for every frame since one was believed: what stays large is
 believed in the end."""
+PATIENCE_FRAMES = 1_000
+"""After which any mask is believed; the number would overflow in the end."""
 SEVERAL = 0.5
 """Of the growth that one body may show, that several bodies may where there was one."""
 BODY = 0.2
@@ -49,7 +52,7 @@ class MaskGrowth:
         ][-LATELY:]
         if lately and area_px:
             known_px = max(area for _, (area, _) in lately)
-            limit = self.most * PATIENCE ** (key - lately[-1][0] - 1)
+            limit = self.most * PATIENCE ** min(key - lately[-1][0] - 1, PATIENCE_FRAMES)
             if area_px > limit * known_px:
                 return True
             if area_px > SEVERAL * limit * known_px and count_bodies(crop) > max(n for _, (_, n) in lately):
@@ -67,6 +70,17 @@ class MaskGrowth:
     def note_cut(self, key: int) -> None:
         """With a frame another scene begins, where things have other sizes."""
         self._cut = key
+
+    def lately(self, key: int) -> tuple[tuple[int, int, int], ...]:
+        """Of the newest believed masks up to a frame: how long ago, area in pixels, number of bodies."""
+        since = -1 if self._cut is None else self._cut
+        believed = self._believed.items()
+        lately = [(index, kept) for index, kept in believed if since <= index <= key][-LATELY:]
+        return tuple((key + 1 - index, area, bodies) for index, (area, bodies) in lately)
+
+    def resume(self, key: int, lately: Sequence[tuple[int, int, int]]) -> None:
+        """Go on behind a frame from what `lately` told of it."""
+        self._believed = {key + 1 - ago: (area, bodies) for ago, area, bodies in lately}
 
     def restart(self, key: int) -> None:
         """Forget what was seen from a frame on."""

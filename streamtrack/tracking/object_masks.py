@@ -36,7 +36,7 @@ class ObjectMasks:
 
     def found(self, key: int) -> dict[int, Found]:
         """What the engine found of every object that was there on a key frame; waits for the device."""
-        present = [tracked for tracked in self._objects.values() if tracked.slot.first_frame <= key]
+        present = [tracked for tracked in self._objects.values() if tracked.from_key <= key]
         found = self._follower.found([tracked.slot for tracked in present], key)
         return {tracked.object_id: one for tracked, one in zip(present, found, strict=True)}
 

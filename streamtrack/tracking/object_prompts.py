@@ -67,6 +67,17 @@ class ObjectPrompts:
         known = ", ".join(map(str, self._tracks.by_id)) or "none"
         raise PromptError(f"object {object_id} is not followed, expected one of: {known}")
 
+    def require_seen(self, tracked: TrackedObject) -> None:
+        """Refuse an object that no frame has shown yet.
+
+        Raises:
+            PromptError: it waits for its first frame.
+        """
+        if tracked.from_key >= self._tracks.next_key:
+            raise PromptError(
+                f"object {tracked.object_id} waits for the next frame, expected one that is followed"
+            )
+
     def label_of(self, object_id: int) -> str:
         """What a person calls an object, whether it waits or is followed."""
         waiting = self._waiting.get(check_object_id(object_id))
@@ -76,7 +87,7 @@ class ObjectPrompts:
         """The frame of an object's first prompt; -1 while it waits."""
         if check_object_id(object_id) in self._waiting:
             return -1
-        return self._log.frame_idx_of(self.known(object_id).slot.first_frame)
+        return self._log.frame_idx_of(self.known(object_id).from_key)
 
     # -- for a kept frame --------------------------------------------------------------------------
 
@@ -84,13 +95,7 @@ class ObjectPrompts:
         """See `Session.start`."""
         _check_kind(prompt)
         object_id = prompt.object_id
-        if object_id in self._tracks.by_id or object_id in self._waiting:
-            raise PromptError(f"object {object_id} is followed already, expected a new id or `correct`")
-        if len(self._tracks.by_id) + len(self._waiting) >= self._config.max_objects:
-            raise CapacityError(
-                f"object {object_id}: {self._config.max_objects} objects are followed, "
-                f"expected fewer than max_objects ({self._config.max_objects})"
-            )
+        self.require_room(object_id)
         at_frame = prompt.at_frame if at_frame is None else check_frame_idx(at_frame)
         if at_frame is not None:
             checked, key = self.checked(prompt, at_frame, starts_object=True)
@@ -125,6 +130,7 @@ class ObjectPrompts:
         """
         # The object first: of an unknown one no frame can be right.
         tracked = self.known(object_id)
+        self.require_seen(tracked)
         first_frame = self.first_frame_of(object_id)
         self._log.at(at_frame)
         if at_frame < first_frame:
@@ -146,6 +152,20 @@ class ObjectPrompts:
             )
         moved = self._key_frames.move_prompt(prompt, at_frame, kept.key_frame_idx, kept.size)
         return check_prompt(moved, kept.size, starts_object=starts_object), kept.key
+
+    def require_room(self, object_id: int) -> None:
+        """Refuse an object for which there is no place.
+
+        Raises:
+            PromptError: its id is taken. CapacityError: there are `max_objects` already.
+        """
+        if object_id in self._tracks.by_id or object_id in self._waiting:
+            raise PromptError(f"object {object_id} is followed already, expected a new id or `correct`")
+        if len(self._tracks.by_id) + len(self._waiting) >= self._config.max_objects:
+            raise CapacityError(
+                f"object {object_id}: {self._config.max_objects} objects are followed, "
+                f"expected fewer than max_objects ({self._config.max_objects})"
+            )
 
     # -- for the next frame ------------------------------------------------------------------------
 

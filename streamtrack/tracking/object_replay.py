@@ -145,7 +145,8 @@ class ObjectReplay:
     def report_eviction(self, tracked: TrackedObject, key: int, evicted: int | None) -> None:
         """A prompt made a conditioning frame go, if it did."""
         if evicted is not None:
-            self._report(EventKind.CONDITIONING_EVICTED, key, tracked.object_id, evicted_frame_idx=evicted)
+            known = evicted if evicted >= tracked.from_key else -1  # another stream's frame
+            self._report(EventKind.CONDITIONING_EVICTED, key, tracked.object_id, evicted_frame_idx=known)
 
     def look(self, slot: Slot, key: int, prompt: CheckedPrompt, *, corrects: bool) -> Look | None:
         """What a prompt makes of an object on a kept key frame; None where its numbers are not finite."""

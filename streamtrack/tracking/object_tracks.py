@@ -55,11 +55,11 @@ class ObjectTracks:
         self._config = config
         self._report = report
         self._tracked: dict[int, TrackedObject] = {}
-        self._keys = KeyLog(config.history_frames, make_scene_cuts(config))
+        self.keys = KeyLog(config.history_frames, make_scene_cuts(config))
         self._memory_rules = make_memory_rules(config)
         self._clashes = ClashWatch(config.clash_iou, config.clash_frames)
         self._masks = ObjectMasks(follower, config, self._tracked)
-        self._replay = ObjectReplay(follower, self._keys, report, looking, self._masks.claims)
+        self._replay = ObjectReplay(follower, self.keys, report, looking, self._masks.claims)
 
     @property
     def by_id(self) -> Mapping[int, TrackedObject]:
@@ -69,18 +69,18 @@ class ObjectTracks:
     @property
     def lasting_keys(self) -> set[int]:
         """Keys that objects began on or remember for good."""
-        slots = [tracked.slot for tracked in self._tracked.values()]
-        return {key for slot in slots for key in (slot.first_frame, *slot.conditioning)}
+        objects = self._tracked.values()
+        return {key for one in objects for key in (one.from_key, *one.slot.conditioning)}
 
     @property
     def next_key(self) -> int:
         """The key of the next key frame."""
-        return self._keys.newest + 1
+        return self.keys.newest + 1
 
     @property
     def oldest_key(self) -> int:
         """The oldest key frame that can still be prompted."""
-        return self._keys.oldest
+        return self.keys.oldest
 
     # -- frames ------------------------------------------------------------------------------------
 
@@ -88,23 +88,25 @@ class ObjectTracks:
         """Find every object on the next key frame, without waiting for it."""
         tracked = self._tracked.values()
         size = frame.height_px, frame.width_px
-        if self._keys.look_at(key, frame) is not None:
+        if self.keys.look_at(key, frame) is not None:
             for one in tracked:
                 one.note_cut(key)
+        self._follower.encode(key, frame.image, fit_to_remember=not frame.damaged)
+        for one in tracked:
+            one.seek(self._looking, self._follower, key, size)
         views = self._looking.views([one.window for one in tracked], key, size)
         expected = [one.expected(key, size) for one in tracked]
-        self._follower.encode(key, frame.image, fit_to_remember=not frame.damaged)
         self._follower.follow([one.slot for one in tracked], key, views, expected)
-        self._keys.append(key, frame)
+        self.keys.append(key, frame)
 
     def settle(self, followed: Collection[TrackedObject]) -> dict[int, ObjectMask]:
         """What the newest key frame shows, once it is known; the states of those followed onto it change."""
-        key = self._keys.newest
-        found, size = self._masks.found(key), self._keys.size(key)
+        key = self.keys.newest
+        found, size = self._masks.found(key), self.keys.size(key)
         if sum(self._replay.keep_body(one, found[one.object_id], key) for one in followed):
             found = self._masks.found(key)
         masks = self._masks.build(found, size)
-        cut = self._keys.cut_at(key)
+        cut = self.keys.cut_at(key)
         if cut is not None:
             self._report(EventKind.SCENE_CUT, key, None, **cut.as_detail())
         worse: set[int] = set()
@@ -135,15 +137,7 @@ class ObjectTracks:
         found = self._masks.found(key)
         masks = self._masks.build(found, frame_size, move)
         objects = self._with_states(self._masks.shown(masks, found, frame_size, move), key)
-        if move is None:
-            return objects
-        # What was carried out of the picture is not there, whatever the key frame said.
-        return {
-            object_id: one
-            if one.area_px or one.state in STATES_THAT_STAY
-            else replace(one, state=ObjectState.OCCLUDED)
-            for object_id, one in objects.items()
-        }
+        return objects if move is None else {key: _carried(one) for key, one in objects.items()}
 
     # -- objects -----------------------------------------------------------------------------------
 
@@ -159,10 +153,10 @@ class ObjectTracks:
             return False
         tracked, conditioned = begun
         self._tracked[object_id] = tracked
-        mask = build_object(tracked, conditioned.found, self._keys.size(key))
+        mask = build_object(tracked, conditioned.found, self.keys.size(key))
         self._report(EventKind.ADDED, key, object_id, area_px=mask.area_px)
         self._replay.update_state(tracked, conditioned.found, mask, key, prompted=True)
-        self._replay.behind(tracked, key, self._keys.newest)
+        self._replay.behind(tracked, key, self.keys.newest)
         return True
 
     def start_over(
@@ -183,7 +177,7 @@ class ObjectTracks:
         former, self._tracked[object_id] = self._tracked[object_id], tracked
         self._report(why.kind, key, object_id, **why.detail)
         self._replay.show(tracked, conditioned.found, key, prompted=True)
-        self._replay.behind(tracked, key, self._keys.newest)
+        self._replay.behind(tracked, key, self.keys.newest)
         return former
 
     def take_out(self, object_id: int) -> TrackedObject:
@@ -205,11 +199,16 @@ class ObjectTracks:
             self._tracked[tracked.object_id] = tracked
             kind = EventKind.ADDED if instead is None else EventKind.CORRECTED
             self._report(kind, max(0, from_key - 1), tracked.object_id, how="undo")
-            self._replay.behind(tracked, from_key - 1, self._keys.newest)
+            self._replay.behind(tracked, from_key - 1, self.keys.newest)
         known = [object_id for object_id in order if object_id in self._tracked]
         in_order = {object_id: self._tracked[object_id] for object_id in (*known, *self._tracked)}
         self._tracked.clear()
         self._tracked.update(in_order)
+
+    def join(self, tracked: TrackedObject) -> None:
+        """Follow an object that was made elsewhere, from its first key frame: a kept one, or the next."""
+        self._tracked[tracked.object_id] = tracked
+        self._replay.behind(tracked, tracked.from_key - 1, self.keys.newest)
 
     def close(self, tracked: TrackedObject) -> None:
         """Give the slot of an object back that is not followed any more."""
@@ -260,7 +259,7 @@ class ObjectTracks:
         self._replay.report_eviction(tracked, key, conditioned.evicted)
         self._report(why.kind, key, object_id, **why.detail)
         self._replay.take_prompted(tracked, key, given, conditioned)
-        self._replay.behind(tracked, key, self._keys.newest)
+        self._replay.behind(tracked, key, self.keys.newest)
         return True
 
     def can_rewrite(self, object_id: int, key: int) -> bool:
@@ -279,7 +278,7 @@ class ObjectTracks:
         tracked.prompts.set(key, given)
         self._report(EventKind.CORRECTED, key, object_id, how=how)
         self._replay.rewind(tracked, key)
-        self._replay.behind(tracked, key, self._keys.newest)
+        self._replay.behind(tracked, key, self.keys.newest)
 
     def remove(self, object_id: int) -> None:
         """Stop following an object."""
@@ -296,3 +295,9 @@ class ObjectTracks:
     def _report_clashes(self, masks: Mapping[int, ObjectMask], key: int) -> None:
         for clash in self._clashes.see(masks):
             self._report(EventKind.IDENTITY_CLASH, key, clash.object_id, **clash.as_detail())
+
+
+def _carried(one: ObjectMask) -> ObjectMask:
+    """What was carried out of the picture is not there, whatever the key frame said."""
+    gone = not one.area_px and one.state not in STATES_THAT_STAY
+    return replace(one, state=ObjectState.OCCLUDED) if gone else one

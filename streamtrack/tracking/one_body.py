@@ -67,7 +67,7 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class KnownBody:
     """How an object was on a frame."""
 
     outline: Outline
@@ -89,7 +89,7 @@ class OneBody:
     history: int
     """Frames of which they are kept, for corrections."""
     rules: BodyRules = BodyRules()
-    _known: dict[int, _Known] = field(default_factory=dict)
+    _known: dict[int, KnownBody] = field(default_factory=dict)
     _cut: int = -1
 
     def keep(self, key: int, logits: Logits, view: View) -> Logits | None:
@@ -111,7 +111,7 @@ class OneBody:
         now = _outline(crop, box)
         before = self._before(key)
         if before is None or prompted or key - before > self.rules.blind:
-            self._keep(key, _Known(now, now.middle, (0.0, 0.0), now.area_px))
+            self._keep(key, KnownBody(now, now.middle, (0.0, 0.0), now.area_px))
             return True
         last, frames = self._known[before], key - before
         rules, usual = self.rules, last.usual_px
@@ -126,8 +126,17 @@ class OneBody:
             usual = now.area_px if grown else usual + rules.rise * (now.area_px - usual)
         moved = ((now.middle[0] - last.at[0]) / frames, (now.middle[1] - last.at[1]) / frames)
         step = (last.step[0] + moved[0]) / 2, (last.step[1] + moved[1]) / 2
-        self._keep(key, _Known(now, now.middle, step, usual))
+        self._keep(key, KnownBody(now, now.middle, step, usual))
         return True
+
+    def last(self, key: int) -> tuple[int, KnownBody] | None:
+        """What is known after a frame: of how long ago, 1 for that frame itself, and how the object was."""
+        index = self._before(key + 1)
+        return None if index is None else (key + 1 - index, self._known[index])
+
+    def resume(self, key: int, ago: int, known: KnownBody) -> None:
+        """Go on behind a frame from what `last` told of it."""
+        self._keep(key + 1 - ago, known)
 
     def note_cut(self, key: int) -> None:
         """With a frame another scene begins, where things are elsewhere."""
@@ -142,12 +151,12 @@ class OneBody:
         since = self._cut if key >= self._cut else -1
         return max((index for index in self._known if since <= index < key), default=None)
 
-    def _keep(self, key: int, known: _Known) -> None:
+    def _keep(self, key: int, known: KnownBody) -> None:
         self._known[key] = known
         for index in [index for index in self._known if index <= key - self.history]:
             del self._known[index]
 
-    def _own(self, now: Outline, last: _Known, frames: int) -> BoolMask | None:
+    def _own(self, now: Outline, last: KnownBody, frames: int) -> BoolMask | None:
         """What of a mask is the object's; None where all may be."""
         rules, mask = self.rules, now.mask
         if now.area_px <= rules.grown * last.usual_px or self._has_grown_evenly(now, last):
@@ -159,6 +168,7 @@ class OneBody:
         length = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
         speed = math.hypot(*last.step) * mask.shape[0] / now.view.height
         reach = max(1, round((rules.reach * length + rules.haste * speed) * frames))
+        reach = min(reach, max(mask.shape))
         near = cv2.dilate(expected.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
         kept = _bodies_at(mask, near, rules.share)
         cells = last.usual_px / now.area_px * float(mask.sum())
@@ -166,7 +176,7 @@ class OneBody:
             kept = kept & near
         return kept if kept.sum() >= rules.least * cells else None
 
-    def _has_grown_evenly(self, now: Outline, last: _Known) -> bool:
+    def _has_grown_evenly(self, now: Outline, last: KnownBody) -> bool:
         """Whether a mask is the outline that was known, only larger: the object came nearer."""
         scale = math.sqrt(now.area_px / last.outline.area_px)
         expected = moved(last.outline, now.middle, scale, now.mask.shape, now.view)
@@ -212,7 +222,7 @@ def _outline(crop: BoolMask, box: Box) -> Outline:
     return outline_of(crop, View(box[0], box[1], crop.shape[1], crop.shape[0]))
 
 
-def _ahead(last: _Known, frames: int) -> tuple[float, float]:
+def _ahead(last: KnownBody, frames: int) -> tuple[float, float]:
     """Where an object's middle is some frames on."""
     return last.at[0] + frames * last.step[0], last.at[1] + frames * last.step[1]
 

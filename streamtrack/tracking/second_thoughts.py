@@ -118,6 +118,7 @@ class SecondThoughts:
     def start_over(self, prompt: Prompt, at_frame: int | None) -> int:
         """See `Session.start_over`; returns the frame."""
         tracked = self._prompts.known(prompt.object_id)
+        self._prompts.require_seen(tracked)
         at_frame = prompt.at_frame if at_frame is None else check_frame_idx(at_frame)
         at_frame = self._log.newest_frame_idx if at_frame is None else at_frame
         self._replace(tracked, prompt, at_frame, "start_over")
@@ -128,6 +129,8 @@ class SecondThoughts:
         kept, other = self._prompts.known(object_id), self._prompts.known(other_id)
         if kept is other:
             raise PromptError(f"object {kept.object_id}: merged with itself, expected another object")
+        for one in (kept, other):
+            self._prompts.require_seen(one)
         newest = self._log.at(self._log.newest_frame_idx)
         shown = self._tracks.describe(newest.key, newest.size)
         union = shown[kept.object_id].mask | shown[other.object_id].mask

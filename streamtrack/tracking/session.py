@@ -8,20 +8,23 @@ from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.follower import Follower
 from streamtrack.engine.preprocess import as_frame, as_image
-from streamtrack.frame import Candidate, Event, EventKind, Frame, FrameResult, StageTimes, Undone
+from streamtrack.errors import ObjectMemoryError
+from streamtrack.frame import Event, EventKind, Frame, FrameResult, StageTimes
 from streamtrack.prompt import Prompt, Values, check_frame_idx, check_object_id
+from streamtrack.tracking.changes_of_mind import ChangesOfMind
 from streamtrack.tracking.event_log import EventLog
 from streamtrack.tracking.frame_log import FrameLog
 from streamtrack.tracking.frame_steps import FrameSteps
 from streamtrack.tracking.keyframes import EveryFrame, KeyFramePolicy
 from streamtrack.tracking.looking import Looking, WholePicture
 from streamtrack.tracking.mending import ObjectMending
+from streamtrack.tracking.object_memories import MemoryMaker, ObjectMemories
 from streamtrack.tracking.object_prompts import ObjectPrompts
 from streamtrack.tracking.object_tracks import ObjectTracks
 from streamtrack.tracking.second_thoughts import SecondThoughts
 
 
-class Session:
+class Session(ChangesOfMind):
     """Follows objects through a stream whose end nobody knows, with a memory that never grows.
 
     Objects come and go at any time and do not see each other. A prompt names the frame that it is for: the
@@ -41,8 +44,10 @@ class Session:
         clock: Clock = SYSTEM_CLOCK,
         key_frames: KeyFramePolicy | None = None,
         looking: Looking | None = None,
+        memory_maker: MemoryMaker | None = None,
     ) -> None:
-        """`key_frames`: None sends every frame through the network. `looking`: None sees whole pictures."""
+        """`key_frames`: None sends every frame through the network. `looking`: None sees whole pictures.
+        `memory_maker`: None where objects neither come nor go as files."""
         self._follower = follower
         self._config = config
         self._clock = clock
@@ -56,6 +61,16 @@ class Session:
             config.max_objects, self._log, self._tracks, self._prompts, self._events
         )
         self.mending = ObjectMending(follower, self._looking, self._log, self._tracks, self._prompts)
+        self._memories = ObjectMemories(
+            follower,
+            config,
+            self._log,
+            self._tracks,
+            self._prompts,
+            self._events,
+            self._looking,
+            memory_maker,
+        )
         self._steps = FrameSteps(self._log, self._tracks, self._prompts, self._key_frames, self._events)
 
     # -- what there is -----------------------------------------------------------------------------
@@ -156,11 +171,45 @@ class Session:
         labels: Values | None = None,
         box: Values | None = None,
         mask: ArrayLike | None = None,
+        memory: bytes | None = None,
+        reference: tuple[ArrayLike, ArrayLike] | None = None,
         label: str = "",
         at_frame: int | None = None,
+        anywhere: bool = False,
     ) -> None:
-        """`start` with a prompt made of the arguments, see `Prompt`."""
-        self.start(Prompt(object_id, points, labels, box, mask, label, at_frame))
+        """`start` with a prompt made of the arguments, see `Prompt`; or with what is known of the object.
+
+        Args:
+            memory: what `export_object` gave, of any session, process or camera with the same model, weights,
+                input size and precision. The next frame (or `at_frame`) is to the object the one behind the
+                newest that it had seen; there is no prompt in it to correct or to take back.
+            reference: a picture (H, W, 3) uint8 RGB that shows the object, and its mask (H, W) bool.
+            label: of a memory in place of its own.
+            anywhere: a memory's object may be elsewhere in the picture, which is looked at as a whole first.
+        Raises:
+            ObjectMemoryError: the memory is damaged or of another model, or comes with a prompt.
+            PromptError, ShapeError, CapacityError, FrameExpiredError: as `start`.
+        """
+        given = [one for one in (points, labels, box, mask) if one is not None]
+        if memory is None and reference is None:
+            self.start(Prompt(object_id, points, labels, box, mask, label, at_frame))
+            return
+        if given or (memory is not None and reference is not None):
+            raise ObjectMemoryError(
+                f"object {object_id}: a memory or a reference comes with a prompt, expected one of the three"
+            )
+        if reference is not None:
+            self._memories.add_reference(object_id, reference, label=label, at_frame=at_frame)
+        else:
+            self._memories.add(object_id, memory, label=label, at_frame=at_frame, anywhere=anywhere)
+
+    def export_object(self, object_id: int) -> bytes:
+        """All that is remembered of an object as of the newest (key) frame, as a safetensors file for `add`.
+
+        Raises:
+            PromptError: no such object, or it waits for its first frame.
+        """
+        return self._memories.export(object_id)
 
     def correct(
         self,
@@ -221,52 +270,3 @@ class Session:
         """Call an object something. Raises PromptError for no such object."""
         self._prompts.set_label(object_id, label)
         self._events.note(EventKind.LABELED, object_id, label=label)
-
-    # -- second thoughts ---------------------------------------------------------------------------
-
-    def undo(self, object_id: int | None = None) -> Undone:
-        """Take the last prompt of an object back, or with None the last of all: it is as if it had never been
-        given. A first prompt takes its object along; `clear`, `choose`, `start_over` and `merge` can be taken
-        back as well. The last 32 changes are known, of objects that are removed none.
-
-        Raises:
-            PromptError: no such object, or nothing is left to take back.
-            FrameExpiredError: its frame is not kept (a first prompt can still go).
-        """
-        return self._thoughts.undo(object_id)
-
-    def clear(self, object_id: int, at_frame: int | None = None) -> FrameResult:
-        """Take all prompts of an object on a kept frame back (None: that of its newest prompt), and return
-        that frame's result. On its first frame that removes it, and is refused if it has later prompts.
-
-        Raises:
-            PromptError, FrameExpiredError: no such object, no prompt there, or the frame is not kept.
-        """
-        return self.result(self._thoughts.clear(object_id, at_frame))
-
-    def candidates(self, object_id: int) -> tuple[Candidate, ...]:
-        """The masks among which the network chose for an object's newest prompt, the largest first: a click
-        has three (the whole, a part, a detail), and with nano a box.
-
-        Raises:
-            PromptError, FrameExpiredError: no such object, one mask only, or its frame is not kept.
-        """
-        return self._thoughts.candidates(object_id)
-
-    def choose(self, object_id: int, index: int) -> FrameResult:
-        """Give an object another of its `candidates`, on their frame and from there on. Raises as they do."""
-        return self.result(self._thoughts.choose(object_id, index))
-
-    def start_over(self, prompt: Prompt, at_frame: int | None = None) -> FrameResult:
-        """Forget all of an object but its id, its place and its label (if the prompt has none), and follow
-        what the prompt shows, from the newest frame or from a kept one. Raises as `refine`."""
-        return self.result(self._thoughts.start_over(prompt, at_frame))
-
-    def merge(self, object_id: int, other_id: int) -> FrameResult:
-        """Make one object of two: the first lives on, the other is removed. The union of their masks on the
-        newest frame is what is remembered; all that was remembered of either before is forgotten.
-
-        Raises:
-            PromptError: no such object, the same twice, neither is in sight, or the frame came damaged.
-        """
-        return self.result(self._thoughts.merge(object_id, other_id))

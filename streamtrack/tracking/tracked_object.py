@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from streamtrack.config import TrackingConfig
-from streamtrack.engine.follower import Slot
+from streamtrack.engine.follower import Follower, Slot
 from streamtrack.engine.found import Found
 from streamtrack.engine.view import Expected
 from streamtrack.frame import EventKind, ObjectMask, ObjectState
+from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.mask_growth import MaskGrowth
 from streamtrack.tracking.memory_rules import ALL_WELL, CUT, Circumstances, Sight, Verdict
 from streamtrack.tracking.memory_watch import MemoryWatch
 from streamtrack.tracking.object_state import ObjectStateMachine, before_confirmed, event_of_change
-from streamtrack.tracking.one_body import OneBody
+from streamtrack.tracking.one_body import KnownBody, OneBody
 from streamtrack.tracking.prompt_history import PromptHistory
-from streamtrack.tracking.window_policy import ObjectWindow, extent_of
+from streamtrack.tracking.window_policy import ObjectWindow, Seen, extent_of
 
 
 @dataclass(slots=True)
@@ -40,6 +41,28 @@ class _Noted:
     num_not_finite: int
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an object stands after a frame, beside its tensors, for whoever follows it from there."""
+
+    state: ObjectState
+    """By its scores."""
+    told: ObjectState
+    """What was told of it: `unseen` where the numbers were not finite."""
+    was_lost: bool
+    """It was lost, and what shows since is not confirmed."""
+    num_not_finite: int
+    """Frames in a row without finite numbers."""
+    hidden_ns: int | None
+    """Stream time since it was last visible; None: it never was."""
+    seen: Seen | None
+    """Where its window last saw it; None without windows."""
+    believed: tuple[tuple[int, int, int], ...]
+    """As `MaskGrowth.lately`."""
+    body: tuple[int, KnownBody] | None = None
+    """As `OneBody.last`."""
+
+
 class TrackedObject:
     """One object: its name, its slot, its prompts and states on the frames that are kept."""
 
@@ -59,6 +82,10 @@ class TrackedObject:
         self.object_id = object_id
         self.label = label
         self.slot = slot
+        self.from_key = slot.first_frame
+        """The first key frame that it is shown on; what it remembers may be older, and of another stream."""
+        self.anywhere = False
+        """It is remembered from elsewhere: all of its first picture is searched for it."""
         self.prompts = PromptHistory()
         self.window = window
         self.memory = memory
@@ -71,6 +98,15 @@ class TrackedObject:
         self._machine = self._new_machine()
         self._noted: dict[int, _Noted] = {}
         self._told = ObjectState.TRACKING
+
+    def seek(self, looking: Looking, follower: Follower, key: int, frame_size: tuple[int, int]) -> None:
+        """Begin where it is, anywhere in a kept key frame, if that is not known; once."""
+        if not self.anywhere:
+            return
+        self.anywhere = False
+        extent = looking.search(follower, self.slot, key, frame_size)
+        if extent is not None and self.window is not None:
+            self.window.note(key - 1, extent, frame_size)
 
     def explodes(self, mask: ObjectMask, key: int, *, prompted: bool) -> bool:
         """Whether a mask is too large to be believed; one that was prompted is."""
@@ -151,6 +187,34 @@ class TrackedObject:
         self._noted[key] = _Noted(state, replace(self._machine), self._told, self.not_finite.count)
         # One more than the frames that are kept: the oldest of them may be followed anew.
         self._noted.pop(key - self._config.history_frames - 1, None)
+
+    def standing(self, key: int, now_ns: int) -> Standing:
+        """How it stands after a key frame, the newest; `now_ns` is its stream time."""
+        seen_ns = self._machine.last_seen_ns
+        return Standing(
+            self._machine.state,
+            self._told,
+            self._machine.was_lost,
+            self.not_finite.count,
+            None if seen_ns is None else max(0, now_ns - seen_ns),
+            None if self.window is None else self.window.last(key),
+            () if self._growth is None else self._growth.lately(key),
+            None if self.body is None else self.body.last(key),
+        )
+
+    def resume(self, standing: Standing, key: int, now_ns: int) -> None:
+        """Stand so after a key frame, to be followed from there."""
+        hidden_ns = standing.hidden_ns
+        self._machine.state, self._machine.was_lost = standing.state, standing.was_lost
+        self._machine.last_seen_ns = None if hidden_ns is None else now_ns - hidden_ns
+        self._told, self.not_finite.count = standing.told, standing.num_not_finite
+        if self.window is not None and standing.seen is not None:
+            self.window.resume(key, standing.seen)
+        if self._growth is not None:
+            self._growth.resume(key, standing.believed)
+        if self.body is not None and standing.body is not None:
+            self.body.resume(key, *standing.body)
+        self._note(key, standing.told)
 
     def restart_states(self, from_key: int) -> None:
         """Forget the states from a corrected frame on. A prompted object counts as seen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Literal
 
@@ -14,27 +14,21 @@ from pydantic import ValidationError
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import ModelConfig, TrackingConfig
 from streamtrack.config.faults import describe_validation_error
-from streamtrack.config.presets import tracking_of_model, tracking_with_preset
-from streamtrack.engine.anchored_plan import AnchoredMemory
-from streamtrack.engine.follower import Follower
-from streamtrack.engine.places import Batching
-from streamtrack.engine.read_plan import MemoryPlan, RecentMemory
-from streamtrack.engine.runner import make_runner
+from streamtrack.config.presets import tracking_with_preset
+from streamtrack.engine.read_plan import MemoryPlan
 from streamtrack.errors import ConfigError, PromptError
 from streamtrack.frame import FrameResult
 from streamtrack.model.build import LoadedModel, load_model
 from streamtrack.model.chosen import choose_model
-from streamtrack.model.interface import Geometry
 from streamtrack.openmp import warn_if_threads_spin
-from streamtrack.prompt import Prompt
+from streamtrack.prompt import Prompt, Values
 from streamtrack.tracking.film_prompts import Lifetimes
 from streamtrack.tracking.film_session import FilmSession
 from streamtrack.tracking.film_source import follow_live, follows_live, open_source, path_text
 from streamtrack.tracking.film_span import Direction, FilmSpan
 from streamtrack.tracking.films import start_run
 from streamtrack.tracking.in_thread import in_thread
-from streamtrack.tracking.keyframes import FlowBetweenKeyFrames
-from streamtrack.tracking.looking import make_looking
+from streamtrack.tracking.make_session import make_session, remember
 from streamtrack.tracking.session import Session
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -147,31 +141,35 @@ class Tracker:
         Raises:
             ConfigError: an argument of another type.
         """
-        network = self._model.network
-        config = self._tracking if config is None else config
-        _check_type(config, TrackingConfig, "config", "a streamtrack.TrackingConfig")
+        config = self._film_config(config)
         _check_type(clock, Clock, "clock", "a streamtrack.clock.Clock")
         if memory_plan is not None:
             _check_type(memory_plan, MemoryPlan, "memory_plan", "a MemoryPlan, such as RecentMemory(...)")
-        config = tracking_of_model(config, self.name)
-        looking = make_looking(config, network.geometry)
-        runner = make_runner(network, graphs=self._graphs)
-        max_batch = network.best_batch or config.max_objects
-        follower = Follower(
-            network,
-            plan=memory_plan or _memory_plan(network.geometry, config),
-            max_conditioning_frames=config.max_conditioning_frames,
-            history_frames=config.history_frames,
-            batching=Batching(max_batch, fixed_shapes=runner.fixed_shapes),
-            runner=runner,
-            windows=looking.windows,
-            autocast=self._model.autocast,
-            aware=config.memory != "recent",
-        )
-        key_frames = None
-        if config.keyframe_interval > 1:
-            key_frames = FlowBetweenKeyFrames(config.keyframe_interval, config.history_frames)
-        return Session(follower, config, clock, key_frames, looking)
+        return make_session(self._model, config, clock, memory_plan, graphs=self._graphs)
+
+    def remember(
+        self,
+        picture: ArrayLike,
+        *,
+        points: Values | None = None,
+        labels: Values | None = None,
+        box: Values | None = None,
+        mask: ArrayLike | None = None,
+        label: str = "",
+        config: TrackingConfig | None = None,
+    ) -> bytes:
+        """The memory of an object that a picture shows, for `Session.add(memory=..., anywhere=True)`.
+
+        Args:
+            picture: (H, W, 3) uint8 RGB.
+            points, labels, box, mask: which object it is; see `Prompt`.
+            config: as for `new_session`.
+        Raises:
+            PromptError, ShapeError: the prompt does not fit the picture.
+            NothingFoundError: it shows nothing there.
+        """
+        prompt = Prompt(0, points, labels, box, mask, label)
+        return remember(self._model, self._film_config(config), picture, prompt)
 
     def open_film(
         self,
@@ -210,6 +208,7 @@ class Tracker:
         end: int | None = None,
         stride: int = 1,
         lifetimes: Lifetimes | None = None,
+        memories: Mapping[int, bytes] | None = None,
     ) -> Iterator[FrameResult]:
         """Follow objects through a film, each from its prompt's `at_frame` or else from the first frame.
 
@@ -224,17 +223,20 @@ class Tracker:
                 frame first; or both, in the film's order.
             start, end, stride: as for `open_film`.
             lifetimes: the first and last frame of objects that do not exist all the time, by id.
+            memories: of more objects, by id, as `Session.export_object` and `remember` give them; a session
+                then follows all of them, forward.
         Raises:
             ConfigError: an argument that cannot be meant.
-            SourceError: the source cannot be read.
+            SourceError: the source cannot be read. ObjectMemoryError: a memory does not fit.
             PromptError, ShapeError, CapacityError: a prompt does not fit its frame, or no frame has its
                 `at_frame`.
         """
         given, config = _checked_prompts(prompts), self._film_config(config)
         span = FilmSpan(start, end, stride)
         film = open_source(source)
-        if direction == "forward" and span == FilmSpan() and not lifetimes and follows_live(film, config):
-            yield from follow_live(self.new_session(config), film, given)
+        is_plain = direction == "forward" and span == FilmSpan() and not lifetimes
+        if follows_live(film, config, is_plain=is_plain, memories=bool(memories)):
+            yield from follow_live(self.new_session(config), film, given, memories or {})
             return
         run = start_run(self._model, film, given, config, direction=direction, span=span, lifetimes=lifetimes)
         if direction == "backward":
@@ -255,6 +257,7 @@ class Tracker:
         end: int | None = None,
         stride: int = 1,
         lifetimes: Lifetimes | None = None,
+        memories: Mapping[int, bytes] | None = None,
     ) -> AsyncIterator[FrameResult]:
         """`track` for `async for`: decoder and network run in a thread, so that the event loop stays free."""
         track = partial(
@@ -267,6 +270,7 @@ class Tracker:
             end=end,
             stride=stride,
             lifetimes=lifetimes,
+            memories=memories,
         )
         return in_thread(track)
 
@@ -289,12 +293,3 @@ def _checked_prompts(prompts: object) -> list[Prompt]:
         if not isinstance(prompt, Prompt):
             raise PromptError(f"prompt {index} is {type(prompt).__name__}, expected a streamtrack.Prompt")
     return checked
-
-
-def _memory_plan(geometry: Geometry, config: TrackingConfig) -> MemoryPlan:
-    frames = min(config.memory_frames, geometry.recent_frames)
-    if config.memory == "distractor_aware":
-        return AnchoredMemory(
-            frames, geometry.recent_pointers, config.memory_stride, history=config.history_frames
-        )
-    return RecentMemory(frames, geometry.recent_pointers, config.memory_stride)

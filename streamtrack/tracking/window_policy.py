@@ -21,6 +21,9 @@ from streamtrack.model.interface import Size
 Extent = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels of the picture."""
 
+HIDDEN_LONG = 1_000
+"""Frames of being hidden after which a window grows no more: it has long been the whole picture, and the
+number would overflow in the end."""
 OUTLIERS = 0.01
 """Share of a mask's pixels on each side that does not count for its extent."""
 
@@ -114,7 +117,7 @@ class ObjectWindow:
         centre = last.centre
         if not last.hidden:
             centre = centre[0] + rules.lead * last.step[0], centre[1] + rules.lead * last.step[1]
-        height = rules.height_for(last.length, speed) * rules.growth**last.hidden
+        height = rules.height_for(last.length, speed) * rules.growth ** min(last.hidden, HIDDEN_LONG)
         if last.hidden and height >= rules.largest * rules.most(frame_size):
             return None
         return rules.sized(centre, height, frame_size)
@@ -131,6 +134,17 @@ class ObjectWindow:
             self._keep(key, Seen(centre, length, step, 0, frame_size))
         elif last is not None:
             self._keep(key, replace(last, hidden=last.hidden + 1))
+
+    def last(self, key: int) -> Seen | None:
+        """What is known after a frame; None where it was never seen."""
+        index = max((index for index in self._seen if index <= key), default=None)
+        if index is None or any(index < cut <= key for cut in self._cuts):
+            return None
+        return self._seen[index]
+
+    def resume(self, key: int, seen: Seen) -> None:
+        """Go on behind a frame from what was known after it."""
+        self._keep(key, seen)
 
     def restart(self, key: int) -> None:
         """Forget what was seen from a frame on: it will be looked at again."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from typing import Any
@@ -163,13 +164,66 @@ async def test_garbage_and_odd_frames_are_answered() -> None:
         assert (await ask_json(socket, {"op": "list", "stream": "cam1"}))["ok"] is True
 
 
-async def test_request_over_the_bound_ends_its_connection_and_no_other() -> None:
+async def test_request_over_the_bound_ends_its_connection_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(zmq_control, "MAX_MEMORY_BYTES", 1 << 20)
     async with serving() as server, raw_client(server.address) as big, raw_client(server.address) as small:
         big.rcvtimeo = 300
         await big.send(b"{" + b" " * (2 << 20) + b"}")
         with pytest.raises(zmq.Again):
             await big.recv()
         assert (await ask_json(small, {"op": "list", "stream": "cam1"}))["ok"] is True
+
+
+async def test_a_command_as_long_as_a_memory_is_refused() -> None:
+    async with serving() as server, raw_client(server.address) as socket:
+        await socket.send(b"{" + b" " * (2 << 20) + b"}")
+        reply = json.loads(await socket.recv())
+        assert reply["error"]["message"] == f"request is {(2 << 20) + 2} bytes, expected at most {1 << 20}"
+
+
+async def test_a_memory_travels_behind_its_command() -> None:
+    executor = OneStream()
+    add = {"op": "add_memory", "stream": "cam1", "object_id": 3, "request_id": 1}
+    export = {"op": "export", "stream": "cam1", "object_id": 3, "request_id": 2}
+    async with serving(executor) as server:
+        for kind in (zmq.DEALER, zmq.REQ):
+            async with raw_client(server.address, kind) as socket:
+                await socket.send_multipart([json.dumps(add).encode(), b"m" * 3_000_000])
+                assert json.loads(await socket.recv())["ok"] is True
+                await socket.send(msgspec.msgpack.encode(export))
+                body, memory = await socket.recv_multipart()
+                assert "memory" not in msgspec.msgpack.decode(body)["answer"]
+                assert memory == b"m" * 3_000_000
+        async with raw_client(server.address) as socket:
+            in_json = add | {"memory": base64.b64encode(b"short").decode()}
+            assert (await ask_json(socket, in_json))["ok"] is True
+            assert executor.memory == b"short"
+            for parts, words in (
+                ([json.dumps(export).encode(), b"m"], "a second frame came, expected one behind add_memory"),
+                ([json.dumps(add).encode()], "memory"),
+                ([json.dumps(add | {"memory": "?"}).encode()], "expected bytes, or text in base64"),
+                ([b"", b"", b"", b""], "request has 3 frames"),
+            ):
+                await socket.send_multipart(parts)
+                reply = (await socket.recv_multipart())[-1]
+                assert words in reply.decode(errors="replace")
+
+
+async def test_memories_over_the_bound_are_answered_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zmq_control, "MAX_MEMORY_UNDER_WAY", 10)
+    executor = OneStream()
+    executor.gate.clear()
+    add = json.dumps({"op": "add_memory", "stream": "cam1", "object_id": 3}).encode()
+    async with serving(executor) as server, raw_client(server.address) as socket:
+        await socket.send_multipart([add, b"m" * 8])
+        await socket.send_multipart([add, b"m" * 8])
+        assert json.loads(await socket.recv())["error"]["kind"] == "busy"
+        executor.gate.set()
+        assert json.loads(await socket.recv())["ok"] is True
+        await socket.send_multipart([add, b"m" * 8])
+        assert json.loads(await socket.recv())["ok"] is True
 
 
 async def test_requests_over_the_bound_are_answered_busy() -> None:

@@ -17,11 +17,13 @@ from streamtrack.control.commands import (
     Answer,
     AnyCommand,
     CorrectCommand,
+    ExportAnswer,
     LabelCommand,
     ListCommand,
     PauseCommand,
     RemoveCommand,
 )
+from streamtrack.control.memory_commands import AddMemoryCommand, ExportCommand
 from streamtrack.control.zmq_control import ZmqControl
 from streamtrack.errors import (
     CapacityError,
@@ -44,6 +46,7 @@ class OneStream:
         self.objects: dict[int, str] = {}
         self.masks: dict[int, BoolMask] = {}
         self.commands: list[AnyCommand] = []
+        self.memory = b""
         self.paused = False
         self.asked = asyncio.Event()
         self.gate = asyncio.Event()
@@ -58,6 +61,10 @@ class OneStream:
             raise UnknownStreamError(command.stream, self.stream_names())
         answer = Answer(stream="cam1", op=command.op, frame_idx=FRAME_IDX, paused=self.paused)
         match command:
+            case AddMemoryCommand():
+                self.memory = command.memory
+            case ExportCommand():
+                return ExportAnswer(**answer.model_dump(), memory=self.memory)
             case AddCommand():
                 return answer.model_copy(update={"object_id": self._add(command)})
             case CorrectCommand(object_id=object_id) | RemoveCommand(object_id=object_id) if (

@@ -89,3 +89,9 @@ def test_an_empty_mask_is_no_explosion() -> None:
     guard = growth()
     assert not guard.explodes(0, np.zeros((0, 0), np.bool_), 0)
     assert count_bodies(np.zeros((0, 0), np.bool_)) == 0
+
+
+def test_what_comes_back_after_hours_is_believed() -> None:
+    guard = growth()
+    guard.believe(0, square(10), 100)
+    assert not told(guard, 100_000, square(40))

@@ -51,7 +51,7 @@ def remembered(session: Session) -> set[int]:
 
 
 def assert_bank_is_finite(session: Session) -> None:
-    for tensor in session._follower._bank._tensors():
+    for tensor in session._follower._bank.tensors():
         assert torch.isfinite(tensor.float()).all()
 
 

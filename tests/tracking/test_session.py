@@ -163,13 +163,13 @@ def test_memory_is_constant_once_slots_are_allocated(small_nano: Tracker, images
     for object_id, x in ((1, 100), (2, 190), (3, 60)):
         session.add(object_id, points=[(x, 85)])
     run(session, images[:3])
-    addresses = [tensor.data_ptr() for tensor in session._follower._bank._tensors()]
+    addresses = [tensor.data_ptr() for tensor in session._follower._bank.tensors()]
     num_bytes = session.num_bytes
     run(session, images)
     session.correct(2, points=[(160, 110)])
     run(session, images[:5])
     assert session.num_bytes == num_bytes
-    assert [tensor.data_ptr() for tensor in session._follower._bank._tensors()] == addresses
+    assert [tensor.data_ptr() for tensor in session._follower._bank.tensors()] == addresses
 
 
 def test_growing_capacity_keeps_what_objects_remember(small_nano: Tracker, images: Sequence[Image]) -> None:

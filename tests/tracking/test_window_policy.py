@@ -132,3 +132,11 @@ def test_the_extent_leaves_out_stray_pixels() -> None:
     assert extent_of(crop, (100, 200, 200, 250)) == (120, 210, 160, 240)
     assert extent_of(np.zeros((0, 0), np.bool_), (0, 0, 0, 0)) is None
     assert extent_of(np.ones((1, 1), np.bool_), (7, 8, 8, 9)) == (7, 8, 8, 9)
+
+
+def test_hidden_for_hours_it_is_still_looked_for() -> None:
+    hidden = window()
+    hidden.note(0, box_at(300, 200), SIZE)
+    for key in range(1, 20_003):
+        hidden.note(key, None, SIZE)
+    assert hidden.view(20_003, SIZE) is None

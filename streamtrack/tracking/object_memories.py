@@ -1,0 +1,165 @@
+"""Objects that leave a session as a file, and come into one: their memory, and how they stood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from numpy.typing import ArrayLike
+
+from streamtrack.config import TrackingConfig
+from streamtrack.engine.follower import Follower
+from streamtrack.errors import CapacityError, ObjectMemoryError, PromptError
+from streamtrack.frame import EventKind
+from streamtrack.model.interface import Geometry
+from streamtrack.prompt import check_frame_idx, check_label, check_object_id
+from streamtrack.tracking.event_log import EventLog
+from streamtrack.tracking.frame_log import FrameLog
+from streamtrack.tracking.looking import Looking
+from streamtrack.tracking.memory_document import from_document, to_document
+from streamtrack.tracking.memory_file import MemoryFile, ModelFacts, decode_memory, encode_memory
+from streamtrack.tracking.memory_rules import make_memory_rules
+from streamtrack.tracking.memory_watch import MemoryWatch
+from streamtrack.tracking.object_prompts import ObjectPrompts
+from streamtrack.tracking.object_tracks import ObjectTracks
+from streamtrack.tracking.tracked_object import Standing, TrackedObject
+from streamtrack.tracking.undo_steps import Step
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryMaker:
+    """What a session needs to know of its model so that objects come and go as files."""
+
+    facts: Callable[[], ModelFacts]
+    """What memories fit; may take a second, once."""
+    geometry: Geometry
+    remember: Callable[[ArrayLike, ArrayLike], bytes]
+    """The memory of an object of a picture, (H, W, 3) uint8 RGB, with its mask, (H, W) bool."""
+
+
+class ObjectMemories:
+    """Takes objects out of a session, and into it."""
+
+    def __init__(
+        self,
+        follower: Follower,
+        config: TrackingConfig,
+        log: FrameLog,
+        tracks: ObjectTracks,
+        prompts: ObjectPrompts,
+        events: EventLog,
+        looking: Looking,
+        maker: MemoryMaker | None,
+    ) -> None:
+        """`maker`: None where the session's model is not known; nothing comes or goes then."""
+        self._follower = follower
+        self._config = config
+        self._log = log
+        self._tracks = tracks
+        self._prompts = prompts
+        self._events = events
+        self._looking = looking
+        self._maker = maker
+
+    def export(self, object_id: int) -> bytes:
+        """See `Session.export_object`."""
+        tracked, next_key = self._prompts.known(object_id), self._tracks.next_key
+        now_ns = self._tracks.keys.stream_time.at(next_key - 1)
+        file = MemoryFile(
+            self._required().facts(),
+            tracked.object_id,
+            tracked.label,
+            self._follower.take_out(tracked.slot, next_key),
+            tracked.standing(next_key - 1, now_ns),
+            None if tracked.memory is None else to_document(tracked.memory, next_key - 1),
+        )
+        return encode_memory(file)
+
+    def add(
+        self,
+        object_id: int,
+        memory: object,
+        *,
+        label: str = "",
+        at_frame: int | None = None,
+        anywhere: bool = False,
+    ) -> None:
+        """See `Session.add`."""
+        object_id = check_object_id(object_id)
+        label = check_label(label, f"object {object_id}")
+        maker = self._required()
+        self._prompts.require_room(object_id)
+        file = decode_memory(memory, maker.facts(), maker.geometry)
+        tracked = self._tracked(object_id, label or file.label, file, at_frame, anywhere=anywhere)
+        key = tracked.from_key
+        self._tracks.join(tracked)
+        at_frame = -1 if at_frame is None else at_frame
+        self._prompts.steps.note(Step(object_id, "start", key, at_frame))
+        self._events.note(EventKind.ADDED, object_id, how="memory")
+
+    def add_reference(
+        self,
+        object_id: int,
+        reference: tuple[ArrayLike, ArrayLike],
+        *,
+        label: str = "",
+        at_frame: int | None = None,
+    ) -> None:
+        """See `Session.add`."""
+        object_id = check_object_id(object_id)
+        if not isinstance(reference, tuple | list) or len(reference) != 2:
+            raise ObjectMemoryError(
+                f"object {object_id}: reference is {type(reference).__name__}, "
+                "expected a picture and its mask"
+            )
+        self._prompts.require_room(object_id)
+        memory = self._required().remember(*reference)
+        self.add(object_id, memory, label=label, at_frame=at_frame, anywhere=True)
+
+    def _tracked(
+        self, object_id: int, label: str, file: MemoryFile, at_frame: int | None, *, anywhere: bool
+    ) -> TrackedObject:
+        """The object as it stands ahead of its first frame here."""
+        key, kept = self._tracks.next_key, None
+        if at_frame is not None:
+            kept = self._log.at(check_frame_idx(at_frame, f"object {object_id}"))
+            key = kept.key
+        watch = self._watch(file, key, anywhere=anywhere)
+        slot = self._follower.put_in(file.carried, key)
+        window, growth = self._looking.new_window(), self._looking.new_growth()
+        body = self._looking.new_body()
+        tracked = TrackedObject(object_id, label, slot, self._config, window, growth, watch, body)
+        tracked.from_key = key
+        standing = file.standing if not anywhere else forget_place(file.standing)
+        tracked.resume(standing, key - 1, self._tracks.keys.stream_time.at(key - 1))
+        tracked.anywhere = anywhere
+        if kept is not None:
+            try:
+                tracked.seek(self._looking, self._follower, key, kept.size)
+            except CapacityError:  # the device's memory is used up: the others go on without it
+                self._follower.close(slot)
+                raise
+        return tracked
+
+    def _watch(self, file: MemoryFile, key: int, *, anywhere: bool) -> MemoryWatch | None:
+        """What the session's memory plan knows of the object; None where it wants to know nothing."""
+        rules = make_memory_rules(self._config)
+        if rules is None:
+            return None
+        try:
+            watch = from_document(file.plan or {}, rules, self._config.history_frames, key - 1)
+        except PromptError as error:
+            raise ObjectMemoryError(f"object memory: {error}") from None
+        if anywhere:
+            watch.note_cut(key)
+        return watch
+
+    def _required(self) -> MemoryMaker:
+        if self._maker is None:
+            raise ObjectMemoryError("this session does not know its model, expected one of `new_session`")
+        return self._maker
+
+
+def forget_place(standing: Standing) -> Standing:
+    """How an object stands whose picture is another one: where it was says nothing, and how large it was."""
+    return replace(standing, seen=None, believed=(), body=None)
