@@ -56,6 +56,7 @@ class Answer(msgspec.Struct, frozen=True):
     objects: tuple[ObjectInfo, ...] = ()
     paused: bool = False
     candidates: tuple[CandidateInfo, ...] = ()
+    likeness: tuple[float | None, ...] = ()
     undone: str | None = None
 
 

@@ -89,7 +89,7 @@ def test_deep_nesting_and_half_a_character_raise_bad_request(data: bytes) -> Non
 def test_answer_reaches_the_client_as_it_was() -> None:
     answer = decode_reply(encode_answer("msgpack", 9, ANSWER), 9)
     assert isinstance(answer, envelope.Answer)
-    assert msgspec.to_builtins(answer) == {**ANSWER, "objects": (), "candidates": ()}
+    assert msgspec.to_builtins(answer) == {**ANSWER, "objects": (), "candidates": (), "likeness": ()}
 
 
 def test_answer_to_another_request_is_passed_over() -> None:

@@ -111,6 +111,7 @@ async def test_json_is_answered_in_json_with_its_request_id() -> None:
             "object_id": None,
             "objects": [],
             "candidates": [],
+            "likeness": [],
             "undone": None,
             "paused": False,
         },
