@@ -66,6 +66,11 @@ class Keeper:
         """
         mends = self._mends(found, objects, frame_idx, now_ns, hands)
         done = {one.object_id for one in mends.mendings if self._mend(one, frame_idx, now_ns, hands)}
+        for object_id in mends.others:
+            # Of a person's object only they say that it is over.
+            if self._prompter.owns(object_id) and hands.remove(object_id, "unlike"):
+                self._prompter.ended(object_id)
+                objects = {key: mask for key, mask in objects.items() if key != object_id}
         for object_id in mends.to_keep:
             hands.keep_look(object_id)
         left = [find for place, find in enumerate(found) if place not in mends.claimed]

@@ -5,22 +5,20 @@ One find goes to one object at most, by optimal assignment; what a healthy objec
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from streamtrack.clock import NS_PER_MS, NS_PER_S
+from streamtrack.clock import NS_PER_S
 from streamtrack.config import MendConfig
 from streamtrack.detect.assignment import assign
 from streamtrack.detect.boxes import Box, box_iou
 from streamtrack.detect.detector import Detection
-from streamtrack.detect.last_well import LastWell, area_of, centre_of, distance, size_ratio
+from streamtrack.detect.known_object import NEAR, KnownObject
+from streamtrack.detect.last_well import LastWell, area_of, centre_of, distance
 from streamtrack.detect.mending import Likeness, Mending, MendPlan, Reason
 from streamtrack.detect.start_policy import covers
 from streamtrack.frame import ObjectMask, ObjectState
 
-SIZES = (0.5, 2.0)
-"""Share of an object's area of before that a find of it has at least and at most."""
 ADRIFT_LOOKS = 3
 """Looks in a row that met a mask with no find, behind as many that did, until it counts as adrift."""
 SURELY_LIKE = 0.07
@@ -31,37 +29,11 @@ INSIDE = 0.7
 """Share of a find's box that lies in the box of a mask under which it is."""
 SOON_S = 1.0
 """An object whose mask is there was lost from sight no longer ago than this, as far as its reach goes."""
-NEAR = 0.5
-"""Lengths of its longer side from where it is expected within which a find is beyond doubt."""
-MOST_DOUBLINGS = 3
+SURELY_UNLIKE = 0.1
+"""How far below `min_likeness` an object that is back must be to be another one."""
 KEEP_LOOK_EVERY_S = 2
 """Seconds between two looks at an object that are kept: each may cost an encoder pass."""
 VISIBLE = (ObjectState.TRACKING, ObjectState.UNCERTAIN)
-
-
-@dataclass(slots=True)
-class _Known:
-    """What is known of an object beside its mask."""
-
-    well: LastWell
-    hidden_since_ns: int | None = None
-    unmet: int = 0
-    """Looks in a row in which no find agreed with the mask."""
-    candidate: tuple[Box, int] | None = None
-    """A find that may be it, and in how many looks in a row."""
-    mended_ns: int | None = None
-    on_trial: bool = False
-    """It was mended, and no find has agreed with it since."""
-    failed: int = 0
-    by_hand: bool = False
-    """Somebody corrected it, and no find has agreed with it since."""
-    kept_ns: int | None = None
-    """When its looks were last kept."""
-
-    def rests(self, cooldown_ms: int, now_ns: int) -> bool:
-        """Whether it was mended so lately that it is left alone."""
-        rest_ns = NS_PER_MS * cooldown_ms << min(self.failed, MOST_DOUBLINGS)
-        return self.mended_ns is not None and now_ns - self.mended_ns < rest_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +58,13 @@ class Mender:
     """Decides for one stream. What it remembers is of objects that there are."""
 
     config: MendConfig
-    _known: dict[int, _Known] = field(default_factory=dict)
+    _known: dict[int, KnownObject] = field(default_factory=dict)
     _learning: dict[int, tuple[str, int]] = field(default_factory=dict)
     """Of objects of which no class is known: the class of finds that agreed, and how often in a row."""
 
     def started(self, object_id: int, find: Detection, frame_idx: int, now_ns: int) -> None:
         """An object was started on a find."""
-        self._known[object_id] = _Known(LastWell.of(find, frame_idx, now_ns))
+        self._known[object_id] = KnownObject(LastWell.of(find, frame_idx, now_ns))
 
     def plan(
         self,
@@ -111,7 +83,8 @@ class Mender:
         self._forget(objects)
         agreed = self._agreements(found, objects, now_ns)
         for object_id, place in agreed.items():
-            self._note_well(object_id, found[place], objects[object_id], frame_idx, now_ns)
+            if not self._is_another(object_id, found[place], likeness):
+                self._note_well(object_id, found[place], objects[object_id], frame_idx, now_ns)
         taken = set(agreed.values())
         in_doubt = {
             object_id: reason
@@ -136,15 +109,12 @@ class Mender:
         mendings = [self._mending(pair, found) for pair in ready]
         claimed = frozenset(pair.place for pair in best)
         pending = frozenset(pair.object_id for pair in best)
-        return MendPlan(tuple(mendings), pending, claimed, self._to_keep(agreed, objects, now_ns))
+        others = frozenset(key for key, known in self._known.items() if known.unlike >= self.config.looks)
+        return MendPlan(tuple(mendings), pending, claimed, others, self._to_keep(agreed, objects, now_ns))
 
     def mended(self, mending: Mending, frame_idx: int, now_ns: int) -> None:
         """A planned mending was carried out."""
-        known = self._known[mending.object_id]
-        known.failed = known.failed + 1 if known.on_trial else 0
-        known.mended_ns, known.on_trial, known.candidate = now_ns, True, None
-        known.well.move_to(mending.find, frame_idx, now_ns)
-        known.hidden_since_ns, known.unmet = None, 0
+        self._known[mending.object_id].move(mending.find, frame_idx, now_ns)
 
     def corrected_by_hand(self, object_id: int) -> None:
         """Somebody said what an object is: they may mean a part of it, until a find agrees again."""
@@ -177,7 +147,7 @@ class Mender:
     def _nearness(self, object_id: int, find: Detection, now_ns: int) -> float:
         """1 where an object is expected, 0 beyond its reach, and where nothing is known of it."""
         known = self._known.get(object_id)
-        return 0.0 if known is None else max(0.0, 1 - self._far(known.well, find, now_ns, SOON_S))
+        return 0.0 if known is None else max(0.0, 1 - known.far(find, now_ns, self.config.reach, SOON_S))
 
     def _may_be(self, object_id: int, find: Detection) -> bool:
         known = self._known.get(object_id)
@@ -190,10 +160,23 @@ class Mender:
         larger = max(mask.area_px, area_of(_box(mask)))
         return larger / max(1.0, area_of(find.box)) / self.config.over_box
 
-    def _is_lost_in(self, known: _Known, mask: ObjectMask, find: Detection) -> bool:
+    def _is_lost_in(self, known: KnownObject, mask: ObjectMask, find: Detection) -> bool:
         """Whether a find may be an object of which the mask shows far more."""
-        same = find.class_name == known.well.class_name and _fits(known.well, find)
-        return same and self._times_too_large(mask, find) > 1 and _share_in(find.box, _box(mask)) >= INSIDE
+        return (
+            known.fits(find)
+            and self._times_too_large(mask, find) > 1
+            and _share_in(find.box, _box(mask)) >= INSIDE
+        )
+
+    def _is_another(self, object_id: int, find: Detection, likeness: Likeness) -> bool:
+        """Whether an object that was lost and is back looks like something else."""
+        known = self._known.get(object_id)
+        if known is None or not known.was_lost:
+            return False
+        [like] = likeness(object_id, [find.box])
+        another = like is not None and like < self.config.min_likeness - SURELY_UNLIKE
+        known.unlike = known.unlike + 1 if another else 0
+        return another
 
     def _note_well(
         self, object_id: int, find: Detection, mask: ObjectMask, frame_idx: int, now_ns: int
@@ -206,15 +189,13 @@ class Mender:
             self._learning[object_id] = find.class_name, times
             if times >= self.config.looks and mask.state is ObjectState.TRACKING:
                 del self._learning[object_id]
-                self._known[object_id] = _Known(LastWell.of(find, frame_idx, now_ns))
+                self._known[object_id] = KnownObject(LastWell.of(find, frame_idx, now_ns))
             return
-        known.well.note(find, frame_idx, now_ns)
-        known.hidden_since_ns, known.unmet, known.candidate = None, 0, None
-        known.on_trial, known.failed, known.by_hand = False, 0, False
+        known.agree(find, frame_idx, now_ns)
 
     def _doubt(
         self,
-        known: _Known,
+        known: KnownObject,
         mask: ObjectMask,
         found: Sequence[Detection],
         taken: Collection[int],
@@ -224,14 +205,11 @@ class Mender:
         if not mask.area_px or mask.state not in VISIBLE:
             if known.hidden_since_ns is None:
                 known.hidden_since_ns = now_ns
+            known.was_lost |= mask.state is ObjectState.LOST
             return "lost"
         known.hidden_since_ns = None
         known.unmet += 1
-        places = [
-            place
-            for place, one in enumerate(found)
-            if one.class_name == known.well.class_name and covers(mask, one.box) and _fits(known.well, one)
-        ]
+        places = [place for place, one in enumerate(found) if known.fits(one) and covers(mask, one.box)]
         held = [found[place] for place in places]
         if any(box_iou(one.box, other.box) < self.config.disagree_iou for one in held for other in held):
             return "several"
@@ -252,7 +230,7 @@ class Mender:
         due = []
         for object_id in agreed:
             known = self._known.get(object_id)
-            if known is None or objects[object_id].state is not ObjectState.TRACKING:
+            if known is None or known.unlike or objects[object_id].state is not ObjectState.TRACKING:
                 continue
             if known.kept_ns is None or now_ns - known.kept_ns >= KEEP_LOOK_EVERY_S * NS_PER_S:
                 known.kept_ns = now_ns
@@ -277,10 +255,13 @@ class Mender:
                 # What covers too much covers the object as well; what is still there cannot be far.
                 if reason in WITHIN and _share_in(found[place].box, _box(mask)) < INSIDE:
                     continue
-                if reason == "lost" and not self._may_be_found(known, found[place], now_ns):
+                if reason == "lost" and not known.may_be_found(
+                    found[place], now_ns, self.config.gone_after_ms
+                ):
                     continue
-                far = self._far(known.well, found[place], now_ns, None if reason == "lost" else SOON_S)
-                if far < 1 and self._may_be(object_id, found[place]) and _fits(known.well, found[place]):
+                longest_s = None if reason == "lost" else SOON_S
+                far = known.far(found[place], now_ns, self.config.reach, longest_s)
+                if far < 1 and known.fits(found[place]):
                     near.append((place, 1 - far))
             if not near or known.rests(self.config.cooldown_ms, now_ns):
                 continue
@@ -290,19 +271,6 @@ class Mender:
                     overlap = box_iou(_box(objects[object_id]), found[place].box)
                     pairs.append(_Pair(object_id, place, reason, overlap, like, nearness))
         return pairs
-
-    def _far(self, well: LastWell, find: Detection, now_ns: int, longest_s: float | None = None) -> float:
-        """How far a find is from where an object is expected; 1 is as far as it reaches, which grows for so
-        long (None: for ever)."""
-        seconds = (now_ns - well.seen_ns) / NS_PER_S
-        seconds = seconds if longest_s is None else min(seconds, longest_s)
-        return distance(well.expected(now_ns), find.box) / (self.config.reach * well.length * (1 + seconds))
-
-    def _may_be_found(self, known: _Known, find: Detection, now_ns: int) -> bool:
-        """Whether a hidden object may be a find by now: at once where it is expected, elsewhere later."""
-        hidden_ns = now_ns - (known.hidden_since_ns or now_ns)
-        gone = hidden_ns >= self.config.gone_after_ms * NS_PER_MS
-        return gone or distance(known.well.expected(now_ns), find.box) <= NEAR * known.well.length
 
     def _is_like(self, reason: Reason, like: float | None) -> bool:
         # What is gone is found by its looks alone; what is there was looked at a moment ago.
@@ -322,7 +290,7 @@ class Mender:
             for other in pairs
         )
         like = pair.likeness is not None and pair.likeness >= self.config.min_likeness + SURELY_LIKE
-        expected = distance(known.well.expected(now_ns), find.box) <= NEAR * known.well.length
+        expected = known.off(find, now_ns) <= NEAR
         alone = alone and not known.by_hand
         sure = like if pair.reason == "lost" else expected and (like or pair.likeness is None)
         return alone and sure and find.score >= self.config.sure_score
@@ -343,8 +311,3 @@ def _share_in(inner: Box, outer: Box) -> float:
     width = min(inner[2], outer[2]) - max(inner[0], outer[0])
     height = min(inner[3], outer[3]) - max(inner[1], outer[1])
     return max(0.0, width) * max(0.0, height) / max(1.0, area_of(inner))
-
-
-def _fits(well: LastWell, find: Detection) -> bool:
-    ratio = size_ratio(well.box, find.box)
-    return not math.isnan(ratio) and SIZES[0] <= ratio <= SIZES[1]

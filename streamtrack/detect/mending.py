@@ -41,6 +41,8 @@ class MendPlan:
     """Objects that a find may mend at the next look."""
     claimed: frozenset[int] = frozenset()
     """Places, among the finds, of those that an object may still turn out to be: they start nothing yet."""
+    others: frozenset[int] = frozenset()
+    """Objects that were lost and are somebody else now: a find agrees with the mask, and looks otherwise."""
     to_keep: tuple[int, ...] = ()
     """Objects whose looks are kept now: a find agrees with them, and the last kept look is old."""
 

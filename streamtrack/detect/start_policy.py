@@ -99,6 +99,10 @@ class Autoprompter:
         """A planned start was carried out under this id."""
         self._own[object_id] = _Own(now_ns)
 
+    def owns(self, object_id: int) -> bool:
+        """Whether an object was started here, and nobody has taken care of it since."""
+        return object_id in self._own
+
     def ended(self, object_id: int) -> None:
         """A planned end was carried out."""
         self._own.pop(object_id, None)

@@ -173,6 +173,16 @@ def test_lost_object_is_found_by_its_looks_and_never_without() -> None:
     assert stream.mended([find(back, score=0.9)], GONE, looks=1) == ["lost"], "beyond doubt at once"
 
 
+def test_lost_object_that_comes_back_as_somebody_else_is_told_at_the_second_look() -> None:
+    for like, others in ((0.3, [frozenset(), frozenset({1})]), (0.5, [frozenset()] * 2)):
+        stream = Stream({PERSON: like}).start()
+        stream.see([], GONE)
+        plans = [stream.see([find()], mask_in(PERSON)) for _ in range(2)]
+        assert [plan.others for plan in plans] == others
+    stream = Stream({PERSON: 0.3}).start()
+    assert not any(stream.see([find()], mask_in(PERSON)).others for _ in range(4)), "it was never lost"
+
+
 def test_two_who_look_alike_are_not_taken_at_the_first_look() -> None:
     here, there = moved(PERSON, 90), moved(PERSON, -90)
     stream = Stream({here: 0.9, there: 0.85}).start()

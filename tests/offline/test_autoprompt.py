@@ -7,7 +7,14 @@ from unittest import mock
 
 import pytest
 
-from streamtrack.config import DetectorAutoprompt, SceneAutoprompt, SourceConfig, StreamConfig
+from streamtrack.config import (
+    DetectorAutoprompt,
+    GridAutoprompt,
+    MotionAutoprompt,
+    SceneAutoprompt,
+    SourceConfig,
+    StreamConfig,
+)
 from streamtrack.detect import Detection
 from streamtrack.errors import ConfigError, PromptError
 from streamtrack.frame import Image
@@ -29,6 +36,10 @@ def test_option_names_classes_or_the_scene_and_stands_above_the_config() -> None
     asked = read_autoprompt("person, car", configured)
     assert isinstance(asked, DetectorAutoprompt)
     assert (asked.classes, asked.min_score) == (("person", "car"), 0.8)
+    assert read_autoprompt("motion", configured) == MotionAutoprompt()
+    assert read_autoprompt("grid", SCENE) == GridAutoprompt()
+    moving = SCENE.model_copy(update={"autoprompt": MotionAutoprompt(warm_up=3)})
+    assert read_autoprompt("motion", moving) is moving.autoprompt
     for text in ("unicorn", ","):
         with pytest.raises(ConfigError, match=rf"^--autoprompt {text}: "):
             read_autoprompt(text, SCENE)
@@ -38,6 +49,13 @@ def test_scene_knows_its_objects() -> None:
     found = find_objects(SceneAutoprompt(), SCENE, FilmSpan(2), taken=(1,))
     assert {prompt.object_id for prompt in found.prompts} == {2}
     assert found.prompts[0].at_frame == 2
+
+
+def test_nothing_that_moves_is_one_line(tmp_path: Path) -> None:
+    stream = StreamConfig(name="a", source=SourceConfig(url=str(write_clip(tmp_path / "clip.mp4"))))
+    still = MotionAutoprompt(film_starts="first", warm_up=1000)
+    with pytest.raises(PromptError, match=r"^--autoprompt: no thing moves in the film$"):
+        find_objects(still, stream, FilmSpan())
 
 
 def test_detector_looks_until_it_finds_something(tmp_path: Path) -> None:

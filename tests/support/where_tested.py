@@ -47,7 +47,7 @@ COVERED_BY = {
     "detect/test_choose": ("detect/checked_detector", "detect/own_detector", "detect/transformers_detector"),
     "detect/test_detector_consumer": ("detect/command_hands",),
     "detect/test_keeper": ("detect/session_hands",),
-    "detect/test_mend_policy": ("detect/last_well", "detect/mending"),
+    "detect/test_mend_policy": ("detect/known_object", "detect/last_well", "detect/mending"),
     "engine/test_cuda": ("engine/staging",),
     "engine/test_film_follower": ("engine/film_memory_read",),
     "engine/test_fixed_shapes": ("engine/cuda_graph", "engine/places", "engine/runner"),

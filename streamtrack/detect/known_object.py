@@ -1,0 +1,82 @@
+"""What is known of an object beside its mask: where it was well, and what was tried since."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from streamtrack.clock import NS_PER_MS, NS_PER_S
+from streamtrack.detect.boxes import Box
+from streamtrack.detect.detector import Detection
+from streamtrack.detect.last_well import LastWell, distance, size_ratio
+
+SIZES = (0.5, 2.0)
+"""Share of an object's area of before that a find of it has at least and at most."""
+NEAR = 0.5
+"""Lengths of its longer side from where it is expected within which a find is beyond doubt."""
+MOST_DOUBLINGS = 3
+
+
+@dataclass(slots=True)
+class KnownObject:
+    """What is known of an object beside its mask."""
+
+    well: LastWell
+    hidden_since_ns: int | None = None
+    unmet: int = 0
+    """Looks in a row in which no find agreed with the mask."""
+    candidate: tuple[Box, int] | None = None
+    """A find that may be it, and in how many looks in a row."""
+    mended_ns: int | None = None
+    on_trial: bool = False
+    """It was mended, and no find has agreed with it since."""
+    failed: int = 0
+    was_lost: bool = False
+    """It was lost, and no find has agreed with it since that looks like it."""
+    unlike: int = 0
+    """Looks in a row in which it was back and looked like something else."""
+    by_hand: bool = False
+    """Somebody corrected it, and no find has agreed with it since."""
+    kept_ns: int | None = None
+    """When its looks were last kept."""
+
+    def rests(self, cooldown_ms: int, now_ns: int) -> bool:
+        """Whether it was mended so lately that it is left alone."""
+        rest_ns = NS_PER_MS * cooldown_ms << min(self.failed, MOST_DOUBLINGS)
+        return self.mended_ns is not None and now_ns - self.mended_ns < rest_ns
+
+    def far(self, find: Detection, now_ns: int, reach: float, longest_s: float | None = None) -> float:
+        """How far a find is from where the object is expected; 1 is as far as it reaches, which grows for so
+        long (None: for ever)."""
+        seconds = (now_ns - self.well.seen_ns) / NS_PER_S
+        seconds = seconds if longest_s is None else min(seconds, longest_s)
+        return self.off(find, now_ns) / (reach * (1 + seconds))
+
+    def off(self, find: Detection, now_ns: int) -> float:
+        """The same in lengths of its longer side."""
+        return distance(self.well.expected(now_ns), find.box) / self.well.length
+
+    def may_be_found(self, find: Detection, now_ns: int, gone_after_ms: int) -> bool:
+        """Whether it, hidden, may be a find by now: at once where it is expected, elsewhere later."""
+        hidden_ns = now_ns - (self.hidden_since_ns or now_ns)
+        return hidden_ns >= gone_after_ms * NS_PER_MS or self.off(find, now_ns) <= NEAR
+
+    def fits(self, find: Detection) -> bool:
+        """Whether a find is of its class, and of a size that it may have by now."""
+        ratio = size_ratio(self.well.box, find.box)
+        same = find.class_name == self.well.class_name
+        return same and not math.isnan(ratio) and SIZES[0] <= ratio <= SIZES[1]
+
+    def agree(self, find: Detection, frame_idx: int, now_ns: int) -> None:
+        """A find agrees with it."""
+        self.well.note(find, frame_idx, now_ns)
+        self.hidden_since_ns, self.unmet, self.candidate = None, 0, None
+        self.was_lost, self.unlike = False, 0
+        self.on_trial, self.failed, self.by_hand = False, 0, False
+
+    def move(self, find: Detection, frame_idx: int, now_ns: int) -> None:
+        """It goes on from a find."""
+        self.failed = self.failed + 1 if self.on_trial else 0
+        self.mended_ns, self.on_trial, self.candidate = now_ns, True, None
+        self.well.move_to(find, frame_idx, now_ns)
+        self.hidden_since_ns, self.unmet, self.was_lost, self.unlike = None, 0, False, 0
