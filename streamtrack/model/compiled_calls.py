@@ -31,8 +31,6 @@ COMPILED_ENV = "STREAMTRACK_COMPILED"
 """Environment variable that names the folder of compiled networks."""
 MOST_MEMORY_FRAMES = 64
 """T and P that a compiled `follow` takes; more than a session can be configured to read."""
-MOST_OBJECTS = 64
-"""B that a compiled `follow` for several objects takes; more than share a pass on any CPU."""
 EXPECTED_WIDTH = 5
 """Of `MemoryRead.expected`."""
 INPUTS_FILE = "inputs.json"
@@ -68,7 +66,8 @@ class AheadOfTimeCalls:
     run_follow: CompiledCall
     """For one object."""
     run_follow_several: CompiledCall | None
-    """For two and more; None where objects go one by one."""
+    """For `together` objects; None where objects go one by one."""
+    together: int
     num_kept: int
     """How many tensors of a frame are its `kept` ones."""
 
@@ -78,20 +77,25 @@ class AheadOfTimeCalls:
 
     def fits(self, memory: MemoryRead) -> bool:
         """Whether `follow` was compiled for a memory of this shape."""
-        objects = memory.features.shape[0]
-        together = objects == 1 or (self.run_follow_several is not None and objects <= MOST_OBJECTS)
-        real = together and memory.absent is None
-        return real and all(1 < length <= MOST_MEMORY_FRAMES for length in _lengths(memory))
+        return memory.absent is None and all(1 < length <= MOST_MEMORY_FRAMES for length in _lengths(memory))
 
     def follow(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
-        """As `Network.follow`, of a memory that fits."""
+        """As `Network.follow`, of a memory that fits. Other numbers of objects than were compiled for go one
+        by one."""
         objects = memory.features.shape[0]
         # Nothing expected weighs nothing: the choice is then by the estimates alone.
         expected = torch.zeros(objects, EXPECTED_WIDTH) if memory.expected is None else memory.expected
-        run = self.run_follow if objects == 1 or self.run_follow_several is None else self.run_follow_several
-        logits, object_scores, ious, pointers, rivals, memory_features = run(
-            *features.tensors(), memory.features, memory.slots, memory.pointers, memory.pointer_ages, expected
-        )
+        parts = [memory.features, memory.slots, memory.pointers, memory.pointer_ages, expected]
+        of_frame = features.tensors()
+        if self.run_follow_several is not None and objects == self.together:
+            found = self.run_follow_several(*of_frame, *parts)
+        else:
+            singly = [
+                self.run_follow(*of_frame, *one)
+                for one in zip(*(part.split(1) for part in parts), strict=True)
+            ]
+            found = singly[0] if objects == 1 else [torch.cat(one) for one in zip(*singly, strict=True)]
+        logits, object_scores, ious, pointers, rivals, memory_features = found
         told = None if memory.expected is None else rivals
         return MaskPrediction(logits, object_scores, ious, pointers, rivals=told), memory_features
 
@@ -149,7 +153,8 @@ def load_compiled(network: Network, precision: str) -> AheadOfTimeCalls | None:
             )
             for path in artefacts(folder, network)
         )
-        return AheadOfTimeCalls(encode, follow, several[0] if several else None, int(inputs["num_kept"]))
+        together, num_kept = int(inputs["together"]), int(inputs["num_kept"])
+        return AheadOfTimeCalls(encode, follow, several[0] if several else None, together, num_kept)
     except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
         reason = str(error).partition("\n")[0]
         logger.warning("%s: does not load, running uncompiled: %s", folder, reason)

@@ -10,6 +10,8 @@ from streamtrack.frame import BoolMask
 
 Box = tuple[int, int, int, int]
 EMPTY_BOX: Box = (0, 0, 0, 0)
+PIECE_PX = 2**15
+"""Pixels that are scaled up at once: what they take stays in the cache, and is not asked for anew."""
 
 
 def crop_mask(
@@ -46,8 +48,14 @@ def crop_mask(
     first_row, last_row = int(top[0]), int(bottom[-1])
     band = low_res_mask_logits[first_row : last_row + 1]
     across = band[:, left] * (1 - column_weight) + band[:, right] * column_weight
-    weight = row_weight[:, None]
-    crop = (across[top - first_row] * (1 - weight) + across[bottom - first_row] * weight) > 0
+    crop = np.empty((y1 - y0, x1 - x0), np.bool_)
+    rows_at_once = max(1, PIECE_PX // (x1 - x0))
+    for start in range(0, y1 - y0, rows_at_once):
+        piece = slice(start, start + rows_at_once)
+        weight = row_weight[piece, None]
+        shown = across[top[piece] - first_row] * (1 - weight)
+        shown += across[bottom[piece] - first_row] * weight
+        np.greater(shown, 0, out=crop[piece])
     return _tighten(crop, x0, y0)
 
 

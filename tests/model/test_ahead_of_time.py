@@ -19,11 +19,11 @@ from torch import Tensor
 from streamtrack.config import ModelConfig
 from streamtrack.errors import CompileError, ShapeError
 from streamtrack.frame import Image
+from streamtrack.model import compiled_calls
 from streamtrack.model.ahead_of_time import compile_network
 from streamtrack.model.build import LoadedModel, load_model
 from streamtrack.model.compiled_calls import (
     COMPILED_ENV,
-    MOST_OBJECTS,
     compiled_folder,
     fingerprint,
     load_compiled,
@@ -104,13 +104,15 @@ def pictures(size: int, num_frames: int) -> list[Image]:
 
 
 def script(size: int) -> list[Action]:
-    """Every kind of prompt, and a correction."""
+    """Every kind of prompt, and a correction; more objects than share a pass."""
     mask = cv2.resize(ellipse((60, 120), (40, 25)).astype(np.uint8), (size, size)) > 0
     x, y = size / 320, size / 180
     return [
         Action(0, "add", 1, {"points": [(100 * x, 80 * y)]}),
         Action(0, "add", 2, {"box": (150 * x, 50 * y, 230 * x, 120 * y)}),
         Action(0, "add", 3, {"mask": mask}),
+        Action(0, "add", 4, {"box": (30 * x, 30 * y, 120 * x, 100 * y)}),
+        Action(0, "add", 5, {"points": [(200 * x, 90 * y)]}),
         Action(5, "correct", 1, {"points": [(110 * x, 85 * y)], "labels": [0]}),
     ]
 
@@ -283,7 +285,7 @@ def test_objects_that_share_a_pass_are_followed_compiled() -> None:
     assert together is not None
     assert network.compiled is not None
     features = network.encode(torch.full((1, 3, SIZE, SIZE), 120, dtype=torch.uint8))
-    for objects in (1, together):
+    for objects in (1, 2, together):
         for expected in (None, torch.tensor([[0.2, 0.3, 0.6, 0.9, 0.5]]).repeat(objects, 1)):
             memory = memory_of(network, objects, expected)
             assert network.compiled.fits(memory)
@@ -293,7 +295,25 @@ def test_objects_that_share_a_pass_are_followed_compiled() -> None:
             torch.testing.assert_close(found.object_pointers, exact.object_pointers)
             torch.testing.assert_close(left, left_exactly)
             assert (found.rivals is None) is (exact.rivals is None) is (expected is None)
-    assert not network.compiled.fits(memory_of(network, MOST_OBJECTS + 1))
+
+
+def test_a_compiler_that_errs_is_told_and_nothing_of_it_is_kept(
+    blind_compiler: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    load = compiled_calls.load_library
+
+    def load_wrong(path: Path) -> Callable[..., Sequence[Tensor]]:
+        run = load(path)
+        if path.stem == "encode":
+            return run
+        return lambda *tensors: [-part for part in run(*tensors)]
+
+    monkeypatch.setattr("streamtrack.model.compiled_calls.load_library", load_wrong)
+    with caplog.at_level(logging.WARNING):
+        assert nano(compile="on").network.compiled is None
+    said = "compiling failed: follow: output 0 is off by 200% of the uncompiled one's; running uncompiled"
+    assert caplog.messages[-1] == f"network of {SIZE} x {SIZE}: {said}"
+    assert not [path for path in folder.iterdir() if path.is_dir()]
 
 
 @pytest.mark.usefixtures("blind_compiler")
