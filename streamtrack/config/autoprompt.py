@@ -82,8 +82,8 @@ class FindingAutoprompt(Section):
     """Its objects end so long after they were lost, so that days of passers-by fill nothing; until then they
     may be found again. null: never."""
     remove_unconfirmed_after_ms: int | None = Field(6_000, ge=0)
-    """Its objects end when nothing that was found met their mask for so long: they left, or the mask drifted
-    off. Longer keeps what cannot be found, such as people behind a car. null: never."""
+    """Its objects end when nothing that was found met their mask for so long, `uncertain` ones after half of
+    it: the mask drifted off. Longer keeps what cannot be found, such as people behind a car. null: never."""
     film_starts: Literal["first", "all"] = "all"
     """In films (`track --autoprompt`). all: whatever is found on later frames and no object covers starts
     one, too, by a first run through the film with nano; first: only what the first frame shows that shows

@@ -147,10 +147,12 @@ class Autoprompter:
             if any(covers(mask, find.box) for find in finds):
                 own.confirmed_ns = now_ns
             if mask.state is not ObjectState.LOST:
+                if own.lost_since_ns is not None:  # it is back: whether it was found before says nothing
+                    own.confirmed_ns = now_ns
                 own.lost_since_ns = None
             elif own.lost_since_ns is None:
                 own.lost_since_ns = now_ns
-            reason = self._why_it_ends(own, now_ns)
+            reason = self._why_it_ends(own, mask.state, now_ns)
             if reason is None and any(
                 masks_iou(mask, elder) > SAME_MASK_IOU
                 for elder in objects.values()
@@ -161,15 +163,18 @@ class Autoprompter:
                 ends.append((object_id, reason))
         return ends
 
-    def _why_it_ends(self, own: _Own, now_ns: int) -> str | None:
-        limits = (
-            ("lost", self._config.remove_lost_after_ms, own.lost_since_ns),
-            ("unconfirmed", self._config.remove_unconfirmed_after_ms, own.confirmed_ns),
-        )
-        for reason, limit_ms, since_ns in limits:
-            if limit_ms is not None and since_ns is not None and now_ns - since_ns >= limit_ms * NS_PER_MS:
-                return reason
-        return None
+    def _why_it_ends(self, own: _Own, state: ObjectState, now_ns: int) -> str | None:
+        reason, limit_ms, since_ns = "lost", self._config.remove_lost_after_ms, own.lost_since_ns
+        if since_ns is None:
+            reason, limit_ms, since_ns = (
+                "unconfirmed",
+                self._config.remove_unconfirmed_after_ms,
+                own.confirmed_ns,
+            )
+            if limit_ms is not None and state is ObjectState.UNCERTAIN:
+                limit_ms //= 2
+        over = limit_ms is not None and now_ns - since_ns >= limit_ms * NS_PER_MS
+        return reason if over else None
 
     def _not_removed_by_hand(self, finds: list[Detection], now_ns: int) -> list[Detection]:
         rest = list(finds)

@@ -140,6 +140,22 @@ def test_own_object_that_no_detection_meets_ends() -> None:
     assert stream.see(objects=objects).ends == ((1, "unconfirmed"),)
 
 
+def test_uncertain_object_that_nothing_meets_ends_twice_as_soon_and_a_lost_one_is_waited_for() -> None:
+    config = {"remove_unconfirmed_after_ms": 2000, "remove_lost_after_ms": 4000}
+    stream = Stream(**config)
+    unsure = {1: replace(stream.with_own_object()[1], state=ObjectState.UNCERTAIN)}
+    assert [bool(stream.see(objects=unsure).ends) for _ in range(3)] == [False, False, True]
+    stream = Stream(**config)
+    objects = stream.with_own_object()
+    lost = {1: replace(objects[1], state=ObjectState.LOST)}
+    assert not any(stream.see(objects=lost).ends for _ in range(8))
+    assert not stream.see(objects=objects).ends, "it is back, and has not been looked for yet"
+    for _ in range(10):
+        plan = stream.see(objects=lost)
+    assert not plan.ends
+    assert stream.see(objects=lost).ends == ((1, "lost"),)
+
+
 def test_weak_find_keeps_an_object_that_it_would_not_start() -> None:
     stream = Stream(remove_unconfirmed_after_ms=500)
     objects = stream.with_own_object()
