@@ -19,6 +19,8 @@ from streamtrack.tracking.memory_rules import ALL_WELL, MemoryRules, Sight, Verd
 
 HIDDEN_FRAMES = 3
 """Hidden for so many frames or more, an object that shows again has to be confirmed."""
+KNOWN_AREAS = 3
+"""Of so many frames the area must be known before it says anything: a given mask is not the network's own."""
 AREAS = 10
 """Frames of whose areas the median is the object's."""
 PLACE_FRAMES = 5
@@ -188,7 +190,7 @@ class MemoryWatch:
     def _is_sized(self, sight: Sight, past: Past) -> bool:
         """Whether it is not much larger than it was, as two that are taken for one are; half hidden it may be
         smaller."""
-        if not past.areas:
+        if len(past.areas) < KNOWN_AREAS:
             return True
         return sight.area_px <= self.rules.most_growth * PATIENCE**past.unfit * median(past.areas)
 

@@ -123,7 +123,7 @@ def test_recent_is_what_is_had_without_a_word(nano: Tracker, pond: Pond) -> None
 def test_the_worse_mask_in_one_place_is_not_remembered(plan: str, nano: Tracker) -> None:
     scene = make_scene(SMALL)
     truth = scene.render(0)[1]
-    session = nano.new_session(TrackingConfig(memory=plan))
+    session = nano.new_session(TrackingConfig.model_validate({"memory": plan, "window": "off"}))
     session.add(1, mask=truth[1])
     session.add(2, mask=truth[1])
     for index in range(4):
