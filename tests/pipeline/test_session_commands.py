@@ -17,7 +17,9 @@ from streamtrack.control.commands import (
     CorrectCommand,
     FindCommand,
     LabelCommand,
+    LikenessCommand,
     ListCommand,
+    MendCommand,
     MergeCommand,
     RemoveCommand,
     RleMask,
@@ -25,6 +27,7 @@ from streamtrack.control.commands import (
     UndoCommand,
     parse_command,
 )
+from streamtrack.detect import box_iou
 from streamtrack.errors import (
     DuplicateObjectError,
     FrameExpiredError,
@@ -121,6 +124,36 @@ def test_prompt_on_a_past_frame_is_fast_forwarded(ended: tuple[Pipeline, ZmqPubl
         pipeline, CorrectCommand(stream="cam", object_id=answer.object_id, points=PROMPT.points, at_frame=1)
     )
     assert (mended.frame_idx, mended.object_id) == (1, answer.object_id)
+
+
+def test_what_was_found_becomes_the_object_and_is_compared_with_it(
+    ended: tuple[Pipeline, ZmqPublisher],
+) -> None:
+    pipeline, _ = ended
+    answer = ask(pipeline, AddCommand(stream="cam", mask=OTHER_MASK, at_frame=0))
+    assert answer.object_id is not None
+    with pipeline.watch_events() as events:
+        ask(
+            pipeline,
+            MendCommand(
+                stream="cam",
+                object_id=answer.object_id,
+                box=BOX,
+                in_doubt_from=0,
+                detail={"by": "me", "n": 2},
+            ),
+        )
+        wait_until(lambda: (event := events.get(0.1)) is not None and event.kind is EventKind.MENDED, "it")
+    [found] = pipeline.status().objects
+    assert (found.object_id, box_iou(found.box, BOX) > 0.6) == (answer.object_id, True)
+    boxes = (BOX, (2.0, 2.0, 30.0, 30.0))
+    ask_for = LikenessCommand(stream="cam", object_id=answer.object_id, boxes=boxes)
+    assert ask(pipeline, ask_for).likeness == (None, None), "nothing was kept of it"
+    same, other = ask(pipeline, ask_for.model_copy(update={"keep": True})).likeness
+    assert same is not None
+    assert same > 0.85
+    assert other is None or other < same
+    refuse(pipeline, LikenessCommand(stream="cam", object_id=77), UnknownObjectError)
 
 
 def test_mask_as_run_lengths_starts_an_object(ended: tuple[Pipeline, ZmqPublisher]) -> None:
