@@ -311,8 +311,8 @@ def test_a_compiler_that_errs_is_told_and_nothing_of_it_is_kept(
     monkeypatch.setattr("streamtrack.model.compiled_calls.load_library", load_wrong)
     with caplog.at_level(logging.WARNING):
         assert nano(compile="on").network.compiled is None
-    said = "compiling failed: follow: output 0 is off by 200% of the uncompiled one's; running uncompiled"
-    assert caplog.messages[-1] == f"network of {SIZE} x {SIZE}: {said}"
+    said = "compiling failed: follow: what was compiled is off by 200% of what the uncompiled call gives"
+    assert caplog.messages[-1] == f"network of {SIZE} x {SIZE}: {said}; running uncompiled"
     assert not [path for path in folder.iterdir() if path.is_dir()]
 
 
