@@ -130,6 +130,7 @@ def test_what_was_found_becomes_the_object_and_is_compared_with_it(
     ended: tuple[Pipeline, ZmqPublisher],
 ) -> None:
     pipeline, _ = ended
+    assert BOX is not None
     answer = ask(pipeline, AddCommand(stream="cam", mask=OTHER_MASK, at_frame=0))
     assert answer.object_id is not None
     with pipeline.watch_events() as events:
