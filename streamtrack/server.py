@@ -20,7 +20,8 @@ from streamtrack.alerts.hub import AlertsHub
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import Config, ModelConfig, fill_in
 from streamtrack.consumer import Consumer
-from streamtrack.control.commands import Answer, AnyCommand
+from streamtrack.control.commands import Answer, AnyCommand, ExportAnswer
+from streamtrack.control.memory_commands import AddFromCommand, ExportCommand, ProposeCommand
 from streamtrack.control.status import PastEvent, StreamStatus
 from streamtrack.control.zmq_control import ZmqControl
 from streamtrack.errors import UnknownStreamError
@@ -112,7 +113,14 @@ class Server:
 
     async def execute(self, command: AnyCommand) -> Answer:
         """Carry out a command on its stream; raises as `Pipeline.execute`, and UnknownStreamError."""
-        return await self._pipeline(command.stream).execute(command)
+        target = self._pipeline(command.stream)
+        if not isinstance(command, AddFromCommand):
+            return await target.execute(command)
+        export = ExportCommand(stream=command.source, object_id=command.source_id)
+        exported = await self._pipeline(command.source).execute(export)
+        assert isinstance(exported, ExportAnswer)
+        wanted = command.model_dump(exclude={"op", "source", "source_id"})
+        return await target.execute(ProposeCommand(**wanted, memory=exported.memory))
 
     def stream_names(self) -> Sequence[str]:
         """In the order of the config."""

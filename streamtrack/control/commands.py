@@ -13,7 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from streamtrack.config.faults import describe_validation_error
 from streamtrack.control.command_values import Command, Coordinate, FrameIdx, NotBool, ObjectId, Pixels, Point
-from streamtrack.control.memory_commands import AddMemoryCommand, ExportCommand
+from streamtrack.control.memory_commands import (
+    AddFromCommand,
+    AddMemoryCommand,
+    ExportCommand,
+    ProposeCommand,
+)
 from streamtrack.control.untrusted import MAX_REQUEST_BYTES, one_line
 from streamtrack.errors import PromptError, PublishError, ShapeError
 from streamtrack.frame import BoolMask
@@ -233,6 +238,8 @@ class ReplayCommand(Command):
 AnyCommand = Annotated[
     AddCommand
     | AddMemoryCommand
+    | ProposeCommand
+    | AddFromCommand
     | ExportCommand
     | CorrectCommand
     | LikenessCommand

@@ -28,6 +28,7 @@ from streamtrack.errors import (
 from streamtrack.object_record import CandidateInfo, ObjectInfo
 
 MAX_REQUEST_ID_CHARS = 128
+TAKE_A_MEMORY = ("add_memory", "propose")
 
 Encoding = Literal["msgpack", "json"]
 RequestId = str | int | None
@@ -120,8 +121,8 @@ def decode_request(data: bytes, memory: bytes | None = None) -> Request:
         check_extent(raw)
     except BadRequestError as error:
         raise BadRequest(str(error), encoding, request_id) from None
-    if memory is not None and raw.get("op") != "add_memory":
-        words = "a second frame came, expected one behind add_memory alone"
+    if memory is not None and raw.get("op") not in TAKE_A_MEMORY:
+        words = f"a second frame came, expected one behind {' and '.join(TAKE_A_MEMORY)} alone"
         raise BadRequest(words, encoding, request_id)
     return Request(encoding, request_id, raw if memory is None else {**raw, "memory": memory})
 

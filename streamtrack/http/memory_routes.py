@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.routing import APIRoute
+from pydantic.json_schema import SkipJsonSchema
 
 from streamtrack.control.command_values import ObjectId
 from streamtrack.control.commands import Answer, Executor, ExportAnswer
-from streamtrack.control.memory_commands import AddMemoryCommand, ExportCommand
+from streamtrack.control.memory_commands import AddFromCommand, AddMemoryCommand, ExportCommand
 from streamtrack.errors import ObjectMemoryError
 from streamtrack.http.access_guard import MEMORY_TYPE, media_type
 from streamtrack.http.command_route import CommandRoute
-from streamtrack.http.paths import ObjectIdPath, StreamName
+from streamtrack.http.paths import Hidden, ObjectIdPath, StreamName, for_stream
 from streamtrack.object_record import MAX_MEMORY_BYTES
 
 MEMORY_QUERY = (
@@ -56,6 +57,13 @@ TAKES_A_MEMORY: dict[str, Any] = {
 """What OpenAPI tells of the route that takes prompts and memories."""
 
 
+class FromBody(AddFromCommand):
+    """Which object, and how sure one must be; the stream that it comes to is the one in the path."""
+
+    stream: Hidden = ""
+    op: SkipJsonSchema[Literal["add_from"]] = "add_from"
+
+
 def memory_routes(executor: Executor) -> APIRouter:
     """The route by which memories go out."""
     router = APIRouter(prefix="/streams/{name}/objects", tags=["objects"])
@@ -76,7 +84,19 @@ def memory_routes(executor: Executor) -> APIRouter:
         assert isinstance(answer, ExportAnswer)
         return Response(answer.memory, media_type=MEMORY_TYPE, headers=headers)
 
-    return router
+    bodies = APIRouter(prefix="/streams/{name}/objects", tags=["objects"], route_class=CommandRoute)
+
+    @bodies.post("/from")
+    async def hand_over(name: StreamName, body: FromBody) -> Answer:
+        """Look for an object of another stream in this one's newest picture, and follow it here where its
+        looks say surely enough that it is the same. `likeness` is the score, `candidates` what was found,
+        `object_id` the object that was started, or null."""
+        return await executor.execute(for_stream(body, name))
+
+    both = APIRouter()
+    both.include_router(router)
+    both.include_router(bodies)
+    return both
 
 
 def prompts_or_memories(executor: Executor) -> type[CommandRoute]:

@@ -31,7 +31,12 @@ from streamtrack.control.commands import (
     StartOverCommand,
     UndoCommand,
 )
-from streamtrack.control.memory_commands import AddMemoryCommand, ExportCommand
+from streamtrack.control.memory_commands import (
+    AddFromCommand,
+    AddMemoryCommand,
+    ExportCommand,
+    ProposeCommand,
+)
 from streamtrack.errors import (
     CapacityError,
     DuplicateObjectError,
@@ -39,6 +44,7 @@ from streamtrack.errors import (
     StreamOfflineError,
     StreamTrackError,
     UnknownObjectError,
+    UnknownStreamError,
 )
 from streamtrack.frame import EventKind, Frame, FrameResult, ObjectMask, masks_iou
 from streamtrack.object_record import ObjectInfo, record_of
@@ -99,6 +105,10 @@ class SessionCommands:
                 return self._add(command, self._need(newest))
             case AddMemoryCommand():
                 return self._add_memory(command, self._need(newest))
+            case AddFromCommand():
+                raise UnknownStreamError(command.source, (self.stream,))  # the server knows the others
+            case ProposeCommand():
+                return self._propose(command, self._need(newest))
             case ExportCommand():
                 self._check_followed(command.object_id)
                 answer = self._answer(command, newest_idx, command.object_id)
@@ -168,6 +178,21 @@ class SessionCommands:
             raise error
         self.refresh()
         return Applied(self._answer(command, at_frame, object_id), self.session.result())
+
+    def _propose(self, command: ProposeCommand, newest: FrameResult) -> Applied:
+        object_id = self._next_id() if command.object_id is None else command.object_id
+        at_frame, score, shown = memories.propose(self.session, command, object_id)
+        started = bool(shown) and shown[0].chosen
+        answer = self._answer(command, at_frame, object_id if started else None)
+        answer = answer.model_copy(update={"likeness": (score,), "candidates": shown})
+        if not started:
+            return Applied(answer)
+        error = self._why_not_started(self.session.result(), object_id)
+        if isinstance(error, DuplicateObjectError):
+            self.session.undo_start(object_id)
+            raise error
+        self.refresh()
+        return Applied(answer, self.session.result())
 
     def _add_memory(self, command: AddMemoryCommand, newest: FrameResult) -> Applied:
         object_id = self._next_id() if command.object_id is None else command.object_id

@@ -18,7 +18,7 @@ from streamtrack.model.interface import Geometry, Size
 from streamtrack.tracking.mask_growth import MaskGrowth
 from streamtrack.tracking.one_body import OneBody
 from streamtrack.tracking.postprocess import crop_mask
-from streamtrack.tracking.search import found_extent, search_picture, worth_of
+from streamtrack.tracking.search import found_extent, search_picture, windows_over, worth_of
 from streamtrack.tracking.shared_windows import share
 from streamtrack.tracking.window_policy import Extent, ObjectWindow, WindowRules, centre_of, extent_of
 
@@ -97,6 +97,9 @@ class Looking(Protocol):
         """Where an object that is remembered, and may be anywhere, is on a kept frame; None: it is looked for
         in the whole picture, as nothing better is known."""
 
+    def everywhere(self, frame_size: Size) -> Sequence[View | None]:
+        """Windows through which all of a picture is seen, at every scale."""
+
     def first_look(self, follower: Looker[Slot], slot: Slot, key: int, prompt: CheckedPrompt) -> Look | None:
         """What a new object's prompt finds on a frame; None where the numbers are not finite."""
 
@@ -132,6 +135,9 @@ class WholePicture:
 
     def search(self, follower: Follower, slot: StreamSlot, key: int, frame_size: Size) -> None:
         return None
+
+    def everywhere(self, frame_size: Size) -> Sequence[View | None]:
+        return (None,)
 
     def first_look(self, follower: Looker[Slot], slot: Slot, key: int, prompt: CheckedPrompt) -> Look | None:
         return follower.look(slot, key, prompt, corrects=False)
@@ -171,6 +177,9 @@ class Windows:
     def search(self, follower: Follower, slot: StreamSlot, key: int, frame_size: Size) -> Extent | None:
         found = search_picture(follower, slot, key, frame_size, self._rules)
         return None if found is None else found_extent(found, frame_size)
+
+    def everywhere(self, frame_size: Size) -> Sequence[View | None]:
+        return (None, *windows_over(frame_size, self._rules))
 
     def first_look(self, follower: Looker[Slot], slot: Slot, key: int, prompt: CheckedPrompt) -> Look | None:
         if prompt.candidate is not None:

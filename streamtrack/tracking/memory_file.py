@@ -10,6 +10,7 @@ model's own sizes and the lists beside it ask for, and reading takes no more tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,8 @@ from streamtrack.errors import ObjectMemoryError, PromptError
 from streamtrack.model.interface import Geometry
 from streamtrack.object_record import MAX_MEMORY_BYTES
 from streamtrack.prompt import check_label
+from streamtrack.tracking.colours import BANDS, BINS
+from streamtrack.tracking.known_look import KnownLook
 from streamtrack.tracking.memory_state import (
     State,
     bad_memory,
@@ -48,6 +51,9 @@ SCORES = 3
 """Object score logit, IoU score and rival of a frame."""
 TENSORS = ("conditioning.features", "conditioning.pointers", "recent.features", "recent.pointers")
 NEWEST, OUTLINE = ("newest.mask_logits", "newest.scores"), "body.outline"
+LOOK = "look.features", "look.colours"
+MAX_LOOK = 8192
+"""Features of a look; networks have some hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,8 @@ class MemoryFile:
     label: str
     carried: CarriedMemory
     standing: Standing
+    look: KnownLook | None = None
+    """How it looked on the newest frame that shows it."""
     plan: Mapping[str, Any] | None = None
     """A memory plan's own part, in plain values; None where it has none."""
 
@@ -104,6 +112,11 @@ def encode_memory(file: MemoryFile) -> bytes:
     tensors = {name: part.contiguous() for name, part in zip((*TENSORS, *NEWEST), held, strict=True)}
     if standing.body is not None:
         tensors[OUTLINE] = torch.from_numpy(np.packbits(standing.body[1].outline.mask))
+    if file.look is not None:
+        parts = file.look.features, file.look.colours
+        tensors |= {
+            name: torch.from_numpy(np.array(part, np.float32)) for name, part in zip(LOOK, parts, strict=True)
+        }
     data: bytes = save(tensors, metadata)
     return data
 
@@ -124,7 +137,7 @@ def decode_memory(data: object, facts: ModelFacts, geometry: Geometry) -> Memory
         raise ObjectMemoryError(str(error)) from None
     if len(label) > MAX_LABEL_CHARS:
         raise bad_memory(f"label has {len(label)} characters", f"at most {MAX_LABEL_CHARS}")
-    held = _tensors(bytes(data), state, geometry)
+    held, look = _tensors(bytes(data), state, geometry)
     carried = CarriedMemory(
         state.first_ago,
         state.since_origin,
@@ -141,7 +154,7 @@ def decode_memory(data: object, facts: ModelFacts, geometry: Geometry) -> Memory
         None if state.view is None else View(*state.view),
     )
     standing = standing_of(state, held[-1])
-    return MemoryFile(facts, state.object_id, label, carried, standing, state.plan)
+    return MemoryFile(facts, state.object_id, label, carried, standing, look, state.plan)
 
 
 def read_metadata(data: bytes | bytearray | memoryview) -> dict[str, str]:
@@ -195,8 +208,8 @@ def _check_fits(metadata: Mapping[str, str], facts: ModelFacts) -> None:
             raise bad_memory(f"{name} is {short_text(metadata[name])}", expected)
 
 
-def _tensors(data: bytes, state: State, geometry: Geometry) -> list[Tensor]:
-    """In the order of TENSORS, NEWEST and OUTLINE."""
+def _tensors(data: bytes, state: State, geometry: Geometry) -> tuple[list[Tensor], KnownLook | None]:
+    """In the order of TENSORS, NEWEST and OUTLINE; and how the object looks."""
     counts = len(state.conditioning_ago), len(state.features_ago), len(state.pointers_ago)
     token_shape, pointers = (geometry.memory_tokens, geometry.memory_dim), (geometry.pointer_dim,)
     expected = {
@@ -214,6 +227,10 @@ def _tensors(data: bytes, state: State, geometry: Geometry) -> list[Tensor]:
         found = load(data)
     except (safetensors.SafetensorError, KeyError, ValueError, TypeError, RuntimeError, OverflowError):
         raise bad_memory("its tensors cannot be read", "what `export_object` wrote") from None
+    num_features = found[LOOK[0]].numel() if LOOK[0] in found else 0
+    if 0 < num_features <= MAX_LOOK:
+        expected[LOOK[0]] = (num_features,), torch.float32
+        expected[LOOK[1]] = (BANDS, math.prod(BINS)), torch.float32
     if found.keys() != expected.keys():
         raise bad_memory(f"it has {len(found)} tensors of other names", ", ".join(expected))
     for name, (shape, dtype) in expected.items():
@@ -228,7 +245,8 @@ def _tensors(data: bytes, state: State, geometry: Geometry) -> list[Tensor]:
             raise bad_memory(f"{name} has numbers that are not finite", "finite ones")
     if state.body is not None and not bool(found[OUTLINE].any()):
         raise bad_memory(f"{OUTLINE} is empty", "an object's outline")
-    return [found[name] for name in expected]
+    look = KnownLook(found[LOOK[0]].numpy(), found[LOOK[1]].numpy()) if LOOK[0] in expected else None
+    return [found[name] for name in expected if name not in LOOK], look
 
 
 def _size_text(size: tuple[int, int]) -> str:

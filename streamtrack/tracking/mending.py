@@ -4,42 +4,27 @@ keeps its id."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamtrack.engine.appearance import Appearance, alike
 from streamtrack.engine.follower import Follower
 from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.engine.view import View
 from streamtrack.errors import PromptError
 from streamtrack.frame import EventKind
 from streamtrack.prompt import Prompt, Values, check_frame_idx
-from streamtrack.tracking.colours import Colours, colours_alike, colours_of
 from streamtrack.tracking.frame_log import FrameLog
+from streamtrack.tracking.known_look import KnownLook, look_at
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.object_prompts import ObjectPrompts, not_finite
 from streamtrack.tracking.object_tracks import Change, ObjectTracks
-from streamtrack.tracking.postprocess import crop_mask
 from streamtrack.tracking.tracked_object import TrackedObject
 
 MAX_LOOKS = 6
 """Kept of an object to compare with, the first for ever."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Look:
-    """How something looks on a frame."""
-
-    features: Appearance
-    """The encoder's, pooled under its mask."""
-    colours: Colours
-
-    def likeness(self, other: _Look) -> float:
-        """-1 to 1; as little as either says."""
-        return min(alike(self.features, other.features), colours_alike(self.colours, other.colours))
 
 
 class ObjectMending:
@@ -58,7 +43,7 @@ class ObjectMending:
         self._log = log
         self._tracks = tracks
         self._prompts = prompts
-        self._looks: dict[int, tuple[_Look, ...]] = {}
+        self._looks: dict[int, tuple[KnownLook, ...]] = {}
         """How objects looked, by their id; of those that nobody asks for, nothing is kept."""
 
     def mend(
@@ -135,7 +120,7 @@ class ObjectMending:
         known = self._looks.get(object_id, ())
         return tuple(self._alike(object_id, box, at_frame, known) if known else None for box in boxes)
 
-    def _alike(self, object_id: int, box: Values, at_frame: int, known: Sequence[_Look]) -> float | None:
+    def _alike(self, object_id: int, box: Values, at_frame: int, known: Sequence[KnownLook]) -> float | None:
         prompt = Prompt(object_id, box=box)
         checked, key = self._prompts.checked(prompt, at_frame, starts_object=False)
         slot = self._tracks.by_id[object_id].slot
@@ -151,12 +136,10 @@ class ObjectMending:
         shown = self._look_at(look.found.low_res_mask_logits, look.view, key)
         return None if shown is None else max(one.likeness(shown) for one in known)
 
-    def _look_at(self, logits: NDArray[np.float32], view: View | None, key: int) -> _Look | None:
+    def _look_at(self, logits: NDArray[np.float32], view: View | None, key: int) -> KnownLook | None:
         """How what a mask shows on a key frame looks; None for an empty one."""
         image = self._log.at(self._log.frame_idx_of(key)).frame.image
-        crop, box = crop_mask(logits, (image.shape[0], image.shape[1]), view)
-        colours = colours_of(image, crop, box)
-        return None if colours is None else _Look(self._follower.appearance_at(key, logits, view), colours)
+        return look_at(self._follower, image, key, logits, view)
 
     def _frame(self, at_frame: int | None) -> int:
         at_frame = self._log.newest_frame_idx if at_frame is None else check_frame_idx(at_frame)

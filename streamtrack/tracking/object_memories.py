@@ -15,6 +15,7 @@ from streamtrack.model.interface import Geometry
 from streamtrack.prompt import check_frame_idx, check_label, check_object_id
 from streamtrack.tracking.event_log import EventLog
 from streamtrack.tracking.frame_log import FrameLog
+from streamtrack.tracking.known_look import KnownLook, look_at
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.memory_document import from_document, to_document
 from streamtrack.tracking.memory_file import MemoryFile, ModelFacts, decode_memory, encode_memory
@@ -22,8 +23,12 @@ from streamtrack.tracking.memory_rules import make_memory_rules
 from streamtrack.tracking.memory_watch import MemoryWatch
 from streamtrack.tracking.object_prompts import ObjectPrompts
 from streamtrack.tracking.object_tracks import ObjectTracks
+from streamtrack.tracking.proposals import Proposal, best_look
+from streamtrack.tracking.results import build_object
+from streamtrack.tracking.search import VISIBLE
 from streamtrack.tracking.tracked_object import Standing, TrackedObject
 from streamtrack.tracking.undo_steps import Step
+from streamtrack.tracking.window_policy import Extent
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class ObjectMemories:
             tracked.label,
             self._follower.take_out(tracked.slot, next_key),
             tracked.standing(next_key - 1, now_ns),
+            self._look_of(tracked, next_key - 1),
             None if tracked.memory is None else to_document(tracked.memory, next_key - 1),
         )
         return encode_memory(file)
@@ -83,14 +89,16 @@ class ObjectMemories:
         label: str = "",
         at_frame: int | None = None,
         anywhere: bool = False,
+        place: Extent | None = None,
     ) -> None:
-        """See `Session.add`."""
+        """See `Session.add`; `place` is where it is known to be on its first frame, x0, y0, x1, y1."""
         object_id = check_object_id(object_id)
         label = check_label(label, f"object {object_id}")
         maker = self._required()
         self._prompts.require_room(object_id)
         file = decode_memory(memory, maker.facts(), maker.geometry)
-        tracked = self._tracked(object_id, label or file.label, file, at_frame, anywhere=anywhere)
+        anywhere = anywhere or place is not None
+        tracked = self._tracked(object_id, label or file.label, file, at_frame, place, anywhere=anywhere)
         key = tracked.from_key
         self._tracks.join(tracked)
         at_frame = -1 if at_frame is None else at_frame
@@ -117,7 +125,14 @@ class ObjectMemories:
         self.add(object_id, memory, label=label, at_frame=at_frame, anywhere=True)
 
     def _tracked(
-        self, object_id: int, label: str, file: MemoryFile, at_frame: int | None, *, anywhere: bool
+        self,
+        object_id: int,
+        label: str,
+        file: MemoryFile,
+        at_frame: int | None,
+        place: Extent | None,
+        *,
+        anywhere: bool,
     ) -> TrackedObject:
         """The object as it stands ahead of its first frame here."""
         key, kept = self._tracks.next_key, None
@@ -132,7 +147,9 @@ class ObjectMemories:
         tracked.from_key = key
         standing = file.standing if not anywhere else forget_place(file.standing)
         tracked.resume(standing, key - 1, self._tracks.keys.stream_time.at(key - 1))
-        tracked.anywhere = anywhere
+        tracked.anywhere, tracked.look = anywhere and place is None, file.look
+        if place is not None and tracked.window is not None and kept is not None:
+            tracked.window.note(key - 1, place, kept.size)
         if kept is not None:
             try:
                 tracked.seek(self._looking, self._follower, key, kept.size)
@@ -140,6 +157,38 @@ class ObjectMemories:
                 self._follower.close(slot)
                 raise
         return tracked
+
+    def propose(self, memory: object) -> Proposal:
+        """Where on the newest frame an object may be of which a memory is there; nothing is followed.
+
+        Raises:
+            ObjectMemoryError: the memory does not fit. PromptError: there is no frame yet.
+        """
+        maker = self._required()
+        file = decode_memory(memory, maker.facts(), maker.geometry)
+        kept = self._log.at(self._log.newest_frame_idx)
+        image, key = self._log.at(kept.key_frame_idx).frame.image, kept.key
+        slot = self._follower.put_in(file.carried, key)
+        try:
+            views = self._looking.everywhere(kept.size)
+            best = best_look(self._follower, slot, key, image, views, file.look)
+            if best.look is None:
+                return Proposal(kept.key_frame_idx, 0.0, None)
+            tracked = TrackedObject(file.object_id, file.label, slot, self._config)
+            return Proposal(kept.key_frame_idx, best.score, build_object(tracked, best.look.found, kept.size))
+        finally:
+            self._follower.close(slot)
+
+    def _look_of(self, tracked: TrackedObject, key: int) -> KnownLook | None:
+        """How an object looks on the newest key frame, or else as it came."""
+        frame_idx = self._log.frame_idx_of(key)
+        if key < tracked.from_key or frame_idx < self._log.oldest_frame_idx:
+            return tracked.look
+        [found] = self._follower.found((tracked.slot,), key)
+        if not found.finite or found.object_score <= VISIBLE:
+            return tracked.look
+        logits, image = found.low_res_mask_logits.copy(), self._log.at(frame_idx).frame.image
+        return look_at(self._follower, image, key, logits, found.view) or tracked.look
 
     def _watch(self, file: MemoryFile, key: int, *, anywhere: bool) -> MemoryWatch | None:
         """What the session's memory plan knows of the object; None where it wants to know nothing."""

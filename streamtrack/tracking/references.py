@@ -16,6 +16,7 @@ from streamtrack.engine.view import View
 from streamtrack.errors import NothingFoundError
 from streamtrack.frame import Image, ObjectMask
 from streamtrack.prompt import Prompt
+from streamtrack.tracking.known_look import look_at
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.memory_document import to_document
 from streamtrack.tracking.memory_file import MemoryFile, ModelFacts, encode_memory
@@ -75,6 +76,7 @@ def remember_picture(
         prompt.label,
         follower.take_out(slot, newest + 1),
         tracked.standing(newest, 0),
+        look_at(follower, image, newest, close.found.low_res_mask_logits, close.view),
         None if watch is None else to_document(watch, newest),
     )
     return encode_memory(file)

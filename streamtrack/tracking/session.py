@@ -61,7 +61,7 @@ class Session(ChangesOfMind):
             config.max_objects, self._log, self._tracks, self._prompts, self._events
         )
         self.mending = ObjectMending(follower, self._looking, self._log, self._tracks, self._prompts)
-        self._memories = ObjectMemories(
+        self.memories = ObjectMemories(
             follower,
             config,
             self._log,
@@ -199,9 +199,9 @@ class Session(ChangesOfMind):
                 f"object {object_id}: a memory or a reference comes with a prompt, expected one of the three"
             )
         if reference is not None:
-            self._memories.add_reference(object_id, reference, label=label, at_frame=at_frame)
+            self.memories.add_reference(object_id, reference, label=label, at_frame=at_frame)
         else:
-            self._memories.add(object_id, memory, label=label, at_frame=at_frame, anywhere=anywhere)
+            self.memories.add(object_id, memory, label=label, at_frame=at_frame, anywhere=anywhere)
 
     def export_object(self, object_id: int) -> bytes:
         """All that is remembered of an object as of the newest (key) frame, as a safetensors file for `add`.
@@ -209,7 +209,7 @@ class Session(ChangesOfMind):
         Raises:
             PromptError: no such object, or it waits for its first frame.
         """
-        return self._memories.export(object_id)
+        return self.memories.export(object_id)
 
     def correct(
         self,

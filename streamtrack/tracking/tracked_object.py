@@ -9,6 +9,7 @@ from streamtrack.engine.follower import Follower, Slot
 from streamtrack.engine.found import Found
 from streamtrack.engine.view import Expected
 from streamtrack.frame import EventKind, ObjectMask, ObjectState
+from streamtrack.tracking.known_look import KnownLook
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.mask_growth import MaskGrowth
 from streamtrack.tracking.memory_rules import ALL_WELL, CUT, Circumstances, Sight, Verdict
@@ -84,6 +85,8 @@ class TrackedObject:
         self.slot = slot
         self.from_key = slot.first_frame
         """The first key frame that it is shown on; what it remembers may be older, and of another stream."""
+        self.look: KnownLook | None = None
+        """How it looked where it came from; None: it came from nowhere else."""
         self.anywhere = False
         """It is remembered from elsewhere: all of its first picture is searched for it."""
         self.prompts = PromptHistory()

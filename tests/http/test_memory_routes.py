@@ -105,6 +105,24 @@ def test_it_is_as_long_as_it_may_be_and_two_at_a_time(
     assert busy.headers["retry-after"] == "2"
 
 
+def test_an_object_of_another_stream_is_proposed_and_never_started_blindly(api: httpx.Client) -> None:
+    object_id = begun(api)
+    body = {"source": "cam", "source_id": object_id}
+    proposed = api.post(f"{OBJECTS}/from", json={**body, "start": "never"})
+    assert proposed.status_code == 200, proposed.text
+    told = proposed.json()
+    assert (told["op"], told["object_id"]) == ("propose", None)
+    [score], [found] = told["likeness"], told["candidates"]
+    assert score > 0.5
+    assert not found["chosen"]
+    assert "is followed there already" in refused(api.post(f"{OBJECTS}/from", json=body), 409)
+    unsure = api.post(f"{OBJECTS}/from", json={**body, "min_score": 1.0}).json()
+    assert unsure["object_id"] is None
+    assert [one["object_id"] for one in api.get(OBJECTS).json()] == [object_id]
+    assert "stream is 'x'" in refused(api.post(f"{OBJECTS}/from", json={**body, "source": "x"}), 404)
+    assert "object_id is 999" in refused(api.post(f"{OBJECTS}/from", json={**body, "source_id": 999}), 404)
+
+
 def test_openapi_tells_of_it(api: httpx.Client) -> None:
     paths = api.get("/openapi.json").json()["paths"]
     post = paths["/streams/{name}/objects"]["post"]

@@ -156,6 +156,7 @@ COVERED_BY = {
     "tracking/test_memory_file": ("tracking/memory_state",),
     "tracking/test_object_memories": ("engine/carried", "tracking/make_session"),
     "tracking/test_object_memories_refused": ("tracking/references",),
+    "tracking/test_proposals": ("tracking/known_look",),
     "tracking/test_second_thoughts": (
         "engine/object_memory",
         "engine/rewind",
