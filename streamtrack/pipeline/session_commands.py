@@ -50,12 +50,20 @@ from streamtrack.frame import EventKind, Frame, FrameResult, ObjectMask, masks_i
 from streamtrack.object_record import ObjectInfo, record_of
 from streamtrack.pipeline import memories, second_thoughts
 from streamtrack.pipeline.stream_session import StreamSession
+from streamtrack.prompt import Prompt
 
 MAX_OBJECT_ID = 2**31 - 1
 DUPLICATE_IOU = 0.9
 """Two masks that overlap more than this are one thing: nobody wants it followed twice."""
+LEAST_IOU = 0.4
+"""Of what a single click finds, by the network's own estimate: below it is ground, which has no outline. Of
+37 clicks on DAVIS nothing below had an IoU above 0.4; what had more was estimated at 0.49 and up."""
 FIND_REACH = 1 / 200
 """Share of the frame's width by which a click may miss a mask: two pixels of a small picture."""
+
+
+def _is_one_click(prompt: Prompt) -> bool:
+    return prompt.box is None and prompt.mask is None and len(prompt.labels) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +180,7 @@ class SessionCommands:
         at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
         prompt = command.prompt(object_id, _size(newest.frame), at_frame)
         started = self.session.start(prompt, at_frame)
-        error = self._why_not_started(started, object_id)
+        error = self._why_not_started(started, prompt, at_frame)
         if error is not None:
             self.session.undo_start(object_id)
             raise error
@@ -199,8 +207,8 @@ class SessionCommands:
         at_frame = newest.frame_idx if command.at_frame is None else command.at_frame
         started = memories.add(self.session, command, object_id, at_frame)
         # It may be hidden, and is then looked for; that it is followed already is no use to anybody.
-        error = self._why_not_started(started, object_id)
-        if isinstance(error, DuplicateObjectError):
+        error = self._duplicate(started, object_id)
+        if error is not None:
             self.session.undo_start(object_id)
             raise error
         self.refresh()
@@ -209,15 +217,24 @@ class SessionCommands:
         answer = self._answer(command, at_frame, object_id).model_copy(update={"objects": (info,)})
         return Applied(answer, self.session.result())
 
-    def _why_not_started(self, started: FrameResult, object_id: int) -> StreamTrackError | None:
+    def _why_not_started(
+        self, started: FrameResult, prompt: Prompt, at_frame: int
+    ) -> StreamTrackError | None:
         """What is wrong with an object that a prompt started: on nothing, or on what is followed already."""
-        found = started.objects.get(object_id)
+        found = started.objects.get(prompt.object_id)
         if found is None:
             return None
-        if found.area_px == 0:
+        # On the frame that it is for: who left since, or is not seen for a moment, was there.
+        there = self.session.result(at_frame).objects.get(prompt.object_id, found)
+        if there.area_px == 0 or (_is_one_click(prompt) and there.iou_score < LEAST_IOU):
             return NothingFoundError(f"{self.stream}: nothing was found there, expected an object")
-        for other in started.objects.values():
-            if other.object_id != object_id and masks_iou(found, other) > DUPLICATE_IOU:
+        return self._duplicate(started, prompt.object_id)
+
+    def _duplicate(self, started: FrameResult, object_id: int) -> DuplicateObjectError | None:
+        """What is wrong where an object that was started is followed already."""
+        found = started.objects.get(object_id)
+        for other in started.objects.values() if found is not None else ():
+            if found is not None and other.object_id != object_id and masks_iou(found, other) > DUPLICATE_IOU:
                 return DuplicateObjectError(self.stream, other.object_id)
         return None
 

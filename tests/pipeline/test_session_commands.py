@@ -222,6 +222,43 @@ def test_prompt_without_an_object_under_it_is_refused_and_leaves_nothing(
     assert pipeline.status().objects == ()
 
 
+def test_a_click_on_what_has_no_outline_finds_nothing_and_a_box_takes_what_is_there(
+    ended: tuple[Pipeline, ZmqPublisher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline, _ = ended
+    session_result = Session.result
+
+    def doubtful(session: Session, frame_idx: int | None = None) -> FrameResult:
+        result = session_result(session, frame_idx)
+        return replace(result, objects={i: replace(o, iou_score=0.39) for i, o in result.objects.items()})
+
+    monkeypatch.setattr(Session, "result", doubtful)
+    assert BOX is not None
+    click = ((BOX[0] + BOX[2]) / 2, (BOX[1] + BOX[3]) / 2)
+    refuse(pipeline, AddCommand(stream="cam", points=(click,)), NothingFoundError)
+    assert pipeline.status().objects == ()
+    ask(pipeline, AddCommand(stream="cam", box=BOX))
+
+
+def test_who_was_there_on_the_frame_that_was_clicked_is_followed_though_unseen_since(
+    ended: tuple[Pipeline, ZmqPublisher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline, _ = ended
+    session_result = Session.result
+
+    def hidden_now(session: Session, frame_idx: int | None = None) -> FrameResult:
+        result = session_result(session, frame_idx)
+        if result.frame_idx < LAST:
+            return result
+        empty = np.zeros(TRUTH.shape, np.bool_)
+        return replace(result, objects={i: ObjectMask.from_mask(empty, i) for i in result.objects})
+
+    monkeypatch.setattr(Session, "result", hidden_now)
+    refuse(pipeline, AddCommand(stream="cam", box=BOX), NothingFoundError)
+    added = ask(pipeline, AddCommand(stream="cam", box=BOX, at_frame=LAST - 1))
+    assert added.object_id is not None
+
+
 def test_object_under_a_point_is_named(ended: tuple[Pipeline, ZmqPublisher]) -> None:
     pipeline, _ = ended
     object_id = ask(pipeline, AddCommand(stream="cam", box=BOX)).object_id
