@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from streamtrack.engine.film_follower import ExpectedShare
@@ -46,23 +47,23 @@ class FilmWatch:
         if self.body is None or found.object_score <= 0.5:
             return None
         view = found.view or View.whole(frame_size)
-        return self.body.keep(self._key(position), found.low_res_mask_logits, view)
+        return self.body.keep(self._key(position), found.low_res_mask_logits, view, frame_size)
 
     def note_body(self, position: int, seen: Seen, *, prompted: bool) -> bool:
         """Tell what keeps masks on one body how the object looks; False where a mask is rather of more."""
         if self.body is None or not (seen.finite and seen.believed and is_visible(seen)):
             return True
-        return self.body.note(self._key(position), seen.crop, seen.box, prompted=prompted)
+        return self.body.note(self._key(position), seen.crop, seen.box, seen.frame_size, prompted=prompted)
 
     def believes(self, position: int, seen: Seen, *, prompted: bool) -> bool:
         """Whether a mask is not too large to be the object's; one that was prompted never is."""
         if self.growth is None or not seen.finite:
             return True
-        area_px = int(seen.crop.sum())
+        area = float(seen.crop.sum()) / math.prod(seen.frame_size)
         if prompted:
-            self.growth.believe(self._key(position), seen.crop, area_px)
+            self.growth.believe(self._key(position), seen.crop, area)
             return True
-        return not self.growth.explodes(self._key(position), seen.crop, area_px)
+        return not self.growth.explodes(self._key(position), seen.crop, area)
 
     def look_out(self, position: int, frame_size: Size) -> tuple[View | None, ExpectedShare | None]:
         """Through which window to look on the pass's next frame, and where in it the object is expected; None

@@ -98,8 +98,8 @@ class ObjectReplay:
         any: then the mask has to be asked for anew."""
         if tracked.body is None or not found.finite or found.object_score <= 0.5:
             return False
-        view = found.view or View.whole(self._keys.size(key))
-        logits = tracked.body.keep(key, found.low_res_mask_logits, view)
+        size = self._keys.size(key)
+        logits = tracked.body.keep(key, found.low_res_mask_logits, found.view or View.whole(size), size)
         if logits is not None:
             self._follower.amend(tracked.slot, key, logits)
         return logits is not None

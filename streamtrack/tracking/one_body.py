@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from streamtrack.engine.view import OUTSIDE_LOGIT, View
 from streamtrack.frame import BoolMask
+from streamtrack.model.interface import Size
 
 Box = tuple[int, int, int, int]
 """x0, y0, x1, y1 in pixels of the picture."""
@@ -90,12 +91,14 @@ class OneBody:
     """Frames of which they are kept, for corrections."""
     rules: BodyRules = BodyRules()
     _known: dict[int, KnownBody] = field(default_factory=dict)
+    _sizes: dict[int, Size] = field(default_factory=dict)
+    """Of the pictures of those frames."""
     _cut: int = -1
 
-    def keep(self, key: int, logits: Logits, view: View) -> Logits | None:
-        """A frame's mask without other bodies; None where nothing has to go."""
+    def keep(self, key: int, logits: Logits, view: View, frame_size: Size) -> Logits | None:
+        """A frame's mask without other bodies, `frame_size` that of the picture; None: nothing has to go."""
         mask = logits > 0
-        before = self._before(key)
+        before = self._before(key, frame_size)
         if before is None or key - before > self.rules.blind or not mask.any():
             return None
         kept = self._own(outline_of(mask, view), self._known[before], key - before)
@@ -103,22 +106,22 @@ class OneBody:
             return None
         return np.where(kept | ~mask, logits, np.float32(OUTSIDE_LOGIT)).astype(np.float32)
 
-    def note(self, key: int, crop: BoolMask, box: Box, *, prompted: bool = False) -> bool:
+    def note(self, key: int, crop: BoolMask, box: Box, frame_size: Size, *, prompted: bool = False) -> bool:
         """A frame's mask as it is shown, a crop at a box; False where it is rather of more than the object,
         and had better not be remembered. Where it is `prompted` it is the object's whatever it looks like."""
         if not crop.any():
             return True
         now = _outline(crop, box)
-        before = self._before(key)
+        before = self._before(key, frame_size)
         if before is None or prompted or key - before > self.rules.blind:
-            self._keep(key, KnownBody(now, now.middle, (0.0, 0.0), now.area_px))
+            self._keep(key, KnownBody(now, now.middle, (0.0, 0.0), now.area_px), frame_size)
             return True
         last, frames = self._known[before], key - before
         rules, usual = self.rules, last.usual_px
         grown = now.area_px > rules.clean * usual
         if grown and last.unclean < rules.patience and not self._has_grown_evenly(now, last):
             unclean = last.unclean + frames
-            self._keep(key, replace(last, at=_ahead(last, frames), unclean=unclean))
+            self._keep(key, replace(last, at=_ahead(last, frames), unclean=unclean), frame_size)
             return False
         if now.area_px < usual:
             usual = max(now.area_px, usual * rules.shrink**frames)
@@ -126,7 +129,7 @@ class OneBody:
             usual = now.area_px if grown else usual + rules.rise * (now.area_px - usual)
         moved = ((now.middle[0] - last.at[0]) / frames, (now.middle[1] - last.at[1]) / frames)
         step = (last.step[0] + moved[0]) / 2, (last.step[1] + moved[1]) / 2
-        self._keep(key, KnownBody(now, now.middle, step, usual))
+        self._keep(key, KnownBody(now, now.middle, step, usual), frame_size)
         return True
 
     def last(self, key: int) -> tuple[int, KnownBody] | None:
@@ -147,14 +150,21 @@ class OneBody:
         for index in [index for index in self._known if index >= key]:
             del self._known[index]
 
-    def _before(self, key: int) -> int | None:
+    def _before(self, key: int, frame_size: Size | None = None) -> int | None:
+        """The last frame before one that shows the same scene, in a picture of the same size."""
         since = self._cut if key >= self._cut else -1
-        return max((index for index in self._known if since <= index < key), default=None)
+        last = max((index for index in self._known if since <= index < key), default=None)
+        same = last is None or frame_size is None or self._sizes.get(last, frame_size) == frame_size
+        return last if same else None
 
-    def _keep(self, key: int, known: KnownBody) -> None:
+    def _keep(self, key: int, known: KnownBody, frame_size: Size | None = None) -> None:
         self._known[key] = known
+        self._sizes.pop(key, None)
+        if frame_size is not None:
+            self._sizes[key] = frame_size
         for index in [index for index in self._known if index <= key - self.history]:
             del self._known[index]
+            self._sizes.pop(index, None)
 
     def _own(self, now: Outline, last: KnownBody, frames: int) -> BoolMask | None:
         """What of a mask is the object's; None where all may be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from streamtrack.config import TrackingConfig
@@ -115,14 +116,17 @@ class TrackedObject:
         """Whether a mask is too large to be believed; one that was prompted is."""
         if self._growth is None:
             return False
+        area = mask.area_px / math.prod(mask.frame_size)
         if prompted:
-            self._growth.believe(key, mask.crop, mask.area_px)
+            self._growth.believe(key, mask.crop, area)
             return False
-        return self._growth.explodes(key, mask.crop, mask.area_px)
+        return self._growth.explodes(key, mask.crop, area)
 
     def note_body(self, mask: ObjectMask, key: int, *, prompted: bool) -> bool:
         """Tell what keeps masks on one body how the object looks; False where a mask is rather of more."""
-        return self.body is None or self.body.note(key, mask.crop, mask.box, prompted=prompted)
+        return self.body is None or self.body.note(
+            key, mask.crop, mask.box, mask.frame_size, prompted=prompted
+        )
 
     def expected(self, key: int, frame_size: tuple[int, int]) -> Expected | None:
         """Where it is expected on a frame."""

@@ -13,6 +13,8 @@ from streamtrack.tracking.one_body import OneBody, moved, outline_of
 VIEW = View(100, 50, 128, 128)
 """Two pixels of the picture in a cell."""
 
+SIZE = 480, 640
+
 Rectangle = tuple[int, int, int, int]
 """x0, y0, x1, y1 in cells of `VIEW`."""
 
@@ -38,7 +40,9 @@ def note(body: OneBody, key: int, *rectangles: Rectangle, prompted: bool = False
     rows, columns = np.nonzero(mask_of(*rectangles))
     x0, y0, x1, y1 = int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
     crop = np.kron(mask_of(*rectangles)[y0:y1, x0:x1], np.ones((2, 2), np.bool_))
-    return body.note(key, crop, (100 + 2 * x0, 50 + 2 * y0, 100 + 2 * x1, 50 + 2 * y1), prompted=prompted)
+    return body.note(
+        key, crop, (100 + 2 * x0, 50 + 2 * y0, 100 + 2 * x1, 50 + 2 * y1), SIZE, prompted=prompted
+    )
 
 
 def walked(num_frames: int) -> OneBody:
@@ -50,7 +54,7 @@ def walked(num_frames: int) -> OneBody:
 
 def kept(body: OneBody, key: int, *rectangles: Rectangle) -> BoolMask:
     logits = logits_of(*rectangles)
-    changed = body.keep(key, logits, VIEW)
+    changed = body.keep(key, logits, VIEW, SIZE)
     return (logits if changed is None else changed) > 0
 
 
@@ -129,6 +133,12 @@ def test_behind_a_scene_cut_it_may_be_anywhere() -> None:
     np.testing.assert_array_equal(kept(body, 4, *both), mask_of(*both))
     assert note(body, 4, *both)
     np.testing.assert_array_equal(kept(body, 3, walker(3), both[1]), mask_of(walker(3)))
+
+
+def test_in_a_picture_of_another_size_it_may_be_anywhere() -> None:
+    logits = logits_of(walker(4), (45, 20, 53, 44))
+    assert walked(4).keep(4, logits, VIEW, SIZE) is not None
+    assert walked(4).keep(4, logits, VIEW, (960, 1280)) is None
 
 
 def test_of_frames_that_cannot_be_corrected_nothing_is_kept() -> None:
