@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from streamtrack.engine.film_follower import ExpectedShare
@@ -31,6 +30,8 @@ class FilmWatch:
     body: OneBody | None
     reverse: bool
     memory: MemoryWatch | None = None
+    frame_size: Size | None = None
+    """Of the frame that was seen last."""
 
     @classmethod
     def new(cls, looking: Looking, memory: MemoryRules | None, *, reverse: bool) -> FilmWatch:
@@ -59,11 +60,14 @@ class FilmWatch:
         """Whether a mask is not too large to be the object's; one that was prompted never is."""
         if self.growth is None or not seen.finite:
             return True
-        area = float(seen.crop.sum()) / math.prod(seen.frame_size)
+        if self.frame_size not in (None, seen.frame_size):
+            self.growth.note_cut(self._key(position))  # its areas are other ones
+        self.frame_size = seen.frame_size
+        area_px = int(seen.crop.sum())
         if prompted:
-            self.growth.believe(self._key(position), seen.crop, area)
+            self.growth.believe(self._key(position), seen.crop, area_px)
             return True
-        return not self.growth.explodes(self._key(position), seen.crop, area)
+        return not self.growth.explodes(self._key(position), seen.crop, area_px)
 
     def look_out(self, position: int, frame_size: Size) -> tuple[View | None, ExpectedShare | None]:
         """Through which window to look on the pass's next frame, and where in it the object is expected; None

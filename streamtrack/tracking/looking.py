@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -25,6 +26,8 @@ from streamtrack.tracking.window_policy import Extent, ObjectWindow, WindowRules
 ZOOMS = {0.5: 0.8, 0.25: 0.65, 0.125: 0.5}
 """Heights of the windows round a click, of that which holds the picture, that are tried where nothing is
 known of the object's size, and what is found in each is worth beside the whole picture."""
+CLOSER = 0.8
+"""Of what was found best, what the click finds in the window that fits must be worth to be taken instead."""
 SAME_SHARE = 0.5
 """Share of its mask that what is found at a click beside an object's window must cover to be the same object:
 then the click mends it, else it is on another one."""
@@ -268,9 +271,15 @@ class Windows:
             return best
         view = rules.around(_union(extent, clicked), size)
         closer = follower.look(slot, key, prompt, corrects=False, view=view, anew=True)
-        if closer is None or worth_of(closer, size) < worth_of(best, size):
+        if closer is not None and worth_of(closer, size) >= CLOSER * worth_of(best, size):
+            return closer
+        # Better seen otherwise, and hardly known again through the windows to come: taken over into one.
+        if view == best.view:
             return best
-        return closer
+        known = replace(
+            prompt, coords=prompt.coords[:0], labels=prompt.labels[:0], mask=_mask_of(best.found, size)
+        )
+        return follower.look(slot, key, known, corrects=False, view=view, anew=True) or best
 
 
 def make_looking(config: TrackingConfig, geometry: Geometry) -> Looking:
@@ -305,15 +314,17 @@ def prompt_extent(prompt: CheckedPrompt) -> Extent | None:
     return None
 
 
+def _mask_of(found: Found, frame_size: Size) -> BoolMask:
+    mask: BoolMask = np.zeros(frame_size, np.bool_)
+    crop, (x0, y0, x1, y1) = crop_mask(found.low_res_mask_logits, frame_size, found.view)
+    mask[y0:y1, x0:x1] = crop
+    return mask
+
+
 def _share_of(known: Found, look: Look, frame_size: Size) -> float:
     """How much of a known mask a look covers, 0 to 1."""
-    masks = []
-    for found in (known, look.found):
-        mask: BoolMask = np.zeros(frame_size, np.bool_)
-        crop, (x0, y0, x1, y1) = crop_mask(found.low_res_mask_logits, frame_size, found.view)
-        mask[y0:y1, x0:x1] = crop
-        masks.append(mask)
-    return float(np.count_nonzero(masks[0] & masks[1])) / max(1, int(np.count_nonzero(masks[0])))
+    before, now = _mask_of(known, frame_size), _mask_of(look.found, frame_size)
+    return float(np.count_nonzero(before & now)) / max(1, int(np.count_nonzero(before)))
 
 
 def _visible_extent(found: Found, frame_size: Size) -> Extent | None:

@@ -38,36 +38,32 @@ class MaskGrowth:
     """Times the object's area that a mask may have."""
     history: int
     """Frames of which areas are kept, for corrections."""
-    _believed: dict[int, tuple[float, int]] = field(default_factory=dict)
-    """Area and number of bodies, by key."""
+    _believed: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Area in pixels and number of bodies, by key."""
     _cut: int | None = None
 
-    def explodes(self, key: int, crop: BoolMask, area: float) -> bool:
-        """Whether a mask on a frame is not to be believed; otherwise it counts from now on.
-
-        Args:
-            area: in a unit that stays the same where pictures become larger: a share of the picture.
-        """
+    def explodes(self, key: int, crop: BoolMask, area_px: int) -> bool:
+        """Whether a mask on a frame is not to be believed; otherwise it counts from now on."""
         since = self._cut if self._cut is not None and self._cut <= key else None
         lately = [
             (index, kept)
             for index, kept in self._believed.items()
             if index < key and (since is None or index >= since)
         ][-LATELY:]
-        if lately and area:
-            known = max(kept for _, (kept, _) in lately)
+        if lately and area_px:
+            known_px = max(area for _, (area, _) in lately)
             limit = self.most * PATIENCE ** min(key - lately[-1][0] - 1, PATIENCE_FRAMES)
-            if area > limit * known:
+            if area_px > limit * known_px:
                 return True
-            if area > SEVERAL * limit * known and count_bodies(crop) > max(n for _, (_, n) in lately):
+            if area_px > SEVERAL * limit * known_px and count_bodies(crop) > max(n for _, (_, n) in lately):
                 return True
-        if area:
-            self.believe(key, crop, area)
+        if area_px:
+            self.believe(key, crop, area_px)
         return False
 
-    def believe(self, key: int, crop: BoolMask, area: float) -> None:
+    def believe(self, key: int, crop: BoolMask, area_px: int) -> None:
         """Take a mask for right, as one that was prompted is."""
-        self._believed[key] = area, count_bodies(crop)
+        self._believed[key] = area_px, count_bodies(crop)
         for index in [index for index in self._believed if index <= key - self.history]:
             del self._believed[index]
 

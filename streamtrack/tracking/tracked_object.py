@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from streamtrack.config import TrackingConfig
@@ -95,6 +94,7 @@ class TrackedObject:
         self.memory = memory
         self.not_finite = Streak()
         self._growth = growth
+        self._frame_size: tuple[int, int] | None = None
         self.body = body
         self._config = config
         self.clean_areas = config.max_hole_area, config.max_sprinkle_area
@@ -116,11 +116,13 @@ class TrackedObject:
         """Whether a mask is too large to be believed; one that was prompted is."""
         if self._growth is None:
             return False
-        area = mask.area_px / math.prod(mask.frame_size)
+        if self._frame_size not in (None, mask.frame_size):
+            self._growth.note_cut(key)  # its areas are other ones
+        self._frame_size = mask.frame_size
         if prompted:
-            self._growth.believe(key, mask.crop, area)
+            self._growth.believe(key, mask.crop, mask.area_px)
             return False
-        return self._growth.explodes(key, mask.crop, area)
+        return self._growth.explodes(key, mask.crop, mask.area_px)
 
     def note_body(self, mask: ObjectMask, key: int, *, prompted: bool) -> bool:
         """Tell what keeps masks on one body how the object looks; False where a mask is rather of more."""

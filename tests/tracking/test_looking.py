@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from bench.bench_windows import BALL_PX, SmallBall
 from streamtrack.config import TrackingConfig
+from streamtrack.engine.follower import Slot
+from streamtrack.engine.found import Found, Look
 from streamtrack.engine.prompt_input import CheckedPrompt
+from streamtrack.engine.view import View
 from streamtrack.errors import PromptError
 from streamtrack.frame import BoolMask, EventKind, Image, ObjectState
+from streamtrack.model.interface import Size
 from streamtrack.scenes.scene import Scene, innermost_point, make_scene
 from streamtrack.tracking import Session, Tracker
 from streamtrack.tracking.looking import make_looking, prompt_extent
@@ -233,7 +238,60 @@ def test_the_extent_of_a_prompt_is_that_of_its_box_or_mask() -> None:
 def test_masks_keep_to_one_body_unless_every_mask_is_believed(
     nano: Tracker, growth: Any, keeps: bool
 ) -> None:
-    geometry = nano._model.network.geometry
+    geometry = nano.model.network.geometry
     windows = make_looking(TrackingConfig(window="auto", max_mask_growth=growth), geometry)
     assert (windows.new_body() is not None) is keeps
     assert make_looking(TrackingConfig(window="off"), geometry).new_body() is None
+
+
+@dataclasses.dataclass
+class Worth:
+    """Stands in for an engine: it finds a square of 40 pixels at 300, 200, and trusts it as it is told to."""
+
+    whole: float
+    through: float
+    asked: list[tuple[CheckedPrompt, View | None]] = dataclasses.field(default_factory=list)
+
+    def look(
+        self,
+        slot: Slot,
+        frame_idx: int,
+        prompt: CheckedPrompt,
+        *,
+        corrects: bool,
+        view: View | None = None,
+        anew: bool = False,
+    ) -> Look:
+        self.asked.append((prompt, view))
+        seen = view or View.whole((480, 640))
+        y, x = (
+            (np.arange(64) + 0.5) * seen.height / 64 + seen.y0,
+            (np.arange(64) + 0.5) * seen.width / 64 + seen.x0,
+        )
+        inside = (abs(y - 200) < 20)[:, None] & (abs(x - 300) < 20)[None]
+        logits = np.where(inside, np.float32(5), np.float32(-5))
+        found = Found(logits, 1.0, self.whole if view is None else self.through, True, view)
+        nothing: Any = None
+        return Look(found, frame_idx, view, nothing, nothing)
+
+    def cut(self, look: Look, box: Sequence[float], frame_size: Size) -> Look:
+        raise AssertionError("nothing is too large")
+
+
+@pytest.mark.parametrize(("through", "by_mask"), [(0.9, False), (0.15, True)])
+def test_what_a_click_finds_is_remembered_through_a_window_like_those_to_come(
+    nano: Tracker, through: float, by_mask: bool
+) -> None:
+    windows = make_looking(TrackingConfig(window="auto"), nano.model.network.geometry)
+    click = CheckedPrompt(np.array([[300, 200]], np.float32), np.array([1], np.int32), None, (480, 640))
+    engine, nobody = Worth(1.0, through), cast(Slot, None)
+    look = windows.first_look(engine, nobody, 0, click)
+    assert look is not None
+    assert look.view is not None
+    assert 80 <= look.view.height <= 110
+    prompt, view = engine.asked[-1]
+    assert view == look.view
+    assert (prompt.mask is not None) is by_mask
+    if prompt.mask is not None:
+        assert 1200 < prompt.mask.sum() < 2200
+        assert prompt.mask[200, 300]
