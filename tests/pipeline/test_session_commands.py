@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -205,58 +205,43 @@ def test_second_object_over_the_first_is_refused_and_leaves_nothing(
     assert [found.object_id for found in pipeline.status().objects] == [first]
 
 
+def change_results(monkeypatch: pytest.MonkeyPatch, change: Callable[[int, ObjectMask], ObjectMask]) -> None:
+    told = Session.result
+
+    def changed(session: Session, frame_idx: int | None = None) -> FrameResult:
+        shown = told(session, frame_idx)
+        return replace(shown, objects={i: change(shown.frame_idx, o) for i, o in shown.objects.items()})
+
+    monkeypatch.setattr(Session, "result", changed)
+
+
+def emptied(found: ObjectMask) -> ObjectMask:
+    return ObjectMask.from_mask(np.zeros(TRUTH.shape, np.bool_), found.object_id)
+
+
 def test_prompt_without_an_object_under_it_is_refused_and_leaves_nothing(
     ended: tuple[Pipeline, ZmqPublisher], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline, _ = ended
-    session_result = Session.result
-
-    def nothing(session: Session, frame_idx: int | None = None) -> FrameResult:
-        result = session_result(session, frame_idx)
-        empty = np.zeros(TRUTH.shape, np.bool_)
-        return replace(result, objects={i: ObjectMask.from_mask(empty, i) for i in result.objects})
-
-    monkeypatch.setattr(Session, "result", nothing)
-    reason = refuse(pipeline, AddCommand(stream="cam", points=((5, 5),)), NothingFoundError)
+    change_results(monkeypatch, lambda frame_idx, found: emptied(found))
+    reason = refuse(ended[0], AddCommand(stream="cam", points=((5, 5),)), NothingFoundError)
     assert reason == "cam: nothing was found there, expected an object"
-    assert pipeline.status().objects == ()
+    assert ended[0].status().objects == ()
 
 
 def test_a_click_on_what_has_no_outline_finds_nothing_and_a_box_takes_what_is_there(
     ended: tuple[Pipeline, ZmqPublisher], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline, _ = ended
-    session_result = Session.result
-
-    def doubtful(session: Session, frame_idx: int | None = None) -> FrameResult:
-        result = session_result(session, frame_idx)
-        return replace(result, objects={i: replace(o, iou_score=0.39) for i, o in result.objects.items()})
-
-    monkeypatch.setattr(Session, "result", doubtful)
-    assert BOX is not None
-    click = ((BOX[0] + BOX[2]) / 2, (BOX[1] + BOX[3]) / 2)
-    refuse(pipeline, AddCommand(stream="cam", points=(click,)), NothingFoundError)
-    assert pipeline.status().objects == ()
-    ask(pipeline, AddCommand(stream="cam", box=BOX))
+    change_results(monkeypatch, lambda frame_idx, found: replace(found, iou_score=0.39))
+    refuse(ended[0], AddCommand(stream="cam", points=((5, 5),)), NothingFoundError)
+    ask(ended[0], AddCommand(stream="cam", box=BOX))
 
 
-def test_who_was_there_on_the_frame_that_was_clicked_is_followed_though_unseen_since(
+def test_who_was_there_on_the_clicked_frame_is_followed_though_unseen_since(
     ended: tuple[Pipeline, ZmqPublisher], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline, _ = ended
-    session_result = Session.result
-
-    def hidden_now(session: Session, frame_idx: int | None = None) -> FrameResult:
-        result = session_result(session, frame_idx)
-        if result.frame_idx < LAST:
-            return result
-        empty = np.zeros(TRUTH.shape, np.bool_)
-        return replace(result, objects={i: ObjectMask.from_mask(empty, i) for i in result.objects})
-
-    monkeypatch.setattr(Session, "result", hidden_now)
-    refuse(pipeline, AddCommand(stream="cam", box=BOX), NothingFoundError)
-    added = ask(pipeline, AddCommand(stream="cam", box=BOX, at_frame=LAST - 1))
-    assert added.object_id is not None
+    change_results(monkeypatch, lambda frame_idx, found: found if frame_idx < LAST else emptied(found))
+    refuse(ended[0], AddCommand(stream="cam", box=BOX), NothingFoundError)
+    assert ask(ended[0], AddCommand(stream="cam", box=BOX, at_frame=LAST - 1)).object_id is not None
 
 
 def test_object_under_a_point_is_named(ended: tuple[Pipeline, ZmqPublisher]) -> None:
