@@ -92,7 +92,7 @@ class AheadOfTimeCalls:
         else:
             singly = [
                 self.run_follow(*of_frame, *one)
-                for one in zip(*(part.split(1) for part in parts), strict=True)
+                for one in zip(*(torch.split(part, 1) for part in parts), strict=True)
             ]
             found = singly[0] if objects == 1 else [torch.cat(one) for one in zip(*singly, strict=True)]
         logits, object_scores, ious, pointers, rivals, memory_features = found
