@@ -7,6 +7,7 @@ import cv2
 import pytest
 
 from streamtrack.config import ModelConfig, TrackingConfig
+from streamtrack.config.presets import tracking_of_model
 from streamtrack.errors import CheckpointError, ConfigError, PromptError
 from streamtrack.frame import EventKind
 from streamtrack.prompt import Prompt
@@ -63,8 +64,9 @@ def test_label_that_is_no_text_is_refused(nano: Tracker) -> None:
 def test_presets_tracking_is_for_sessions_that_are_given_none(nano: Tracker) -> None:
     tracker = Tracker.from_config(ModelConfig(device="cpu", preset="fast", precision="fp32"))
     assert tracker.new_session()._config.keyframe_interval == 4
-    assert tracker.new_session(TrackingConfig(max_objects=3))._config == TrackingConfig(max_objects=3)
-    assert nano.new_session()._config == TrackingConfig()
+    given = tracking_of_model(TrackingConfig(max_objects=3), "nano")
+    assert tracker.new_session(TrackingConfig(max_objects=3))._config == given
+    assert nano.new_session()._config == tracking_of_model(TrackingConfig(), "nano")
 
 
 @pytest.mark.parametrize("name", [None, 5, b"nano", ["nano"], "", "  ", float("nan"), Path])
