@@ -141,6 +141,7 @@ class Mender:
             if self._may_be(object_id, find)
             and (overlap := box_iou(_box(mask), find.box)) >= self.config.disagree_iou
             and self._times_too_large(mask, find) <= 1
+            and not _holds_another(mask, find, found, self.config)
         }
         return dict(assign(weights))
 
@@ -299,6 +300,17 @@ class Mender:
         well_at = self._known[pair.object_id].well.frame_idx
         find = found[pair.place]
         return Mending(pair.object_id, find, pair.reason, pair.overlap, pair.likeness, well_at)
+
+
+def _holds_another(mask: ObjectMask, find: Detection, found: Sequence[Detection], config: MendConfig) -> bool:
+    """Whether a mask covers a second find of the class beside the one that it agrees with."""
+    return any(
+        other.class_name == find.class_name
+        and other.score >= config.min_score
+        and box_iou(other.box, find.box) < config.disagree_iou
+        and covers(mask, other.box)
+        for other in found
+    )
 
 
 def _box(mask: ObjectMask) -> Box:

@@ -130,6 +130,11 @@ def test_mask_over_twice_its_find_or_over_two_is_cut_back_to_the_expected_one() 
     stream.see([find(), find(NEIGHBOUR)], mask_in(wide, share=1.0))
     [mending] = stream.see([find(), find(NEIGHBOUR)], mask_in(wide, share=1.0)).mendings
     assert (mending.reason, mending.find.box) == ("several", PERSON)
+    # Also where it is no more than twice as large as the one.
+    stream = Stream().start()
+    both = mask_in((100.0, 50.0, 215.0, 200.0), share=1.0)
+    stream.see([find(), find(NEIGHBOUR)], both)
+    assert [one.find.box for one in stream.see([find(), find(NEIGHBOUR)], both).mendings] == [PERSON]
     # A find of its upper half alone says nothing: it is no more the size of the person.
     upper = find((110, 50, 150, 110))
     assert Stream().start().mended([upper], mask_in(PERSON, share=1.0), looks=4) == []
