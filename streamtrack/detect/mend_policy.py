@@ -29,6 +29,8 @@ INSIDE = 0.7
 """Share of a find's box that lies in the box of a mask under which it is."""
 SOON_S = 1.0
 """An object whose mask is there was lost from sight no longer ago than this, as far as its reach goes."""
+AWAY_S = 2
+"""Who was hidden for so long, or lost, may come back as somebody else."""
 SURELY_UNLIKE = 0.1
 """How far below `min_likeness` an object that is back must be to be another one."""
 KEEP_LOOK_EVERY_S = 2
@@ -206,7 +208,8 @@ class Mender:
         if not mask.area_px or mask.state not in VISIBLE:
             if known.hidden_since_ns is None:
                 known.hidden_since_ns = now_ns
-            known.was_lost |= mask.state is ObjectState.LOST
+            away = now_ns - known.hidden_since_ns >= AWAY_S * NS_PER_S
+            known.was_lost |= away or mask.state is ObjectState.LOST
             return "lost"
         known.hidden_since_ns = None
         known.unmet += 1
