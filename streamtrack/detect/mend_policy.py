@@ -30,7 +30,7 @@ INSIDE = 0.7
 SOON_S = 1.0
 """An object whose mask is there was lost from sight no longer ago than this, as far as its reach goes."""
 AWAY_S = 2
-"""Who was hidden for so long, or lost, may come back as somebody else."""
+"""Who was lost, or met by no find for so long, may be somebody else when one agrees again."""
 SURELY_UNLIKE = 0.1
 """How far below `min_likeness` an object that is back must be to be another one."""
 KEEP_LOOK_EVERY_S = 2
@@ -85,7 +85,7 @@ class Mender:
         self._forget(objects)
         agreed = self._agreements(found, objects, now_ns)
         for object_id, place in agreed.items():
-            if not self._is_another(object_id, found[place], likeness):
+            if not self._is_another(object_id, found[place], now_ns, likeness):
                 self._note_well(object_id, found[place], objects[object_id], frame_idx, now_ns)
         taken = set(agreed.values())
         in_doubt = {
@@ -171,10 +171,10 @@ class Mender:
             and _share_in(find.box, _box(mask)) >= INSIDE
         )
 
-    def _is_another(self, object_id: int, find: Detection, likeness: Likeness) -> bool:
+    def _is_another(self, object_id: int, find: Detection, now_ns: int, likeness: Likeness) -> bool:
         """Whether an object that was lost and is back looks like something else."""
         known = self._known.get(object_id)
-        if known is None or not known.was_lost:
+        if known is None or not (known.was_lost or now_ns - known.well.seen_ns >= AWAY_S * NS_PER_S):
             return False
         [like] = likeness(object_id, [find.box])
         another = like is not None and like < self.config.min_likeness - SURELY_UNLIKE
@@ -208,8 +208,7 @@ class Mender:
         if not mask.area_px or mask.state not in VISIBLE:
             if known.hidden_since_ns is None:
                 known.hidden_since_ns = now_ns
-            away = now_ns - known.hidden_since_ns >= AWAY_S * NS_PER_S
-            known.was_lost |= away or mask.state is ObjectState.LOST
+            known.was_lost |= mask.state is ObjectState.LOST
             return "lost"
         known.hidden_since_ns = None
         known.unmet += 1
