@@ -193,7 +193,7 @@ class FrameFollower:
             features = self._frames.to_prompt(frame_idx, view)
             shown = torch.from_numpy(logits)[None].to(self._network.device)
             look = pool_appearance(self._network.appearance_map(features), shown)
-        return np.array(look[0].cpu().numpy(), np.float32)
+        return np.array(look[0].float().cpu().numpy())
 
     @torch.inference_mode()
     def found(self, slots: Sequence[Slot], frame_idx: int) -> list[Found]:

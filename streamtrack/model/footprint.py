@@ -159,7 +159,7 @@ def _slot_bytes(shape: Shape, tokens: int, remembered: Remembered) -> int:
     pointers = (stored + remembered.recent_pointers) * shape.width * 4
     mask_pixels = 16 * tokens
     shown = remembered.history_frames + remembered.conditioning_frames
-    return features + pointers + shown * (mask_pixels + 2) * 4
+    return features + pointers + shown * (mask_pixels + 3) * 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,8 +195,8 @@ class SessionCommands:
         answer = answer.model_copy(update={"likeness": (score,), "candidates": shown})
         if not started:
             return Applied(answer)
-        error = self._why_not_started(self.session.result(), object_id)
-        if isinstance(error, DuplicateObjectError):
+        error = self._duplicate(self.session.result(), object_id)
+        if error is not None:
             self.session.undo_start(object_id)
             raise error
         self.refresh()
