@@ -94,6 +94,13 @@ def render(result: dict[str, Any]) -> str:
     return "\n".join(lines + means)
 
 
+def headline(result: dict[str, Any]) -> str:
+    """The same with the means alone."""
+    named = {f"| {run['prompt']} | {row['sequence']} |" for run in result["runs"] for row in run["sequences"]}
+    lines = render(result).splitlines()
+    return "\n".join(line for line in lines if not line.startswith(tuple(named)))
+
+
 def _line(prompt: str, title: str, rows: list[dict[str, Any]], others: list[list[dict[str, Any]]]) -> str:
     region, boundary = _statistics(rows, "region"), _statistics(rows, "boundary")
     first = np.mean([one["region"][0] for row in rows for one in row["objects"].values()])

@@ -25,6 +25,7 @@ from bench.quality import (
     make_prompt,
     measure_quality,
 )
+from bench.report import RESULTS
 from bench.settings import read_settings
 from streamtrack.errors import ConfigError
 from streamtrack.frame import Image
@@ -176,3 +177,11 @@ def test_run_writes_raw_scores_table_and_pictures(tmp_path: Path, monkeypatch: p
     assert (tmp_path / "pictures/region.png").stat().st_size > 1000
     (worst,) = (tmp_path / "pictures/worst_box").glob("ball_*.png")
     assert read_image(worst).shape == rendered[0][0].shape
+
+
+def test_headline_is_the_means_alone() -> None:
+    result = json.loads((RESULTS / "quality.json").read_text(encoding="utf-8"))
+    rows = [line for line in bench_quality.headline(result).splitlines() if line.startswith("| ")]
+    means = [line for line in bench_quality.render(result).splitlines() if "**mean**" in line]
+    assert rows[1:] == means
+    assert len(means) == len(result["runs"])
