@@ -100,6 +100,7 @@ def watched(url: str) -> Iterator[list[float]]:
         wait_until(lambda: len(delays) > 2, "the first answers")
         delays.clear()
         yield delays
+        wait_until(lambda: len(delays) > 0, "the answer that was waited for meanwhile")
     finally:
         over.set()
         prober.join(SOON_S)
