@@ -40,10 +40,10 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-r
 test: $(READY)  ## the suite; what this machine lacks is skipped with its reason, and required under CI=true
 	$(PYTEST) -m "not slow and not whole_bench and not browser" $(ARGS)
 
-test-page: $(READY)  ## the pages in a real browser; two minutes
+test-page: $(READY)  ## the pages in a real browser; three minutes
 	$(PYTEST) -m "browser and not slow" $(ARGS)
 
-test-bench: $(READY)  ## each bench from end to end on a small case; a minute
+test-bench: $(READY)  ## each bench from end to end on a small case; two minutes
 	$(PYTEST) -m "whole_bench and not slow" $(ARGS)
 
 coverage: $(READY)  ## the suite, and which lines it does not run; their share may not grow
