@@ -142,7 +142,7 @@ class FilmJob:
             config = with_capacity(stream.tracking, self.prompts.prompts, len(self.known))
             session = tracker.new_session(config)
             for one in self.known:
-                session.add(one.object_id, memory=one.memory, label=one.label, anywhere=True)
+                one.add_to(session)
             updates = follow(session, reader, self.prompts.prompts)
             return StartedJob(updates, num_frames, num_objects, lambda: Counter(reader.dropped))
         film = FilmReader(stream.source)

@@ -14,6 +14,7 @@ from streamtrack.frame import Image
 from streamtrack.ingest.picture_pages import PageReader, list_pages
 from streamtrack.object_record import MAX_MEMORY_BYTES
 from streamtrack.offline.prompts import FIRST_OBJECT_ID, split_object
+from streamtrack.tracking import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,19 @@ class KnownObject:
     """Empty: the label that the memory has."""
     file: Path | None = None
     """That it was read from."""
+
+    def add_to(self, session: Session) -> None:
+        """Follow it in a session, looked for in the whole first picture.
+
+        Raises:
+            ObjectMemoryError: the memory is damaged or of another model; says which file it is.
+        """
+        try:
+            session.add(self.object_id, memory=self.memory, label=self.label, anywhere=True)
+        except ObjectMemoryError as error:
+            if self.file is None:
+                raise
+            raise ObjectMemoryError(f"--memory {self.file}: {error}") from error
 
 
 def read_known_objects(

@@ -58,7 +58,7 @@ def test_track_looks_for_what_it_knows(folder: Path, capsys: pytest.CaptureFixtu
         (["remember", "{ball}", "--point", "3,3", "-o", "{memory}"], "exists, expected --overwrite"),
         (["remember", "{ball}", "--box", "1,2"], "expected [OBJECT:]X0,Y0,X1,Y1"),
         (["track", "{film}", "--memory", "{none}"], "No such file or directory, expected a file of"),
-        (["track", "{film}", "--memory", "{ball}", "--out", "{out}"], "object memory: it has"),
+        (["track", "{film}", "--memory", "{ball}", "--out", "{out}"], "ball.png: object memory: it has"),
         (
             ["track", "{film}", "--memory", "{memory}", "--memory", "{memory}"],
             "one memory of object 1",
