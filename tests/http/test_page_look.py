@@ -198,18 +198,39 @@ async def test_no_state_but_live_is_green_and_none_but_tracking_is_seen(
     assert [one["curtain"]["retry"] for one in retries] == [expected for _, expected in RETRIES]
 
 
+def texts(language: str) -> dict[str, str]:
+    """A language's texts by name."""
+    whole = "".join(path.read_text() for path in sorted(WEB.glob(f"texts-{language}*.js")))
+    return dict(re.findall(r'^  (\w+):\s*"((?:[^"\\]|\\.)*)",$', whole, re.MULTILINE))
+
+
 def test_every_text_of_the_page_is_in_the_table_and_every_text_of_the_table_is_used() -> None:
-    table = set(re.findall(r"^  (\w+):(?:\s|$)", (WEB / "strings.js").read_text(), re.MULTILINE))
+    table = set(texts("en"))
     sources = {path.name: path.read_text() for path in WEB.glob("*.js")}
     page = (WEB / "index.html").read_text()
     asked = set(re.findall(r'data-(?:text|title|label|placeholder)="(\w+)"', page))
     asked |= {name for text in sources.values() for name in re.findall(r'\btext\("(\w+)"', text)}
-    assert asked - table == set()
-    every = "".join(sources[name] for name in sources if name != "strings.js") + page + sources["strings.js"]
+    added = {
+        name for text in sources.values() if "addTexts(" in text for name in re.findall(r"(\w+): ", text)
+    }
+    assert asked - table - added == set()
+    every = "".join(text for name, text in sources.items() if not name.startswith("texts-")) + page
     prefixes = r"(state|stateTitle|event|error|deadPicture|undone|hint|draw|drawMore|name|kind|snooze)_"
     composed = rf"{prefixes}|(firstSteps|hintInclude|hintExclude)(Touch)?$"
     unused = {name for name in table if not re.match(composed, name) and every.count(f'"{name}"') == 0}
     assert unused == set()
+
+
+def test_every_language_says_everything_with_the_same_values() -> None:
+    english = texts("en")
+    assert len(english) > 200
+    languages = {path.name.split("-")[1].removesuffix(".js") for path in WEB.glob("texts-*.js")} - {"en"}
+    assert "de" in languages
+    for language in languages:
+        other = texts(language)
+        assert other.keys() == english.keys(), language
+        values = {name: set(re.findall(r"\{\w+\}", words)) for name, words in english.items()}
+        assert {name: set(re.findall(r"\{\w+\}", words)) for name, words in other.items()} == values
 
 
 def test_page_files_are_small() -> None:

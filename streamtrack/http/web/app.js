@@ -3,11 +3,10 @@
 import { Alerts } from "./alerts.js";
 import { adoptTokenFromAddress, send } from "./api.js";
 import { clearFigures, showFigures, showPause, showStanding } from "./bar.js";
-import { Boxes } from "./boxes.js";
+import { Commands } from "./commands.js";
 import { EventLog } from "./eventlog.js";
 import { Feed } from "./feed.js";
 import { Foot } from "./foot.js";
-import { Happenings } from "./happenings.js";
 import { bindKeys } from "./keys.js";
 import { Mending } from "./mending.js";
 import { ObjectList } from "./objects.js";
@@ -18,49 +17,33 @@ import { Pointing } from "./pointing.js";
 import { Rules } from "./rules.js";
 import { Stage } from "./stage.js";
 import { standing } from "./standing.js";
+import { Streams } from "./streams.js";
 import { fillTexts, sentence, text } from "./strings.js";
-import { Backoff, Nap } from "./time.js";
-import { Trials } from "./trials.js";
+import { Turn } from "./turn.js";
 import { Undo } from "./undo.js";
 
 const TICK_MS = 250;
-const STANDS_MS = 5000; // a stream without a newly tracked frame for so long shows nothing of this moment
 const $ = (id) => document.getElementById(id);
-
-/** The stream that is shown. A turn that is over changes nothing on the page. */
-class Turn {
-  status = null;
-  link = { up: null, error: null, nextTryAt: null };
-  play = { state: "connecting", mjpeg: false, error: null };
-  framesAtStall = null;
-  frameAt = performance.now(); // when the server last told of a newly tracked frame
-  trials = new Trials();
-  boxes = new Boxes();
-  pastAsked = false;
-  over = false;
-
-  constructor(name) {
-    this.name = name;
-    this.path = `/streams/${encodeURIComponent(name)}`;
-    if (!told.has(name)) told.set(name, new Set());
-    const note = (words, how) => log.add(name, words, how);
-    this.happenings = new Happenings(note, (id) => objects.colour(id), told.get(name));
-  }
-}
 
 let turn = null;
 let feed = null;
+let ticking = 0;
 let now = standing({ status: null, link: { up: null }, play: {}, stalled: false });
 const undo = new Undo();
-const told = new Map(); // by stream: which of its events are in the list
 
+adoptTokenFromAddress();
 fillTexts(document);
 const log = new EventLog($("events"), $("no-events"));
 const foot = new Foot($("hint"), $("notice"));
 const notice = (words) => foot.notice(words);
+const commands = new Commands({
+  ...{ turn: () => turn, objects: () => objects, undo, refused, standing: () => now },
+  askServer: () => feed.retryNow(),
+});
+const { act } = commands;
 const objects = new ObjectList($("objects"), $("row"), await palette(), {
-  rename: (id, label, former) => act(rename, id, label, former),
-  remove: (id) => act(remove, id),
+  rename: (id, label, former) => commands.rename(id, label, former),
+  remove: (id) => commands.remove(id),
   selected: () => {
     mending.candidates.hide();
     showSelection();
@@ -75,6 +58,7 @@ const pointing = new Pointing({
   ...{ turn: () => turn, dead: () => now.dead, objects, undo, notice, refused },
   clicked: (mine, id) => mending.candidates.offer(mine, id),
 });
+const frameSize = () => turn?.frameSize ?? null;
 const stage = new Stage($("stage"), $("marks"), player, frameSize, (prompt, frame) => {
   const done = pointing.prompt(prompt, frame);
   done.then((accepted) => {
@@ -92,6 +76,7 @@ const picker = new Picker($("picker"), $("streams"), open, (name, shown) => {
   log.add("", words, { bad: true });
   notice(words);
 });
+const streams = new Streams({ told: onStreams, failed: onNoStreams });
 
 async function palette() {
   // The picture's own colours, so that a swatch is what the operator sees.
@@ -102,8 +87,26 @@ async function palette() {
   }
 }
 
-function frameSize() {
-  return turn?.status?.width_px ? [turn.status.width_px, turn.status.height_px] : null;
+// the streams
+
+function onStreams() {
+  const { names } = streams;
+  if (!names.length && turn === null) return showStart("noStreamsLong");
+  if (!names.length) return;
+  picker.offer(names);
+  if (ticking) return;
+  alerts.start();
+  ticking = setInterval(tick, TICK_MS);
+}
+
+function onNoStreams(error) {
+  if (turn === null) showStart("noAnswerLong", error);
+}
+
+function showStart(name, error = null) {
+  const curtain = { text: text(name), detail: "", nextTryAt: null, retry: null };
+  if (typeof error?.status === "number") curtain.text = sentence(error);
+  showStanding({ dot: "connecting", text: text("connecting"), curtain });
 }
 
 // one stream
@@ -111,7 +114,8 @@ function frameSize() {
 function open(name) {
   if (turn) turn.over = true;
   feed?.close();
-  const mine = (turn = new Turn(name));
+  const note = (...line) => log.add(...line);
+  const mine = (turn = new Turn(name, note, (id) => objects.colour(id)));
   mending.leave();
   objects.select(null);
   objects.show([], false);
@@ -137,13 +141,7 @@ async function loadPast(mine) {
 
 function onState(mine, status) {
   const before = mine.status;
-  if (status.newest_frame_idx !== before?.newest_frame_idx) mine.frameAt = performance.now();
-  const inS = status.next_try_in_s ?? null;
-  const seen = status.state === "online" && !status.paused;
-  const objects = pointing.settled(mine, status, seen);
-  mine.status = { ...status, objects, next_try_at: inS === null ? null : performance.now() + inS * 1000 };
-  mine.happenings.onState(mine.status);
-  mine.boxes.note(mine.status);
+  mine.note(status, pointing.settled(mine, status, status.state === "online" && !status.paused));
   if (!mine.pastAsked) {
     mine.pastAsked = true; // now that objects have their labels
     loadPast(mine);
@@ -196,8 +194,7 @@ function tick() {
 // what is shown
 
 function show() {
-  const { name, status, link, play } = turn;
-  const stands = performance.now() - turn.frameAt > STANDS_MS;
+  const { name, status, link, play, stands } = turn;
   const { dead } = now;
   now = standing({ name, status, link, play, stalled: player.stalled, stands });
   if (dead !== null && now.dead === null) notice(""); // why a click said nothing holds no longer
@@ -236,63 +233,6 @@ function refused(error) {
 
 // what a person may do
 
-/** Runs something that talks to the server about the stream that is shown; what goes wrong is told. */
-async function act(work, ...rest) {
-  const mine = turn;
-  if (!mine) return;
-  try {
-    await work(mine, ...rest);
-  } catch (error) {
-    if (!mine.over) refused(error);
-  }
-}
-
-async function rename({ path }, id, label, former) {
-  const step = { path, kind: "label", id, label: former };
-  undo.note(step); // now: its answer may come after the state that shows it
-  try {
-    await send("PATCH", `${path}/objects/${id}`, { label });
-  } catch (error) {
-    undo.drop(step);
-    throw error;
-  }
-}
-
-async function remove({ path }, id) {
-  await send("DELETE", `${path}/objects/${id}`);
-  undo.forget(path, id);
-  undo.note({ path, kind: "remove", id });
-}
-
-async function togglePause(mine) {
-  if (mine.status === null) return;
-  if (mine.status.state === "ended") return void (await send("POST", `${mine.path}/replay`));
-  const { paused } = mine.status;
-  mine.happenings.noteAsked(paused ? "resumed" : "paused");
-  await send("POST", `${mine.path}/${paused ? "resume" : "pause"}`);
-}
-
-/** The curtain's button: the page asks the server again, or the server does what the person wants. */
-async function tryAgain({ path }) {
-  const retry = now.curtain?.retry;
-  if (retry === "server") feed.retryNow();
-  else if (retry) await send("POST", `${path}/${retry}`);
-}
-
-function askRemoveAll() {
-  const mine = turn;
-  const ids = [...objects.items.keys()];
-  $("remove-question").textContent = text("removeAllQuestion", { count: ids.length });
-  $("remove-dialog").returnValue = "";
-  $("remove-dialog").showModal();
-  $("remove-dialog").onclose = () => {
-    if ($("remove-dialog").returnValue !== "remove" || mine.over) return;
-    act(async (shown) => {
-      for (const id of ids) if (objects.item(id)) await remove(shown, id);
-    });
-  };
-}
-
 function setNegative(negative) {
   stage.negative = negative;
   $(negative ? "mode-negative" : "mode-positive").checked = true;
@@ -301,46 +241,16 @@ function setNegative(negative) {
 
 $("mode-positive").onchange = () => setNegative(false);
 $("mode-negative").onchange = () => setNegative(true);
-$("pause").onclick = () => act(togglePause);
 $("snapshot").onclick = () => act(saveSnapshot);
 $("full-screen").onclick = toggleFullScreen;
 $("full-screen").hidden = !document.fullscreenEnabled;
-$("remove-all").onclick = askRemoveAll;
-$("retry").onclick = () => act(tryAgain);
+const removeSelected = () => objects.selected !== null && commands.remove(objects.selected);
 bindKeys({
   ...mending.keys,
-  ...rules.keys({ escape: mending.keys.escape, remove: () => objects.selected !== null && act(remove, objects.selected) }),
+  ...rules.keys({ escape: mending.keys.escape, remove: removeSelected }),
   nth: (n) => objects.selectNth(n),
   mode: () => setNegative(!stage.negative),
-  pause: () => act(togglePause),
+  pause: () => commands.pause(),
   fullScreen: toggleFullScreen,
 });
-
-// the start
-
-async function start() {
-  adoptTokenFromAddress();
-  const backoff = new Backoff(300, 1000);
-  const nap = new Nap();
-  for (;;) {
-    let error = null;
-    try {
-      const names = (await send("GET", "/streams")).map((one) => one.name);
-      if (names.length) {
-        picker.offer(names);
-        alerts.start();
-        setInterval(tick, TICK_MS);
-        return;
-      }
-    } catch (caught) {
-      error = caught;
-    }
-    const ms = backoff.next();
-    const curtain = { text: text(error ? "noAnswerLong" : "noStreamsLong"), detail: "", nextTryAt: null, retry: null };
-    if (typeof error?.status === "number") curtain.text = sentence(error);
-    showStanding({ dot: "connecting", text: text("connecting"), curtain });
-    await nap.sleep(ms);
-  }
-}
-
-start();
+streams.run();

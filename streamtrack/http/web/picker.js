@@ -29,6 +29,8 @@ export class Picker {
 
   /** Offers these streams and shows the one that the address names, or the first. */
   offer(names) {
+    if (names.join("\n") === this.#names.join("\n")) return;
+    if (this.#shown !== null && !names.includes(this.#shown)) this.#shown = null; // it was taken away
     this.#names = names;
     this.select.replaceChildren(...names.map((name) => new Option(name, name)));
     this.box.hidden = names.length < 2;
