@@ -21,7 +21,8 @@
     │   └── BadRequestError       bytes that are no request
     │       ├── TooLargeError         a request that is longer than any needs to be
     │       ├── WrongTypeError        a body of another content type
-    │       └── UnknownSessionError   a viewer's session that does not exist
+    │       ├── UnknownSessionError   a viewer's session that does not exist
+    │       └── UnknownViewError      a kind of picture that does not exist
     ├── ShapeError            an array whose shape or dtype is not the documented one
     ├── CapacityError         a bound that was reached: objects, viewers
     │   └── BusyError             too many requests at once; ask again
@@ -221,6 +222,16 @@ class UnknownSessionError(BadRequestError):
 
     kind = "unknown_session"
     http_status = 404
+
+
+class UnknownViewError(BadRequestError):
+    """A kind of picture of a stream that does not exist."""
+
+    kind = "unknown_view"
+    http_status = 404
+
+    def __init__(self, view: str, known: Sequence[str]) -> None:
+        super().__init__(f"view is {view!r}, expected one of: {', '.join(known)}")
 
 
 class ShapeError(StreamTrackError):

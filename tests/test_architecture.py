@@ -74,6 +74,7 @@ FOREIGN_PRIVATES = {
     "torch._inductor": "ahead-of-time packages; torch has no public name for it",
     "torch._C": "loads such a package without importing the compiler; torch._inductor where it is not there",
     "sender._send_keyframe": "aiortc's, checked by webrtc/internals before use",
+    "sender._handle_rtcp_packet": "aiortc's, checked by webrtc/internals before use",
     "certificate._create_ssl_context": "aiortc's, checked by webrtc/internals before use",
 }
 """Private names of other libraries that are used all the same, and why."""

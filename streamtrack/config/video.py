@@ -28,12 +28,19 @@ class VideoConfig(Section):
     max_fps: float = Field(30, gt=0, le=240)
     """Annotated pictures a second. Fewer leave more of the processor to the tracker."""
     bitrate_kbps: int = Field(2_500, ge=50)
-    """Of the one encoder that all viewers share. More is sharper and needs a better network."""
+    """At most, of the one encoder that all viewers of a view share. More is sharper and needs a better
+    network. It falls to what most viewers report to carry, and rises again."""
+    min_bitrate_kbps: int = Field(300, ge=50)
+    """How far it may fall. A viewer whose network carries less, or less than half of what the others' carry,
+    is sent keyframes only and costs the others nothing."""
     keyframe_interval_s: float = Field(4, gt=0)
     """A new viewer asks for a keyframe anyway; a short interval repairs a lossy network sooner and costs
     bits."""
     max_viewers: int = Field(16, ge=1)
     """WebRTC and MJPEG viewers. The encode is shared, the sending is not."""
+    max_encodes: int = Field(6, ge=1)
+    """Views and codecs that may be encoded at the same time: overlay and clean in H264 and VP8 are four. Each
+    takes a part of a core, however many watch it."""
     jpeg_quality: int = Field(80, ge=1, le=100)
     """Of MJPEG and snapshots."""
     ice_addresses: tuple[str, ...] = ()

@@ -9,9 +9,10 @@ from fastapi.responses import StreamingResponse
 
 from streamtrack.errors import CapacityError, StreamOfflineError
 from streamtrack.http.page_routes import page_router
-from streamtrack.http.whep_routes import find_stream, whep_router
+from streamtrack.http.whep_routes import ViewName, find_stream, whep_router
 from streamtrack.mailbox import MailboxClosed
 from streamtrack.video.stream import VideoStream
+from streamtrack.video.views import OVERLAY
 from streamtrack.webrtc.whep import WhepSessions
 
 SNAPSHOT_TIMEOUT_S = 2.0
@@ -40,33 +41,34 @@ def video_router(
 
 def _add_jpeg(router: APIRouter, streams: Mapping[str, VideoStream]) -> None:
     @router.get("/streams/{name}/mjpeg", tags=["video"])
-    async def mjpeg(name: str) -> Response:
-        """The annotated stream as motion JPEG: for an <img> tag, and where WebRTC cannot pass."""
+    async def mjpeg(name: str, view: ViewName = OVERLAY) -> Response:
+        """The stream as motion JPEG: for an <img> tag, and where WebRTC cannot pass."""
         stream = find_stream(streams, name)
+        stream.check_view(view)
         if not stream.has_room:
             raise CapacityError(
                 f"stream {name}: {stream.num_viewers} viewers watch, and there is no place for another "
                 "(video.max_viewers); ask again later"
             )
         kind = f"multipart/x-mixed-replace; boundary={MJPEG_BOUNDARY}"
-        return StreamingResponse(_parts(stream), media_type=kind, headers={"Cache-Control": "no-store"})
+        return StreamingResponse(_parts(stream, view), media_type=kind, headers={"Cache-Control": "no-store"})
 
     @router.get("/streams/{name}/snapshot.jpg", tags=["video"])
-    async def snapshot(name: str) -> Response:
-        """The newest annotated picture as JPEG."""
+    async def snapshot(name: str, view: ViewName = OVERLAY) -> Response:
+        """The newest picture as JPEG."""
         stream = find_stream(streams, name)
         try:
-            data = await stream.snapshot(SNAPSHOT_TIMEOUT_S)
+            data = await stream.snapshot(SNAPSHOT_TIMEOUT_S, view)
         except (TimeoutError, MailboxClosed):
             raise StreamOfflineError(f"stream {name}: there is no picture yet") from None
         return Response(data, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
-async def _parts(stream: VideoStream) -> AsyncIterator[bytes]:
+async def _parts(stream: VideoStream, view: str) -> AsyncIterator[bytes]:
     """Parts of multipart/x-mixed-replace. The next boundary comes at once: it is what shows a part."""
     yield f"--{MJPEG_BOUNDARY}\r\n".encode()
     try:
-        with stream.mjpeg_viewer() as mailbox:
+        with stream.mjpeg_viewer(view) as mailbox:
             while True:
                 data = await mailbox.get_async()
                 head = f"Content-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.exceptions import HTTPException
 
 from streamtrack.errors import (
@@ -18,10 +19,13 @@ from streamtrack.errors import (
 )
 from streamtrack.http.peers import peer_of
 from streamtrack.video.stream import VideoStream
+from streamtrack.video.views import OVERLAY
 from streamtrack.webrtc.sdp_offer import MAX_SDP_BYTES
 from streamtrack.webrtc.whep import WhepSessions
 from streamtrack.webrtc.whep_session import WhepSession
 
+ViewName = Annotated[str, Query(max_length=40)]
+"""Which picture of a stream; the stream says which there are."""
 SDP_TYPE = "application/sdp"
 FRAGMENT_TYPE = "application/trickle-ice-sdpfrag"
 
@@ -42,15 +46,18 @@ def whep_router(streams: Mapping[str, VideoStream], sessions: WhepSessions) -> A
 
 def _add_streams(router: APIRouter, streams: Mapping[str, VideoStream], sessions: WhepSessions) -> None:
     @router.post("/streams/{name}/whep", status_code=HTTPStatus.CREATED)
-    async def whep_open(name: str, request: Request) -> Response:
-        """Watch a stream over WebRTC (WHEP): the body is an SDP offer, the answer an SDP answer."""
+    async def whep_open(name: str, request: Request, view: ViewName = OVERLAY) -> Response:
+        """Watch a stream over WebRTC (WHEP): the body is an SDP offer, the answer an SDP answer.
+
+        `view`: overlay (masks drawn into the picture) or clean (the picture alone).
+        """
         stream = find_stream(streams, name)
         _check_type(request, SDP_TYPE)
         offer = await _text_of(request, "offer")
         if not stream.online:
             raise StreamOfflineError(f"stream {name}: the source is offline")
         peer = peer_of(request.client)
-        session, answer = await sessions.open(stream, offer, peer)
+        session, answer = await sessions.open(stream, offer, peer, view)
         headers = {
             "Location": f"/whep/sessions/{session.session_id}",
             "ETag": session.entity_tag,

@@ -37,6 +37,8 @@ RATE_CHANGE = 1.3
 """Reopen at a keyframe where pictures come this many times faster or slower than the encoder was told."""
 STANDING_FPS = 2.0
 """A picture that stands may take as many bits as pictures of this rate."""
+BITRATE_CHANGE = 1.1
+"""Likewise where so many times more or fewer bits may be spent."""
 MIN_RATE_PICTURES = 10
 """Pictures between two keyframes from which a rate is believed."""
 
@@ -61,7 +63,10 @@ class Encoder:
 
     def __init__(self, codec: VideoCodec, *, bitrate_kbps: int, max_fps: float) -> None:
         self.codec = codec
-        self._bitrate_bps = bitrate_kbps * 1000
+        self.bitrate_bps = bitrate_kbps * 1000
+        """At most; a change takes effect at the next keyframe, where it is worth one."""
+        self.opened_bps = 0
+        """What the encoder in use was told, 0 before the first picture."""
         self._fps = max_fps
         self._context: Any = None
         self._standing = False
@@ -93,6 +98,7 @@ class Encoder:
         height, width = picture.shape[:2]
         if self._context is not None and (
             (self._context.width, self._context.height) != (width, height)
+            or (keyframe and self._bitrate_changed())
             or (keyframe and not self._standing and self._rate_changed(pts))
         ):
             self.close()
@@ -124,6 +130,9 @@ class Encoder:
         """Give the encoder's memory back; the next picture opens it anew."""
         self._context = None
 
+    def _bitrate_changed(self) -> bool:
+        return not 1 / BITRATE_CHANGE < self.bitrate_bps / self.opened_bps < BITRATE_CHANGE
+
     def _rate_changed(self, pts: int) -> bool:
         """Measure the pictures a second since the last keyframe; True where the encoder expects far others.
 
@@ -145,13 +154,14 @@ class Encoder:
             names = ["h264_nvenc", "libx264"] if nvenc_opens() else ["libx264"]
         for name in names:
             try:
-                context = _create(name, width, height, self._bitrate_bps, fps)
+                context = _create(name, width, height, self.bitrate_bps, fps)
                 context.open()
             except (av.error.FFmpegError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
                 logger.warning("%s cannot encode %dx%d: %s", name, width, height, reason)
                 continue
-            logger.info("%s encodes %dx%d at %d kbit/s", name, width, height, self._bitrate_bps // 1000)
+            logger.info("%s encodes %dx%d at %d kbit/s", name, width, height, self.bitrate_bps // 1000)
+            self.opened_bps = self.bitrate_bps
             return context
         raise PublishError(f"no {self.codec} encoder opens for {width}x{height}, tried {', '.join(names)}")
 

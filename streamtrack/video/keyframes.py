@@ -26,9 +26,9 @@ class KeyframeGate:
             self._requested = True
 
     def requested(self, now_ns: int) -> bool:
-        """Whether a request waits and may be met now."""
+        """Whether a request waits and may be met now; the first keyframe always is one."""
         with self._lock:
-            return self._requested and (self._last_ns is None or now_ns - self._last_ns >= MIN_SPACING_NS)
+            return self._last_ns is None or (self._requested and now_ns - self._last_ns >= MIN_SPACING_NS)
 
     def due(self, now_ns: int) -> bool:
         """Whether the next picture shall be a keyframe, by request or by interval."""

@@ -1,4 +1,4 @@
-"""One annotated stream: drawn once, encoded once per codec in use, handed to every viewer.
+"""The pictures of one stream: each view drawn once, encoded once per codec in use, handed to every viewer.
 
 A thread of its own draws and encodes the newest result. Nobody watching means nothing drawn. Viewers join
 and leave on the event loop.
@@ -19,12 +19,16 @@ from streamtrack.mailbox import Mailbox, MailboxClosed
 from streamtrack.rules.state import DrawnRule
 from streamtrack.telemetry import StreamTelemetry
 from streamtrack.video.encoder import VideoCodec
-from streamtrack.video.packet_queue import PacketQueue
+from streamtrack.video.link import Link
+from streamtrack.video.packet_queue import PacketBuffer, PacketQueue, ThreadPacketQueue
 from streamtrack.video.picture_encoder import PictureEncoder
 from streamtrack.video.viewers import StopCallback, Viewers
+from streamtrack.video.views import OVERLAY, ViewSetting, make_view
 
 VIEWER_BACKLOG_S = 0.5
 """Packets kept for a viewer that does not take them; later than this a live picture is better skipped."""
+TAP_BACKLOG_S = 2.0
+"""The same for our own takers: pushed onward, recorded."""
 QUIET_WAIT_S = 0.1
 """Without a new frame for this long, a viewer that waits gets the newest picture again."""
 SHARPEN_AFTER_NS, SHARPEN_TIMES = 600 * NS_PER_MS, 2
@@ -53,8 +57,9 @@ class VideoStream:
         self.config = config
         self._telemetry = telemetry
         self._clock = clock
-        self._viewers = Viewers(name, config.max_viewers, telemetry)
-        self._encoder = PictureEncoder(name, config, telemetry, clock, rules)
+        self._viewers = Viewers(name, config.max_viewers, config.max_encodes, telemetry)
+        self._setting = ViewSetting(config.annotate, rules)
+        self._encoder = PictureEncoder(name, config, telemetry, clock, self._setting)
         self._mailbox: Mailbox[FrameResult] = Mailbox(1)
         self._newest: FrameResult | None = None
         self._told_online: bool | None = None
@@ -111,28 +116,65 @@ class VideoStream:
         """Whether one more viewer may join."""
         return self._viewers.has_room
 
+    def check_view(self, view: str) -> None:
+        """Refuse what nobody can watch.
+
+        Raises:
+            UnknownViewError: there is no such view.
+        """
+        make_view(view, self._setting)
+
     # WebRTC
 
-    def open_viewer(self, codec: VideoCodec, on_stop: StopCallback) -> PacketQueue:
+    def open_viewer(self, codec: VideoCodec, on_stop: StopCallback, view: str = OVERLAY) -> PacketQueue:
         """A new viewer's packets; `on_stop` is awaited where the stream stops before `close_viewer`.
 
         Raises:
-            CapacityError: `max_viewers` watch already.
+            UnknownViewError: there is no such view.
+            CapacityError: `max_viewers` watch already, or `max_encodes` run and this would be another.
         """
         assert self._loop is not None, "open_viewer before start"
-        capacity = max(4, math.ceil(VIEWER_BACKLOG_S * self.config.max_fps))
-        queue = PacketQueue(codec, capacity, self._loop, lambda: self.request_keyframe(codec))
+        self.check_view(view)
+        config = self.config
+        link = Link(config.bitrate_kbps * 1000, min(config.min_bitrate_kbps, config.bitrate_kbps) * 1000)
+        queue = PacketQueue(
+            codec,
+            self._capacity(VIEWER_BACKLOG_S),
+            self._loop,
+            lambda: self.request_keyframe(codec, view),
+            view=view,
+            link=link,
+            clock=self._clock,
+        )
         self._viewers.join(queue, on_stop)
         return queue
 
-    def close_viewer(self, queue: PacketQueue) -> None:
-        """Forget a viewer; may be called again."""
+    def open_tap(self, codec: VideoCodec, view: str = OVERLAY) -> ThreadPacketQueue:
+        """The packets of the shared encode for a thread of our own; `close_viewer` ends it. It takes no
+        viewer's place, and the stream's stop closes it.
+
+        Raises:
+            UnknownViewError: there is no such view.
+        """
+        self.check_view(view)
+        tap = ThreadPacketQueue(
+            codec,
+            self._capacity(TAP_BACKLOG_S),
+            lambda: self.request_keyframe(codec, view),
+            view=view,
+            clock=self._clock,
+        )
+        self._viewers.tap(tap)
+        return tap
+
+    def close_viewer(self, queue: PacketBuffer) -> None:
+        """Forget a viewer or a tap; may be called again."""
         queue.close()
         self._viewers.leave(queue)
 
-    def request_keyframe(self, codec: VideoCodec) -> None:
-        """Some viewer of the codec cannot decode; met once for all who ask together. Any thread."""
-        self._encoder.request_keyframe(codec)
+    def request_keyframe(self, codec: VideoCodec, view: str = OVERLAY) -> None:
+        """Some viewer cannot decode; met once for all who ask together. Any thread."""
+        self._encoder.request_keyframe(codec, view)
         self._nudge()
 
     def frame_idx_at(self, pts: int) -> int | None:
@@ -142,27 +184,31 @@ class VideoStream:
     # JPEG
 
     @contextmanager
-    def mjpeg_viewer(self) -> Iterator[Mailbox[bytes]]:
+    def mjpeg_viewer(self, view: str = OVERLAY) -> Iterator[Mailbox[bytes]]:
         """JPEG pictures as they come, the newest only, while the context lasts.
 
         Raises:
+            UnknownViewError: there is no such view.
             CapacityError: `max_viewers` watch already.
         """
-        with self._viewers.mjpeg(), self._viewers.jpeg_mailbox() as mailbox:
+        self.check_view(view)
+        with self._viewers.mjpeg(), self._viewers.jpeg_mailbox(view) as mailbox:
             self._nudge()
             yield mailbox
 
-    async def snapshot(self, timeout_s: float) -> bytes:
+    async def snapshot(self, timeout_s: float, view: str = OVERLAY) -> bytes:
         """The newest picture as JPEG, drawn now if nobody has it yet.
 
         Raises:
+            UnknownViewError: there is no such view.
             TimeoutError: there is no picture.
             MailboxClosed: the stream stopped.
         """
-        kept = self._encoder.jpeg_of(self._newest)
+        self.check_view(view)
+        kept = self._encoder.jpeg_of(self._newest, view)
         if kept is not None:
             return kept
-        with self._viewers.jpeg_mailbox() as mailbox:
+        with self._viewers.jpeg_mailbox(view) as mailbox:
             self._nudge()
             return await asyncio.wait_for(mailbox.get_async(), timeout_s)
 
@@ -205,7 +251,7 @@ class VideoStream:
 
     def _someone_waits(self) -> bool:
         """Whether a viewer has no picture to go on with, while the stream brings no new one."""
-        return self._viewers.jpeg_joined or self._encoder.keyframe_requested(self._viewers.audience().codecs)
+        return self._viewers.jpeg_joined or self._encoder.keyframe_requested(self._viewers.audience().watched)
 
     def _may_sharpen(self) -> bool:
         """Whether the picture has stood for a while, and WebRTC viewers would see it better for sending it
@@ -216,6 +262,9 @@ class VideoStream:
 
     def _has_stood(self) -> bool:
         return self._clock.monotonic_ns() - self._shown_ns >= SHARPEN_AFTER_NS
+
+    def _capacity(self, seconds: float) -> int:
+        return max(4, math.ceil(seconds * self.config.max_fps))
 
     def _nudge(self) -> None:
         """Wake a thread that sleeps because nobody watched; it looks itself what is the newest."""

@@ -1,4 +1,5 @@
-"""Who watches one stream: WebRTC viewers with a queue of packets each, and takers of JPEG pictures."""
+"""Who watches one stream: WebRTC viewers with a queue of packets each, our own takers of packets, and takers
+of JPEG pictures."""
 
 from __future__ import annotations
 
@@ -12,33 +13,53 @@ from streamtrack.errors import CapacityError
 from streamtrack.mailbox import Mailbox
 from streamtrack.telemetry import StreamTelemetry
 from streamtrack.video.encoder import VideoCodec
-from streamtrack.video.packet_queue import PacketQueue
+from streamtrack.video.packet_queue import PacketBuffer
+from streamtrack.video.views import OVERLAY
 
 StopCallback = Callable[[], Awaitable[object]]
+
+
+class Watched(NamedTuple):
+    """What one encode is made of, and shared by who watches the same."""
+
+    view: str
+    codec: VideoCodec
 
 
 class Audience(NamedTuple):
     """Who gets the next picture."""
 
-    queues: tuple[PacketQueue, ...]
-    jpeg_mailboxes: tuple[Mailbox[bytes], ...]
+    queues: tuple[PacketBuffer, ...]
+    jpegs: tuple[tuple[str, Mailbox[bytes]], ...]
+    """Takers of JPEG pictures, with the view of each."""
 
     @property
-    def codecs(self) -> set[VideoCodec]:
+    def watched(self) -> set[Watched]:
         """What is encoded for them."""
-        return {queue.codec for queue in self.queues}
+        return {Watched(queue.view, queue.codec) for queue in self.queues}
+
+    @property
+    def views(self) -> set[str]:
+        """What is drawn for them."""
+        return {queue.view for queue in self.queues} | {view for view, _ in self.jpegs}
+
+    def of(self, watched: Watched) -> list[PacketBuffer]:
+        """Who shares one encode."""
+        return [queue for queue in self.queues if (queue.view, queue.codec) == watched]
 
 
 class Viewers:
     """The viewers of one stream, at most `limit`. Any thread may call any method but `close`."""
 
-    def __init__(self, stream: str, limit: int, telemetry: StreamTelemetry) -> None:
+    def __init__(self, stream: str, limit: int, max_encodes: int, telemetry: StreamTelemetry) -> None:
         self._stream = stream
         self._limit = limit
+        self._max_encodes = max_encodes
         self._telemetry = telemetry
         self._lock = threading.Lock()
-        self._queues: dict[PacketQueue, StopCallback] = {}
-        self._jpeg_mailboxes: list[Mailbox[bytes]] = []
+        self._queues: dict[PacketBuffer, StopCallback] = {}
+        self._taps: set[PacketBuffer] = set()
+        self._jpegs: list[tuple[str, Mailbox[bytes]]] = []
         self._jpeg_joined = False
         self._num_mjpeg = 0
         self._closed = False
@@ -54,7 +75,7 @@ class Viewers:
         """Whether one more may join."""
         return self.count < self._limit
 
-    def join(self, queue: PacketQueue, on_stop: StopCallback) -> None:
+    def join(self, queue: PacketBuffer, on_stop: StopCallback) -> None:
         """A new WebRTC viewer; `on_stop` is awaited where `close` comes before `leave`.
 
         Raises:
@@ -62,13 +83,23 @@ class Viewers:
         """
         with self._lock:
             self._check_room()
+            self._check_encodes(queue)
             self._queues[queue] = on_stop
         self._count()
 
-    def leave(self, queue: PacketQueue) -> None:
+    def tap(self, queue: PacketBuffer) -> None:
+        """Somebody of our own who takes packets: pushed onward, recorded. Counts as no viewer, and takes no
+        place; `leave` ends it."""
+        with self._lock:
+            self._taps.add(queue)
+            if self._closed:
+                queue.close()
+
+    def leave(self, queue: PacketBuffer) -> None:
         """Forget a viewer; may be called again."""
         with self._lock:
             self._queues.pop(queue, None)
+            self._taps.discard(queue)
         self._count()
 
     @contextmanager
@@ -90,11 +121,11 @@ class Viewers:
             self._count()
 
     @contextmanager
-    def jpeg_mailbox(self) -> Iterator[Mailbox[bytes]]:
+    def jpeg_mailbox(self, view: str = OVERLAY) -> Iterator[Mailbox[bytes]]:
         """JPEG pictures while the context lasts, the newest only; counts as no viewer."""
         mailbox: Mailbox[bytes] = Mailbox(1)
         with self._lock:
-            self._jpeg_mailboxes.append(mailbox)
+            self._jpegs.append((view, mailbox))
             self._jpeg_joined = True
             if self._closed:
                 mailbox.close()
@@ -102,20 +133,20 @@ class Viewers:
             yield mailbox
         finally:
             with self._lock:
-                self._jpeg_mailboxes.remove(mailbox)
+                self._jpegs.remove((view, mailbox))
 
     def watch(self) -> bool:
         """Whether anybody would see a picture."""
         with self._lock:
-            return bool(self._jpeg_mailboxes) or any(queue.watching for queue in self._queues)
+            return bool(self._jpegs) or any(queue.watching for queue in (*self._queues, *self._taps))
 
     def audience(self, *, served: bool = False) -> Audience:
         """Who gets the next picture; `served` notes that they get one now."""
         with self._lock:
             if served:
                 self._jpeg_joined = False
-            queues = tuple(queue for queue in self._queues if queue.watching)
-            return Audience(queues, tuple(self._jpeg_mailboxes))
+            queues = tuple(queue for queue in (*self._queues, *self._taps) if queue.watching)
+            return Audience(queues, tuple(self._jpegs))
 
     @property
     def jpeg_joined(self) -> bool:
@@ -128,10 +159,11 @@ class Viewers:
         with self._lock:
             self._closed = True
             leaving = dict(self._queues)
-            jpeg_mailboxes = list(self._jpeg_mailboxes)
-        for queue in leaving:
+            taps = list(self._taps)
+            jpegs = list(self._jpegs)
+        for queue in (*leaving, *taps):
             queue.close()
-        for mailbox in jpeg_mailboxes:
+        for _, mailbox in jpegs:
             mailbox.close()
         await asyncio.gather(*(on_stop() for on_stop in leaving.values()))
 
@@ -142,6 +174,15 @@ class Viewers:
             raise CapacityError(
                 f"stream {self._stream}: {count} viewers watch, and there is no place for another "
                 "(video.max_viewers); ask again later"
+            )
+
+    def _check_encodes(self, queue: PacketBuffer) -> None:
+        """Called with the lock held."""
+        running = {Watched(one.view, one.codec) for one in (*self._queues, *self._taps)}
+        if len(running | {Watched(queue.view, queue.codec)}) > self._max_encodes:
+            raise CapacityError(
+                f"stream {self._stream}: {len(running)} views are encoded, and there is no place for another "
+                "(video.max_encodes); watch one of them, or ask again later"
             )
 
     def _count(self) -> None:

@@ -6,9 +6,12 @@ names it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
+
+from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtcpRrPacket, RtcpSrPacket, unpack_remb_fci
 
 from streamtrack.errors import PublishError
 
@@ -28,6 +31,30 @@ def on_keyframe_request(sender: Any, callback: Callable[[], None]) -> None:
     """
     _attribute(sender, "_send_keyframe")
     sender._send_keyframe = callback
+
+
+def on_reports(sender: Any, on_loss: Callable[[float], None], on_limit: Callable[[int], None]) -> None:
+    """Have what the viewer reports told: the share of packets that it lost since its last report (RFC 3550,
+    section 6.4.1), and the bits a second that it can take (REMB).
+
+    aiortc keeps the first in statistics that miss reports, and the second for its own encoder.
+    """
+    handle = _attribute(sender, "_handle_rtcp_packet")
+    ssrc = int(_attribute(sender, "_ssrc"))
+
+    async def handle_and_tell(packet: Any) -> None:
+        await handle(packet)
+        if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+            for report in packet.reports:
+                if report.ssrc == ssrc:
+                    on_loss(report.fraction_lost / 256)
+        elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
+            with contextlib.suppress(ValueError):  # an application's own message, not REMB
+                limit_bps, ssrcs = unpack_remb_fci(packet.fci)
+                if ssrc in ssrcs:
+                    on_limit(limit_bps)
+
+    sender._handle_rtcp_packet = handle_and_tell
 
 
 def last_rtp_timestamp(sender: Any) -> int:

@@ -22,10 +22,12 @@ from aiortc import (
 from streamtrack.errors import PublishError
 from streamtrack.video.encoder import VideoCodec
 from streamtrack.video.stream import VideoStream
+from streamtrack.video.views import OVERLAY
 from streamtrack.webrtc.internals import (
     accept_rsa_certificates,
     offer_host_addresses,
     on_keyframe_request,
+    on_reports,
 )
 from streamtrack.webrtc.sdp_offer import check_offer, choose_codec, readable_offer
 from streamtrack.webrtc.whep_session import PacketTrack, WhepSession
@@ -58,7 +60,9 @@ class WhepSessions:
         """The session, None where there is no such."""
         return self._sessions.get(session_id)
 
-    async def open(self, stream: VideoStream, offer: str, peer: str = "") -> tuple[WhepSession, str]:
+    async def open(
+        self, stream: VideoStream, offer: str, peer: str = "", view: str = OVERLAY
+    ) -> tuple[WhepSession, str]:
         """Answer a viewer's SDP offer; returns the session and the SDP answer.
 
         A viewer that has not connected yet may lose its place: to another of the same `peer` where half of
@@ -66,6 +70,7 @@ class WhepSessions:
 
         Raises:
             CapacityError: the stream has no room.
+            UnknownViewError: the stream has no such view.
             NoCommonCodecError: the viewer plays neither H264 nor VP8.
             PublishError: the offer cannot be answered.
         """
@@ -73,7 +78,7 @@ class WhepSessions:
         codec = choose_codec(offer)
         session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
         self._make_room(stream, peer)
-        queue = stream.open_viewer(codec, lambda: self.close(session_id))
+        queue = stream.open_viewer(codec, lambda: self.close(session_id), view)
         # An empty list: left out, aiortc asks a public STUN server and waits 5 s where there is none.
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         track = PacketTrack(queue)
@@ -86,7 +91,8 @@ class WhepSessions:
             async with asyncio.timeout(NEGOTIATE_TIMEOUT_S):
                 addresses = stream.config.ice_addresses or self._ice_addresses
                 transceiver = _prepare(connection, track, codec, addresses)
-                on_keyframe_request(transceiver.sender, lambda: stream.request_keyframe(codec))
+                on_keyframe_request(transceiver.sender, queue.request_keyframe)
+                on_reports(transceiver.sender, queue.told_loss, queue.told_limit)
                 answer = await _negotiate(connection, readable_offer(offer))
         except BaseException as error:
             await self.close(session_id)

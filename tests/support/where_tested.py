@@ -152,7 +152,7 @@ COVERED_BY = {
     "tracking/test_stream_time": ("clock",),
     "cli/test_doctor": ("video/encoder_probe",),
     "video/test_draw": ("video/colour", "video/palette", "video/tags"),
-    "video/test_stream": ("video/picture_encoder", "video/viewers"),
+    "video/test_stream": ("video/picture_encoder", "video/viewers", "video/views"),
     "tracking/test_memory_file": ("tracking/memory_state",),
     "tracking/test_object_memories": ("engine/carried", "tracking/make_session"),
     "tracking/test_object_memories_refused": ("tracking/references",),

@@ -11,16 +11,28 @@ import numpy as np
 import pytest
 
 from streamtrack.clock import NS_PER_S
-from streamtrack.errors import CapacityError
+from streamtrack.errors import CapacityError, UnknownViewError
+from streamtrack.frame import Image
 from streamtrack.mailbox import MailboxClosed
 from streamtrack.telemetry import Telemetry
-from streamtrack.video import picture_encoder
+from streamtrack.video import views
 from streamtrack.video.draw import annotate
 from streamtrack.video.encoder import EncodedPicture, Encoder, VideoCodec
 from streamtrack.video.packet_queue import PacketQueue, ViewerGone
 from streamtrack.video.stream import SHARPEN_AFTER_NS, SHARPEN_TIMES, VideoStream
 from tests.support.image_files import decode_image
-from tests.support.video import HEIGHT, WIDTH, dropped, pushing, read_code, result, until, video_config
+from tests.support.video import (
+    BACKGROUND,
+    HEIGHT,
+    WIDTH,
+    centre,
+    dropped,
+    pushing,
+    read_code,
+    result,
+    until,
+    video_config,
+)
 
 H264 = VideoCodec.H264
 
@@ -57,7 +69,7 @@ class Counted:
             self.encoded.append((encoder.codec, encoded.is_keyframe))
             return encoded
 
-        monkeypatch.setattr(picture_encoder, "annotate", counting_draw)
+        monkeypatch.setattr(views, "annotate", counting_draw)
         monkeypatch.setattr(Encoder, "encode", counting_encode)
 
 
@@ -109,6 +121,42 @@ async def test_codecs_are_drawn_once_and_encoded_once_each(monkeypatch: pytest.M
             "a codec nobody plays costs nothing"
         )
         assert counted.drawn < len(counted.encoded)
+
+
+async def test_views_are_drawn_apart_and_a_frame_has_one_time_in_all() -> None:
+    async with started() as (stream, _):
+        overlay, clean = stream.open_viewer(H264, nothing), stream.open_tap(H264, view="clean")
+        stream.push(result(7))
+        first = (await take(overlay, 1))[0]
+        async with asyncio.timeout(10):
+            while (second := await asyncio.to_thread(clean.get, 1)) is None:
+                pass
+        assert stream.num_viewers == 1, "what we take ourselves is no viewer"
+        pictures = [decoded(packet) for packet in (first, second)]
+        assert {stream.frame_idx_at(packet.pts) for packet in (first, second)} == {7}
+        x, y = map(int, centre(7))
+        assert abs(int(pictures[1][y, x].mean()) - BACKGROUND[0]) < 12
+        assert np.abs(pictures[0][y, x].astype(int) - pictures[1][y, x]).max() > 25, "tinted there alone"
+        jpeg = decode_image(await stream.snapshot(5, "clean"))
+        assert np.abs(jpeg[y, x].astype(int) - BACKGROUND[0]).max() < 12
+        with pytest.raises(UnknownViewError, match=r"^view is 'side', expected one of: overlay, clean"):
+            stream.open_viewer(H264, nothing, "side")
+    with pytest.raises(ViewerGone):
+        clean.get(1)
+
+
+async def test_views_beyond_the_bound_are_refused_by_name() -> None:
+    async with started(max_encodes=1) as (stream, _):
+        stream.open_viewer(H264, nothing)
+        with pytest.raises(CapacityError, match=r"1 views are encoded.*\(video.max_encodes\)"):
+            stream.open_viewer(VideoCodec.VP8, nothing)
+        stream.open_viewer(H264, nothing)
+
+
+def decoded(packet: av.Packet) -> Image:
+    decoder = av.CodecContext.create("h264", "r")
+    frames = [*decoder.decode(packet), *decoder.decode(None)]
+    return np.asarray(frames[0].to_ndarray(format="rgb24"), np.uint8)
 
 
 async def test_late_joiner_gets_a_keyframe_soon() -> None:
