@@ -3,6 +3,7 @@
     StreamTrackError
     ├── ConfigError           a config file or option that cannot be used as written
     ├── SourceError           a video source that cannot be opened or read
+    │   ├── ForbiddenSourceError  a source that whoever gave it may not open
     │   └── SourceLostError       a source that was open and is gone
     │       └── SourceRefusedError    a camera that refuses user or password
     ├── CheckpointError       weights that are missing, damaged or of another model
@@ -10,6 +11,8 @@
     ├── PromptError           a prompt or object id that does not fit the stream
     │   ├── FrameExpiredError     `at_frame` names a frame that is no longer kept
     │   ├── UnknownStreamError    a command names a stream that does not exist
+    │   ├── DuplicateStreamError  a stream whose name is another's, or is being made or removed
+    │   ├── FixedStreamError      a stream of the config file, which is changed there only
     │   ├── UnknownObjectError    a command names an object that is not followed
     │   ├── NothingFoundError     a prompt under which the network finds no object
     │   ├── DuplicateObjectError  a prompt whose object is followed already
@@ -70,6 +73,13 @@ class SourceError(StreamTrackError):
     http_status = 409
 
 
+class ForbiddenSourceError(SourceError):
+    """A source that whoever gave it may not open."""
+
+    kind = "forbidden_source"
+    http_status = 403
+
+
 class SourceLostError(SourceError):
     """A source that was open and is gone: try again."""
 
@@ -126,6 +136,20 @@ class UnknownStreamError(PromptError):
     def __init__(self, stream: str, known: Sequence[str]) -> None:
         super().__init__(f"stream is {stream!r}, expected one of: {', '.join(known) or 'none'}")
         self.stream = stream
+
+
+class DuplicateStreamError(PromptError):
+    """A stream whose name is another's, or is being made or removed at this moment."""
+
+    kind = "duplicate_stream"
+    http_status = 409
+
+
+class FixedStreamError(PromptError):
+    """A stream of the config file, which is changed there only."""
+
+    kind = "fixed_stream"
+    http_status = 409
 
 
 class UnknownObjectError(PromptError):

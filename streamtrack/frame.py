@@ -235,6 +235,10 @@ class EventKind(StrEnum):
     """It is in a zone for longer than the zone's `loiter_ms`."""
     CROSSED = "crossed"
     """An object crossed a line."""
+    STREAM_ADDED = "stream_added"
+    """The stream was added while the server runs."""
+    STREAM_REMOVED = "stream_removed"
+    """The stream ends: it was removed, or begins anew with other settings; `reason` says which."""
 
 
 @dataclass(frozen=True, slots=True)

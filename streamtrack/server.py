@@ -5,17 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
-from streamtrack.alerts.alerts_consumer import AlertsConsumer
 from streamtrack.alerts.hub import AlertsHub
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import Config, ModelConfig, fill_in
@@ -24,7 +21,6 @@ from streamtrack.control.commands import Answer, AnyCommand, ExportAnswer
 from streamtrack.control.memory_commands import AddFromCommand, ExportCommand, ProposeCommand
 from streamtrack.control.status import PastEvent, StreamStatus
 from streamtrack.control.zmq_control import ZmqControl
-from streamtrack.errors import UnknownStreamError
 from streamtrack.frame import Event
 from streamtrack.http.alerts_routes import alerts_router
 from streamtrack.http.api import create_app
@@ -32,17 +28,14 @@ from streamtrack.http.rules_routes import rules_router
 from streamtrack.http.video_routes import video_router
 from streamtrack.http.web_server import WebServer, bind_http
 from streamtrack.mailbox import Mailbox
-from streamtrack.pipeline import Pipeline, PipelineReport, RunTotals, Turns
+from streamtrack.pipeline import PipelineReport, RunTotals
 from streamtrack.publish.zmq_publisher import ZmqPublisher
-from streamtrack.rules.desk import RulesDesk
-from streamtrack.stream_outputs import attach_outputs
+from streamtrack.streams.running_stream import RunningStream, Shared
+from streamtrack.streams.streams import STOP_TIMEOUT_S, Streams
 from streamtrack.telemetry import Telemetry
 from streamtrack.tracking import Tracker
 
 REPORT_PERIOD_S = 1.0
-STOP_TIMEOUT_S = 1.5
-"""For cameras and steps to end; what cannot be interrupted (FFmpeg, a step of a large model) is left
-behind. Half of the three seconds that a stop may take in all."""
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells count."""
 
@@ -83,29 +76,22 @@ class Server:
         with contextlib.ExitStack() as undo:
             self._listener = undo.enter_context(bind_http(config.http.host, config.http.port))
             self._publisher = undo.enter_context(ZmqPublisher(config.zmq, self._telemetry, clock))
-            self._pipelines = {
-                stream.name: Pipeline(stream, self._telemetry, clock) for stream in config.streams
-            }
             self._alerts = AlertsHub(config.alerts, self._telemetry, clock)
             undo.callback(self._alerts.stop, 0.0)
-            self._rules = {
-                stream.name: RulesDesk(stream.name, stream.rules, clock) for stream in config.streams
-            }
-            self._videos = {
-                stream.name: attach_outputs(
-                    self._pipelines[stream.name], stream, self._publisher, clock, self._rules[stream.name]
-                )
-                for stream in config.streams
-            }
-            for name, desk in self._rules.items():
-                self._pipelines[name].attach(AlertsConsumer(self._alerts), capacity=1)
-                desk.listen(functools.partial(self._alerts.show_rules, name))
+            shared = Shared(self._telemetry, self._publisher, self._alerts, clock)
+            self.streams = Streams(shared)
+            """The streams, which come and go while the server runs."""
+            self.streams.put_all([RunningStream(stream, shared) for stream in config.streams])
             self._control = ZmqControl(config.zmq, self) if config.zmq.control_address is not None else None
             undo.pop_all()
         host, port = self._listener.getsockname()[:2]
         self.http_address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         """The page's address, with the port that was taken."""
-        routers = (video_router(self._videos), rules_router(self._rules), alerts_router(self._alerts))
+        routers = (
+            video_router(self.streams.videos),
+            rules_router(self.streams.rules),
+            alerts_router(self._alerts),
+        )
         app = create_app(self, config.http, routers, self._telemetry.refused)
         self._web = WebServer(app, self._listener)
 
@@ -113,35 +99,35 @@ class Server:
 
     async def execute(self, command: AnyCommand) -> Answer:
         """Carry out a command on its stream; raises as `Pipeline.execute`, and UnknownStreamError."""
-        target = self._pipeline(command.stream)
+        target = self.streams.get(command.stream).pipeline
         if not isinstance(command, AddFromCommand):
             return await target.execute(command)
         export = ExportCommand(stream=command.source, object_id=command.source_id)
-        exported = await self._pipeline(command.source).execute(export)
+        exported = await self.streams.get(command.source).pipeline.execute(export)
         assert isinstance(exported, ExportAnswer)
         wanted = command.model_dump(exclude={"op", "source", "source_id"})
         return await target.execute(ProposeCommand(**wanted, memory=exported.memory))
 
     def stream_names(self) -> Sequence[str]:
-        """In the order of the config."""
-        return tuple(self._pipelines)
+        """In the order of the config, then in that in which they were added."""
+        return self.streams.names()
 
     def status(self, stream: str) -> StreamStatus:
         """One stream at this moment; raises UnknownStreamError."""
-        status = self._pipeline(stream).status()
-        return status.model_copy(update={"rules": self._rules[stream].states()})
+        found = self.streams.get(stream)
+        return found.pipeline.status().model_copy(update={"rules": found.rules.states()})
 
     def statuses(self) -> Sequence[StreamStatus]:
         """Every stream at this moment."""
-        return [self.status(stream) for stream in self._pipelines]
+        return [self.status(stream) for stream in self.streams.names() if stream in self.streams]
 
     def watch_events(self, stream: str) -> AbstractContextManager[Mailbox[Event]]:
         """A stream's events from now on; raises UnknownStreamError."""
-        return self._pipeline(stream).watch_events()
+        return self.streams.get(stream).pipeline.watch_events()
 
     def past_events(self, stream: str) -> Sequence[PastEvent]:
         """A stream's newest events, oldest first; raises UnknownStreamError."""
-        return self._pipeline(stream).past_events()
+        return self.streams.get(stream).pipeline.past_events()
 
     def metrics(self) -> bytes:
         """The Prometheus text format."""
@@ -152,12 +138,12 @@ class Server:
     ) -> None:
         """Give a consumer of your own every update of a stream, as `Pipeline.attach`; raises
         UnknownStreamError."""
-        self._pipeline(stream).attach(consumer, capacity=capacity, drop_reason=drop_reason)
+        self.streams.get(stream).pipeline.attach(consumer, capacity=capacity, drop_reason=drop_reason)
 
     @property
     def totals(self) -> Sequence[RunTotals]:
         """Each stream since the start."""
-        return [pipeline.totals for pipeline in self._pipelines.values()]
+        return self.streams.totals
 
     @property
     def masks_address(self) -> str:
@@ -190,13 +176,9 @@ class Server:
             await self._stop()
 
     async def _start(self) -> None:
-        loop = asyncio.get_running_loop()
-        for video in self._videos.values():
-            video.start(loop)
+        self.streams.open(asyncio.get_running_loop())
         # Open before the model is loaded, which takes seconds: /healthz and /readyz answer meanwhile.
         await self._web.start()
-        for name, desk in self._rules.items():
-            self._alerts.show_rules(name, desk.states())
         self._alerts.start()
         if self._control is not None:
             await self._control.start()
@@ -206,9 +188,7 @@ class Server:
         if tracker is None:
             return
         logger.info("model %s on %s, %s", tracker.name, tracker.device, tracker.precision)
-        turns = Turns()
-        for pipeline in self._pipelines.values():
-            pipeline.start(tracker, turns)
+        self.streams.start(tracker)
         self._reporter = asyncio.create_task(self._report_each_second(), name="report")
 
     async def _load_tracker(self) -> Tracker | None:
@@ -241,12 +221,12 @@ class Server:
 
     def _tell_absences(self) -> None:
         """Streams without frames tell by themselves who has left their zones."""
-        for name, desk in self._rules.items():
-            self._pipelines[name].tell(*desk.idle())
+        for stream in self.streams:
+            stream.tell_absences()
 
     def _report(self) -> None:
-        for pipeline in self._pipelines.values():
-            report = pipeline.report()
+        for stream in self.streams:
+            report = stream.pipeline.report()
             if self._on_report is not None:
                 self._on_report(report)
 
@@ -255,31 +235,14 @@ class Server:
             self._reporter.cancel()
             await asyncio.wait((self._reporter,), timeout=STOP_TIMEOUT_S)
         self._web.stop_soon()
-        # A thread for each: of a dozen cameras that all hang, none waits for another's time to pass.
-        with ThreadPoolExecutor(len(self._pipelines), "stop") as threads:
-            loop = asyncio.get_running_loop()
-            ended = await asyncio.gather(
-                *(
-                    loop.run_in_executor(threads, pipeline.stop, STOP_TIMEOUT_S)
-                    for pipeline in self._pipelines.values()
-                )
-            )
-        self.all_ended = self.all_ended and all(ended)
-        for pipeline in self._pipelines.values():
-            pipeline.report()  # the last part of a second counts in the totals
-        await asyncio.gather(*(video.stop() for video in self._videos.values()))
+        await self.streams.stop()
+        self.all_ended = self.all_ended and not self.streams.left_behind
         await self._web.stop()
         # After the streams: what they told last is on its way or in the spool.
         self.all_ended = await asyncio.to_thread(self._alerts.stop, STOP_TIMEOUT_S) and self.all_ended
         if self._control is not None:
             await self._control.stop()
         self._publisher.close()
-
-    def _pipeline(self, stream: str) -> Pipeline:
-        try:
-            return self._pipelines[stream]
-        except KeyError:
-            raise UnknownStreamError(stream, self.stream_names()) from None
 
 
 def _load(config: ModelConfig, loop: asyncio.AbstractEventLoop, loaded: asyncio.Future[Tracker]) -> None:

@@ -10,7 +10,10 @@ import os
 import threading
 from collections import Counter as Tally
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -155,9 +158,25 @@ class Telemetry:
                 self._streams[name] = StreamTelemetry(name, self)
             return self._streams[name]
 
+    def forget(self, name: str) -> None:
+        """A stream is no more: its series end."""
+        with self._lock:
+            gone = self._streams.pop(name, None)
+        if gone is not None:
+            gone.forget()
+
     def expose(self) -> bytes:
         """The Prometheus text format."""
         return generate_latest(self.registry)
+
+
+class _Nothing:
+    """A series that nobody sees."""
+
+    def inc(self, amount: float = 1) -> None:
+        """Nothing."""
+
+    set = observe = inc
 
 
 class StreamTelemetry:
@@ -175,16 +194,39 @@ class StreamTelemetry:
         self._latencies_ms: dict[str, deque[float]] = {}
         self._tracked_ns: deque[int] = deque(maxlen=RATE_WINDOW)
         self._iou_sum, self._iou_frames = 0.0, 0
+        self._series: dict[tuple[str, ...], Any] = {}
+        """The stream's own series of each metric, by the metric's name and its other labels."""
+        self._removals: list[Callable[[], None]] = []
+        self._is_forgotten = False
+
+    def forget(self) -> None:
+        """Take the stream's series out of what is exposed; what is counted from now on, nobody sees."""
+        with self._lock:
+            removals, self._removals, self._is_forgotten = self._removals, [], True
+        for remove in removals:
+            remove()
+
+    def _of(self, metric: Any, *labels: str) -> Any:
+        """The stream's series of a metric."""
+        key = (str(metric), *labels)
+        with self._lock:
+            found = self._series.get(key)
+            if found is None and self._is_forgotten:
+                return _Nothing()
+            if found is None:
+                found = self._series[key] = metric.labels(self.name, *labels)
+                self._removals.append(partial(metric.remove, self.name, *labels))
+        return found
 
     def frame_in(self) -> None:
         """A frame was decoded."""
-        self._telemetry.frames_in.labels(self.name).inc()
+        self._of(self._telemetry.frames_in).inc()
         with self._lock:
             self._frames_in += 1
 
     def frame_tracked(self) -> None:
         """A frame went through `step`."""
-        self._telemetry.frames_tracked.labels(self.name).inc()
+        self._of(self._telemetry.frames_tracked).inc()
         with self._lock:
             self._frames_tracked += 1
             self._tracked_ns.append(self._clock.monotonic_ns())
@@ -217,59 +259,59 @@ class StreamTelemetry:
 
     def failed(self, what: str) -> None:
         """The stream stopped tracking: its step `failed` or `stalled`."""
-        self._telemetry.failures.labels(self.name, what).inc()
-        self._telemetry.up.labels(self.name).set(0)
+        self._of(self._telemetry.failures, what).inc()
+        self._of(self._telemetry.up).set(0)
 
     def restarted(self) -> None:
         """The stream tracks again."""
-        self._telemetry.restarts.labels(self.name).inc()
-        self._telemetry.up.labels(self.name).set(1)
+        self._of(self._telemetry.restarts).inc()
+        self._of(self._telemetry.up).set(1)
 
     def set_up(self) -> None:
         """The stream has begun."""
-        self._telemetry.up.labels(self.name).set(1)
+        self._of(self._telemetry.up).set(1)
 
     def dropped(self, reason: str, count: int = 1) -> None:
         """Frames or packets were dropped: superseded, late, corrupt, slow_subscriber, slow_viewer."""
-        self._telemetry.frames_dropped.labels(self.name, reason).inc(count)
+        self._of(self._telemetry.frames_dropped, reason).inc(count)
         with self._lock:
             self._dropped[reason] += count
 
     def reconnected(self) -> None:
         """The source came back."""
-        self._telemetry.reconnects.labels(self.name).inc()
+        self._of(self._telemetry.reconnects).inc()
 
     def fell_back(self, what: str) -> None:
         """A slower or poorer way was taken."""
-        self._telemetry.fallbacks.labels(self.name, what).inc()
+        self._of(self._telemetry.fallbacks, what).inc()
 
     def autoprompted(self, outcome: str, count: int = 1) -> None:
         """The detector led to this: started, held_at_cap, expired, removed_lost, removed_unconfirmed, ..."""
         if count:
-            self._telemetry.autoprompts.labels(self.name, outcome).inc(count)
+            self._of(self._telemetry.autoprompts, outcome).inc(count)
 
     def observe(self, stage: str, duration_ns: int) -> None:
         """A stage took this long."""
-        self._telemetry.stage_seconds.labels(self.name, stage).observe(duration_ns / NS_PER_S)
+        self._of(self._telemetry.stage_seconds, stage).observe(duration_ns / NS_PER_S)
         with self._lock:
             window = self._latencies_ms.setdefault(stage, deque(maxlen=REPORT_WINDOW))
             window.append(duration_ns / 1e6)
 
     def set_viewers(self, kind: str, count: int) -> None:
         """Viewers of a kind (webrtc, mjpeg) at this moment."""
-        self._telemetry.viewers.labels(self.name, kind).set(count)
+        self._of(self._telemetry.viewers, kind).set(count)
 
     def set_objects(self, count: int) -> None:
         """Objects followed at this moment."""
-        self._telemetry.objects.labels(self.name).set(count)
+        self._of(self._telemetry.objects).set(count)
 
     def set_tracker_bytes(self, count: int) -> None:
         """Bytes of the session's own tensors."""
-        self._telemetry.tracker_bytes.labels(self.name).set(count)
+        self._of(self._telemetry.tracker_bytes).set(count)
 
     def set_online(self, online: bool) -> None:
         """Whether the source delivers frames."""
-        self._telemetry.online.labels(self.name).set(int(online))
+        self._of(self._telemetry.online).set(int(online))
 
     def report(self) -> StreamReport:
         """Everything since the last report; starts a new window."""

@@ -42,7 +42,7 @@ LAYERS = (
         "client",
     ),
     "compat",
-    *("stream_outputs", "server", "cli"),
+    *("stream_outputs", "streams", "server", "cli"),
 )
 """Imports run towards the front: a module or package may import those before it, and itself."""
 

@@ -68,6 +68,11 @@ class AlertsHub:
         if self._mqtt is not None:
             self._mqtt.show_rules(stream, states)
 
+    def forget(self, stream: str) -> None:
+        """A stream is no more, nor are its zones and lines."""
+        if self._mqtt is not None:
+            self._mqtt.forget(stream)
+
     def names(self) -> tuple[str, ...]:
         """What a snooze may name: every receiver, and the page's own notifications."""
         return (*(receiver.name for receiver in self._receivers), BROWSER_NAME)

@@ -62,6 +62,12 @@ class MqttReceiver(Receiver):
             self._states[stream] = tuple(states)
         self._wake()
 
+    def forget(self, stream: str) -> None:
+        """A stream is no more: what the broker holds of it is taken away."""
+        with self._changed:
+            self._states.pop(stream, None)
+        self._wake()
+
     def _make_client(self, config: MqttConfig) -> Any:
         try:
             paho = importlib.import_module("paho.mqtt.client")

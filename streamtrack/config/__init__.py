@@ -13,6 +13,7 @@ from streamtrack.config.autoprompt import (
     MotionAutoprompt,
     SceneAutoprompt,
 )
+from streamtrack.config.cameras import CamerasConfig
 from streamtrack.config.http import HttpConfig
 from streamtrack.config.model import ModelConfig, live_threads
 from streamtrack.config.overrides import Override
@@ -32,6 +33,7 @@ __all__ = [
     "AlertsConfig",
     "AnnotateConfig",
     "AnyRule",
+    "CamerasConfig",
     "Config",
     "CurveConfig",
     "DetectorAutoprompt",

@@ -142,7 +142,10 @@ def _beside(config: Config, folder: Path) -> Config:
     alerts = _in_folder(config.alerts, "spool", folder)
     if alerts.mqtt is not None:
         alerts = alerts.model_copy(update={"mqtt": _in_folder(alerts.mqtt, "ca_file", folder)})
-    return config.model_copy(update={"streams": streams, "alerts": alerts})
+    cameras = _in_folder(config.cameras, "state_dir", folder)
+    folders = tuple(folder / path for path in cameras.allow_folders)
+    cameras = cameras.model_copy(update={"allow_folders": folders})
+    return config.model_copy(update={"streams": streams, "alerts": alerts, "cameras": cameras})
 
 
 def _in_folder(section: SectionT, key: str, folder: Path) -> SectionT:

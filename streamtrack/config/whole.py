@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from streamtrack.config.alerts import AlertsConfig
+from streamtrack.config.cameras import CamerasConfig
 from streamtrack.config.http import HttpConfig, check_origins_guarded
 from streamtrack.config.model import ModelConfig
 from streamtrack.config.section import Section
@@ -24,9 +25,9 @@ _ZMQ_ADDRESS = re.compile(r"(?:tcp|ws|udp)://[^@/\s]+:(?:\d+|\*)|(?:ipc|inproc):
 class Config(Section):
     """The whole file."""
 
-    streams: tuple[StreamConfig, ...] = Field(min_length=1)
+    streams: tuple[StreamConfig, ...]
     """The cameras. They share the model: its steps take turns in the order of asking, and the frame rate is
-    divided among those that deliver."""
+    divided among those that deliver. With `cameras.state_dir` there may be none: `[]`."""
     model: ModelConfig = ModelConfig()
     """Which network, where, how exact."""
     zmq: ZmqConfig = ZmqConfig()
@@ -35,6 +36,16 @@ class Config(Section):
     """The page, the API, WHEP and metrics."""
     alerts: AlertsConfig = AlertsConfig()
     """Who is told of what happens, beside those who subscribe."""
+    cameras: CamerasConfig = CamerasConfig()
+    """Cameras that are added while the server runs."""
+
+    @model_validator(mode="after")
+    def _has_streams(self) -> Self:
+        if not self.streams and self.cameras.state_dir is None:
+            raise ValueError(
+                "streams is an empty list, expected a stream, or cameras.state_dir for later ones"
+            )
+        return self
 
     @model_validator(mode="after")
     def _zmq_addresses_are_some(self) -> Self:
@@ -74,6 +85,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _alerts_name_streams_that_exist(self) -> Self:
+        if self.cameras.state_dir is not None:
+            return self  # a stream of that name may be added later
         names = [stream.name for stream in self.streams]
         for place, receiver in self.alerts.receivers():
             for name in receiver.streams:

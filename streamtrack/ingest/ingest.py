@@ -18,6 +18,7 @@ from streamtrack.ingest.notices import SourceWatch
 from streamtrack.ingest.open_decoder import prepare_source
 from streamtrack.ingest.pacing import Pacer
 from streamtrack.ingest.retry_wait import RetryWait
+from streamtrack.ingest.source_gate import Gate
 from streamtrack.ingest.source_status import SourceState, SourceStatus
 from streamtrack.mailbox import Mailbox
 from streamtrack.telemetry import StreamTelemetry
@@ -41,17 +42,18 @@ class Ingest:
         mailbox: Mailbox[Frame],
         telemetry: StreamTelemetry,
         clock: Clock = SYSTEM_CLOCK,
+        gate: Gate | None = None,
     ) -> None:
-        """Check the source without starting.
+        """Check the source without starting; `gate` is asked before each connection.
 
         Raises:
-            SourceError: it can never work: unknown scheme, missing file, not a video.
+            SourceError: it can never work: unknown scheme, missing file, not a video; it may not be opened.
         """
         self._config = config
         self._mailbox = mailbox
         self._telemetry = telemetry
         self._clock = clock
-        self.spec, self.scene, self._decoder = prepare_source(config)
+        self.spec, self.scene, self._decoder = prepare_source(config, gate=gate)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._status = SourceStatus()

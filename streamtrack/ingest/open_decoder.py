@@ -6,10 +6,11 @@ from pathlib import Path
 
 from streamtrack.config import SourceConfig
 from streamtrack.ingest.av_decoder import AvDecoder
-from streamtrack.ingest.decoder import Decoder
+from streamtrack.ingest.decoder import Decoder, EndOfStream, Picture, Skipped, StreamInfo
 from streamtrack.ingest.network_decoders import HttpDecoder, RtspDecoder, identify
 from streamtrack.ingest.picture_header import check_size, is_still, picture_size, read_head
 from streamtrack.ingest.source import SourceKind, SourceSpec, resolve_source
+from streamtrack.ingest.source_gate import Gate
 from streamtrack.ingest.still_decoders import FolderDecoder, SceneDecoder
 from streamtrack.scenes.scene import Scene, make_scene
 
@@ -52,7 +53,29 @@ def identify_source(config: SourceConfig) -> SourceSpec:
     return identify(spec, config) if spec.kind is SourceKind.HTTP and spec.live else spec
 
 
-def prepare_source(config: SourceConfig, *, ask: bool = False) -> tuple[SourceSpec, Scene | None, Decoder]:
+class GatedDecoder:
+    """A decoder that asks a gate before each connection: a name may mean another address by now."""
+
+    def __init__(self, decoder: Decoder, gate: Gate, config: SourceConfig) -> None:
+        self._decoder, self._gate, self._config = decoder, gate, config
+
+    def open(self) -> StreamInfo:
+        """Connect, where it may be."""
+        self._gate.check(self._config)
+        return self._decoder.open()
+
+    def read(self) -> Picture | Skipped | EndOfStream:
+        """The next outcome."""
+        return self._decoder.read()
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._decoder.close()
+
+
+def prepare_source(
+    config: SourceConfig, *, ask: bool = False, gate: Gate | None = None
+) -> tuple[SourceSpec, Scene | None, Decoder]:
     """Resolve a source and refuse at once what can never work.
 
     Recordings on this machine are opened once and closed again: a file that is not a video fails here, before
@@ -60,9 +83,12 @@ def prepare_source(config: SourceConfig, *, ask: bool = False) -> tuple[SourceSp
 
     Args:
         ask: ask an HTTP address what it is, rather than going by its name.
+        gate: asked now and before each connection; None lets every source pass.
     Raises:
-        SourceError: unknown scheme, missing file, not a video, unknown scene.
+        SourceError: unknown scheme, missing file, not a video, unknown scene; it may not be opened.
     """
+    if gate is not None:
+        gate.check(config)
     spec = identify_source(config) if ask else resolve_source(config)
     scene = scene_of(config, spec)
     decoder = make_decoder(config, spec, scene)
@@ -71,4 +97,4 @@ def prepare_source(config: SourceConfig, *, ask: bool = False) -> tuple[SourceSp
             decoder.open()
         finally:
             decoder.close()
-    return spec, scene, decoder
+    return spec, scene, decoder if gate is None else GatedDecoder(decoder, gate, config)

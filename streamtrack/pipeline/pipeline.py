@@ -38,6 +38,7 @@ from streamtrack.control.status import PastEvent, StreamStatus
 from streamtrack.errors import StreamOfflineError
 from streamtrack.frame import Event, EventKind, FrameResult
 from streamtrack.ingest import SourceState
+from streamtrack.ingest.source_gate import Gate
 from streamtrack.mailbox import Mailbox
 from streamtrack.pipeline.consumer_thread import Attachment, ConsumerThread
 from streamtrack.pipeline.inbox import CommandInbox
@@ -73,16 +74,19 @@ class Pipeline:
         config: StreamConfig,
         telemetry: Telemetry,
         clock: Clock = SYSTEM_CLOCK,
+        gate: Gate | None = None,
     ) -> None:
         """Check the source; nothing runs yet.
 
+        Args:
+            gate: asked before each connection to the source; None lets every one pass.
         Raises:
             SourceError: the source can never work.
         """
         self.name = config.name
         self.telemetry = telemetry.stream(config.name)
         self.totals = RunTotals(config.name)
-        source = StreamSource(config.source, self.telemetry, clock)
+        source = StreamSource(config.source, self.telemetry, clock, gate)
         self._config = config
         self._clock = clock
         self._parts = StreamParts(

@@ -6,6 +6,7 @@ from streamtrack.clock import Clock
 from streamtrack.config import SourceConfig
 from streamtrack.frame import Frame, SourceNotice
 from streamtrack.ingest import Ingest, SourceState
+from streamtrack.ingest.source_gate import Gate
 from streamtrack.mailbox import Mailbox
 from streamtrack.telemetry import StreamTelemetry
 
@@ -16,8 +17,10 @@ FINAL_STATES = frozenset({SourceState.ENDED, SourceState.FAILED})
 class StreamSource:
     """The ingest of one stream with its mailbox. Any thread may call any method."""
 
-    def __init__(self, config: SourceConfig, telemetry: StreamTelemetry, clock: Clock) -> None:
-        """Check the source; nothing runs yet.
+    def __init__(
+        self, config: SourceConfig, telemetry: StreamTelemetry, clock: Clock, gate: Gate | None = None
+    ) -> None:
+        """Check the source; nothing runs yet. `gate` is asked before each connection.
 
         Raises:
             SourceError: it can never work.
@@ -25,11 +28,12 @@ class StreamSource:
         self._config = config
         self._telemetry = telemetry
         self._clock = clock
+        self._gate = gate
         self._open()
 
     def _open(self) -> None:
         frames: Mailbox[Frame] = Mailbox(1)
-        self._ingest = Ingest(self._config, frames, self._telemetry, self._clock)
+        self._ingest = Ingest(self._config, frames, self._telemetry, self._clock, self._gate)
         self.frames = frames
         """One frame, the newest; another mailbox after `reopen`."""
 

@@ -23,6 +23,8 @@ MAX_SUBSCRIPTION_BYTES = 4096
 EVENT_PAUSE_S, EVENT_PAUSES = 0.0005, 10
 """Patience with subscribers for an event. Masks come again with the next frame, an event is said once; and
 many come at a time, as when eight objects are added to one frame, which is more than may wait."""
+MAX_NUMBERED = 4096
+"""Streams of whose messages the numbers are kept, more than may ever run at once."""
 _KEEPALIVE_IDLE_S, _KEEPALIVE_INTERVAL_S, _KEEPALIVE_PROBES = 10, 5, 3
 """A subscriber whose machine vanished is given up after 25 s."""
 
@@ -143,6 +145,14 @@ class ZmqPublisher:
                 self._events_seq[stream] += 1
                 if not self._send(message, telemetry, pauses):
                     pauses = 0
+
+    def forget(self, stream: str) -> None:
+        """A stream is no more. Its numbers go on, should one of its name come again: a gap means a loss."""
+        with self._lock:
+            self._streams.pop(stream, None)
+            for numbers in (self._masks_seq, self._events_seq):
+                while len(numbers) > MAX_NUMBERED:
+                    del numbers[next(name for name in numbers if name not in self._streams)]
 
     def close(self) -> None:
         """Close at once; what still waits for a subscriber is dropped. May be called again."""

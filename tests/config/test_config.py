@@ -80,7 +80,7 @@ def test_demo_config_is_what_demo_runs() -> None:
         ),
         (
             {"streams": []},
-            "live.yaml: streams is []: tuple should have at least 1 item after validation, not 0",
+            "live.yaml: streams is an empty list, expected a stream, or cameras.state_dir for later ones",
         ),
         ({}, "live.yaml: streams is missing"),
         ([], "live.yaml: holds list, expected a mapping with the key 'streams'"),

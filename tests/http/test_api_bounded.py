@@ -76,7 +76,7 @@ OFFERS: dict[str, tuple[str, int]] = {
 def server() -> Iterator[Server]:
     with serving(server_config(stream_config(name="cam", autoprompt=None))) as running:
         wait_until(lambda: running.status("cam").newest_frame_idx == 2, "the last frame")
-        running._videos["cam"].set_online(True)
+        running.streams.videos["cam"].set_online(True)
         yield running
 
 

@@ -46,7 +46,7 @@ class PageServer:
         self.url = self._server.http_address
         for name in self.cameras:
             numbers = self.pictures[name] = {}
-            self._server._pipelines[name].attach(PictureNumbers(numbers), capacity=64)
+            self._server.streams.pipelines[name].attach(PictureNumbers(numbers), capacity=64)
 
     def stop(self) -> None:
         """As an operator would; may be called again."""
@@ -115,11 +115,11 @@ class PageServer:
 
     def _video(self, name: str) -> Any:
         assert self._server is not None
-        return self._server._videos[name]
+        return self._server.streams.videos[name]
 
     def _pipeline(self, name: str) -> Any:
         assert self._server is not None
-        return self._server._pipelines[name]
+        return self._server.streams.pipelines[name]
 
 
 @dataclass

@@ -138,6 +138,7 @@ COVERED_BY = {
     ),
     "tracking/test_nano_follows": ("pipeline/scene_score",),
     "tracking/test_parity": ("model/sam2/masks", "model/sam2/memory"),
+    "streams/test_streams": ("streams/running_stream",),
     "tracking/test_memory_watch": ("tracking/memory_rules",),
     "tracking/test_telling_apart": ("tracking/film_apart",),
     "tracking/test_session": (

@@ -1,0 +1,88 @@
+"""One stream with everything that was made for it: pipeline, rules, picture, alerts."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from dataclasses import dataclass
+
+from streamtrack.alerts.alerts_consumer import AlertsConsumer
+from streamtrack.alerts.hub import AlertsHub
+from streamtrack.clock import Clock
+from streamtrack.config import StreamConfig
+from streamtrack.frame import Event, EventKind
+from streamtrack.ingest.source_gate import Gate
+from streamtrack.pipeline import Pipeline, Turns
+from streamtrack.publish.zmq_publisher import ZmqPublisher
+from streamtrack.rules.desk import RulesDesk
+from streamtrack.stream_outputs import attach_outputs
+from streamtrack.telemetry import Telemetry
+from streamtrack.tracking import Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all streams of a process have in common."""
+
+    telemetry: Telemetry
+    publisher: ZmqPublisher
+    alerts: AlertsHub
+    clock: Clock
+
+    def forget(self, stream: str) -> None:
+        """A stream of this name is no more."""
+        self.publisher.forget(stream)
+        self.alerts.forget(stream)
+        self.telemetry.forget(stream)
+
+
+class RunningStream:
+    """One stream, from its config to its end."""
+
+    def __init__(self, config: StreamConfig, shared: Shared, gate: Gate | None = None) -> None:
+        """Check everything; no camera is touched, no thread runs yet. Takes seconds where a detector is
+        loaded.
+
+        Args:
+            gate: asked before each connection to the source; None lets every one pass.
+        Raises:
+            SourceError: the source can never work, or may not be opened.
+            ConfigError, CheckpointError: a file of rules cannot be read, a detector cannot be had.
+        """
+        self.name = config.name
+        self.config = config
+        self._alerts = shared.alerts
+        self.pipeline = Pipeline(config, shared.telemetry, shared.clock, gate)
+        self.rules = RulesDesk(config.name, config.rules, shared.clock)
+        self.video = attach_outputs(self.pipeline, config, shared.publisher, shared.clock, self.rules)
+        self.pipeline.attach(AlertsConsumer(shared.alerts), capacity=1)
+        self.rules.listen(functools.partial(shared.alerts.show_rules, config.name))
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take viewers from now on, on this event loop."""
+        self.video.start(loop)
+        self._alerts.show_rules(self.name, self.rules.states())
+
+    def start(self, tracker: Tracker, turns: Turns) -> None:
+        """Start to track. Once in a lifetime."""
+        self.pipeline.start(tracker, turns)
+
+    def tell(self, kind: EventKind, **detail: object) -> None:
+        """Tell something of the stream itself to all who take its events."""
+        newest = self.pipeline.newest
+        self.pipeline.tell(Event(kind, -1 if newest is None else newest.frame_idx, None, detail))
+
+    def tell_absences(self) -> None:
+        """Without frames it tells by itself who has left its zones."""
+        self.pipeline.tell(*self.rules.idle())
+
+    def end(self, timeout_s: float) -> bool:
+        """Stop its threads, viewers aside; False where one is left behind in a call that cannot be
+        interrupted. Waits, so never on the event loop."""
+        ended = self.pipeline.stop(timeout_s)
+        self.pipeline.report()  # the last part of a second counts in the totals
+        return ended
+
+    async def dismiss(self) -> None:
+        """Send its viewers away."""
+        await self.video.stop()
