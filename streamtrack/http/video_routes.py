@@ -12,7 +12,7 @@ from streamtrack.http.page_routes import page_router
 from streamtrack.http.whep_routes import ViewName, find_stream, whep_router
 from streamtrack.mailbox import MailboxClosed
 from streamtrack.video.stream import VideoStream
-from streamtrack.video.views import OVERLAY
+from streamtrack.video.views import FOLLOW, OVERLAY
 from streamtrack.webrtc.whep import WhepSessions
 
 SNAPSHOT_TIMEOUT_S = 2.0
@@ -43,15 +43,12 @@ def _add_jpeg(router: APIRouter, streams: Mapping[str, VideoStream]) -> None:
     @router.get("/streams/{name}/mjpeg", tags=["video"])
     async def mjpeg(name: str, view: ViewName = OVERLAY) -> Response:
         """The stream as motion JPEG: for an <img> tag, and where WebRTC cannot pass."""
-        stream = find_stream(streams, name)
-        stream.check_view(view)
-        if not stream.has_room:
-            raise CapacityError(
-                f"stream {name}: {stream.num_viewers} viewers watch, and there is no place for another "
-                "(video.max_viewers); ask again later"
-            )
-        kind = f"multipart/x-mixed-replace; boundary={MJPEG_BOUNDARY}"
-        return StreamingResponse(_parts(stream, view), media_type=kind, headers={"Cache-Control": "no-store"})
+        return _motion_jpeg(find_stream(streams, name), view)
+
+    @router.get("/streams/{name}/follow/{object_id}", tags=["video"])
+    async def follow(name: str, object_id: int) -> Response:
+        """A crop that stays on one object, as motion JPEG; by WHEP it is `whep?view=follow:ID`."""
+        return _motion_jpeg(find_stream(streams, name), f"{FOLLOW}:{object_id}")
 
     @router.get("/streams/{name}/snapshot.jpg", tags=["video"])
     async def snapshot(name: str, view: ViewName = OVERLAY) -> Response:
@@ -62,6 +59,17 @@ def _add_jpeg(router: APIRouter, streams: Mapping[str, VideoStream]) -> None:
         except (TimeoutError, MailboxClosed):
             raise StreamOfflineError(f"stream {name}: there is no picture yet") from None
         return Response(data, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+
+def _motion_jpeg(stream: VideoStream, view: str) -> Response:
+    stream.check_view(view)
+    if not stream.has_room:
+        raise CapacityError(
+            f"stream {stream.name}: {stream.num_viewers} viewers watch, and there is no place for another "
+            "(video.max_viewers); ask again later"
+        )
+    kind = f"multipart/x-mixed-replace; boundary={MJPEG_BOUNDARY}"
+    return StreamingResponse(_parts(stream, view), media_type=kind, headers={"Cache-Control": "no-store"})
 
 
 async def _parts(stream: VideoStream, view: str) -> AsyncIterator[bytes]:

@@ -13,6 +13,7 @@ from streamtrack.errors import PublishError
 from streamtrack.frame import FrameResult, Image
 from streamtrack.telemetry import StreamTelemetry
 from streamtrack.video.encoder import VideoCodec
+from streamtrack.video.polygons import PolygonLog
 from streamtrack.video.shared_encode import SharedEncode
 from streamtrack.video.timeline import Timeline
 from streamtrack.video.viewers import Audience, Watched
@@ -40,6 +41,8 @@ class PictureEncoder:
         self._clock = clock
         self._setting = setting
         self._timeline = Timeline()
+        self.polygons = PolygonLog(config.max_fps)
+        """The masks of each picture by its pts, for viewers that draw them by themselves."""
         self._views: dict[str, View] = {}
         self._lock = threading.Lock()
         self._encodes: dict[Watched, SharedEncode] = {}
@@ -90,6 +93,8 @@ class PictureEncoder:
         if not audience.views:
             return
         pts = self._stamp(result) if audience.watched else 0
+        if audience.watched:
+            self.polygons.note(pts, result)  # before the picture: who has that looks for these
         shown = [self._show_view(view, result, pts, audience, standing) for view in sorted(audience.views)]
         if any(shown):
             self.last_shown = result

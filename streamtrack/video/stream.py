@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 from streamtrack.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK, Clock
 from streamtrack.config import VideoConfig
+from streamtrack.errors import UnknownObjectError
 from streamtrack.frame import FrameResult
 from streamtrack.mailbox import Mailbox, MailboxClosed
 from streamtrack.rules.state import DrawnRule
@@ -22,8 +23,9 @@ from streamtrack.video.encoder import VideoCodec
 from streamtrack.video.link import Link
 from streamtrack.video.packet_queue import PacketBuffer, PacketQueue, ThreadPacketQueue
 from streamtrack.video.picture_encoder import PictureEncoder
+from streamtrack.video.polygons import PolygonLog
 from streamtrack.video.viewers import StopCallback, Viewers
-from streamtrack.video.views import OVERLAY, ViewSetting, make_view
+from streamtrack.video.views import OVERLAY, ViewSetting, make_view, object_of
 
 VIEWER_BACKLOG_S = 0.5
 """Packets kept for a viewer that does not take them; later than this a live picture is better skipped."""
@@ -116,13 +118,26 @@ class VideoStream:
         """Whether one more viewer may join."""
         return self._viewers.has_room
 
+    @property
+    def polygons(self) -> PolygonLog:
+        """The masks of each picture, for viewers that draw them by themselves."""
+        return self._encoder.polygons
+
+    def polygons_dropped(self) -> None:
+        """A viewer was too slow for a picture's polygons."""
+        self._telemetry.dropped("slow_viewer_polygons")
+
     def check_view(self, view: str) -> None:
         """Refuse what nobody can watch.
 
         Raises:
             UnknownViewError: there is no such view.
+            UnknownObjectError: it is of an object that is not followed.
         """
         make_view(view, self._setting)
+        object_id, newest = object_of(view), self._newest
+        if object_id is not None and newest is not None and object_id not in newest.objects:
+            raise UnknownObjectError(self.name, object_id, tuple(newest.objects))
 
     # WebRTC
 

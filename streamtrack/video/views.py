@@ -15,9 +15,12 @@ from streamtrack.errors import UnknownViewError
 from streamtrack.frame import FrameResult, Image
 from streamtrack.rules.state import DrawnRule
 from streamtrack.video.draw import annotate, scale_picture
+from streamtrack.video.follow_view import FollowView
 from streamtrack.video.tag_layout import TagLayout
 
-OVERLAY, CLEAN = "overlay", "clean"
+OVERLAY, CLEAN, SMALL, FOLLOW = "overlay", "clean", "small", "follow"
+SMALL_WIDTH_PX = 320
+"""Of a picture among many: cheap to draw, to send and to look at."""
 MAX_NAME_CHARS = 40
 
 
@@ -62,12 +65,26 @@ class CleanView:
         return scale_picture(result.frame.image, self._max_width_px)[0]
 
 
+class SmallView:
+    """The annotated picture, small and without words: for a grid of many streams."""
+
+    def __init__(self, setting: ViewSetting) -> None:
+        changes = {"max_width_px": SMALL_WIDTH_PX, "labels": False, "rules": False, "outline_px": 1}
+        self._annotate = setting.annotate.model_copy(update=changes)
+
+    def draw(self, result: FrameResult) -> Image:
+        """The small picture."""
+        return annotate(result, self._annotate)
+
+
 ViewMaker = Callable[[ViewSetting, str], View]
 """From the stream's setting and what stands behind the colon of a name (`follow:7`), empty for most."""
 
 VIEWS: dict[str, ViewMaker] = {
     OVERLAY: lambda setting, _: OverlayView(setting),
     CLEAN: lambda setting, _: CleanView(setting),
+    SMALL: lambda setting, _: SmallView(setting),
+    FOLLOW: lambda setting, object_id: FollowView(setting.annotate, int(object_id)),
 }
 """Every kind of view, by its name up to the colon. A maker raises ValueError for what it cannot read."""
 
@@ -86,3 +103,9 @@ def make_view(name: str, setting: ViewSetting) -> View:
         return maker(setting, detail)
     except ValueError:
         raise UnknownViewError(name[:MAX_NAME_CHARS], tuple(VIEWS)) from None
+
+
+def object_of(name: str) -> int | None:
+    """The object that a view is of; None where it is of the whole frame. The name is one that can be made."""
+    kind, _, detail = name.partition(":")
+    return int(detail) if kind == FOLLOW else None

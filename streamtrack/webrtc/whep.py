@@ -29,6 +29,7 @@ from streamtrack.webrtc.internals import (
     on_keyframe_request,
     on_reports,
 )
+from streamtrack.webrtc.polygon_channel import PolygonChannel
 from streamtrack.webrtc.sdp_offer import check_offer, choose_codec, readable_offer
 from streamtrack.webrtc.whep_session import PacketTrack, WhepSession
 
@@ -81,10 +82,12 @@ class WhepSessions:
         queue = stream.open_viewer(codec, lambda: self.close(session_id), view)
         # An empty list: left out, aiortc asks a public STUN server and waits 5 s where there is none.
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        track = PacketTrack(queue)
+        track, polygons = PacketTrack(queue), PolygonChannel(stream)
+        track.on_sent(polygons.tell)
+        connection.on("datachannel", polygons.adopt)
         opened_at_s = asyncio.get_running_loop().time()
         session = WhepSession(
-            session_id, stream, connection, track, queue, peer=peer, opened_at_s=opened_at_s
+            session_id, stream, connection, track, queue, polygons, peer=peer, opened_at_s=opened_at_s
         )
         self._sessions[session_id] = session
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from aiortc import MediaStreamTrack
@@ -16,6 +17,7 @@ from streamtrack.video.packet_queue import PacketQueue, ViewerGone
 from streamtrack.video.stream import VideoStream
 from streamtrack.video.timeline import RTP_WRAP
 from streamtrack.webrtc.internals import last_rtp_timestamp
+from streamtrack.webrtc.polygon_channel import PolygonChannel
 from streamtrack.webrtc.sdp_offer import MAX_CANDIDATES, MAX_SDP_LINES, is_mdns_candidate
 
 logger = logging.getLogger(__name__)
@@ -33,12 +35,17 @@ class PacketTrack(MediaStreamTrack):  # type: ignore[misc]  # aiortc is untyped 
         self._queue = queue
         self._sender: Any = None
         self._sent_pts: int | None = None
+        self._on_sent: Callable[[int, int], None] = lambda _pts, _rtp_timestamp: None
         self.rtp_origin: int | None = None
         """RTP timestamp of pts 0, None until the first packet was sent."""
 
     def feed(self, sender: Any) -> None:
         """Name the sender that will call `recv`."""
         self._sender = sender
+
+    def on_sent(self, callback: Callable[[int, int], None]) -> None:
+        """Have `callback` told the pts and the RTP timestamp of each picture that is sent."""
+        self._on_sent = callback
 
     async def recv(self) -> Any:
         """The next av.Packet.
@@ -50,12 +57,18 @@ class PacketTrack(MediaStreamTrack):  # type: ignore[misc]  # aiortc is untyped 
             # The sender comes back once all of the packet before is sent: its last timestamp is that
             # packet's.
             self.rtp_origin = (last_rtp_timestamp(self._sender) - self._sent_pts) % RTP_WRAP
+            self._tell(self._sent_pts)
         try:
             packet = await self._queue.get()
         except ViewerGone:
             raise MediaStreamError from None
         self._sent_pts = packet.pts
+        self._tell(packet.pts)
         return packet
+
+    def _tell(self, pts: int) -> None:
+        if self.rtp_origin is not None:
+            self._on_sent(pts, (self.rtp_origin + pts) % RTP_WRAP)
 
 
 class WhepSession:
@@ -68,6 +81,7 @@ class WhepSession:
         connection: Any,
         track: PacketTrack,
         queue: PacketQueue,
+        polygons: PolygonChannel,
         *,
         peer: str,
         opened_at_s: float,
@@ -85,6 +99,7 @@ class WhepSession:
         self._connection = connection
         self._track = track
         self._queue = queue
+        self._polygons = polygons
         self._num_candidates = 0
 
     def frame_idx_at(self, rtp_timestamp: int) -> int | None:
@@ -135,6 +150,7 @@ class WhepSession:
     def free_place(self) -> None:
         """Let another viewer have the place at once; the connection is still to be closed."""
         self.stream.close_viewer(self._queue)
+        self._polygons.close()
 
     async def close(self) -> None:
         """Hang up and free the viewer's place; may be called again."""

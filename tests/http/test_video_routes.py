@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 
+import numpy as np
+
 from streamtrack.frame import FrameResult
+from streamtrack.video.follow_view import HEIGHT_PX, WIDTH_PX
 from streamtrack.video.palette import palette
 from tests.support.image_files import decode_image
 from tests.support.video import pushing, read_code, result, until
@@ -36,6 +39,32 @@ async def test_motion_jpeg_brings_pictures_in_order_and_the_viewer_is_forgotten(
     codes = [jpeg_code(jpeg) for _, jpeg in parts]
     assert len(codes) >= 5, "seven were begun, and the last is cut"
     assert codes == sorted(set(codes))
+
+
+async def test_follow_view_is_motion_jpeg_of_one_object_and_names_who_is_not_followed() -> None:
+    async with opened() as door, listening(door) as http:
+        with pushing(door.stream):
+            async with http.stream("GET", "/streams/cam/follow/1", timeout=10) as answer:
+                assert answer.headers["content-type"].startswith("multipart/x-mixed-replace")
+                data = b""
+                async for chunk in answer.aiter_bytes():
+                    data += chunk
+                    if data.count(b"\xff\xd9") > 1:
+                        break
+        picture = decode_image(data[data.index(b"\xff\xd8") : data.index(b"\xff\xd9") + 2])
+        assert picture.shape == (HEIGHT_PX, WIDTH_PX, 3)
+        unknown = await http.get("/streams/cam/follow/7")
+        assert (unknown.status_code, unknown.json()["kind"]) == (404, "unknown_object")
+        assert unknown.json()["error"] == "cam: object_id is 7, expected one that is followed: 1"
+
+
+async def test_small_view_of_a_wide_frame_is_small() -> None:
+    async with opened() as door:
+        door.stream.push(result(3, {}, image=np.zeros((720, 1280, 3), np.uint8)))
+        answer = await door.http.get("/streams/cam/snapshot.jpg?view=small")
+        assert decode_image(answer.content).shape == (180, 320, 3)
+        unknown = await door.http.get("/streams/cam/snapshot.jpg?view=huge")
+        assert (unknown.status_code, unknown.json()["kind"]) == (404, "unknown_view")
 
 
 async def test_snapshot_is_the_newest_picture() -> None:

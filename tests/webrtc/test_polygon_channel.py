@@ -1,0 +1,130 @@
+"""Polygons beside the picture: each viewer's, of the very picture, and bounded where the viewer is slow."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+from aiortc import RTCSessionDescription
+
+from streamtrack.telemetry import Telemetry
+from streamtrack.video.stream import VideoStream
+from streamtrack.video.views import CLEAN
+from streamtrack.webrtc.polygon_channel import LABEL, MAX_WAITING_BYTES, PolygonChannel
+from tests.support.polygon_reader import ToldPolygons, read_polygons
+from tests.support.video import centre, disc, dropped, pushing, read_code, result, until, video_config
+from tests.support.whep import Door, Viewer, opened
+
+
+class DrawingViewer(Viewer):
+    """A player that asks for the clean picture and for polygons."""
+
+    def __init__(self, label: str = LABEL) -> None:
+        super().__init__()
+        self.told: dict[int, ToldPolygons] = {}
+        self.channel = self.pc.createDataChannel(label, ordered=False, maxRetransmits=0)
+        self.channel.on("message", self._on_message)
+
+    def _on_message(self, message: bytes) -> None:
+        told = read_polygons(message)
+        self.told[told.rtp_timestamp] = told
+
+    async def watch(self, door: Door) -> None:
+        answer = await door.http.post(
+            f"/streams/cam/whep?view={CLEAN}",
+            content=await self.offer(),
+            headers={"Content-Type": "application/sdp"},
+        )
+        assert answer.status_code == 201, answer.text
+        await self.pc.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+
+
+async def test_polygons_arrive_with_the_timestamp_of_their_very_picture() -> None:
+    async with opened() as door:
+        viewers = [DrawingViewer(), DrawingViewer()]
+        with pushing(door.stream):
+            for viewer in viewers:
+                await viewer.watch(door)
+            shown = {viewer: await some_pictures(viewer) for viewer in viewers}
+            await until(lambda: all(set(shown[one]) <= set(one.told) for one in viewers))
+        for viewer in viewers:
+            for rtp_timestamp, code in shown[viewer].items():
+                told = viewer.told[rtp_timestamp]
+                assert told.frame_idx == code
+                mask = told.objects[0].mask(told)
+                expected = disc(*centre(code))
+                assert (mask & expected).sum() / (mask | expected).sum() > 0.93
+            await viewer.close()
+        await until(lambda: not door.stream.polygons.wanted)
+
+
+async def some_pictures(viewer: DrawingViewer) -> dict[int, int]:
+    """Ten pictures by RTP timestamp, each with the frame number that is in it, once polygons come."""
+    shown: dict[int, int] = {}
+    async with asyncio.timeout(20):
+        while len(shown) < 10:
+            frame = await viewer.picture()
+            if viewer.told:
+                picture = frame.to_ndarray(format="rgb24")
+                shown[viewer.rtp_timestamp(frame)] = read_code(picture)
+                # Nothing is drawn into the clean picture.
+                x, y = centre(read_code(picture))
+                assert abs(picture[int(y), int(x)].mean() - 90) < 6
+    return shown
+
+
+async def test_picture_that_stands_has_its_polygons_too() -> None:
+    async with opened() as door:
+        door.stream.push(result(7))
+        viewer = DrawingViewer()
+        await viewer.watch(door)
+        await until(lambda: bool(viewer.told), 15)
+        assert {told.frame_idx for told in viewer.told.values()} == {7}
+        await viewer.close()
+
+
+async def test_channel_of_another_name_is_closed_and_sent_nothing() -> None:
+    async with opened() as door:
+        with pushing(door.stream):
+            viewer = DrawingViewer("chat")
+            await viewer.watch(door)
+            await viewer.picture()
+            await until(lambda: viewer.channel.readyState == "closed")
+            assert viewer.told == {}
+            await viewer.close()
+
+
+class Channel:
+    """A data channel whose network takes nothing."""
+
+    label, readyState, bufferedAmount = LABEL, "open", 0
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def send(self, message: bytes) -> None:
+        self.sent.append(message)
+        self.bufferedAmount += len(message)
+
+    def close(self) -> None:
+        self.readyState = "closed"
+
+
+def test_slow_viewer_misses_polygons_and_nothing_piles_up() -> None:
+    telemetry = Telemetry()
+    stream = VideoStream("cam", video_config(), telemetry.stream("cam"))
+    polygons, channel = PolygonChannel(stream), Channel()
+    polygons.adopt(channel)
+    second: Any = SimpleNamespace(label=LABEL, closed=False)
+    second.close = lambda: setattr(second, "closed", True)
+    polygons.adopt(second)
+    assert second.closed
+    for pts in range(200):
+        stream.polygons.note(pts, result(pts))
+        polygons.tell(pts, pts)
+    assert 0 < channel.bufferedAmount <= MAX_WAITING_BYTES
+    assert len(channel.sent) + dropped(telemetry, "slow_viewer_polygons") == 200
+    polygons.close()
+    polygons.close()
+    assert not stream.polygons.wanted
