@@ -34,6 +34,8 @@ from streamtrack.streams.running_stream import RunningStream, Shared
 from streamtrack.streams.streams import STOP_TIMEOUT_S, Streams
 from streamtrack.telemetry import Telemetry
 from streamtrack.tracking import Tracker
+from streamtrack.webrtc.ice_servers import IceServers
+from streamtrack.webrtc.whep import WhepSessions
 
 REPORT_PERIOD_S = 1.0
 EXIT_INTERRUPTED = 130
@@ -88,7 +90,7 @@ class Server:
         self.http_address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         """The page's address, with the port that was taken."""
         routers = (
-            video_router(self.streams.videos),
+            video_router(self.streams.videos, sessions=WhepSessions(ice_servers=IceServers(config.webrtc))),
             rules_router(self.streams.rules),
             alerts_router(self._alerts),
         )

@@ -25,6 +25,7 @@ from streamtrack.config.stream import STREAM_NAME, PromptConfig, StreamConfig
 from streamtrack.config.supervision import SupervisionConfig
 from streamtrack.config.tracking import TrackingConfig
 from streamtrack.config.video import AnnotateConfig, VideoConfig
+from streamtrack.config.webrtc import IceServerConfig, WebrtcConfig
 from streamtrack.config.whole import Config, is_loopback
 from streamtrack.config.zmq import CurveConfig, ZmqConfig
 
@@ -40,6 +41,7 @@ __all__ = [
     "FindingAutoprompt",
     "GridAutoprompt",
     "HttpConfig",
+    "IceServerConfig",
     "LineRule",
     "MendConfig",
     "ModelConfig",
@@ -59,6 +61,7 @@ __all__ = [
     "TrackingConfig",
     "VideoConfig",
     "WebhookConfig",
+    "WebrtcConfig",
     "ZmqConfig",
     "ZoneRule",
     "fill_in",

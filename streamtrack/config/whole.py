@@ -17,6 +17,7 @@ from streamtrack.config.model import ModelConfig
 from streamtrack.config.section import Section
 from streamtrack.config.shown import describe_address, describe_value
 from streamtrack.config.stream import StreamConfig
+from streamtrack.config.webrtc import WebrtcConfig
 from streamtrack.config.zmq import ZmqConfig
 
 _ZMQ_ADDRESS = re.compile(r"(?:tcp|ws|udp)://[^@/\s]+:(?:\d+|\*)|(?:ipc|inproc)://[^@\s]+")
@@ -34,6 +35,8 @@ class Config(Section):
     """Masks and control for machines."""
     http: HttpConfig = HttpConfig()
     """The page, the API, WHEP and metrics."""
+    webrtc: WebrtcConfig = WebrtcConfig()
+    """STUN and TURN servers for WebRTC."""
     alerts: AlertsConfig = AlertsConfig()
     """Who is told of what happens, beside those who subscribe."""
     cameras: CamerasConfig = CamerasConfig()

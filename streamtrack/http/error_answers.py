@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 RETRY_AFTER_S = 2
 """After which it is worth to ask again for what there was no place or no picture for."""
-KINDS = {404: "not_found", 405: "method_not_allowed", 412: "precondition_failed"}
+KINDS = {
+    404: "not_found",
+    405: "method_not_allowed",
+    412: "precondition_failed",
+    428: "precondition_required",
+}
 """Of the errors that are HTTP's own and no other endpoint has."""
 
 

@@ -20,6 +20,7 @@ from streamtrack.errors import (
 from streamtrack.http.peers import peer_of
 from streamtrack.video.stream import VideoStream
 from streamtrack.video.views import OVERLAY
+from streamtrack.webrtc.sdp_fragment import Fragment, read_fragment
 from streamtrack.webrtc.sdp_offer import MAX_SDP_BYTES
 from streamtrack.webrtc.whep import WhepSessions
 from streamtrack.webrtc.whep_session import WhepSession
@@ -62,13 +63,20 @@ def _add_streams(router: APIRouter, streams: Mapping[str, VideoStream], sessions
             "Location": f"/whep/sessions/{session.session_id}",
             "ETag": session.entity_tag,
             "Accept-Patch": FRAGMENT_TYPE,
+            "Cache-Control": "no-store",
         }
-        return Response(answer, HTTPStatus.CREATED, headers, SDP_TYPE)
+        response = Response(answer, HTTPStatus.CREATED, headers, SDP_TYPE)
+        _add_links(response, sessions.ice_servers.links())
+        return response
 
     @router.options("/streams/{name}/whep")
     async def whep_options(name: str) -> Response:
-        """What may be posted here."""
-        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"Accept-Post": SDP_TYPE})
+        """What may be posted here. STUN servers are told; TURN's passwords only to whoever may watch."""
+        find_stream(streams, name)
+        headers = {"Accept-Post": SDP_TYPE, "Allow": "OPTIONS, POST"}
+        response = Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+        _add_links(response, sessions.ice_servers.links(secrets=False))
+        return response
 
 
 def _add_sessions(router: APIRouter, sessions: WhepSessions) -> None:
@@ -80,16 +88,22 @@ def _add_sessions(router: APIRouter, sessions: WhepSessions) -> None:
 
     @router.patch("/whep/sessions/{session_id}", status_code=HTTPStatus.NO_CONTENT)
     async def whep_trickle(session_id: str, request: Request) -> Response:
-        """Add ICE candidates that the viewer found after its offer. ICE restarts are answered 422."""
+        """Add ICE candidates that the viewer found after its offer (204), or restart ICE (200): by a fragment
+        with another ice-ufrag and `If-Match: *`."""
         session = find(session_id)
         _check_type(request, FRAGMENT_TYPE)
-        if request.headers.get("if-match", session.entity_tag) not in (session.entity_tag, "*"):
-            raise HTTPException(HTTPStatus.PRECONDITION_FAILED, "If-Match names another ICE session")
+        text = await _text_of(request, "fragment")
         try:
-            await session.add_candidates(await _text_of(request, "fragment"))
+            fragment = read_fragment(text)
+            _check_precondition(request, session, fragment)
+            if not session.restarts_ice(fragment):
+                await session.add_candidates(fragment)
+                return Response(status_code=HTTPStatus.NO_CONTENT)
+            answer = await session.restart_ice(fragment)
         except PublishError as error:
             raise FragmentError(str(error)) from error
-        return Response(status_code=HTTPStatus.NO_CONTENT)
+        headers = {"ETag": session.entity_tag, "Cache-Control": "no-store"}
+        return Response(answer, HTTPStatus.OK, headers, FRAGMENT_TYPE)
 
     @router.delete("/whep/sessions/{session_id}")
     async def whep_close(session_id: str) -> Response:
@@ -101,7 +115,10 @@ def _add_sessions(router: APIRouter, sessions: WhepSessions) -> None:
     @router.options("/whep/sessions/{session_id}")
     async def session_options(session_id: str) -> Response:
         """What may be sent here."""
-        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"Accept-Patch": FRAGMENT_TYPE})
+        return Response(
+            status_code=HTTPStatus.NO_CONTENT,
+            headers={"Accept-Patch": FRAGMENT_TYPE, "Allow": "DELETE, OPTIONS, PATCH"},
+        )
 
     @router.get("/whep/sessions/{session_id}/frame")
     async def displayed_frame(session_id: str, rtp_timestamp: int) -> dict[str, int]:
@@ -125,6 +142,32 @@ def find_stream(streams: Mapping[str, VideoStream], name: str) -> VideoStream:
     if stream is None:
         raise UnknownStreamError(name[:80], tuple(streams))
     return stream
+
+
+def _check_precondition(request: Request, session: WhepSession, fragment: Fragment) -> None:
+    """See that a PATCH is for the ICE session of this moment (RFC 9725, section 4.3.1).
+
+    Stock players leave `If-Match` out and name the session by its ice-ufrag, which says the same.
+
+    Raises:
+        HTTPException: 428 where nothing says so, 412 where another session is meant.
+    """
+    given = request.headers.get("if-match")
+    if given is None:
+        if not session.names_ice_session(fragment):
+            raise HTTPException(
+                HTTPStatus.PRECONDITION_REQUIRED,
+                "If-Match is missing, expected the session's ETag, or * to restart",
+            )
+        return
+    tags = {tag.strip().removeprefix("W/") for tag in given.split(",")}
+    if "*" not in tags and session.entity_tag not in tags:
+        raise HTTPException(HTTPStatus.PRECONDITION_FAILED, "If-Match names another ICE session")
+
+
+def _add_links(response: Response, links: list[str]) -> None:
+    for link in links:
+        response.headers.append("Link", link)
 
 
 def _check_type(request: Request, expected: str) -> None:

@@ -65,19 +65,45 @@ def last_rtp_timestamp(sender: Any) -> int:
     return int(_attribute(sender, "_RTCRtpSender__rtp_timestamp"))
 
 
-def offer_host_addresses(transceiver: Any, addresses: Sequence[str]) -> None:
+def ice_transports(connection: Any) -> list[Any]:
+    """Each ICE transport of a connection once; one where everything is bundled."""
+    owners = [transceiver.receiver for transceiver in connection.getTransceivers()]
+    if connection.sctp is not None:
+        owners.append(connection.sctp)
+    return list({id(one.transport.transport): one.transport.transport for one in owners}.values())
+
+
+def agent_of(gatherer: Any) -> Any:
+    """aioice's side of a gatherer."""
+    return _attribute(gatherer, "_connection")
+
+
+def stand_before(transport: Any, stand_in: Any) -> None:
+    """Put something in the place of the agent that an ICE transport has, before it gathers."""
+    for owner in (transport, transport.iceGatherer):
+        _attribute(owner, "_connection")
+        setattr(owner, "_connection", stand_in)  # noqa: B010  aiortc's own, checked above
+    for name in ("recv", "send"):
+        _attribute(transport, f"_{name}")
+        setattr(transport, f"_{name}", getattr(stand_in, name))
+
+
+def offer_host_addresses(gatherer: Any, addresses: Sequence[str]) -> None:
     """Gather ICE candidates on these addresses, or where there are none given, on those of this machine.
 
-    A machine without a network offers its loopback address.
+    A machine without a network offers its loopback address. Where only a relay may be used, none are given
+    and none are taken.
     """
-    connection = _attribute(transceiver.receiver.transport.transport.iceGatherer, "_connection")
+    agent = agent_of(gatherer)
     chosen = list(addresses)
-    gather = _attribute(connection, "get_component_candidates")
+    relay_only = _attribute(agent, "_transport_policy").name == "RELAY"
+    gather = _attribute(agent, "get_component_candidates")
 
     def gather_on_chosen(*, component: int, addresses: Sequence[str]) -> Any:
-        return gather(component=component, addresses=chosen or list(addresses) or [LOOPBACK])
+        taken = [] if relay_only else chosen or list(addresses) or [LOOPBACK]
+        return gather(component=component, addresses=taken)
 
-    connection.get_component_candidates = gather_on_chosen
+    agent.get_component_candidates = gather_on_chosen
 
 
 def accept_rsa_certificates(transceiver: Any) -> None:

@@ -23,13 +23,18 @@ from streamtrack.errors import PublishError
 from streamtrack.video.encoder import VideoCodec
 from streamtrack.video.stream import VideoStream
 from streamtrack.video.views import OVERLAY
+from streamtrack.webrtc.ice_servers import IceServers
 from streamtrack.webrtc.internals import (
     accept_rsa_certificates,
+    agent_of,
+    ice_transports,
     offer_host_addresses,
     on_keyframe_request,
     on_reports,
+    stand_before,
 )
 from streamtrack.webrtc.polygon_channel import PolygonChannel
+from streamtrack.webrtc.restartable_ice import RestartableIce
 from streamtrack.webrtc.sdp_offer import check_offer, choose_codec, readable_offer
 from streamtrack.webrtc.whep_session import PacketTrack, WhepSession
 
@@ -49,9 +54,14 @@ class WhepSessions:
     """Every viewer of every stream, by session id."""
 
     def __init__(
-        self, *, ice_addresses: Sequence[str] = (), connect_timeout_s: float = CONNECT_TIMEOUT_S
+        self,
+        *,
+        ice_addresses: Sequence[str] = (),
+        ice_servers: IceServers | None = None,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> None:
         """`ice_addresses` are offered for streams whose config names none; empty: those of this machine."""
+        self.ice_servers = ice_servers or IceServers()
         self._ice_addresses = tuple(ice_addresses)
         self._connect_timeout_s = connect_timeout_s
         self._sessions: dict[str, WhepSession] = {}
@@ -80,8 +90,8 @@ class WhepSessions:
         session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
         self._make_room(stream, peer)
         queue = stream.open_viewer(codec, lambda: self.close(session_id), view)
-        # An empty list: left out, aiortc asks a public STUN server and waits 5 s where there is none.
-        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        configuration = self.ice_servers.configuration()
+        connection = RTCPeerConnection(configuration)
         track, polygons = PacketTrack(queue), PolygonChannel(stream)
         track.on_sent(polygons.tell)
         connection.on("datachannel", polygons.adopt)
@@ -93,10 +103,15 @@ class WhepSessions:
         try:
             async with asyncio.timeout(NEGOTIATE_TIMEOUT_S):
                 addresses = stream.config.ice_addresses or self._ice_addresses
-                transceiver = _prepare(connection, track, codec, addresses)
+                transceiver = _prepare(connection, track, codec)
                 on_keyframe_request(transceiver.sender, queue.request_keyframe)
                 on_reports(transceiver.sender, queue.told_loss, queue.told_limit)
-                answer = await _negotiate(connection, readable_offer(offer))
+                await connection.setRemoteDescription(RTCSessionDescription(readable_offer(offer), "offer"))
+                session.ice = _prepare_ice(connection, configuration, addresses)
+                # All candidates of ours are in the answer: nothing could tell the viewer of others later.
+                await connection.setLocalDescription(await connection.createAnswer())
+                session.answered_with(offer)
+                answer = str(connection.localDescription.sdp)
         except BaseException as error:
             await self.close(session_id)
             # aiortc's parser fails with whatever the text leads it into: IndexError, KeyError, its own
@@ -159,7 +174,7 @@ class WhepSessions:
         task.add_done_callback(self._tasks.discard)
 
 
-def _prepare(connection: Any, track: PacketTrack, codec: VideoCodec, addresses: Sequence[str]) -> Any:
+def _prepare(connection: Any, track: PacketTrack, codec: VideoCodec) -> Any:
     """Give the connection its one sender; returns the transceiver.
 
     Before setRemoteDescription: afterwards the browser's first codec is already taken as the common one, and
@@ -168,14 +183,20 @@ def _prepare(connection: Any, track: PacketTrack, codec: VideoCodec, addresses: 
     transceiver = connection.addTransceiver(track, direction="sendonly")
     capabilities = RTCRtpSender.getCapabilities("video").codecs
     transceiver.setCodecPreferences([one for one in capabilities if one.name.upper() in (codec.value, "RTX")])
-    offer_host_addresses(transceiver, addresses)
     accept_rsa_certificates(transceiver)
     track.feed(transceiver.sender)
     return transceiver
 
 
-async def _negotiate(connection: Any, offer: str) -> str:
-    """Set both descriptions; returns the answer with all candidates in it."""
-    await connection.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
-    await connection.setLocalDescription(await connection.createAnswer())
-    return str(connection.localDescription.sdp)
+def _prepare_ice(
+    connection: Any, configuration: RTCConfiguration, addresses: Sequence[str]
+) -> RestartableIce | None:
+    """Say where candidates are gathered; returns what restarts ICE, None for one that bundles nothing."""
+    transports = ice_transports(connection)
+    for transport in transports:
+        offer_host_addresses(transport.iceGatherer, addresses)
+    if len(transports) != 1:
+        return None
+    ice = RestartableIce(agent_of(transports[0].iceGatherer), configuration, addresses)
+    stand_before(transports[0], ice)
+    return ice

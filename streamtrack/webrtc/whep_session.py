@@ -18,7 +18,9 @@ from streamtrack.video.stream import VideoStream
 from streamtrack.video.timeline import RTP_WRAP
 from streamtrack.webrtc.internals import last_rtp_timestamp
 from streamtrack.webrtc.polygon_channel import PolygonChannel
-from streamtrack.webrtc.sdp_offer import MAX_CANDIDATES, MAX_SDP_LINES, is_mdns_candidate
+from streamtrack.webrtc.restartable_ice import RestartableIce
+from streamtrack.webrtc.sdp_fragment import Fragment, check_restart, ufrags_of, write_fragment
+from streamtrack.webrtc.sdp_offer import MAX_CANDIDATES
 
 logger = logging.getLogger(__name__)
 
@@ -92,8 +94,10 @@ class WhepSession:
         """The viewer's address; one may only connect so many at once."""
         self.opened_at_s = opened_at_s
         """Loop time."""
-        self.entity_tag = f'"{secrets.token_hex(8)}"'
-        """Names the ICE session in PATCH requests (RFC 9725, section 4.3.1)."""
+        self.entity_tag = make_entity_tag()
+        """Names the ICE session in PATCH requests."""
+        self.ice: RestartableIce | None = None
+        """None for a viewer that bundles nothing."""
         self.reaper: asyncio.TimerHandle | None = None
         """Ends the session unless the viewer connects in time."""
         self._connection = connection
@@ -101,6 +105,7 @@ class WhepSession:
         self._queue = queue
         self._polygons = polygons
         self._num_candidates = 0
+        self._ufrags: frozenset[str] = frozenset()
 
     def frame_idx_at(self, rtp_timestamp: int) -> int | None:
         """The tracked frame of a picture that the viewer shows, None where it is too long ago or not ours."""
@@ -108,34 +113,62 @@ class WhepSession:
             return None
         return self.stream.frame_idx_at((rtp_timestamp - self._track.rtp_origin) % RTP_WRAP)
 
-    async def add_candidates(self, fragment: str) -> None:
-        """Take trickled ICE candidates (RFC 8840 fragment).
+    def names_ice_session(self, fragment: Fragment) -> bool:
+        """Whether a fragment says by its user fragment that it belongs to the ICE session of this moment."""
+        return fragment.ufrag is not None and fragment.ufrag in self._ufrags
+
+    def restarts_ice(self, fragment: Fragment) -> bool:
+        """Whether a fragment begins a new ICE session."""
+        return fragment.ufrag is not None and fragment.ufrag not in self._ufrags
+
+    async def add_candidates(self, fragment: Fragment) -> None:
+        """Take trickled ICE candidates.
 
         Raises:
-            PublishError: it is not a fragment, or asks for an ICE restart, which is not supported.
+            PublishError: one of them is none.
         """
-        lines = fragment.splitlines()
-        if len(lines) > MAX_SDP_LINES:
-            raise PublishError(f"the fragment has {len(lines)} lines, expected at most {MAX_SDP_LINES}")
-        known = set(str(self._connection.remoteDescription.sdp).splitlines())
-        mid = "0"
-        candidates = []
-        for line in lines:
-            if line.startswith("a=ice-ufrag:") and line.strip() not in known:
-                raise PublishError(
-                    "the fragment restarts ICE, expected the offer's ice-ufrag; post a new offer"
-                )
-            if line.startswith("a=mid:"):
-                mid = line.removeprefix("a=mid:").strip()
-            elif line.startswith("a=candidate:") and not is_mdns_candidate(line):
-                candidates.append(_candidate(line, mid))
-        # What is more than a viewer needs is left out: each candidate is probed from every address of ours.
+        for candidate in self._taken(fragment):
+            await self._add(candidate)
+        if fragment.ended:
+            await self._add(None)
+
+    async def restart_ice(self, fragment: Fragment) -> str:
+        """Begin a new ICE session; returns the fragment to answer with. What is sent goes on by the old one
+        until the new one found a way.
+
+        Raises:
+            PublishError: it cannot be restarted by this.
+        """
+        ufrag, pwd = check_restart(fragment)
+        if self.ice is None:
+            raise PublishError("the offer bundles nothing, so ICE cannot be restarted; post a new offer")
+        self._num_candidates = 0
+        candidates = self._taken(fragment)
+        ours, password, written = await self.ice.restart(ufrag, pwd, candidates, ended=fragment.ended)
+        self._ufrags = frozenset({ufrag})
+        self.entity_tag = make_entity_tag()
+        return write_fragment(str(self._connection.localDescription.sdp), ours, password, written)
+
+    def _taken(self, fragment: Fragment) -> list[Any]:
+        """A fragment's candidates. What is more than a viewer needs is left out: each is probed from every
+        address of ours."""
+        candidates = [_candidate(text) for text in fragment.candidates]
         taken = candidates[: MAX_CANDIDATES - self._num_candidates]
         self._num_candidates += len(taken)
-        for candidate in taken:
-            await self._connection.addIceCandidate(candidate)
-        if any(line.startswith("a=end-of-candidates") for line in lines):
+        return taken
+
+    async def _add(self, candidate: Any) -> None:
+        if self.ice is not None:
+            await self.ice.add(candidate)
+        elif candidate is None:
             await self._connection.addIceCandidate(None)
+        else:
+            candidate.sdpMLineIndex = 0
+            await self._connection.addIceCandidate(candidate)
+
+    def answered_with(self, offer: str) -> None:
+        """The offer was taken: its ICE session is the one in use."""
+        self._ufrags = ufrags_of(offer)
 
     @property
     def answered(self) -> bool:
@@ -164,15 +197,18 @@ class WhepSession:
             logger.warning("stream %s: a viewer's connection did not close in time", self.stream.name)
 
 
-def _candidate(line: str, mid: str) -> Any:
-    """The ICE candidate in an SDP line.
+def make_entity_tag() -> str:
+    """Names one ICE session (RFC 9725, section 4.3.1)."""
+    return f'"{secrets.token_hex(8)}"'
+
+
+def _candidate(text: str) -> Any:
+    """The ICE candidate in what stands behind `a=candidate:`.
 
     Raises:
         PublishError: it is none.
     """
     try:
-        candidate = candidate_from_sdp(line.removeprefix("a=candidate:"))
+        return candidate_from_sdp(text)
     except (AssertionError, IndexError, ValueError):
-        raise PublishError(f"candidate is {line[:80]!r}, expected RFC 8839's form") from None
-    candidate.sdpMid = mid
-    return candidate
+        raise PublishError(f"candidate is {text[:80]!r}, expected RFC 8839's form") from None

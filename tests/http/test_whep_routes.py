@@ -7,8 +7,10 @@ import re
 import pytest
 from aiortc import RTCSessionDescription
 
+from streamtrack.config import WebrtcConfig
+from streamtrack.webrtc.ice_servers import IceServers
 from tests.support.video import pushing
-from tests.support.whep import Viewer, made_offer, opened
+from tests.support.whep import Viewer, made_offer, opened, watching
 
 # refusals
 
@@ -133,20 +135,103 @@ async def test_candidates_that_come_later_connect_the_viewer() -> None:
 @pytest.mark.parametrize(
     ("fragment", "headers", "status"),
     [
-        ("a=ice-ufrag:restart\r\na=ice-pwd:x\r\n", {}, 422),
-        ("a=mid:0\r\na=candidate:nonsense\r\n", {}, 422),
+        ("a=ice-ufrag:restart\r\na=ice-pwd:x\r\n", {"If-Match": "*"}, 422),
+        ("a=ice-ufrag:restart\r\n", {"If-Match": "*"}, 422),
+        ("a=mid:0\r\na=candidate:nonsense\r\n", {"If-Match": "ours"}, 422),
+        ("a=mid:0\r\n" * 2_000, {"If-Match": "ours"}, 422),
+        ("a=ice-ufrag:restart\r\na=ice-pwd:0123456789012345678901\r\n", {}, 428),
+        ("a=mid:0\r\na=candidate:1 1 udp 1 192.0.2.7 9 typ host\r\n", {}, 428),
         ("a=mid:0\r\n", {"If-Match": '"other"'}, 412),
         ("a=mid:0\r\n", {"Content-Type": "application/sdp"}, 415),
-        ("a=mid:0\r\na=candidate:1 1 udp 1 abc.local 9 typ host\r\n", {}, 204),
+        ("a=mid:0\r\n", {"If-Match": '"other", ours'}, 204),
+        ("a=mid:0\r\na=candidate:1 1 udp 1 abc.local 9 typ host\r\n", {"If-Match": "ours"}, 204),
+        ("a=ice-ufrag:ours\r\na=mid:0\r\n", {}, 204),
     ],
 )
 async def test_trickled_fragments_are_judged(fragment: str, headers: dict[str, str], status: int) -> None:
     async with opened() as endpoint:
-        location = (await endpoint.post(await made_offer())).headers["location"]
-        headers = {"Content-Type": "application/trickle-ice-sdpfrag", **headers}
+        offer = await made_offer()
+        opened_session = await endpoint.post(offer)
+        location, ours = opened_session.headers["location"], opened_session.headers["etag"]
+        ufrag = re.search(r"a=ice-ufrag:(.*)\r\n", offer)
+        assert ufrag is not None
+        fragment = fragment.replace("a=ice-ufrag:ours", f"a=ice-ufrag:{ufrag[1]}")
+        given = {name: value.replace("ours", ours) for name, value in headers.items()}
+        headers = {"Content-Type": "application/trickle-ice-sdpfrag", **given}
         answer = await endpoint.http.patch(location, content=fragment, headers=headers)
         assert answer.status_code == status
         assert (await endpoint.http.patch("/whep/sessions/x", content="", headers=headers)).status_code == 404
+
+
+async def test_restart_of_ice_is_answered_and_leaves_the_picture_alone() -> None:
+    fragment = "a=ice-ufrag:moved\r\na=ice-pwd:0123456789012345678901\r\nm=video 9 X 0\r\na=mid:0\r\n"
+    headers = {"Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*"}
+    async with opened() as endpoint:
+        with pushing(endpoint.stream):
+            async with watching(endpoint) as viewer:
+                await viewer.picture()
+                session = endpoint.sessions.get(viewer.location.rpartition("/")[2])
+                assert session is not None
+                before = session.entity_tag
+                answers = [
+                    await endpoint.http.patch(
+                        viewer.location, content=fragment.replace("moved", name), headers=headers
+                    )
+                    for name in ("moved", "again")
+                ]
+                stale = await endpoint.http.patch(
+                    viewer.location, content="a=mid:0\r\n", headers={**headers, "If-Match": before}
+                )
+                for _ in range(3):
+                    await viewer.picture()
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].headers["content-type"] == "application/trickle-ice-sdpfrag"
+    assert len({before, *(answer.headers["etag"] for answer in answers)}) == 3
+    assert len({re.search(r"a=ice-ufrag:.*", answer.text)[0] for answer in answers}) == 2  # type: ignore[index]
+    assert "a=mid:0\r\na=candidate:" in answers[1].text
+    assert stale.status_code == 412
+
+
+async def test_verbs_without_a_meaning_are_405_and_name_the_others() -> None:
+    async with opened() as endpoint:
+        answers = [
+            await endpoint.http.request(verb, path)
+            for path in ("/streams/cam/whep", "/whep/sessions/x")
+            for verb in ("GET", "PUT", "HEAD")
+        ]
+    assert {answer.status_code for answer in answers} == {405}
+    assert all(answer.headers["allow"] for answer in answers)
+
+
+TURN = {"urls": ["turn:turn.example:3478?transport=udp"], "username": 'a"b', "credential": "secret word"}
+
+
+async def test_ice_servers_are_told_to_who_may_watch() -> None:
+    config = WebrtcConfig.model_validate(
+        {
+            "ice_servers": [
+                {"urls": ["stun:stun.example:3478"], "used_by": "viewers"},
+                {**TURN, "used_by": "viewers"},
+                {"urls": ["turns:turn.example"], "secret": "shared", "ttl_s": 600, "used_by": "viewers"},
+                {"urls": ["stun:inside.example"], "used_by": "server"},
+            ]
+        }
+    )
+    servers = IceServers(config, now_s=lambda: 1_000.0)
+    assert servers.configuration().iceServers[0].urls == ["stun:inside.example"]
+    servers = IceServers(config.model_copy(update={"ice_servers": config.ice_servers[:3]}), now_s=lambda: 1e3)
+    async with opened(ice_servers=servers) as endpoint:
+        answer = await endpoint.post(await made_offer())
+        before = await endpoint.http.options("/streams/cam/whep")
+    stun = '<stun:stun.example:3478>; rel="ice-server"'
+    told = answer.headers.get_list("link")
+    assert told[:2] == [
+        stun,
+        '<turn:turn.example:3478?transport=udp>; rel="ice-server"; username="a\\"b"; '
+        'credential="secret word"; credential-type="password"',
+    ]
+    assert 'username="1600:streamtrack"; credential="' in told[2]
+    assert before.headers.get_list("link") == [stun], "no password before one may watch"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from streamtrack.http.video_routes import video_router
 from streamtrack.http.web_server import WebServer, bind_http
 from streamtrack.telemetry import Telemetry
 from streamtrack.video.stream import VideoStream
+from streamtrack.webrtc.ice_servers import IceServers
 from streamtrack.webrtc.whep import WhepSessions
 from tests.support.video import video_config
 
@@ -40,15 +41,19 @@ class Door:
 
 @asynccontextmanager
 async def opened(
-    connect_timeout_s: float = 15.0, session_addresses: tuple[str, ...] = (), **config: object
+    connect_timeout_s: float = 15.0,
+    session_addresses: tuple[str, ...] = (),
+    ice_servers: IceServers | None = None,
+    **config: object,
 ) -> AsyncIterator[Door]:
     telemetry = Telemetry()
     stream = VideoStream("cam", video_config(**config), telemetry.stream("cam"))
     stream.start(asyncio.get_running_loop())
     stream.set_online(True)
-    door = Door(
-        stream, WhepSessions(ice_addresses=session_addresses, connect_timeout_s=connect_timeout_s), telemetry
+    sessions = WhepSessions(
+        ice_addresses=session_addresses, ice_servers=ice_servers, connect_timeout_s=connect_timeout_s
     )
+    door = Door(stream, sessions, telemetry)
     try:
         yield door
     finally:
@@ -73,8 +78,8 @@ async def listening(door: Door) -> AsyncIterator[httpx.AsyncClient]:
 class Viewer:
     """A WHEP player."""
 
-    def __init__(self, codec: str = "H264") -> None:
-        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    def __init__(self, codec: str = "H264", configuration: RTCConfiguration | None = None) -> None:
+        self.pc = RTCPeerConnection(configuration or RTCConfiguration(iceServers=[]))
         transceiver = self.pc.addTransceiver("video", direction="recvonly")
         capabilities = RTCRtpReceiver.getCapabilities("video").codecs
         transceiver.setCodecPreferences([one for one in capabilities if one.name in (codec, "rtx")])

@@ -27,6 +27,7 @@ SUITES = {
     "tracking/nano_follows": "the shipped model on scenes with truth",
     "tracking/not_finite": "spoilt numbers, from the network to the session's events",
     "tracking/parity": "the whole engine against SAM 2's own predictor",
+    "webrtc/stock_player": "a player of npm's in a browser against the whole of webrtc",
     "webrtc/webrtcbin": "GStreamer's player against the whole of webrtc",
 }
 """Test files that follow no single module, and what they follow."""
@@ -166,7 +167,7 @@ COVERED_BY = {
         "tracking/prompt_history",
         "tracking/undo_steps",
     ),
-    "webrtc/test_whep": ("webrtc/internals", "webrtc/whep_session"),
+    "webrtc/test_whep": ("webrtc/internals", "webrtc/restartable_ice", "webrtc/whep_session"),
     "weights/test_download": ("weights/part_file",),
 }
 """Modules without a test file of their name, under the file that runs them; `*` is the rest of a package."""
