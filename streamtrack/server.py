@@ -6,11 +6,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import signal
-import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from streamtrack.alerts.hub import AlertsHub
@@ -21,15 +18,18 @@ from streamtrack.control.commands import Answer, AnyCommand, ExportAnswer
 from streamtrack.control.memory_commands import AddFromCommand, ExportCommand, ProposeCommand
 from streamtrack.control.status import PastEvent, StreamStatus
 from streamtrack.control.zmq_control import ZmqControl
+from streamtrack.errors import StreamTrackError
 from streamtrack.frame import Event
 from streamtrack.http.alerts_routes import alerts_router
 from streamtrack.http.api import create_app
+from streamtrack.http.cameras_routes import cameras_router
 from streamtrack.http.rules_routes import rules_router
 from streamtrack.http.video_routes import video_router
 from streamtrack.http.web_server import WebServer, bind_http
 from streamtrack.mailbox import Mailbox
 from streamtrack.pipeline import PipelineReport, RunTotals
 from streamtrack.publish.zmq_publisher import ZmqPublisher
+from streamtrack.streams.cameras import Cameras
 from streamtrack.streams.running_stream import RunningStream, Shared
 from streamtrack.streams.streams import STOP_TIMEOUT_S, Streams
 from streamtrack.telemetry import Telemetry
@@ -38,8 +38,6 @@ from streamtrack.webrtc.ice_servers import IceServers
 from streamtrack.webrtc.whep import WhepSessions
 
 REPORT_PERIOD_S = 1.0
-EXIT_INTERRUPTED = 130
-"""128 + SIGINT, as shells count."""
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +51,7 @@ class Server:
         *,
         on_report: Callable[[PipelineReport], None] | None = None,
         on_listening: Callable[[Server], None] | None = None,
+        read_config: Callable[[], Config] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Bind every socket, then check every source. No camera is touched yet.
@@ -60,6 +59,7 @@ class Server:
         Args:
             on_report: told of each stream once a second, on the event loop.
             on_listening: told once when the endpoints are open.
+            read_config: reads the config file again, for a reload; None: there is none.
         Raises:
             PublishError: a port is in use.
             SourceError: a source can never work.
@@ -73,6 +73,7 @@ class Server:
         self._telemetry = Telemetry(clock)
         self._stop_requested = asyncio.Event()
         self._reporter: asyncio.Task[None] | None = None
+        self._reloads: set[asyncio.Task[None]] = set()
         self.all_ended = True
         """False after `run` where a thread was left behind in a call that cannot be interrupted."""
         with contextlib.ExitStack() as undo:
@@ -84,12 +85,15 @@ class Server:
             self.streams = Streams(shared)
             """The streams, which come and go while the server runs."""
             self.streams.put_all([RunningStream(stream, shared) for stream in config.streams])
+            self.cameras = Cameras(config, self.streams, shared, read_config)
+            """Adds, changes and removes streams while the server runs."""
             self._control = ZmqControl(config.zmq, self) if config.zmq.control_address is not None else None
             undo.pop_all()
         host, port = self._listener.getsockname()[:2]
         self.http_address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         """The page's address, with the port that was taken."""
         routers = (
+            cameras_router(self.cameras),
             video_router(self.streams.videos, sessions=WhepSessions(ice_servers=IceServers(config.webrtc))),
             rules_router(self.streams.rules),
             alerts_router(self._alerts),
@@ -162,6 +166,20 @@ class Server:
     def request_stop(self) -> None:
         """Let `run` end; on the event loop."""
         self._stop_requested.set()
+
+    def request_reload(self) -> None:
+        """Read the config file again, and log what became of it; on the event loop."""
+        task = asyncio.get_running_loop().create_task(self._reload(), name="reload")
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload(self) -> None:
+        try:
+            told = await self.cameras.reload()
+        except StreamTrackError as error:
+            logger.error("config not reloaded, the old one stays: %s", error)
+            return
+        logger.warning("config reloaded: %s", told.line())
 
     async def run(self, duration_s: float | None = None) -> None:
         """Serve until `duration_s` passed since tracking began, or a stop was requested. Once in a lifetime.
@@ -264,34 +282,3 @@ def _load(config: ModelConfig, loop: asyncio.AbstractEventLoop, loaded: asyncio.
         outcome = (None, error)
     with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
         loop.call_soon_threadsafe(tell, *outcome)
-
-
-@contextlib.contextmanager
-def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` at the first SIGINT or SIGTERM; the second SIGINT ends the process at once."""
-    loop = asyncio.get_running_loop()
-    asked = 0
-
-    def on_signal(number: int) -> None:
-        nonlocal asked
-        asked += 1
-        if asked > 1 and number == signal.SIGINT:
-            os._exit(EXIT_INTERRUPTED)
-        stop()
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    if sys.platform == "win32":  # its loops take no signal handlers
-        before = [signal.signal(n, lambda n, _: loop.call_soon_threadsafe(on_signal, n)) for n in numbers]
-        try:
-            yield
-        finally:
-            for number, handler in zip(numbers, before, strict=True):
-                signal.signal(number, handler)
-        return
-    for number in numbers:
-        loop.add_signal_handler(number, on_signal, number)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)

@@ -25,7 +25,18 @@ PACKAGE = REPOSITORY / "streamtrack"
 TESTS = REPOSITORY / "tests"
 
 LAYERS = (
-    *("errors", "openmp", "clock", "object_record", "frame", "prompt", "consumer", "coco", "mailbox"),
+    *(
+        "errors",
+        "openmp",
+        "clock",
+        "object_record",
+        "frame",
+        "prompt",
+        "consumer",
+        "coco",
+        "mailbox",
+        "signals",
+    ),
     "telemetry",
     *("weights", "config", "scenes", "ingest", "model", "engine", "tracking", "rules"),
     *(

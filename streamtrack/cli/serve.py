@@ -7,8 +7,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -18,6 +19,7 @@ from streamtrack.cli.target import read_target
 from streamtrack.config import Config, Override, ZmqConfig
 from streamtrack.config.resolve import Resolved, only_url, resolve
 from streamtrack.config.yaml_file import Document, KeyPath
+from streamtrack.signals import reload_on_hangup, stop_on_signals
 
 if TYPE_CHECKING:
     from streamtrack.server import Server
@@ -69,15 +71,29 @@ def serve(
     model: Model = None,
     device: Device = None,
     preset: PresetName = None,
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where cameras are kept that are added in the page or over HTTP, so that they are back "
+            "after a restart (`cameras.state_dir`).",
+            show_default=False,
+        ),
+    ] = None,
     settings: Settings = None,
 ) -> None:
     """Track live streams: masks on ZeroMQ, annotated video in the browser."""
     flags = flag_overrides(port=port, model=model, device=device, preset=preset, settings=settings)
-    with _ending_quietly():
+    if state_dir is not None:
+        flags.insert(0, Override(("cameras", "state_dir"), str(state_dir.absolute()), "--state-dir"))
+
+    def read_config() -> Config:
         document = read_target(target)
-        if url is not None:
-            flags.insert(0, only_url(document.value, url, "--url"))
-        _run(_checked(resolve(document, flags).config), duration)
+        of_url = [] if url is None else [only_url(document.value, url, "--url")]
+        return _checked(resolve(document, [*of_url, *flags]).config)
+
+    with _ending_quietly():
+        _run(read_config(), duration, read_config)
 
 
 def demo_config(scene: str = "demo", flags: list[Override | str] | None = None) -> Resolved:
@@ -131,14 +147,21 @@ def _free_zmq(config: ZmqConfig, asked: Mapping[KeyPath, str]) -> ZmqConfig:
     return config.model_copy(update=changes)
 
 
-def _run(config: Config, duration_s: float | None) -> NoReturn:
-    from streamtrack.server import Server, stop_on_signals  # imports torch, which takes seconds
+def _run(
+    config: Config, duration_s: float | None, read_config: Callable[[], Config] | None = None
+) -> NoReturn:
+    from streamtrack.server import Server  # imports torch, which takes seconds
 
     async def run() -> None:
-        with stop_on_signals(server.request_stop):
+        with stop_on_signals(server.request_stop), reload_on_hangup(server.request_reload):
             await server.run(duration_s)
 
-    server = Server(config, on_report=lambda report: typer.echo(report.line()), on_listening=_announce)
+    server = Server(
+        config,
+        on_report=lambda report: typer.echo(report.line()),
+        on_listening=_announce,
+        read_config=read_config,
+    )
     asyncio.run(run())
     for totals in server.totals:
         typer.echo(f"summary {totals.line()}")

@@ -51,16 +51,16 @@ def _uncollected(decode: Callable[[bytes], T], data: bytes) -> T:
             gc.enable()
 
 
-def check_extent(raw: Any) -> None:
+def check_extent(raw: Any, max_depth: int = MAX_DEPTH) -> None:
     """Refuse decoded values that are too many, too deep, or named too long.
 
     Raises:
-        BadRequestError: the command holds more than MAX_VALUES values, is deeper than MAX_DEPTH, or has a key
-            that is no text of MAX_KEY_CHARS at most.
+        BadRequestError: the command holds more than MAX_VALUES values, is deeper than `max_depth`, or has a
+            key that is no text of MAX_KEY_CHARS at most.
     """
     num_values = 0
     level = [raw]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(max_depth + 1):
         below: list[Any] = []
         for value in level:
             if not isinstance(value, dict | list | tuple):
@@ -78,7 +78,7 @@ def check_extent(raw: Any) -> None:
         if not below:
             return
         level = below
-    raise BadRequestError(f"the command is nested deeper than {MAX_DEPTH} levels, expected at most a prompt")
+    raise BadRequestError(f"the command is nested deeper than {max_depth} levels, expected at most a prompt")
 
 
 def one_line(message: object) -> str:

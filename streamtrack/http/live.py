@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import msgspec
 
 from streamtrack.control.status import StreamBoard
+from streamtrack.errors import UnknownStreamError
 from streamtrack.frame import Event
-from streamtrack.mailbox import MailboxClosed
+from streamtrack.mailbox import Mailbox, MailboxClosed
 
 STATE_PERIOD_S = 0.1
 KEEP_ALIVE_S = 0.3
@@ -18,6 +20,9 @@ notices within a second that the server is gone."""
 KEEP_ALIVE = b": " + b"still here " * 18 + b"\n\n"
 """200 bytes: a watcher that does not read lets its socket fill, and is noticed, within two minutes also where
 nothing changes."""
+LAST_WORDS_S = 2.0
+"""How long the end of a stream that was removed is waited for."""
+END = '{"reason": "the stream has ended"}'
 RETRY_MS = 1_000
 """How long a browser waits before it asks again after the server went away."""
 
@@ -34,7 +39,12 @@ async def live_stream(board: StreamBoard, stream: str) -> AsyncIterator[bytes]:
     with board.watch_events(stream) as events:
         while True:
             if loop.time() >= next_state:
-                state = board.status(stream).model_dump_json()
+                try:
+                    state = board.status(stream).model_dump_json()
+                except UnknownStreamError:  # it was removed
+                    async for block in _last_words(events):
+                        yield block
+                    return
                 if state != sent_state:
                     sent_state, sent_at = state, loop.time()
                     yield _block("state", state)
@@ -48,8 +58,18 @@ async def live_stream(board: StreamBoard, stream: str) -> AsyncIterator[bytes]:
             except TimeoutError:
                 continue
             except MailboxClosed:
+                yield _block("end", END)
                 return
             yield _block("event", event_json(event))
+
+
+async def _last_words(events: Mailbox[Event]) -> AsyncIterator[bytes]:
+    """What was told before the stream's end, and that it has ended."""
+    with suppress(TimeoutError, MailboxClosed):
+        async with asyncio.timeout(LAST_WORDS_S):
+            while True:
+                yield _block("event", event_json(await events.get_async()))
+    yield _block("end", END)
 
 
 def event_json(event: Event) -> str:

@@ -81,5 +81,7 @@ async def _parts(stream: VideoStream, view: str) -> AsyncIterator[bytes]:
                 data = await mailbox.get_async()
                 head = f"Content-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                 yield head.encode() + data + f"\r\n--{MJPEG_BOUNDARY}\r\n".encode()
-    except (CapacityError, MailboxClosed):
+    except CapacityError:
         return
+    except MailboxClosed:  # the stream has ended: so does this, in order
+        yield f"\r\n--{MJPEG_BOUNDARY}--\r\n".encode()

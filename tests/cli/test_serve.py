@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
@@ -85,3 +86,49 @@ def test_second_ctrl_c_ends_at_once(silent_camera: Path) -> None:
             process.send_signal(signal.SIGINT)
     # An end in its own time would say 0.
     assert process.returncode == cli.EXIT_INTERRUPTED
+
+
+def line_with(process: subprocess.Popen[str], words: str) -> str:
+    """The next line that holds these words."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if words in line:
+            return line
+    raise AssertionError(f"the process ended without {words!r}")
+
+
+def stream_names(api: httpx.Client) -> list[str]:
+    return [one["name"] for one in api.get("/streams").json()]
+
+
+def test_hangup_reads_the_config_again_and_added_cameras_outlive_the_process(tmp_path: Path) -> None:
+    path, state = tmp_path / "live.yaml", tmp_path / "state"
+    scene = {"url": "synthetic:leave?width=160&height=90&fps=5"}
+
+    def write(*names: str) -> None:
+        streams = [{"name": name, "source": scene} for name in names]
+        zmq = {"masks_address": "tcp://127.0.0.1:*", "control_address": None}
+        path.write_text(yaml.safe_dump({"streams": streams, "zmq": zmq, "http": {"port": 0}}))
+
+    @contextmanager
+    def serving() -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+        command = streamtrack("serve", str(path), "--state-dir", str(state), "--model", "nano")
+        with started(*command, errors=subprocess.STDOUT) as process:
+            address = line_with(process, "page ").split()[1]
+            with httpx.Client(base_url=address, timeout=START_S) as api:
+                yield process, api
+
+    write("cam")
+    with serving() as (process, api):
+        assert api.post("/streams", json={"name": "added", "source": scene}).status_code == 201
+        path.write_text("streams: [")
+        process.send_signal(signal.SIGHUP)
+        refused = line_with(process, "not reloaded")
+        assert f"the old one stays: {path}:" in refused
+        assert "not YAML" in refused
+        write("cam", "other")
+        process.send_signal(signal.SIGHUP)
+        assert "1 added (other), 0 changed, 0 removed, 1 unchanged" in line_with(process, "config reloaded")
+        assert stream_names(api) == ["cam", "added", "other"]
+    with serving() as (process, api):
+        assert stream_names(api) == ["cam", "other", "added"]

@@ -27,11 +27,17 @@ def server_config(*streams: StreamConfig, **sections: Any) -> Config:
 
 @contextmanager
 def serving(
-    config: Config, *, ready: bool = True, on_report: Callable[[PipelineReport], None] | None = None
+    config: Config,
+    *,
+    ready: bool = True,
+    on_report: Callable[[PipelineReport], None] | None = None,
+    read_config: Callable[[], Config] | None = None,
 ) -> Iterator[Server]:
     """Run a server; `ready` waits until every stream has tracked a frame or can't."""
     listening = threading.Event()
-    server = Server(config, on_listening=lambda _: listening.set(), on_report=on_report)
+    server = Server(
+        config, on_listening=lambda _: listening.set(), on_report=on_report, read_config=read_config
+    )
     loops: list[asyncio.AbstractEventLoop] = []
     failures: list[BaseException] = []
 
