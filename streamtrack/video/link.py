@@ -14,9 +14,10 @@ from streamtrack.clock import NS_PER_MS, NS_PER_S
 
 SENT_WINDOW_NS = NS_PER_S
 """Over this long the rate that was really sent is measured."""
-OVERUSED = 0.95
-"""A viewer whose limit is below this share of what is sent cannot take it. One whose limit is above says
-little: receivers never tell much more than what they are sent."""
+FELL, OVERUSED = 0.97, 0.95
+"""A limit that falls, below what is sent, says that the network is full. Any other says little: receivers
+begin with a low guess, and from a still scene on they raise it by a few hundredths a second, however much
+more comes."""
 HIGH_LOSS, LOW_LOSS = 0.10, 0.02
 """Shares of packets lost that lower and that raise the estimate (draft-ietf-rmcat-gcc-02, section 6)."""
 GROWTH_A_SECOND = 0.08
@@ -46,6 +47,7 @@ class Link:
         self._sent: deque[tuple[int, int]] = deque()
         self._sent_bytes = 0
         self._told_ns: int | None = None
+        self._limit_bps: int | None = None
 
     def sent(self, num_bytes: int, now_ns: int) -> None:
         """A picture was handed over."""
@@ -55,7 +57,9 @@ class Link:
 
     def told_limit(self, limit_bps: int, now_ns: int) -> None:
         """The viewer's estimate (REMB) of what it can take."""
-        if limit_bps < OVERUSED * self.sent_bps(now_ns):
+        before_bps, self._limit_bps = self._limit_bps, limit_bps
+        fell = before_bps is not None and limit_bps < FELL * before_bps
+        if fell and limit_bps < OVERUSED * self.sent_bps(now_ns):
             self._set(min(self.capacity_bps, limit_bps), now_ns)
         else:
             self._grow(now_ns)

@@ -8,7 +8,6 @@ and all above it notice nothing.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +22,7 @@ from streamtrack.webrtc.internals import agent_of, offer_host_addresses
 logger = logging.getLogger(__name__)
 
 RESTART_TIMEOUT_S = 30.0
-"""An agent that is told no end of candidates would look for a way for ever."""
+"""An agent that is told of no end of candidates would look for a way for ever."""
 
 
 class RestartableIce:
@@ -89,15 +88,11 @@ class RestartableIce:
         await self._agent.close()
 
     async def add(self, candidate: Any) -> None:
-        """Take a candidate of the viewer for the newest session; None ends them. What comes after the end is
-        left out."""
+        """Take a candidate of the viewer for the newest session."""
         agent = self._agent if self._newer is None else self._newer
-        with contextlib.suppress(ValueError):
-            await agent.add_remote_candidate(None if candidate is None else candidate_to_aioice(candidate))
+        await agent.add_remote_candidate(candidate_to_aioice(candidate))
 
-    async def restart(
-        self, ufrag: str, pwd: str, candidates: Sequence[Any], *, ended: bool
-    ) -> tuple[str, str, list[str]]:
+    async def restart(self, ufrag: str, pwd: str, candidates: Sequence[Any]) -> tuple[str, str, list[str]]:
         """Begin a new ICE session beside the one in use, which serves until a way was found.
 
         Returns:
@@ -114,7 +109,7 @@ class RestartableIce:
         agent.remote_username, agent.remote_password = ufrag, pwd
         await self._give_up_newer()
         self._newer = agent
-        for candidate in (*candidates, *([None] if ended else [])):
+        for candidate in candidates:
             await self.add(candidate)
         self._connecting = asyncio.get_running_loop().create_task(self._connect(agent))
         ours = gatherer.getLocalParameters()

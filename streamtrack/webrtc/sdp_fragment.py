@@ -22,8 +22,6 @@ class Fragment:
     pwd: str | None = None
     candidates: tuple[str, ...] = ()
     """Behind `a=candidate:`; those whose address is an mDNS name are left out."""
-    ended: bool = False
-    """No more will come."""
 
 
 def read_fragment(text: str) -> Fragment:
@@ -37,12 +35,7 @@ def read_fragment(text: str) -> Fragment:
         raise PublishError(f"the fragment has {len(lines)} lines, expected at most {MAX_SDP_LINES}")
     ufrag, pwd = _value(lines, "a=ice-ufrag:"), _value(lines, "a=ice-pwd:")
     candidates = [line.removeprefix("a=candidate:") for line in lines if line.startswith("a=candidate:")]
-    return Fragment(
-        ufrag,
-        pwd,
-        tuple(one for one in candidates if not is_mdns_candidate(one)),
-        "a=end-of-candidates" in lines,
-    )
+    return Fragment(ufrag, pwd, tuple(one for one in candidates if not is_mdns_candidate(one)))
 
 
 def check_restart(fragment: Fragment) -> tuple[str, str]:

@@ -105,6 +105,9 @@ def readable_offer(sdp: str) -> str:
     until a page may use the camera. To resolve them takes multicast, which containers and many networks lack,
     and up to a second. It also gains nothing: the viewer's own checks come to our address and tell its real
     one.
+
+    The end of candidates is left out for the same reason: told of it, aioice gives up as soon as all of them
+    failed, while the viewer has not begun its own checks (RFC 8863 asks for patience).
     """
     session, *sections = _sections(sdp)
     of_session = _direction(session, DEFAULT_DIRECTION)
@@ -125,6 +128,8 @@ def _without_excess(section: list[str], left: int) -> tuple[list[str], int]:
     """The section's lines with at most `left` candidates, and how many more may follow."""
     kept = []
     for line in section:
+        if line == "a=end-of-candidates":
+            continue
         if line.startswith("a=candidate:"):
             if left == 0 or is_mdns_candidate(line):
                 continue

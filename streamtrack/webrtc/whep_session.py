@@ -128,9 +128,11 @@ class WhepSession:
             PublishError: one of them is none.
         """
         for candidate in self._taken(fragment):
-            await self._add(candidate)
-        if fragment.ended:
-            await self._add(None)
+            if self.ice is not None:
+                await self.ice.add(candidate)
+            else:
+                candidate.sdpMLineIndex = 0
+                await self._connection.addIceCandidate(candidate)
 
     async def restart_ice(self, fragment: Fragment) -> str:
         """Begin a new ICE session; returns the fragment to answer with. What is sent goes on by the old one
@@ -144,7 +146,7 @@ class WhepSession:
             raise PublishError("the offer bundles nothing, so ICE cannot be restarted; post a new offer")
         self._num_candidates = 0
         candidates = self._taken(fragment)
-        ours, password, written = await self.ice.restart(ufrag, pwd, candidates, ended=fragment.ended)
+        ours, password, written = await self.ice.restart(ufrag, pwd, candidates)
         self._ufrags = frozenset({ufrag})
         self.entity_tag = make_entity_tag()
         return write_fragment(str(self._connection.localDescription.sdp), ours, password, written)
@@ -156,15 +158,6 @@ class WhepSession:
         taken = candidates[: MAX_CANDIDATES - self._num_candidates]
         self._num_candidates += len(taken)
         return taken
-
-    async def _add(self, candidate: Any) -> None:
-        if self.ice is not None:
-            await self.ice.add(candidate)
-        elif candidate is None:
-            await self._connection.addIceCandidate(None)
-        else:
-            candidate.sdpMLineIndex = 0
-            await self._connection.addIceCandidate(candidate)
 
     def answered_with(self, offer: str) -> None:
         """The offer was taken: its ICE session is the one in use."""

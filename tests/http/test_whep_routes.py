@@ -132,6 +132,18 @@ async def test_candidates_that_come_later_connect_the_viewer() -> None:
         await viewer.close()
 
 
+async def test_viewer_without_a_candidate_that_is_reached_comes_by_itself() -> None:
+    async with opened() as endpoint:
+        viewer = Viewer()
+        offer = re.sub(r"a=candidate:.*\r\n", "", await viewer.offer())
+        assert "a=end-of-candidates" in offer
+        with pushing(endpoint.stream):
+            answer = await endpoint.post(offer)
+            await viewer.pc.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+            await viewer.picture()
+        await viewer.close()
+
+
 @pytest.mark.parametrize(
     ("fragment", "headers", "status"),
     [

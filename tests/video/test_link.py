@@ -33,9 +33,18 @@ def test_limit_above_what_is_sent_says_nothing_of_the_network() -> None:
     assert link.capacity_bps == CEILING
 
 
-def test_limit_below_what_is_sent_is_taken_and_grows_again() -> None:
+def test_low_guess_that_rises_is_no_limit() -> None:
     link = Link(CEILING, FLOOR)
     now_ns = sending(link, 1_500_000, 2)
+    for limit_bps in (300_000, 300_000, 324_000, 350_000):  # as browsers begin
+        link.told_limit(limit_bps, now_ns)
+    assert link.capacity_bps == CEILING
+
+
+def test_limit_that_falls_below_what_is_sent_is_taken_and_grows_again() -> None:
+    link = Link(CEILING, FLOOR)
+    now_ns = sending(link, 1_500_000, 2)
+    link.told_limit(1_600_000, now_ns)
     link.told_limit(800_000, now_ns)
     assert link.capacity_bps == 800_000
     for second in range(1, 40):

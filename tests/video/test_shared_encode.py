@@ -55,7 +55,9 @@ def test_encode_follows_a_slow_viewer_and_comes_back() -> None:
     slow = watching.viewers[0]
     watching.run(2)
     assert watching.encode.bitrate_bps == 2_000_000
-    watching.run(2, lambda: slow.told_limit(1_200_000))
+    for limit_bps in (2_000_000, 1_200_000):
+        slow.told_limit(limit_bps)
+    watching.run(2)
     assert watching.encode.bitrate_bps == 1_200_000
     assert not slow.thin
     watching.run(12, lambda: slow.told_limit(9_000_000))

@@ -17,7 +17,7 @@ def test_fragment_says_session_candidates_and_end() -> None:
         "a=candidate:1 1 udp 1 192.0.2.7 9 typ host\r\na=candidate:2 1 udp 1 x.local 9 typ host\r\n"
         "a=end-of-candidates\r\n"
     )
-    expected = Fragment("abcd", PASSWORD, ("1 1 udp 1 192.0.2.7 9 typ host",), True)
+    expected = Fragment("abcd", PASSWORD, ("1 1 udp 1 192.0.2.7 9 typ host",))
     assert read_fragment(text) == expected
     assert check_restart(expected) == ("abcd", PASSWORD)
     assert read_fragment("") == Fragment()
@@ -33,6 +33,6 @@ def test_restart_without_what_ice_needs_is_refused(fragment: Fragment) -> None:
 
 def test_answer_to_a_restart_is_of_the_first_section() -> None:
     written = write_fragment(ANSWER, "efgh", PASSWORD, ["1 1 udp 1 192.0.2.7 9 typ host"])
-    assert read_fragment(written) == Fragment("efgh", PASSWORD, ("1 1 udp 1 192.0.2.7 9 typ host",), True)
+    assert read_fragment(written) == Fragment("efgh", PASSWORD, ("1 1 udp 1 192.0.2.7 9 typ host",))
     assert "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:7\r\n" in written
     assert ufrags_of(ANSWER) == {"abcd"}
