@@ -17,6 +17,7 @@ SUITES = {
     "engine/cuda": "the engine on a CUDA device",
     "engine/fixed_shapes": "engine and network under fixed shapes",
     "http/page": "http/web in a browser: objects",
+    "http/page_cameras": "http/web in a browser: cameras that are added, changed and removed",
     "http/page_look": "http/web in a browser: looks and accessibility",
     "http/page_rules": "http/web in a browser: zones, lines and alerts",
     "http/page_second_thoughts": "http/web in a browser: what is taken back and said anew",

@@ -3,6 +3,7 @@
 import { Alerts } from "./alerts.js";
 import { adoptTokenFromAddress, send } from "./api.js";
 import { clearFigures, showFigures, showPause, showStanding } from "./bar.js";
+import { Cameras } from "./cameras.js";
 import { Commands } from "./commands.js";
 import { EventLog } from "./eventlog.js";
 import { Feed } from "./feed.js";
@@ -77,6 +78,7 @@ const picker = new Picker($("picker"), $("streams"), open, (name, shown) => {
   notice(words);
 });
 const streams = new Streams({ told: onStreams, failed: onNoStreams });
+new Cameras($("cameras"), { changed: () => streams.look(), refused });
 
 async function palette() {
   // The picture's own colours, so that a swatch is what the operator sees.
