@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,17 @@ import torch
 
 from bench.davis_folder import open_sequences
 from bench.environment import describe_measurement
-from bench.models import SEED, make_tracker
+from bench.models import SEED
 from bench.peers.contender import Case
 from bench.peers.sam2_video import Sam2Video
 from bench.quality import Annotated, PromptKind, measure_quality, tracker_follower
 from bench.report import make_parser, progress, refuse, table, write_result
 from bench.scenario import MASK_SEED, add_objects, make_masks, make_pictures, time_steps
 from bench.scene_sequence import SceneSequence
-from streamtrack.config import TrackingConfig
-from streamtrack.config.presets import PRESETS
+from bench.switches import Switch, all_switches
 from streamtrack.errors import StreamTrackError
 from streamtrack.frame import Image
-from streamtrack.model.build import resolve_precision
-from streamtrack.model.hardware import cpu_has_bf16
-from streamtrack.tracking import Session, Tracker
+from streamtrack.tracking import Session
 from streamtrack.weights.catalog import get_entry
 
 SCENES = ("demo", "occlusion", "many")
@@ -47,56 +44,6 @@ FILL_KEY_FRAMES = 7
 QUALITY_MODEL = "nano"
 PROMPTS = tuple(PromptKind)
 REFERENCE = "SAM2VideoPredictor"
-
-
-@dataclass(frozen=True)
-class Switch:
-    """What a point turns on."""
-
-    model: Mapping[str, Any] = field(default_factory=dict)
-    """Keys of the config's `model` section."""
-    tracking: Mapping[str, Any] = field(default_factory=dict)
-    """Of its `tracking` section."""
-    scale: float = 1.0
-    """Of the model's own image size."""
-
-    def tracker(self, name: str, threads: int, *, image_size: int | None = None, compile: str) -> Tracker:
-        """A model on the CPU with the switch on."""
-        side = image_size if image_size is not None else get_entry(name).image_size
-        options = {"image_size": int(side * self.scale), "device": "cpu", "compile": compile}
-        return make_tracker(name, threads=threads, **options, **self.model)[0]
-
-    def session(self, tracker: Tracker, **tracking: Any) -> Session:
-        """A session with the switch on."""
-        return tracker.new_session(TrackingConfig(**{"window": "off", **tracking, **self.tracking}))
-
-
-def preset_switch(name: str) -> Switch:
-    """A preset as the single keys that it comes to on this machine."""
-    precision = resolve_precision("auto", torch.device("cpu"), exact=name == "quality")
-    bf16 = {"precision": precision} if precision != "fp32" else {}
-    return Switch({**PRESETS[name].model, **bf16}, PRESETS[name].tracking)
-
-
-def all_switches() -> dict[str, Switch]:
-    """By name; exact is the first. bf16 is there if this machine has it in hardware."""
-    singles = {
-        "exact": Switch(),
-        "bf16": Switch(model={"precision": "bf16"}),
-        "image_size x 0.75": Switch(scale=0.75),
-        "memory_pool 2": Switch(model={"memory_pool": 2}),
-        "memory_frames 3": Switch(tracking={"memory_frames": 3}),
-        "memory_frames 1": Switch(tracking={"memory_frames": 1}),
-        "keyframe_interval 2": Switch(tracking={"keyframe_interval": 2}),
-        "keyframe_interval 3": Switch(tracking={"keyframe_interval": 3}),
-        "keyframe_interval 4": Switch(tracking={"keyframe_interval": 4}),
-        "window auto": Switch(tracking={"window": "auto"}),
-        "image_size x 0.5": Switch(scale=0.5),
-        "image_size x 0.5, window auto": Switch(tracking={"window": "auto"}, scale=0.5),
-    }
-    if not cpu_has_bf16():
-        del singles["bf16"]
-    return singles | {f"preset {name}": preset_switch(name) for name in PRESETS if name != "quality"}
 
 
 def measure_cost(

@@ -10,12 +10,15 @@ from pydantic import ValidationError
 
 from streamtrack.config import ModelConfig, live_threads
 from streamtrack.config.faults import describe_validation_error
+from streamtrack.config.image_size import size_text
 from streamtrack.errors import ConfigError
 
 
 def compile_model(
     model: Annotated[str, typer.Argument(help="A name of the catalog, or a path to weights.")] = "nano",
-    image_size: Annotated[int | None, typer.Option(help="Pixels, as `model.image_size`.")] = None,
+    image_size: Annotated[
+        str | None, typer.Option(metavar="PX", help="512 or 1024x576, as `model.image_size`.")
+    ] = None,
     precision: Annotated[
         Literal["auto", "fp32", "bf16"], typer.Option(help="As `model.precision`.")
     ] = "auto",
@@ -46,7 +49,7 @@ def compile_model(
     except ValidationError as error:
         raise ConfigError(f"compile: {describe_validation_error(error)}") from error
     loaded = load_model(choose_model(config))
-    size = max(loaded.network.geometry.input_size)
+    size = size_text(loaded.network.geometry.input_size)
     what = f"{loaded.name} at {size} px, {loaded.precision}, threads {config.threads}"
     if load_compiled(loaded.network, loaded.precision) is not None:
         typer.echo(f"{what}: compiled before, in {compiled_folder()}")

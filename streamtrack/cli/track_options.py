@@ -88,8 +88,11 @@ Start = Annotated[int | None, typer.Option(min=0, metavar="FRAME", help="The fir
 End = Annotated[int | None, typer.Option(min=0, metavar="FRAME", help="The last frame that is looked at.")]
 Stride = Annotated[int, typer.Option(min=1, metavar="N", help="Every N-th frame is looked at.")]
 ImageSize = Annotated[
-    int | None,
-    typer.Option(min=1, metavar="PX", help="Side of the picture that the network sees (`model.image_size`)."),
+    str | None,
+    typer.Option(
+        metavar="PX",
+        help="What the network sees: a square's side, such as 512, or 1024x576 (`model.image_size`).",
+    ),
 ]
 MaxWidth = Annotated[
     int | None,
@@ -124,7 +127,7 @@ Resume = Annotated[
 def film_overrides(
     fps: float | None,
     max_width: int | None,
-    size: int | None,
+    size: str | None,
     max_hole_area: int | None,
     max_sprinkle_area: int | None,
 ) -> list[Override]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from streamtrack.config import ModelConfig
+from streamtrack.config.image_size import input_size_of, size_text
 from streamtrack.errors import CheckpointError, CompileError, ConfigError
 from streamtrack.model.ahead_of_time import compile_network
 from streamtrack.model.checkpoint import read_checkpoint
@@ -58,7 +59,7 @@ class LoadedModel:
             if self.network.compiled is None:
                 logger.info("%s runs uncompiled in %s: see streamtrack compile", self.name, self.precision)
             return
-        size = max(self.network.geometry.input_size)
+        size = size_text(self.network.geometry.input_size)
         what = f"{self.name} at {size} px, {self.precision}, threads {torch.get_num_threads()}"
         try:
             self.network.compiled = compile_network(
@@ -90,13 +91,16 @@ def load_model(config: ModelConfig) -> LoadedModel:
     if found is not None and found != entry.name:
         raise CheckpointError(f"{path}: holds weights of {found}, expected {entry.name}")
     family = family_of(entry)
-    module = family.build_module(entry, config.image_size or entry.image_size, **family.options_of(weights))
+    input_size = input_size_of(config.image_size or entry.image_size)
+    side = max(input_size)
+    module = family.build_module(entry, side, **family.options_of(weights))
     load_strict(module, weights, path, entry.name)
     precision = resolve_precision(config.precision, device, exact=config.preset == "quality")
-    side = config.image_size or entry.image_size
     warn_if_tight(entry, side, precision, device.type)
     with tell_what_fits(entry.name, side, precision, device.type):
-        network = family.make_network(module.to(device), memory_pool=config.memory_pool)
+        network = family.make_network(
+            module.to(device), input_size=input_size, memory_pool=config.memory_pool
+        )
     loaded = LoadedModel(entry.name, network, precision)
     if device.type == "cpu" and config.compile != "off":
         loaded.use_compiled(compile_missing=config.compile == "on")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from streamtrack.errors import ConfigError
-from streamtrack.model.interface import Network
+from streamtrack.model.interface import Network, Size
 from streamtrack.weights.catalog import CatalogEntry
 
 
@@ -36,14 +36,18 @@ class Family(Protocol):
             ConfigError: the image size does not fit.
         """
 
-    def make_network(self, module: nn.Module, *, memory_pool: int = 1) -> Network:
+    def make_network(
+        self, module: nn.Module, *, input_size: Size | None = None, memory_pool: int = 1
+    ) -> Network:
         """The network that a module is; it takes the module over.
 
         Args:
+            input_size: H, W of its input in pixels; None: of the shape that the module was built for. A
+                square stands for that, too, in a family whose networks are none.
             memory_pool: as `model.memory_pool`.
         Raises:
             CheckpointError: the module is not one that this code computes rightly.
-            ConfigError: memory cannot be pooled so.
+            ConfigError: memory cannot be pooled so, or the input cannot have that size.
         """
 
 

@@ -62,14 +62,15 @@ class Tracker:
         *,
         device: Device = "auto",
         precision: Precision = "auto",
-        image_size: int | None = None,
+        image_size: int | str | None = None,
         threads: int | None = None,
         compile: bool | Literal["auto", "on", "off"] = "auto",
     ) -> Tracker:
         """Load a model of the catalog by name, or a weights file whose architecture is recognised.
 
         Args:
-            image_size: longer side of the picture that the network sees, in px; None: the model's own.
+            image_size: side of the square that the network sees, in px, or its width and height,
+                "1024x576"; None: the model's own.
             threads: CPU threads for the whole process; None leaves torch's own choice.
             compile: `model.compile` of the config. True compiles for this processor where nobody has yet, a
                 minute or two, once, and keeps it where `streamtrack compile` does; "auto" uses what is kept

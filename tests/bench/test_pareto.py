@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import bench_pareto
+from bench import bench_pareto, switches
 from bench.scene_sequence import SceneSequence
 from streamtrack.config import TrackingConfig
 from streamtrack.config.presets import PRESETS
@@ -33,7 +33,7 @@ def test_quick_run_has_cost_gain_and_a_plot(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_every_key_of_the_switches_is_known() -> None:
-    for name, switch in bench_pareto.all_switches().items():
+    for name, switch in switches.all_switches().items():
         config = TrackingConfig(**switch.tracking)
         assert (config == TrackingConfig()) == (not switch.tracking), name
 
@@ -52,10 +52,10 @@ def test_cost_is_the_mean_over_prompts_and_gain_the_median_over_turns() -> None:
 
 
 def test_preset_is_measured_as_the_keys_that_it_comes_to() -> None:
-    switch = bench_pareto.preset_switch("fast")
+    switch = switches.preset_switch("fast")
     assert switch.tracking == PRESETS["fast"].tracking
     assert switch.model == {**PRESETS["fast"].model, **({"precision": "bf16"} if cpu_has_bf16() else {})}
-    assert bench_pareto.preset_switch("quality") == bench_pareto.all_switches()["exact"]
+    assert switches.preset_switch("quality") == switches.all_switches()["exact"]
 
 
 def test_scene_sequence_scores_the_same_objects_on_every_frame() -> None:

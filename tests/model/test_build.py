@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import shutil
 from pathlib import Path
 from typing import Any, Literal
@@ -54,6 +55,23 @@ def test_image_size_sets_the_grid(size: int) -> None:
     assert geometry.input_size == (size, size)
     assert geometry.grid == (size // 16, size // 16)
     assert geometry.low_res_size == (size // 4, size // 4)
+
+
+def test_width_and_height_set_a_wide_grid() -> None:
+    geometry = Tracker.from_checkpoint("nano", device="cpu", image_size="256x160").model.network.geometry
+    assert (geometry.input_size, geometry.grid, geometry.low_res_size) == ((160, 256), (10, 16), (40, 64))
+    assert geometry.memory_tokens == 160
+
+
+@pytest.mark.parametrize("name", ["nano", "sam2.1-tiny", "sam2-tiny"])
+def test_a_square_given_as_width_and_height_is_the_same_network(name: str) -> None:
+    module: Any = build_module(CATALOG[name], 128)
+    image = torch.randint(0, 256, (1, 3, 128, 128), dtype=torch.uint8)
+    told = Sam2Network(copy.deepcopy(module), input_size=(128, 128))
+    network = Sam2Network(module)
+    with torch.inference_mode():
+        for mine, theirs in zip(network.encode(image).tensors(), told.encode(image).tensors(), strict=True):
+            assert torch.equal(mine, theirs)
 
 
 def test_image_size_that_is_no_multiple_of_32_is_refused() -> None:

@@ -260,7 +260,9 @@ class ColourFamily:
         columns = image_size // PATCH_PX
         return ColourModule((columns if entry.name == SQUARE.name else columns * 9 // 16, columns)).eval()
 
-    def make_network(self, module: nn.Module, *, memory_pool: int = 1) -> ColourNetwork:
+    def make_network(
+        self, module: nn.Module, *, input_size: Size | None = None, memory_pool: int = 1
+    ) -> ColourNetwork:
         assert isinstance(module, ColourModule)
         return ColourNetwork(module)
 

@@ -12,6 +12,7 @@ from streamtrack.config import TrackingConfig
 from streamtrack.frame import BoolMask
 from streamtrack.pipeline.scene_score import mask_iou
 from streamtrack.scenes.scene import make_scene
+from streamtrack.tracking import Tracker
 from tests.support.pipelines import nano
 from training.measures import roc_auc
 from training.prompts import corrections
@@ -113,3 +114,18 @@ def test_object_score_falls_when_the_object_has_left() -> None:
     assert len(gone) >= 4
     assert np.mean(gone) < np.mean(seen) - 0.2
     assert roc_auc(seen, gone) > 0.9
+
+
+def test_a_wide_input_is_followed_as_well_as_a_square_one() -> None:
+    scene = make_scene("demo")
+    tracker = Tracker.from_checkpoint("nano", device="cpu", compile=False, image_size="320x192")
+    session = tracker.new_session(TrackingConfig(window="off"))
+    image, masks = scene.render(FRAME)
+    for key, mask in masks.items():
+        session.add(key, mask=mask)
+    found = []
+    for number in range(FRAME, FRAME + 8):
+        image, masks = scene.render(number)
+        shown = session.step(image).objects
+        found += [mask_iou(shown[key], truth) for key, truth in masks.items() if truth.sum() > MIN_AREA_PX]
+    assert np.mean(found) > 0.85, found

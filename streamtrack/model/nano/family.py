@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from streamtrack.model.family import require_image_size
+from streamtrack.model.interface import Size
 from streamtrack.model.nano.build import build_nano, trunk_of
 from streamtrack.model.sam2.family import TIMED_CALLS
 from streamtrack.model.sam2.network import Sam2Network
@@ -39,6 +40,8 @@ class NanoFamily:
         module: nn.Module = build_nano(image_size, **options)
         return module.eval()
 
-    def make_network(self, module: nn.Module, *, memory_pool: int = 1) -> Sam2Network:
+    def make_network(
+        self, module: nn.Module, *, input_size: Size | None = None, memory_pool: int = 1
+    ) -> Sam2Network:
         """See `Sam2Network`."""
-        return Sam2Network(module, memory_pool=memory_pool)
+        return Sam2Network(module, input_size=input_size, memory_pool=memory_pool)

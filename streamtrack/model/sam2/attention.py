@@ -20,6 +20,7 @@ from sam2.modeling.sam.transformer import RoPEAttention
 from torch import Tensor, nn
 
 from streamtrack.errors import CheckpointError
+from streamtrack.model.interface import Size
 
 INPUT_POSITION_WEIGHT = 0.1
 """Weight of the positional encoding at the input, from upstream's MemoryAttention.forward."""
@@ -61,12 +62,12 @@ class MemoryReader:
 
     Args:
         module: the checkpoint's memory attention, in eval mode.
-        grid: side of the feature map at stride 16; HW is `grid` squared.
+        grid: rows and columns of the feature map at stride 16; HW is their product.
         position: (1, HW, C), the image's sine encoding.
         pool: memory tokens are read in squares of this side, keys (rotated) and values averaged; 1: exact.
     """
 
-    def __init__(self, module: MemoryAttention, grid: int, position: Tensor, *, pool: int = 1) -> None:
+    def __init__(self, module: MemoryAttention, grid: Size, position: Tensor, *, pool: int = 1) -> None:
         self._module = module
         self._grid = grid
         self._pool = pool
@@ -193,10 +194,9 @@ class MemoryReader:
     def _average(self, x: Tensor, spatial: int) -> Tensor:
         """(B, L, D) with its first `spatial` tokens averaged in squares, frame by frame."""
         batch, _, width = x.shape
-        side = self._grid // self._pool
-        squares = (
-            x[:, :spatial].reshape(batch, -1, side, self._pool, side, self._pool, width).mean(dim=(3, 5))
-        )
+        pool, (rows, columns) = self._pool, self._grid
+        by_place = x[:, :spatial].reshape(batch, -1, rows // pool, pool, columns // pool, pool, width)
+        squares = by_place.mean(dim=(3, 5))
         return torch.cat((squares.reshape(batch, -1, width), x[:, spatial:]), dim=1)
 
 
@@ -235,7 +235,7 @@ class RotaryProjection:
     channels and do not mind, and the rotation becomes four products of contiguous halves.
     """
 
-    def __init__(self, attention: RoPEAttention, grid: int, device: torch.device) -> None:
+    def __init__(self, attention: RoPEAttention, grid: Size, device: torch.device) -> None:
         if attention.num_heads != 1:
             raise CheckpointError(f"memory attention has {attention.num_heads} heads, expected 1")
         width = attention.internal_dim
@@ -244,7 +244,7 @@ class RotaryProjection:
         self._key_weight, self._key_bias = _reorder(attention.k_proj, order)
         theta = attention.compute_cis.keywords["theta"]
         # upstream's own table, so that a change of its layout cannot go unseen: (HW, D / 2) complex
-        rotation = compute_axial_cis(dim=width, end_x=grid, end_y=grid, theta=theta)
+        rotation = compute_axial_cis(dim=width, end_x=grid[1], end_y=grid[0], theta=theta)
         self._cos = rotation.real.to(device, torch.float32)
         self._sin = rotation.imag.to(device, torch.float32)
 

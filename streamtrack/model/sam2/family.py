@@ -15,6 +15,7 @@ from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
 
 from streamtrack.model.family import require_image_size
+from streamtrack.model.interface import Size
 from streamtrack.model.sam2.hub_names import IMAGE_MATRIX
 from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.weights.catalog import CatalogEntry
@@ -103,9 +104,11 @@ class Sam2Family:
         built: nn.Module = module.eval()
         return built
 
-    def make_network(self, module: nn.Module, *, memory_pool: int = 1) -> Sam2Network:
+    def make_network(
+        self, module: nn.Module, *, input_size: Size | None = None, memory_pool: int = 1
+    ) -> Sam2Network:
         """See `Sam2Network`."""
-        return Sam2Network(module, memory_pool=memory_pool)
+        return Sam2Network(module, input_size=input_size, memory_pool=memory_pool)
 
 
 def config_path(entry: CatalogEntry) -> Path:

@@ -14,7 +14,7 @@ from sam2.modeling.sam2_base import NO_OBJ_SCORE, SAM2Base
 from torch import Tensor
 
 from streamtrack.model.choice import choose, rival_overlap
-from streamtrack.model.interface import Candidates, MaskPrediction
+from streamtrack.model.interface import Candidates, MaskPrediction, Size
 from streamtrack.model.sam2.tokens import to_map
 
 MASK_PROMPT_LOGIT = 10.0
@@ -26,17 +26,17 @@ FILLER_LABEL = -10
 zeros, and counts as a point."""
 
 HighRes = tuple[Tensor, Tensor]
-"""(1, C / 8, 4g, 4g) and (1, C / 4, 2g, 2g), already projected for the mask decoder."""
+"""(1, C / 8, 4r, 4c) and (1, C / 4, 2r, 2c), already projected for the mask decoder."""
 
 
 class MaskDecoder:
-    """Decodes masks from features that are conditioned on memory, (B, g * g, C) as rows of tokens.
+    """Decodes masks from features that are conditioned on memory, (B, r * c, C) as rows of tokens.
 
     Args:
-        grid: g.
+        grid: r, c: rows and columns of the feature map at stride 16.
     """
 
-    def __init__(self, module: SAM2Base, grid: int) -> None:
+    def __init__(self, module: SAM2Base, grid: Size) -> None:
         self._module = module
         self._grid = grid
         self._dense_position = _image_position(module.sam_prompt_encoder)
@@ -91,8 +91,8 @@ class MaskDecoder:
         """Take a given mask as the prediction; the decoder only makes its object pointer.
 
         Args:
-            tokens: (1, g * g, C), the frame without memory.
-            mask: (1, 1, S, S) float32, 0 or 1.
+            tokens: (1, r * c, C), the frame without memory.
+            mask: (1, 1, H, W) float32, 0 or 1.
             candidates: see `Network.adopt_mask`.
         """
         module = self._module
@@ -184,7 +184,7 @@ class MaskDecoder:
 
 
 def _image_position(encoder: Any) -> Tensor:
-    """(1, C, g, g): where each cell lies; points and cells share the matrix behind it, as a rule."""
+    """(1, C, r, c): where each cell lies; points and cells share the matrix behind it, as a rule."""
     if hasattr(encoder, "image_pe_layer"):
         position: Tensor = encoder.image_pe_layer(encoder.image_embedding_size)[None]
     else:

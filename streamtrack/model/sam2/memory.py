@@ -24,7 +24,7 @@ class MemoryLayout:
     """Lays memories out as the tokens that memory attention reads.
 
     Args:
-        position: (1, g * g, M), the sine encoding of a memory frame.
+        position: (1, L, M), the sine encoding of a memory frame.
     """
 
     def __init__(self, module: SAM2Base, geometry: Geometry, position: Tensor, dtype: torch.dtype) -> None:
@@ -79,10 +79,10 @@ class MemoryWriter:
     def write(
         self, pixels: Tensor, prediction: MaskPrediction, *, from_prompt: bool, mask: Tensor | None = None
     ) -> Tensor:
-        """(B, g * g, M) memory features.
+        """(B, L, M) memory features.
 
         Args:
-            pixels: (1, C, g, g), the picture's share of them.
+            pixels: (1, C, r, c), the picture's share of them.
             from_prompt: the masks were prompted on this frame; where the checkpoint asks for it they are
                 made binary, so that memory holds what the user saw.
             mask: see `Network.encode_memory`.

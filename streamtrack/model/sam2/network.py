@@ -4,21 +4,30 @@ Wraps a `SAM2Base` of the sam2 package. Upstream's own methods repeat image-only
 three masks to keep one; the calls here give the same numbers with objects batched and shared work done
 once.
 
-Letters: as in `interface.py`; S side of the square input in pixels, g side of the feature map at stride 16,
-so that a memory frame has g * g tokens.
+Letters: as in `interface.py`; r, c rows and columns of the feature map at stride 16, so that a memory frame
+has L = r * c tokens.
 Source: SAM 2, arXiv:2408.00714; `sam2/modeling/sam2_base.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor, nn
 
+from streamtrack.config.image_size import size_text
 from streamtrack.errors import CheckpointError, ConfigError
-from streamtrack.model.interface import CompiledCalls, FrameFeatures, Geometry, MaskPrediction, MemoryRead
+from streamtrack.model.interface import (
+    CompiledCalls,
+    FrameFeatures,
+    Geometry,
+    MaskPrediction,
+    MemoryRead,
+    Size,
+)
 from streamtrack.model.sam2.attention import MemoryReader, MemoryTokens
 from streamtrack.model.sam2.masks import HighRes, MaskDecoder
 from streamtrack.model.sam2.memory import MemoryLayout, MemoryWriter
@@ -27,27 +36,28 @@ from streamtrack.model.sam2.tokens import to_map, to_tokens
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
 LARGE_GRID = 32
-"""On a CPU, from this side of the feature map on, a batch outgrows the cache and objects go one by one."""
+"""On a CPU, from this longer side of the feature map on, a batch outgrows the cache; objects go singly."""
 CPU_BATCH = 4
 """On a CPU, objects of smaller feature maps in one pass, compiled or not: measured best of 1, 2, 4, 8, 16."""
 
 
 class Sam2Network:
-    """A SAM 2 network on one device at one image size. Calls are pure; use under `torch.inference_mode`.
+    """A SAM 2 network on one device at one input size. Calls are pure; use under `torch.inference_mode`.
 
     It takes the module over: what it has cached itself is no longer computed there. Of a frame it keeps
-    the tokens at stride 16, (1, g * g, C), and the two finer maps, `HighRes`. Derived from them are the
-    tokens after memory attention's first self-attention, which sees only the image, (1, g * g, C), and the
-    picture's share of a memory feature, (1, C, g, g).
+    the tokens at stride 16, (1, L, C), and the two finer maps, `HighRes`. Derived from them are the
+    tokens after memory attention's first self-attention, which sees only the image, (1, L, C), and the
+    picture's share of a memory feature, (1, C, r, c).
 
     Args:
+        input_size: H, W of the input in pixels, multiples of 32; None: a square of the module's `image_size`.
         memory_pool: 2 reads memory in squares of 2 x 2 averaged tokens, an approximation; 1 is exact.
     Raises:
         CheckpointError: a flag that no released config has.
         ConfigError: the feature map cannot be pooled so.
     """
 
-    def __init__(self, module: SAM2Base, *, memory_pool: int = 1) -> None:
+    def __init__(self, module: SAM2Base, *, input_size: Size | None = None, memory_pool: int = 1) -> None:
         _refuse_unknown_flags(module)
         # Channels last: convolutions need no re-layout, and a feature map is a row of tokens as it lies.
         self.module = module.eval().to(memory_format=torch.channels_last)
@@ -56,20 +66,23 @@ class Sam2Network:
         self.dtype = parameter.dtype
         self.memory_pool = memory_pool
         self.compiled: CompiledCalls | None = None
-        self._grid = module.image_size // module.backbone_stride
-        if self._grid % memory_pool:
+        height, width = input_size or (module.image_size, module.image_size)
+        self._grid: Size = height // module.backbone_stride, width // module.backbone_stride
+        if any(side % memory_pool for side in self._grid):
+            size = size_text((height, width))
             raise ConfigError(
-                f"model.memory_pool is {memory_pool}, expected 1: an image_size of {module.image_size} "
-                f"makes a feature map of {self._grid} x {self._grid}"
+                f"model.memory_pool is {memory_pool}, expected 1: an image_size of {size} "
+                f"makes a feature map of {self._grid[1]} x {self._grid[0]}"
             )
-        self.geometry = _geometry(module, self._grid)
+        self.geometry = _geometry(module, (height, width), self._grid)
+        _tell_prompts(module.sam_prompt_encoder, self.geometry)
         with torch.inference_mode():
             self._cache_constants()
 
     def _cache_constants(self) -> None:
         """Everything that depends on nothing but weights and sizes."""
         module = self.module
-        image_map = torch.zeros(1, 1, self._grid, self._grid, device=self.device)
+        image_map = torch.zeros(1, 1, *self._grid, device=self.device)
         position = to_tokens(module.image_encoder.neck.position_encoding(image_map))
         # Known now, and never asked for again: the neck would make the four of them anew on every frame.
         module.image_encoder.neck.position_encoding = _NoPosition()
@@ -92,19 +105,19 @@ class Sam2Network:
         """Objects in one pass from which on more are slower on this device; None: the more the better."""
         if self.device.type != "cpu":
             return None
-        return 1 if self._grid >= LARGE_GRID else CPU_BATCH
+        return 1 if max(self._grid) >= LARGE_GRID else CPU_BATCH
 
     # -- image -------------------------------------------------------------------------------------
 
     def normalise(self, image: Tensor) -> Tensor:
-        """(1, 3, S, S) RGB 0 to 255, any dtype, to the network's input range."""
+        """(1, 3, H, W) RGB 0 to 255, any dtype, to the network's input range."""
         return (image.to(torch.float32) - self._mean) * self._scale
 
     def encode(self, image: Tensor) -> FrameFeatures:
         """Encode one frame.
 
         Args:
-            image: (1, 3, S, S) RGB 0 to 255, any dtype; uint8 where the network is compiled ahead of time.
+            image: (1, 3, H, W) RGB 0 to 255, any dtype; uint8 where the network is compiled ahead of time.
         """
         return self.encode_eagerly(image) if self.compiled is None else self.compiled.encode(image)
 
@@ -116,7 +129,7 @@ class Sam2Network:
         """The maps that are worth keeping: tokens and the two finer maps.
 
         Args:
-            image: (1, 3, S, S) float32, normalised.
+            image: (1, 3, H, W) float32, normalised.
         """
         module = self.module
         maps: Sequence[Tensor] = module.image_encoder(image)["backbone_fpn"]
@@ -136,7 +149,7 @@ class Sam2Network:
         return int(self.module.hidden_dim)
 
     def appearance_map(self, features: FrameFeatures) -> Tensor:
-        """(1, C, g, g): the neck's coarsest map."""
+        """(1, C, r, c): the neck's coarsest map."""
         return to_map(features.kept[0], self._grid)
 
     # -- memory ------------------------------------------------------------------------------------
@@ -145,7 +158,7 @@ class Sam2Network:
         """Find B objects on a frame by their memory: what a frame costs beside its encoding.
 
         Returns:
-            The masks, and the memory features that they leave, (B, g * g, M).
+            The masks, and the memory features that they leave, (B, L, M).
         """
         if self.compiled is not None and self.compiled.fits(memory):
             return self.compiled.follow(features, memory)
@@ -162,11 +175,11 @@ class Sam2Network:
         return self._layout.assemble(memory)
 
     def condition_on_memory(self, features: FrameFeatures, memory: MemoryTokens) -> Tensor:
-        """(B, g * g, C): the frame as seen with each object's memory."""
+        """(B, L, C): the frame as seen with each object's memory."""
         return self._reader.read(features.derived[0], memory)
 
     def condition_on_nothing(self, features: FrameFeatures) -> Tensor:
-        """(1, g * g, C): the frame as seen by an object without a past (an initial conditioning frame)."""
+        """(1, L, C): the frame as seen by an object without a past (an initial conditioning frame)."""
         return features.kept[0] + self._no_memory
 
     def encode_memory(
@@ -177,7 +190,7 @@ class Sam2Network:
         from_prompt: bool,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """Press a frame and its masks into memory features, (B, g * g, M) bfloat16; see `Network`."""
+        """Press a frame and its masks into memory features, (B, L, M) bfloat16; see `Network`."""
         return self._writer.write(features.derived[1], prediction, from_prompt=from_prompt, mask=mask)
 
     # -- masks -------------------------------------------------------------------------------------
@@ -185,7 +198,7 @@ class Sam2Network:
     def decode_unprompted(
         self, features: FrameFeatures, conditioned: Tensor, expected: Tensor | None = None
     ) -> MaskPrediction:
-        """Masks of B objects that memory alone points out; `conditioned` is (B, g * g, C), `expected` as of
+        """Masks of B objects that memory alone points out; `conditioned` is (B, L, C), `expected` as of
         `MemoryRead`."""
         return self._decoder.decode_unprompted(_high_res(features), conditioned, expected)
 
@@ -202,9 +215,9 @@ class Sam2Network:
 
         Args:
             memory: of that object; None where the frame is its first.
-            coords: (1, P, 2) float32 x, y in pixels of the S x S input.
+            coords: (1, P, 2) float32 x, y in pixels of the input.
             labels: (1, P) int32: 1 on the object, 0 off it, 2 and 3 a box's first and second corner.
-            previous_logits: (1, 4g, 4g) the frame's mask so far, where the prompt corrects it.
+            previous_logits: (1, h, w) the frame's mask so far, where the prompt corrects it.
             candidate: which of the masks to take where few points have several; None: the best.
         """
         if memory is None:
@@ -218,7 +231,7 @@ class Sam2Network:
     def adopt_mask(
         self, features: FrameFeatures, mask: Tensor, *, candidates: bool = False
     ) -> MaskPrediction:
-        """Take a given mask, (1, 1, S, S) float32, 0 or 1, as the prediction; see `Network`."""
+        """Take a given mask, (1, 1, H, W) float32, 0 or 1, as the prediction; see `Network`."""
         return self._decoder.adopt_mask(_high_res(features), features.kept[0], mask, candidates=candidates)
 
 
@@ -234,12 +247,20 @@ def _high_res(features: FrameFeatures) -> HighRes:
     return fine, coarse
 
 
-def _geometry(module: SAM2Base, grid: int) -> Geometry:
+def _tell_prompts(encoder: Any, geometry: Geometry) -> None:
+    """A prompt encoder is built for a square; nothing of it but these numbers depends on that."""
+    encoder.input_image_size = geometry.input_size
+    encoder.image_embedding_size = geometry.grid
+    encoder.mask_input_size = geometry.low_res_size
+
+
+def _geometry(module: SAM2Base, input_size: Size, grid: Size) -> Geometry:
+    rows, columns = grid
     return Geometry(
-        input_size=(module.image_size, module.image_size),
-        grid=(grid, grid),
-        low_res_size=(4 * grid, 4 * grid),
-        memory_tokens=grid * grid,
+        input_size=input_size,
+        grid=grid,
+        low_res_size=(4 * rows, 4 * columns),
+        memory_tokens=rows * columns,
         memory_dim=module.mem_dim,
         pointer_dim=module.hidden_dim,
         pointer_tokens=module.hidden_dim // module.mem_dim,

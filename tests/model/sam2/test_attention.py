@@ -10,28 +10,28 @@ import torch
 
 from streamtrack.errors import ConfigError
 from streamtrack.model.families import build_module
-from streamtrack.model.sam2.attention import MemoryReader, MemoryTokens
+from streamtrack.model.sam2.attention import MemoryReader, MemoryTokens, RotaryProjection
 from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.weights.catalog import get_entry
 
 
-@pytest.mark.parametrize("filled_up", [False, True])
+@pytest.mark.parametrize(("filled_up", "rows", "columns"), [(False, 4, 4), (True, 4, 4), (True, 4, 6)])
 @torch.inference_mode()
-def test_pooled_read_equals_explicit_attention_over_squares(filled_up: bool) -> None:
+def test_pooled_read_equals_explicit_attention_over_squares(filled_up: bool, rows: int, columns: int) -> None:
     torch.manual_seed(1)
-    grid, frames, pointers = 4, 3, 8
+    cells, frames, pointers = rows * columns, 3, 8
     module: Any = build_module(get_entry("nano"), 128).memory_attention
     width = module.d_model
-    reader = MemoryReader(module, grid, torch.randn(1, grid * grid, width), pool=2)
+    reader = MemoryReader(module, (rows, columns), torch.randn(1, cells, width), pool=2)
     layer, _, rotary = reader._layers[0]
-    length, memory_dim = frames * grid * grid + pointers, layer.cross_attn_image.kv_in_dim
+    length, memory_dim = frames * cells + pointers, layer.cross_attn_image.kv_in_dim
     memory = MemoryTokens(torch.randn(2, length, memory_dim), torch.randn(2, length, memory_dim), pointers)
     if filled_up:
         absent = torch.zeros(2, length, dtype=torch.bool)
-        absent[1, 2 * grid * grid : 3 * grid * grid] = True
+        absent[1, 2 * cells : 3 * cells] = True
         absent[1, -2:] = True
         memory = MemoryTokens(memory.values, memory.keys, pointers, absent)
-    x = torch.randn(2, grid * grid, width)
+    x = torch.randn(2, cells, width)
     found = reader._attend_to_memory(layer, rotary, x, memory) - x
 
     attention = layer.cross_attn_image
@@ -40,9 +40,10 @@ def test_pooled_read_equals_explicit_attention_over_squares(filled_up: bool) -> 
     for b in range(2):
         weights, values = [], []
         for t in range(frames):
-            for row in range(0, grid, 2):
-                for column in range(0, grid, 2):
-                    square = [t * grid * grid + (row + i) * grid + column + j for i in (0, 1) for j in (0, 1)]
+            for row in range(0, rows, 2):
+                for column in range(0, columns, 2):
+                    first = t * cells + row * columns + column
+                    square = [first, first + 1, first + columns, first + columns + 1]
                     score = queries[b] @ keys[b, square].mean(0) / math.sqrt(keys.shape[-1])
                     there = unseen is None or not unseen[b, square[0]]
                     weights.append(4 * score.exp() * there)  # as much as four tokens
@@ -56,6 +57,35 @@ def test_pooled_read_equals_explicit_attention_over_squares(filled_up: bool) -> 
         summed = (weight / weight.sum(1, keepdim=True)) @ torch.stack(values)
         expected = attention.out_proj(attention.v_proj(summed))
         torch.testing.assert_close(found[b], expected, atol=1e-5, rtol=1e-4)  # float32 sums, another order
+
+
+@torch.inference_mode()
+def test_rotary_encoding_of_a_wide_grid_turns_by_column_and_row() -> None:
+    torch.manual_seed(2)
+    rows, columns = 2, 3
+    attention: Any = build_module(get_entry("nano"), 128).memory_attention.layers[0].self_attn
+    rotary = RotaryProjection(attention, (rows, columns), torch.device("cpu"))
+    x = torch.randn(1, rows * columns, attention.q_proj.in_features)
+    found = rotary.queries(x) @ rotary.keys(x).transpose(1, 2)
+
+    # Neighbouring channels are the parts of a complex number: the first half of the pairs is turned by the
+    # column, the second by the row, each pair slower than the one before (RoPE, arXiv:2104.09864, in 2D).
+    width = attention.internal_dim
+    speeds = 10000.0 ** (-torch.arange(0, width, 4)[: width // 4] / width)
+    expected = torch.zeros(rows * columns, rows * columns)
+    queries, keys = (
+        attention.q_proj(x)[0].view(-1, width // 2, 2),
+        attention.k_proj(x)[0].view(-1, width // 2, 2),
+    )
+    for q in range(rows * columns):
+        for k in range(rows * columns):
+            turned = torch.cat(((q % columns - k % columns) * speeds, (q // columns - k // columns) * speeds))
+            product = (
+                torch.view_as_complex(queries[q].contiguous())
+                * torch.view_as_complex(keys[k].contiguous()).conj()
+            )
+            expected[q, k] = (product * torch.polar(torch.ones_like(turned), turned)).real.sum()
+    torch.testing.assert_close(found[0], expected, atol=1e-4, rtol=1e-4)
 
 
 def test_odd_grid_is_refused_in_one_line() -> None:
