@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,11 +12,11 @@ from torch import Tensor
 from streamtrack.engine.film_follower import FilmFollower, make_output
 from streamtrack.engine.film_object import FilmObject
 from streamtrack.engine.film_outputs import FilmOutput
-from streamtrack.engine.found import Look, cut_prediction, to_found
+from streamtrack.engine.found import Look, redraw_prediction, to_found
 from streamtrack.engine.memory_bank import summarise
 from streamtrack.engine.prompt_input import CheckedPrompt, scale_prompt
 from streamtrack.engine.view import View
-from streamtrack.model.interface import FrameFeatures, MaskPrediction, Size
+from streamtrack.model.interface import FrameFeatures, MaskPrediction
 
 
 class FilmLooker(FilmFollower):
@@ -89,9 +88,9 @@ class FilmLooker(FilmFollower):
         return output
 
     @torch.inference_mode()
-    def cut(self, look: Look, box: Sequence[float], frame_size: Size) -> Look | None:
-        """A look whose mask ends where a box does, see `cut_prediction`."""
-        prediction = cut_prediction(look.prediction, look.view or View.whole(frame_size), box)
+    def redraw(self, look: Look, logits: Tensor) -> Look | None:
+        """As `Follower.redraw`."""
+        prediction = redraw_prediction(look.prediction, logits)
         with self._autocast():
             features = self._features(look.frame_idx, look.view)
             return self._looked(look.frame_idx, look.view, features, prediction)

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streamtrack.engine.carried import CarriedMemory, put_in, take_out
-from streamtrack.engine.found import Conditioned, Found, Look, Replayed, cut_prediction, to_found, to_offered
+from streamtrack.engine.found import (
+    Conditioned,
+    Found,
+    Look,
+    Replayed,
+    redraw_prediction,
+    to_found,
+    to_offered,
+)
 from streamtrack.engine.frame_follower import FrameFollower, Slot, note_evidence
 from streamtrack.engine.memory_bank import MemoryBank, amend, summarise
 from streamtrack.engine.prompt_input import CheckedPrompt, scale_prompt
@@ -127,9 +135,10 @@ class Follower(FrameFollower):
         return self._downloaded(prediction, memory_features, frame_idx, view)
 
     @torch.inference_mode()
-    def cut(self, look: Look, box: Sequence[float], frame_size: Size) -> Look | None:
-        """A look whose mask ends where a box does, see `cut_prediction`."""
-        prediction = cut_prediction(look.prediction, look.view or View.whole(frame_size), box)
+    def redraw(self, look: Look, logits: Tensor) -> Look | None:
+        """A look with another mask of it, (1, h, w) logits of its window, see `redraw_prediction`. None where
+        the numbers are not finite."""
+        prediction = redraw_prediction(look.prediction, logits)
         with self._autocast():
             features = self._frames.to_prompt(look.frame_idx, look.view)
             memory_features = self._network.encode_memory(features, prediction, from_prompt=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from streamtrack.engine.appearance import Appearance
 from streamtrack.engine.read_plan import Evidence
-from streamtrack.engine.view import View, hide_outside
+from streamtrack.engine.view import View
 from streamtrack.model.choice import NO_RIVAL
 from streamtrack.model.interface import Candidates, MaskPrediction, Size
 
@@ -111,13 +111,12 @@ def to_found(
     ]
 
 
-def cut_prediction(prediction: MaskPrediction, view: View, box: Sequence[float]) -> MaskPrediction:
-    """A prediction whose masks end where a box x0, y0, x1, y1 in pixels of the picture does; of the estimate
-    of their IoU there is left what is left of the masks."""
-    before = prediction.low_res_mask_logits
-    after = hide_outside(before, view, box)
-    left = (after > 0).sum(dim=(1, 2)) / (before > 0).sum(dim=(1, 2)).clamp(min=1)
-    return replace(prediction, low_res_mask_logits=after, iou_scores=prediction.iou_scores * left)
+def redraw_prediction(prediction: MaskPrediction, logits: Tensor) -> MaskPrediction:
+    """A prediction with other masks, (B, h, w) logits; of the estimate of their IoU is left what is left
+    of the masks."""
+    before, after = prediction.low_res_mask_logits > 0, logits > 0
+    left = (before & after).sum(dim=(1, 2)) / before.sum(dim=(1, 2)).clamp(min=1)
+    return replace(prediction, low_res_mask_logits=logits, iou_scores=prediction.iou_scores * left)
 
 
 def to_offered(candidates: Candidates | None, view: View | None) -> Offered | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+
+from torch import Tensor
 
 from streamtrack.engine.film_looker import FilmLooker
 from streamtrack.engine.film_object import FilmObject
@@ -54,9 +55,9 @@ class FilmLooks:
             view=view,
         )
 
-    def cut(self, look: Look, box: Sequence[float], frame_size: Size) -> Look | None:
-        """As `Follower.cut`."""
-        return self.follower.cut(look, box, frame_size)
+    def redraw(self, look: Look, logits: Tensor) -> Look | None:
+        """As `Follower.redraw`."""
+        return self.follower.redraw(look, logits)
 
 
 def keep_body(

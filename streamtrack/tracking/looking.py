@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
@@ -13,9 +13,11 @@ from streamtrack.engine.follower import Follower
 from streamtrack.engine.follower import Slot as StreamSlot
 from streamtrack.engine.found import Found, Look
 from streamtrack.engine.prompt_input import BOX_FIRST_CORNER, CheckedPrompt
-from streamtrack.engine.view import View
+from streamtrack.engine.view import View, hide_outside
 from streamtrack.frame import BoolMask
 from streamtrack.model.interface import Geometry, Size
+from streamtrack.tracking.agreed_look import agreed_look
+from streamtrack.tracking.looker import Looker, Viewed
 from streamtrack.tracking.mask_growth import MaskGrowth
 from streamtrack.tracking.one_body import OneBody
 from streamtrack.tracking.postprocess import crop_mask
@@ -41,36 +43,7 @@ LEAST_SHARE = 0.375
 one of the picture show nothing more."""
 
 
-class Viewed(Protocol):
-    """An object of an engine."""
-
-    @property
-    def views(self) -> Mapping[int, View | None]:
-        """Through which windows its frames were looked at."""
-
-
 Slot = TypeVar("Slot", bound=Viewed)
-Slot_contra = TypeVar("Slot_contra", bound=Viewed, contravariant=True)
-
-
-class Looker(Protocol[Slot_contra]):
-    """An engine that looks at prompts: a stream's `Follower`, or one that follows films."""
-
-    def look(
-        self,
-        slot: Slot_contra,
-        frame_idx: int,
-        prompt: CheckedPrompt,
-        *,
-        corrects: bool,
-        view: View | None = None,
-        anew: bool = False,
-    ) -> Look | None:
-        """As `Follower.look`."""
-
-    def cut(self, look: Look, box: Sequence[float], frame_size: Size) -> Look | None:
-        """As `Follower.cut`."""
-
 
 FoundNow = Callable[[], Found]
 """What is known of an object on a frame, for who needs it: it waits for the device."""
@@ -241,13 +214,16 @@ class Windows:
         look = follower.look(slot, key, prompt, corrects=corrects, view=view)
         if look is None or prompt.mask is not None:
             return look
+        if not corrects:
+            look = agreed_look(follower, slot, key, prompt, look, self._rules)
         crop, _ = crop_mask(look.found.low_res_mask_logits, prompt.frame_size, view)
         x0, y0, x1, y1 = extent
         if crop.sum() <= OVER_BOX * (x1 - x0) * (y1 - y0):
             return look
         beside_x, beside_y = BESIDE_BOX * (x1 - x0), BESIDE_BOX * (y1 - y0)
         around = x0 - beside_x, y0 - beside_y, x1 + beside_x, y1 + beside_y
-        return follower.cut(look, around, prompt.frame_size)
+        shown = view or View.whole(prompt.frame_size)
+        return follower.redraw(look, hide_outside(look.prediction.low_res_mask_logits, shown, around))
 
     def _search(
         self, follower: Looker[Slot], slot: Slot, key: int, prompt: CheckedPrompt, clicked: Extent

@@ -127,6 +127,7 @@ COVERED_BY = {
     "scenes/test_scene": ("scenes/*",),
     "test_server": ("stream_outputs",),
     "tracking/test_film_session": ("tracking/film_source", "tracking/in_thread"),
+    "tracking/test_looking": ("tracking/looker",),
     "tracking/test_film_run": (
         "engine/film_looker",
         "tracking/film_looks",

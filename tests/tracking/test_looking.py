@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
 import pytest
+from torch import Tensor
 
 from bench.bench_windows import BALL_PX, SmallBall
 from streamtrack.config import TrackingConfig
@@ -17,7 +17,6 @@ from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.engine.view import View
 from streamtrack.errors import PromptError
 from streamtrack.frame import BoolMask, EventKind, Image, ObjectState
-from streamtrack.model.interface import Size
 from streamtrack.scenes.scene import Scene, innermost_point, make_scene
 from streamtrack.tracking import Session, Tracker
 from streamtrack.tracking.looking import make_looking, prompt_extent
@@ -274,7 +273,7 @@ class Worth:
         nothing: Any = None
         return Look(found, frame_idx, view, nothing, nothing)
 
-    def cut(self, look: Look, box: Sequence[float], frame_size: Size) -> Look:
+    def redraw(self, look: Look, logits: Tensor) -> Look:
         raise AssertionError("nothing is too large")
 
 
