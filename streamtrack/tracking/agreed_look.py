@@ -15,6 +15,7 @@ from torch import Tensor
 from streamtrack.engine.found import Look
 from streamtrack.engine.prompt_input import BOX_FIRST_CORNER, CheckedPrompt
 from streamtrack.engine.view import View, change_view
+from streamtrack.tracking.ground_check import look_before_the_ground
 from streamtrack.tracking.looker import Looker, Viewed
 from streamtrack.tracking.window_policy import Extent, WindowRules, centre_of
 
@@ -40,8 +41,9 @@ def agreed_look(
     if not is_box_alone(prompt):
         return first
     size = prompt.frame_size
+    first, prompt = look_before_the_ground(follower, slot, key, prompt, first)
     seen = first.view or View.whole(size)
-    x0, y0, x1, y1 = prompt.coords.flatten().tolist()
+    x0, y0, x1, y1 = prompt.coords[:2].flatten().tolist()
     box: Extent = x0, y0, x1, y1
     agreed = [first.prediction.low_res_mask_logits]
     views = {first.view}

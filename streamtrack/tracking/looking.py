@@ -20,7 +20,7 @@ from streamtrack.tracking.agreed_look import agreed_look
 from streamtrack.tracking.looker import Looker, Viewed
 from streamtrack.tracking.mask_growth import MaskGrowth
 from streamtrack.tracking.one_body import OneBody
-from streamtrack.tracking.postprocess import crop_mask
+from streamtrack.tracking.postprocess import crop_mask, picture_mask
 from streamtrack.tracking.search import found_extent, search_picture, windows_over, worth_of
 from streamtrack.tracking.shared_windows import share
 from streamtrack.tracking.window_policy import Extent, ObjectWindow, WindowRules, centre_of, extent_of
@@ -291,10 +291,7 @@ def prompt_extent(prompt: CheckedPrompt) -> Extent | None:
 
 
 def _mask_of(found: Found, frame_size: Size) -> BoolMask:
-    mask: BoolMask = np.zeros(frame_size, np.bool_)
-    crop, (x0, y0, x1, y1) = crop_mask(found.low_res_mask_logits, frame_size, found.view)
-    mask[y0:y1, x0:x1] = crop
-    return mask
+    return picture_mask(found.low_res_mask_logits, frame_size, found.view)
 
 
 def _share_of(known: Found, look: Look, frame_size: Size) -> float:

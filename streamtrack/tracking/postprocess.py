@@ -59,6 +59,16 @@ def crop_mask(
     return _tighten(crop, x0, y0)
 
 
+def picture_mask(
+    low_res_mask_logits: NDArray[np.float32], frame_size: tuple[int, int], view: View | None = None
+) -> BoolMask:
+    """`crop_mask` as a mask of the whole frame, (H, W)."""
+    mask: BoolMask = np.zeros(frame_size, np.bool_)
+    crop, (x0, y0, x1, y1) = crop_mask(low_res_mask_logits, frame_size, view)
+    mask[y0:y1, x0:x1] = crop
+    return mask
+
+
 def logits_in_box(
     low_res_mask_logits: NDArray[np.float32], frame_size: tuple[int, int], view: View | None, box: Box
 ) -> NDArray[np.float32]:
