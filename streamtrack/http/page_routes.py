@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import mimetypes
+from collections.abc import Mapping
 from importlib.resources import files
 
 from fastapi import APIRouter, Response
@@ -45,6 +47,13 @@ def page_router(*packages: str) -> APIRouter:
     async def colours() -> Response:
         return JSONResponse(palette(), headers=PAGE_HEADERS)
 
+    told = {"version": _digest(pages), "pages": sorted(name for name in pages if name.endswith(".html"))}
+
+    @router.get("/web/version.json", include_in_schema=False)
+    async def version() -> Response:
+        """Another version than before: a page that is open is an old one."""
+        return JSONResponse(told, headers=PAGE_HEADERS)
+
     @router.get("/web/{name}", include_in_schema=False)
     async def web_file(name: str) -> Response:
         if name not in pages:
@@ -53,3 +62,10 @@ def page_router(*packages: str) -> APIRouter:
         return Response(pages[name], media_type=kind, headers=PAGE_HEADERS)
 
     return router
+
+
+def _digest(pages: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, data in sorted(pages.items()):
+        digest.update(f"{name} {len(data)}\n".encode() + data)
+    return digest.hexdigest()[:16]

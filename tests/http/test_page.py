@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Route, expect
 
 from streamtrack.video.palette import object_colour
-from tests.support.browser_tab import Browsers, Tab, browsers, decode_png
+from tests.support.browser_tab import WHEP, Browsers, Tab, browsers, decode_png
 from tests.support.camera import DISCS, EMPTY
 from tests.support.page_server import PageServer, serving
 from tests.support.video import HEIGHT, WIDTH, read_code
@@ -84,7 +84,8 @@ async def test_browser_shows_the_overlay_and_each_picture_leads_back_to_its_fram
 
     object_id = await server.follow("red", "cup")
     async with chromium.opened(server, "/web/icon.svg") as tab, server.api() as api:
-        await tab.page.route("**/whep", offer_only)
+        await tab.page.evaluate("""localStorage.setItem("streamtrack.looks", '{"style": "burnt"}')""")
+        await tab.page.route(WHEP, offer_only)
         await tab.page.goto(server.url)
         await tab.live()
         if f"{codec}/90000" not in answers[-1]:

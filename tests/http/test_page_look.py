@@ -215,7 +215,9 @@ def test_every_text_of_the_page_is_in_the_table_and_every_text_of_the_table_is_u
     }
     assert asked - table - added == set()
     every = "".join(text for name, text in sources.items() if not name.startswith("texts-")) + page
-    prefixes = r"(state|stateTitle|event|error|deadPicture|undone|hint|draw|drawMore|name|kind|snooze)_"
+    prefixes = (
+        r"(state|stateTitle|event|error|deadPicture|undone|hint|draw|drawMore|name|kind|snooze|style|theme)_"
+    )
     composed = rf"{prefixes}|(firstSteps|hintInclude|hintExclude)(Touch)?$"
     unused = {name for name in table if not re.match(composed, name) and every.count(f'"{name}"') == 0}
     assert unused == set()

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Route, expect
 
-from tests.support.browser_tab import Browsers, Tab, browsers
+from tests.support.browser_tab import WHEP, Browsers, Tab, browsers
 from tests.support.camera import DISCS
 from tests.support.page_server import PageServer, serving
 from tests.support.video import HEIGHT, WIDTH, until
@@ -214,7 +214,7 @@ async def test_motion_jpeg_takes_over_where_webrtc_cannot_pass(
         await route.fulfill(response=answer, body=script.replace(patient, "CONNECT_LIMIT_MS = 700"))
 
     async with chromium.opened(server, "/web/icon.svg", ()) as tab:
-        await tab.page.route("**/whep", block)
+        await tab.page.route(WHEP, block)
         await tab.page.route("**/whep.js", hurry)
         await tab.page.goto(f"{server.url}/#token={TOKEN}")
         await tab.page.get_by_text("Live, MJPEG").wait_for(timeout=60_000)

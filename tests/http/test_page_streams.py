@@ -85,7 +85,7 @@ async def test_browser_with_its_own_settings_connects(
 ) -> None:
     # No switches: it hides its addresses behind mDNS names and offers none of loopback.
     async with chromium.opened(server, f"/#{stream}", arguments=()) as tab:
-        await tab.page.get_by_text("Live", exact=True).wait_for(timeout=20_000)
+        await tab.page.locator("#link").get_by_text("Live", exact=True).wait_for(timeout=20_000)
 
 
 async def test_recording_that_has_ended_can_be_played_again(server: PageServer, chromium: Browsers) -> None:

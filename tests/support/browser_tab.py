@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,6 +28,8 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+WHEP = re.compile(r"/whep(\?.*)?$")
+"""Addresses that offers are posted to."""
 LOOPBACK = ("--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns")
 
 # The next picture that the page presents and its RTP timestamp: from one callback, so of one frame. PNG
@@ -83,7 +86,7 @@ class Tab:
             self.commands.append((request.method, path, body))
 
     def _on_response(self, response: Any) -> None:
-        if response.url.endswith("/whep") and response.status == 201:
+        if urlsplit(response.url).path.endswith("/whep") and response.status == 201:
             self.sessions.append(response.headers["location"])
 
     async def live(self) -> None:

@@ -19,6 +19,7 @@ SUITES = {
     "http/page": "http/web in a browser: objects",
     "http/page_cameras": "http/web in a browser: cameras that are added, changed and removed",
     "http/page_look": "http/web in a browser: looks and accessibility",
+    "http/page_overlay": "http/web in a browser: what it draws, keeps and shows in small",
     "http/page_rules": "http/web in a browser: zones, lines and alerts",
     "http/page_second_thoughts": "http/web in a browser: what is taken back and said anew",
     "http/page_states": "http/web in a browser: troubles",

@@ -7,21 +7,27 @@ import { Cameras } from "./cameras.js";
 import { Commands } from "./commands.js";
 import { EventLog } from "./eventlog.js";
 import { Feed } from "./feed.js";
+import { FollowView } from "./follow.js";
 import { Foot } from "./foot.js";
+import { Grid } from "./grid.js";
 import { bindKeys } from "./keys.js";
+import { Looks } from "./looks.js";
 import { Mending } from "./mending.js";
+import { Names } from "./names.js";
 import { ObjectList } from "./objects.js";
 import { Picker } from "./picker.js";
 import { saveSnapshot, toggleFullScreen } from "./picture.js";
-import { Player } from "./player.js";
 import { Pointing } from "./pointing.js";
 import { Rules } from "./rules.js";
-import { Stage } from "./stage.js";
+import { Settings, applyTheme } from "./settings.js";
+import { Sparks } from "./sparks.js";
 import { standing } from "./standing.js";
 import { Streams } from "./streams.js";
 import { fillTexts, sentence, text } from "./strings.js";
 import { Turn } from "./turn.js";
 import { Undo } from "./undo.js";
+import { checkVersion } from "./version.js";
+import { Viewer } from "./viewer.js";
 
 const TICK_MS = 250;
 const $ = (id) => document.getElementById(id);
@@ -33,16 +39,22 @@ let now = standing({ status: null, link: { up: null }, play: {}, stalled: false 
 const undo = new Undo();
 
 adoptTokenFromAddress();
+applyTheme();
 fillTexts(document);
 const log = new EventLog($("events"), $("no-events"));
 const foot = new Foot($("hint"), $("notice"));
 const notice = (words) => foot.notice(words);
+const sparks = new Sparks();
+const names = new Names();
+const frameSize = () => turn?.frameSize ?? null;
+const streamName = () => turn?.name ?? "";
 const commands = new Commands({
-  ...{ turn: () => turn, objects: () => objects, undo, refused, standing: () => now },
+  ...{ turn: () => turn, objects: () => objects, names, undo, refused, standing: () => now },
   askServer: () => feed.retryNow(),
 });
 const { act } = commands;
-const objects = new ObjectList($("objects"), $("row"), await palette(), {
+const looks = new Looks(await palette(), onLooks);
+const objects = new ObjectList($("objects"), $("row"), {
   rename: (id, label, former) => commands.rename(id, label, former),
   remove: (id) => commands.remove(id),
   selected: () => {
@@ -50,28 +62,41 @@ const objects = new ObjectList($("objects"), $("row"), await palette(), {
     showSelection();
   },
   picked: (id) => mending.picked(id),
-});
-const player = new Player($("video"), $("mjpeg"), (play) => {
-  turn.play = play;
-  show();
+  colour: (id, label) => looks.colour(streamName(), id, label),
 });
 const pointing = new Pointing({
   ...{ turn: () => turn, dead: () => now.dead, objects, undo, notice, refused },
   clicked: (mine, id) => mending.candidates.offer(mine, id),
 });
-const frameSize = () => turn?.frameSize ?? null;
-const stage = new Stage($("stage"), $("marks"), player, frameSize, (prompt, frame) => {
-  const done = pointing.prompt(prompt, frame);
-  done.then((accepted) => {
-    if (accepted) foot.endFirstSteps();
-    showHint();
-  });
-  return done;
+const viewer = new Viewer({
+  ...{ frameSize, stream: streamName, looks, objects: () => objects, rules: () => rules.drawn(), notice },
+  state: (play) => {
+    turn.play = play;
+    show();
+  },
+  prompt: (prompt, frame) => {
+    const done = pointing.prompt(prompt, frame);
+    done.then((accepted) => {
+      if (accepted) foot.endFirstSteps();
+      showHint();
+    });
+    return done;
+  },
 });
+const { player, held, stage, screen } = viewer;
 const parts = { objects, undo, notice, act, showHint };
 const mending = new Mending({ ...parts, pointing: () => pointing, stage: () => stage });
 const alerts = new Alerts({ act, notice });
 const rules = new Rules({ turn: () => turn, stage, frameSize, notice, act, alerts });
+const settings = new Settings(looks, { stream: streamName, selected: () => objects.selection });
+const followView = new FollowView(() => showFollow());
+const grid = new Grid({
+  choose: (name) => {
+    grid.toggle(false);
+    picker.choose(name);
+  },
+  whole: (whole) => (whole ? player.stop() : turn && !turn.lost && player.play(turn.name)),
+});
 const picker = new Picker($("picker"), $("streams"), open, (name, shown) => {
   const words = text("unknownStream", { name, shown });
   log.add("", words, { bad: true });
@@ -91,13 +116,13 @@ async function palette() {
 
 // the streams
 
-function onStreams() {
-  const { names } = streams;
-  if (!names.length && turn === null) return showStart("noStreamsLong");
-  if (!names.length) return;
-  picker.offer(names);
-  if (ticking) return;
+function onStreams(statuses) {
+  if (!streams.names.length && turn === null) return showStart("noStreamsLong");
+  if (streams.names.length) picker.offer(streams.names);
+  grid.show(statuses, streamName());
+  if (ticking || turn === null) return;
   alerts.start();
+  checkVersion();
   ticking = setInterval(tick, TICK_MS);
 }
 
@@ -117,17 +142,24 @@ function open(name) {
   if (turn) turn.over = true;
   feed?.close();
   const note = (...line) => log.add(...line);
-  const mine = (turn = new Turn(name, note, (id) => objects.colour(id)));
+  const mine = (turn = new Turn(name, note, {
+    colour: (id) => objects.colour(id),
+    thumbnail: (id) => (now.curtain === null ? viewer.thumbnailOf(id, mine.boxes.of(id)) : undefined),
+  }));
   mending.leave();
+  viewer.clear();
+  followView.close();
   objects.select(null);
   objects.show([], false);
   clearFigures();
+  sparks.clear();
   feed = new Feed(`${mine.path}/live`, {
     state: (status) => mine.over || onState(mine, status),
     event: (event) => mine.over || onEvent(mine, event),
     link: (link) => mine.over || onLink(mine, link),
   });
-  player.play(name);
+  if (!grid.whole) player.play(name);
+  grid.show(streams.statuses, name);
   show();
 }
 
@@ -162,14 +194,18 @@ function onLink(mine, link) {
   mine.link = link;
   // A server that refuses us is there, and its pictures may well come.
   const gone = link.up === false && link.nextTryAt !== null && typeof link.error?.status !== "number";
-  if (gone && player.playing) {
+  if (gone && !mine.lost) {
+    mine.lost = true;
     player.stop();
     log.add("", text("serverLost"), { bad: true });
     mine.happenings.forget();
-  } else if (link.up && !player.playing) {
+  } else if (link.up && mine.lost) {
+    mine.lost = false;
     log.add("", text("serverBack"));
     mine.status = null; // what it says now counts, and not what it said before
-    player.play(mine.name);
+    if (!grid.whole) player.play(mine.name);
+    streams.look();
+    checkVersion();
   }
   if (link.up !== up || !link.up) show();
 }
@@ -189,8 +225,10 @@ function watchStall() {
 
 function tick() {
   watchStall();
-  if (objects.selected !== null) turn.boxes.compare(() => player.displayedFrame());
+  if (objects.selected !== null && !screen.clean) turn.boxes.compare(() => player.displayedFrame());
   show();
+  viewer.draw(); // names and counts change also where the picture stands
+  sparks.note(turn.status, now.seen);
 }
 
 // what is shown
@@ -213,18 +251,29 @@ function show() {
 }
 
 function showSelection() {
-  const id = objects.selected;
-  const box = id !== null && now.curtain === null ? turn.boxes.of(id) : null;
-  stage.select(box, id === null ? null : objects.colour(id));
+  const { selected: id } = objects;
+  const exact = viewer.boxOf(id);
+  const box = id === null || now.curtain !== null ? null : exact === undefined ? turn.boxes.of(id) : exact;
+  stage.select(box, id === null ? null : objects.colour(id), exact !== undefined);
+  settings.show();
+  showFollow();
   showHint();
 }
 
+function showFollow() {
+  $("follow").setAttribute("aria-pressed", String(followView.id !== null && followView.id === objects.selected));
+}
+
 function showHint() {
-  const id = objects.selected;
-  const selected = id === null ? null : { id, label: objects.item(id)?.label ?? "" };
-  if (id === null && pointing.intent !== null) mending.leave();
-  foot.showHint(selected, stage.negative, now.dead !== null, pointing.intent);
+  const { selection } = objects;
+  if (selection === null && pointing.intent !== null) mending.leave();
+  foot.showHint(selection, stage.negative, now.dead !== null, pointing.intent);
   mending.show();
+}
+
+function onLooks() {
+  viewer.showLooks();
+  if (turn !== null) show();
 }
 
 function refused(error) {
@@ -241,15 +290,32 @@ function setNegative(negative) {
   showHint();
 }
 
+function toggleFollow() {
+  const { selection } = objects;
+  if (selection === null) return notice(text("selectToMend"));
+  followView.toggle(turn.path, selection.id, selection.label);
+}
+
+function escape() {
+  if (grid.whole) grid.toggle(false);
+  else if (held.active) held.live();
+  else mending.keys.escape();
+}
+
 $("mode-positive").onchange = () => setNegative(false);
 $("mode-negative").onchange = () => setNegative(true);
 $("snapshot").onclick = () => act(saveSnapshot);
 $("full-screen").onclick = toggleFullScreen;
 $("full-screen").hidden = !document.fullscreenEnabled;
+$("follow").onclick = toggleFollow;
 const removeSelected = () => objects.selected !== null && commands.remove(objects.selected);
 bindKeys({
   ...mending.keys,
-  ...rules.keys({ escape: mending.keys.escape, remove: removeSelected }),
+  ...rules.keys({ escape, remove: removeSelected }),
+  ...viewer.keys,
+  ...{ follow: toggleFollow, grid: () => grid.toggle(), help: () => settings.help(), name: () => objects.editLabel() },
+  ...{ streamBefore: () => picker.choose(grid.neighbour(-1)), streamAfter: () => picker.choose(grid.neighbour(1)) },
+  style: () => notice(settings.nextStyle()),
   nth: (n) => objects.selectNth(n),
   mode: () => setNegative(!stage.negative),
   pause: () => commands.pause(),

@@ -7,7 +7,7 @@ const $ = (id) => document.getElementById(id);
 
 export class Commands {
   /**
-   * @param page { turn(): the stream that is shown; objects(): the ObjectList; undo; refused(error);
+   * @param page { turn(): the stream that is shown; objects(): the ObjectList; names; undo; refused(error);
    *   standing(): how it stands; askServer(): have the server asked again }
    */
   constructor(page) {
@@ -34,6 +34,7 @@ export class Commands {
       this.page.undo.note(step); // now: its answer may come after the state that shows it
       try {
         await send("PATCH", `${path}/objects/${id}`, { label });
+        this.page.names.add(label);
       } catch (error) {
         this.page.undo.drop(step);
         throw error;

@@ -17,10 +17,11 @@ export class Happenings {
 
   /**
    * @param log (words, {colour, bad, at})
+   * @param of { colour(id), thumbnail(id): JPEG in base64 of an object now, or nothing }
    * @param told keys of the stream's events that are in the list already, of earlier visits too
    */
-  constructor(log, colourOf, told) {
-    Object.assign(this, { log, colourOf, told });
+  constructor(log, of, told) {
+    Object.assign(this, { log, of, told });
   }
 
   /** What happened before anybody looked here: the server's past events, oldest first. */
@@ -104,7 +105,9 @@ export class Happenings {
 
   #tell(kind, id, label, detail, at) {
     if (!hasText(`event_${kind}`)) return;
-    const colour = id === null ? null : this.colourOf(id);
-    this.log(this.#words(kind, id, label, detail), { colour, bad: BAD.has(kind), at, picture: detail?.thumbnail });
+    const colour = id === null ? null : this.of.colour(id);
+    // Of what happened before nobody has a picture but the server.
+    const picture = detail?.thumbnail ?? (id === null || at !== undefined ? undefined : this.of.thumbnail(id));
+    this.log(this.#words(kind, id, label, detail), { colour, bad: BAD.has(kind), at, picture });
   }
 }

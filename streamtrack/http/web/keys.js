@@ -3,8 +3,13 @@
 const TYPING = "input:not([type=radio]), textarea, select, dialog[open] *";
 const ACTIVATED_BY_SPACE = "button, summary, a, input";
 
-/** @param act { escape, nth(n), mode, remove, undo, candidate, startOver, merge, clear, zone, line, done, pause,
- *   fullScreen } */
+const PLAIN = {
+  ...{ x: "mode", c: "candidate", o: "startOver", m: "merge", k: "clear", z: "zone", l: "line", f: "fullScreen" },
+  ...{ ",": "stepBack", ".": "stepOn", s: "slow", v: "live", "+": "zoomIn", "=": "zoomIn", "-": "zoomOut", 0: "zoomWhole" },
+  ...{ a: "style", w: "follow", g: "grid", pageup: "streamBefore", pagedown: "streamAfter", "?": "help", h: "help", escape: "escape" },
+};
+
+/** @param act { nth(n), remove, undo, done, name, pause, and each of PLAIN } */
 export function bindKeys(act) {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.target.closest?.(TYPING) || document.querySelector("dialog[open]")) return;
@@ -17,21 +22,15 @@ export function bindKeys(act) {
     if (name === " " && !event.target.closest?.(ACTIVATED_BY_SPACE)) {
       event.preventDefault(); // it would scroll
       if (!event.repeat) act.pause();
-    } else if (name === "escape") act.escape();
+    } else if (name in PLAIN) act[PLAIN[name]]();
     else if (name >= "1" && name <= "9") act.nth(Number(name) - 1);
-    else if (name === "x") act.mode();
-    else if (name === "c") act.candidate();
-    else if (name === "o") act.startOver();
-    else if (name === "m") act.merge();
-    else if (name === "k") act.clear();
-    else if (name === "z") act.zone();
-    else if (name === "l") act.line();
-    else if (name === "d") {
+    else if (name === "n") {
+      event.preventDefault(); // it would be typed into the field that follows
+      act.name();
+    } else if (name === "d") {
       event.preventDefault(); // it would be typed into the question that follows
       act.done();
-    }
-    else if (name === "f") act.fullScreen();
-    else if (name === "delete" || name === "backspace") {
+    } else if (name === "delete" || name === "backspace") {
       event.preventDefault();
       act.remove();
     }

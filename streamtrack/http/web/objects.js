@@ -6,17 +6,27 @@ export class ObjectList {
   #awaited = null;
 
   /** @param actions {rename(id, label, former), remove(id), selected(id|null), picked(id): true where a click on a
-   * row is for something else} */
-  constructor(list, template, palette, actions) {
-    Object.assign(this, { list, template, palette, actions });
+   * row is for something else; colour(id, label): as it is drawn} */
+  constructor(list, template, actions) {
+    Object.assign(this, { list, template, actions });
     this.rows = new Map();
     this.items = new Map();
     this.selected = null;
   }
 
-  /** The colour that the picture gives an object. */
+  /** The colour in which an object is drawn. */
   colour(id) {
-    return this.palette[id % this.palette.length];
+    return this.actions.colour(id, this.items.get(id)?.label ?? "");
+  }
+
+  /** The selected object as { id, label }; null where there is none. */
+  get selection() {
+    return this.selected === null ? null : { id: this.selected, label: this.items.get(this.selected)?.label ?? "" };
+  }
+
+  /** Lets the selected object's label be typed. */
+  editLabel() {
+    this.rows.get(this.selected)?.querySelector(".label").select();
   }
 
   /** What the server says of an object; undefined where it is not followed. */
@@ -63,6 +73,7 @@ export class ObjectList {
   }
 
   #update(row, item, seen) {
+    row.style.setProperty("--tint", this.actions.colour(item.object_id, item.label));
     const label = row.querySelector(".label");
     if (label !== document.activeElement && label.value !== item.label) label.value = item.label;
     if (label.title !== item.label) label.title = item.label; // the field shows the beginning of a long one
@@ -83,7 +94,6 @@ export class ObjectList {
     const row = this.template.content.firstElementChild.cloneNode(true);
     const object = nameOf(id);
     row.dataset.id = id;
-    row.style.setProperty("--tint", this.colour(id));
     row.querySelector(".id").textContent = id;
     const pick = row.querySelector(".pick");
     pick.setAttribute("aria-label", text("selectObject", { object }));

@@ -19,11 +19,7 @@ export class Picker {
    */
   constructor(box, select, onChoose, onUnknown) {
     Object.assign(this, { box, select, onChoose, onUnknown });
-    select.onchange = () => {
-      // Each choice is a place that the browser's Back returns to.
-      history.pushState(null, "", `#${encodeURIComponent(select.value)}`);
-      this.#choose(select.value);
-    };
+    select.onchange = () => this.choose(select.value);
     addEventListener("popstate", () => this.#followAddress());
   }
 
@@ -35,6 +31,14 @@ export class Picker {
     this.select.replaceChildren(...names.map((name) => new Option(name, name)));
     this.box.hidden = names.length < 2;
     this.#followAddress();
+  }
+
+  /** Shows a stream as if it were picked. */
+  choose(name) {
+    if (name === null || name === this.#shown || !this.#names.includes(name)) return;
+    // Each choice is a place that the browser's Back returns to.
+    history.pushState(null, "", `#${encodeURIComponent(name)}`);
+    this.#choose(name);
   }
 
   #followAddress() {

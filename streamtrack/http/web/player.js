@@ -1,7 +1,7 @@
 // Plays one stream: WebRTC by WHEP, again and again until it holds, and motion JPEG where WebRTC cannot pass.
 
-import { ApiError, imageAddress, send } from "./api.js";
-import { Backoff, Nap, within } from "./time.js";
+import { ApiError, imageAddress } from "./api.js";
+import { Backoff, Nap, sleep, within } from "./time.js";
 import { WhepConnection } from "./whep.js";
 
 const FIRST_WAIT_MS = 300;
@@ -10,7 +10,7 @@ const STALL_MS = 3000;
 const TRIES_BEFORE_MJPEG = 2;
 const MJPEG_FIRST_PICTURE_MS = 8000;
 const MJPEG_RETRY_MS = 60_000;
-const FRAME_LIMIT_MS = 2000;
+const CHANNEL_LIMIT_MS = 5000;
 
 /** One stretch of playing one stream. A turn that is over says nothing and touches nothing that is shared. */
 class Turn {
@@ -37,10 +37,15 @@ class Turn {
 
 export class Player {
   #turn = null;
+  #clean = true;
+  #undrawable = new Set(); // streams whose shapes do not pass
 
-  /** @param onState called with ({ state: "connecting" | "live" | "refused", mjpeg, error }). */
-  constructor(video, image, onState) {
-    Object.assign(this, { video, image, onState });
+  /**
+   * @param on { state({ state: "connecting" | "live" | "refused", mjpeg, error });
+   *   picture(rtp, connection): another picture is on the screen; shapes(shapes, connection): those of one have come }
+   */
+  constructor(video, image, on) {
+    Object.assign(this, { video, image, on });
     addEventListener("pagehide", () => this.#turn?.end(true));
     addEventListener("pageshow", (event) => {
       // Back from the browser's cache of pages: what was ended when it left begins anew.
@@ -86,17 +91,28 @@ export class Player {
     this.#turn?.connection?.giveUp();
   }
 
+  /** Whether the page draws masks by itself, or the server does. */
+  draw(clean) {
+    if (clean === this.#clean) return;
+    this.#clean = clean;
+    this.#undrawable.clear();
+    this.reconnect();
+  }
+
+  /** The connection whose pictures are on the screen; null where there is none. */
+  get connection() {
+    const connection = this.#turn?.connection;
+    return connection?.session && this.image.hidden ? connection : null;
+  }
+
   /**
    * The tracked frame that is on the screen now, as a promise of its number, or of null where it is not known.
    * Ask at the moment of the click: the answer is for what was displayed then.
    */
   displayedFrame() {
-    const connection = this.#turn?.connection;
-    if (!connection?.session || connection.displayed === null || !this.image.hidden) return Promise.resolve(null);
-    const limits = { headMs: FRAME_LIMIT_MS, limitMs: FRAME_LIMIT_MS };
-    return send("GET", `${connection.session}/frame?rtp_timestamp=${connection.displayed}`, undefined, limits)
-      .then((body) => body.frame_idx)
-      .catch(() => null);
+    const { connection } = this;
+    if (connection === null || connection.displayed === null) return Promise.resolve(null);
+    return connection.frameOf(connection.displayed);
   }
 
   /** Whether the picture stands still although the connection is up. */
@@ -107,19 +123,20 @@ export class Player {
   }
 
   async #run(turn) {
-    const say = (state) => !turn.over && this.onState({ mjpeg: false, error: null, ...state });
+    const say = (state) => !turn.over && this.on.state({ mjpeg: false, error: null, ...state });
     const backoff = new Backoff(FIRST_WAIT_MS, LONGEST_WAIT_MS);
     let failures = 0;
     while (!turn.over) {
       say({ state: "connecting" });
-      const connection = (turn.connection = new WhepConnection(this.video));
+      const connection = (turn.connection = this.#newConnection(turn));
       let waitMs = 0;
       try {
-        await connection.open(`${turn.path}/whep`);
+        await connection.open(`${turn.path}/whep${connection.clean ? "?view=clean" : ""}`);
         backoff.reset();
         failures = 0;
         if (!turn.over) this.#hideImage();
         say({ state: "live" });
+        this.#watchChannel(turn, connection);
         await connection.broken;
       } catch (error) {
         if (error instanceof ApiError) {
@@ -143,6 +160,25 @@ export class Player {
         await turn.nap.sleep(backoff.next(waitMs), turn.signal);
       }
     }
+  }
+
+  #newConnection(turn) {
+    const clean = this.#clean && !this.#undrawable.has(turn.name);
+    const connection = new WhepConnection(this.video, clean, {
+      picture: (rtp) => turn.over || this.on.picture(rtp, connection),
+      shapes: (shapes) => turn.over || this.on.shapes(shapes, connection),
+    });
+    return connection;
+  }
+
+  /** A picture without its masks would say that nothing is followed: where they cannot come, the server draws. */
+  async #watchChannel(turn, connection) {
+    if (!connection.clean) return;
+    await sleep(CHANNEL_LIMIT_MS, turn.signal);
+    if (turn.connection !== connection || document.hidden) return;
+    if (connection.drawable && connection.displayed !== null) return;
+    this.#undrawable.add(turn.name);
+    connection.giveUp();
   }
 
   /** Motion JPEG, until it breaks or it is time to see whether the network lets packets through by now. */

@@ -64,6 +64,19 @@ export class Rules {
     $("no-rules").hidden = states.length > 0;
   }
 
+  /** Every rule that is known, for painter.js to draw. */
+  drawn() {
+    const size = this.page.frameSize();
+    const states = this.#turn?.status?.rules ?? [];
+    return states.filter((state) => size !== null && this.#known.has(state.name)).map((state) => {
+      const { rule } = this.#known.get(state.name);
+      const [width, height] = rule.unit === "share" ? [1, 1] : size;
+      const points = rule.points.map(([x, y]) => [x / width, y / height]);
+      const active = state.inside.length > 0;
+      return { name: state.name, text: this.#counts(state), zone: state.kind === "zone", points, active };
+    });
+  }
+
   async #load(turn, names) {
     this.#asked = names;
     try {

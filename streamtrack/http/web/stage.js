@@ -1,6 +1,9 @@
 // Where people point: pointer and keys on the picture become points and boxes in pixels of the frame.
 
+import { Cross } from "./cross.js";
 import { COLOURS, drawBox, drawCross, drawMask, drawPoint, drawSelection } from "./marks.js";
+import { Touch } from "./touch.js";
+import { Zoom } from "./zoom.js";
 
 const DRAG_PX = 6;
 const MARK_MS = 900;
@@ -15,16 +18,21 @@ export class Stage {
   #preview = null; // { mask: a canvas, box: where it lies, in pixels of the frame }
 
   /**
-   * @param player tells what is on the screen
+   * @param screen the Screen: what is on the screen
    * @param frameSize () => [width, height] of the stream's frames in pixels, or null
-   * @param onPrompt called with {points, labels} or {box}, and a promise of the frame that was on the screen;
-   *   returns a promise that settles when the server has answered
+   * @param on {
+   *   prompt(prompt, frame): called with {points, labels} or {box}, and a promise of the frame that was on the screen;
+   *     returns a promise that settles when the server has answered;
+   *   zoomed(): the picture lies elsewhere; hover(point, place): the pointer is at a pixel of the frame, null, null
+   *     where it is not }
    */
-  constructor(element, canvas, player, frameSize, onPrompt) {
-    Object.assign(this, { element, canvas, player, frameSize, onPrompt });
+  constructor(element, canvas, screen, frameSize, on) {
+    Object.assign(this, { element, canvas, screen, frameSize, on });
     this.negative = false;
     this.marks = [];
-    this.cross = null;
+    this.zoom = new Zoom(() => this.#place());
+    new Touch(this);
+    this.cross = new Cross(this, { click: (place, event) => this.#crossClick(place, event), moved: () => this.#crossMoved() });
     this.press = null;
     this.sketch = null; // a Drawing: while it is active, points are its corners
     element.addEventListener("pointerdown", (event) => this.#down(event));
@@ -32,9 +40,8 @@ export class Stage {
     element.addEventListener("pointerup", (event) => this.#up(event));
     element.addEventListener("pointercancel", () => this.cancel());
     element.addEventListener("contextmenu", (event) => event.preventDefault());
-    element.addEventListener("keydown", (event) => this.#key(event));
-    element.addEventListener("blur", () => this.#moveCross(null));
-    new ResizeObserver(() => this.#draw()).observe(element);
+    element.addEventListener("pointerleave", () => on.hover(null, null));
+    new ResizeObserver(() => this.#place()).observe(element);
   }
 
   /** Gives up a drag; true where there was one. */
@@ -45,15 +52,18 @@ export class Stage {
     return had;
   }
 
-  /** Frames the selected object: its box in pixels of the frame and its colour; none with null. */
-  select(box, colour) {
+  /**
+   * Frames the selected object: its box in pixels of the frame and its colour; none with null.
+   * @param exact whether the box is that of the very picture on the screen: then nothing is eased
+   */
+  select(box, colour, exact = false) {
     if (box === null) {
       if (this.#selection === null) return;
       this.#selection = null;
       return this.#draw();
     }
     const same = this.#selection?.colour === colour;
-    this.#selection = { box: same ? this.#selection.box : [...box], goal: box, colour };
+    this.#selection = { box: same && !exact ? this.#selection.box : [...box], goal: box, colour };
     this.#animate();
   }
 
@@ -72,9 +82,15 @@ export class Stage {
     this.#draw();
   }
 
-  /** The picture's rectangle inside the stage, in CSS pixels; null before there is a picture. */
-  #pictureRect() {
-    const { width, height } = this.player.surface;
+  /** Where the picture lies, in client coordinates; null before there is a picture. */
+  pictureRect() {
+    const rect = this.fitted();
+    return rect && this.zoom.place(rect);
+  }
+
+  /** Where it would lie if it were not enlarged. */
+  fitted() {
+    const { width, height } = this.screen.surface;
     if (!width || !height) return null;
     const box = this.element.getBoundingClientRect();
     const scale = Math.min(box.width / width, box.height / height);
@@ -85,7 +101,7 @@ export class Stage {
 
   /** Client coordinates to pixels of the frame, kept inside it; null outside of the picture unless `clamp`. */
   #toFrame(x, y, clamp = false) {
-    const rect = this.#pictureRect();
+    const rect = this.pictureRect();
     const size = this.frameSize();
     if (!rect || !size) return null;
     let u = (x - rect.left) / rect.width;
@@ -99,7 +115,7 @@ export class Stage {
 
   /** A box in pixels of the frame to client coordinates; null where there is no picture. */
   #toClient([x0, y0, x1, y1]) {
-    const rect = this.#pictureRect();
+    const rect = this.pictureRect();
     const size = this.frameSize();
     if (!rect || !size) return null;
     const across = (x) => rect.left + (x / size[0]) * rect.width;
@@ -108,7 +124,7 @@ export class Stage {
   }
 
   #down(event) {
-    if (event.button !== 0 || this.press || event.target.closest("button")) return;
+    if (event.button !== 0 || this.press || event.target.closest("button, input, label")) return;
     if (!this.#toFrame(event.clientX, event.clientY)) return;
     this.element.setPointerCapture(event.pointerId);
     // The frame under the pointer is the one on the screen now, not the one at the end of a drag.
@@ -116,12 +132,15 @@ export class Stage {
       id: event.pointerId,
       from: [event.clientX, event.clientY],
       to: [event.clientX, event.clientY],
-      frame: this.sketch?.active ? null : this.player.displayedFrame(),
+      frame: this.sketch?.active ? null : this.screen.displayedFrame(),
     };
     if (this.sketch?.active) this.sketch.press(this.press.from);
   }
 
   #move(event) {
+    if (this.press === null && event.pointerType !== "touch") {
+      this.on.hover(this.#toFrame(event.clientX, event.clientY), [event.clientX, event.clientY]);
+    }
     if (this.press?.id !== event.pointerId) return;
     this.press.to = [event.clientX, event.clientY];
     if (this.sketch?.active) {
@@ -172,36 +191,36 @@ export class Stage {
     const shown = { ...mark, since: performance.now(), until: Infinity };
     this.marks.push(shown);
     this.#animate();
-    this.onPrompt(prompt, frame)
+    this.on
+      .prompt(prompt, frame)
       .then((accepted) => (shown.failed = !accepted))
       .finally(() => (shown.until = Math.max(performance.now() + 250, shown.since + MARK_MS)));
   }
 
-  #key(event) {
-    const step = (event.shiftKey ? 1 : 10) * (event.ctrlKey ? 5 : 1);
-    const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
-    if (event.target !== this.element) return;
-    if (event.key in moves) {
-      const rect = this.#pictureRect();
-      if (!rect) return;
-      const [x, y] = this.cross ?? [rect.left + rect.width / 2, rect.top + rect.height / 2];
-      const [dx, dy] = moves[event.key];
-      const inside = (value, from, length) => Math.min(Math.max(value, from + 1), from + length - 1);
-      this.#moveCross([inside(x + dx, rect.left, rect.width), inside(y + dy, rect.top, rect.height)]);
-    } else if (event.key === "Enter" && this.cross && this.sketch?.active) {
-      this.sketch.press(this.cross);
-      this.sketch.place(this.#toFrame(...this.cross, true), event.timeStamp);
-    } else if (event.key === "Enter" && this.cross) {
-      this.#point(this.cross[0], this.cross[1], this.negative !== event.shiftKey, this.player.displayedFrame());
+  #crossClick(place, event) {
+    if (this.sketch?.active) {
+      this.sketch.press(place);
+      this.sketch.place(this.#toFrame(...place, true), event.timeStamp);
     } else {
-      return;
+      this.#point(...place, this.negative !== event.shiftKey, this.screen.displayedFrame());
     }
-    event.preventDefault();
   }
 
-  #moveCross(place) {
-    this.cross = place;
+  #crossMoved() {
+    const { place } = this.cross;
+    this.on.hover(place && this.#toFrame(...place), place);
     this.#draw();
+  }
+
+  /** Puts the picture where it belongs. */
+  #place() {
+    const [rect, placed] = [this.fitted(), this.pictureRect()];
+    const box = this.element.getBoundingClientRect();
+    const { scale, whole } = this.zoom;
+    const move = whole || !rect ? "" : `translate(${placed.left - box.left - (rect.left - box.left) * scale}px, ${placed.top - box.top - (rect.top - box.top) * scale}px) scale(${scale})`;
+    for (const picture of this.element.querySelectorAll(".picture")) picture.style.transform = move;
+    this.#draw();
+    this.on.zoomed();
   }
 
   #animate() {
@@ -249,7 +268,7 @@ export class Stage {
       const { from, to } = this.press;
       if (Math.hypot(to[0] - from[0], to[1] - from[1]) >= DRAG_PX) drawBox(pen, from, to, COLOURS.box);
     }
-    if (this.cross) drawCross(pen, this.cross);
+    if (this.cross?.place) drawCross(pen, this.cross.place);
   }
 
   #drawMark(pen, mark) {

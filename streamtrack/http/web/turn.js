@@ -16,14 +16,18 @@ export class Turn {
   trials = new Trials();
   boxes = new Boxes();
   pastAsked = false;
+  lost = false; // the server does not answer
   over = false;
 
-  /** @param note (name, words, how): a line for the list of events; colourOf(id) as the picture has it */
-  constructor(name, note, colourOf) {
+  /**
+   * @param note (name, words, how): a line for the list of events
+   * @param of { colour(id) as it is drawn; thumbnail(id): a small picture of an object now, or nothing }
+   */
+  constructor(name, note, of) {
     this.name = name;
     this.path = `/streams/${encodeURIComponent(name)}`;
     if (!told.has(name)) told.set(name, new Set());
-    this.happenings = new Happenings((words, how) => note(name, words, how), colourOf, told.get(name));
+    this.happenings = new Happenings((words, how) => note(name, words, how), of, told.get(name));
   }
 
   /** Whether no frame was tracked for a while. */

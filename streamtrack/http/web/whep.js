@@ -1,11 +1,13 @@
 // One WebRTC connection by WHEP. Whatever it opens is its own, and `close` gives all of it back.
 
 import { offer, send } from "./api.js";
+import { ShapesLog } from "./shapes.js";
 import { LimitError, sleep, within } from "./time.js";
 
 const NEGOTIATE_LIMIT_MS = 6000;
 const CONNECT_LIMIT_MS = 6000;
 const GATHER_LIMIT_MS = 250;
+const FRAME_LIMIT_MS = 2000;
 
 export class WhepConnection {
   #pc = new RTCPeerConnection({ iceServers: [] });
@@ -17,8 +19,16 @@ export class WhepConnection {
   #broken;
   #onBroken;
 
-  constructor(video) {
-    this.video = video;
+  /**
+   * @param clean whether the picture is asked for without masks, and these as shapes beside it
+   * @param on { picture(rtp): another picture is on the screen; shapes(shapes): those of a picture have come }
+   */
+  constructor(video, clean, on) {
+    Object.assign(this, { video, clean, on });
+    /** Masks by picture; stays empty where the server draws them. */
+    this.shapes = new ShapesLog();
+    /** Whether shapes can come. */
+    this.drawable = false;
     /** RTP timestamp of the picture on the screen; null where the browser does not tell. */
     this.displayed = null;
     this.displayedAt = performance.now();
@@ -44,6 +54,17 @@ export class WhepConnection {
     return within(2 ** 31 - 1, this.#broken, this.#closed.signal);
   }
 
+  /** The tracked frame of a picture, as a promise of its number, or of null where nobody knows any more. */
+  frameOf(rtp) {
+    const told = this.shapes.at(rtp);
+    if (told !== null) return Promise.resolve(told.frame);
+    if (this.#session === null) return Promise.resolve(null);
+    const limits = { headMs: FRAME_LIMIT_MS, limitMs: FRAME_LIMIT_MS };
+    return send("GET", `${this.#session}/frame?rtp_timestamp=${rtp}`, undefined, limits)
+      .then((body) => body.frame_idx)
+      .catch(() => null);
+  }
+
   /** Breaks it: whoever watches `broken` connects anew. */
   giveUp() {
     this.#onBroken(new LimitError("no new pictures"));
@@ -63,6 +84,7 @@ export class WhepConnection {
     const transceiver = pc.addTransceiver("video", { direction: "recvonly" });
     // Without this the browser smooths over network jitter by showing every picture later.
     if ("jitterBufferTarget" in transceiver.receiver) transceiver.receiver.jitterBufferTarget = 0;
+    if (this.clean) this.#openChannel();
     pc.onconnectionstatechange = () => {
       if (["failed", "closed", "disconnected"].includes(pc.connectionState)) {
         this.#onBroken(new Error("connection lost"));
@@ -81,6 +103,18 @@ export class WhepConnection {
     transport?.addEventListener("statechange", () => transport.state === "closed" && this.giveUp());
   }
 
+  /** What is late belongs to a picture that is gone: nothing is sent again, nothing waits for another. */
+  #openChannel() {
+    const channel = this.#pc.createDataChannel("polygons", { ordered: false, maxRetransmits: 0 });
+    channel.binaryType = "arraybuffer";
+    channel.onopen = () => (this.drawable = true);
+    channel.onclose = () => (this.drawable = false);
+    channel.onmessage = ({ data }) => {
+      const shapes = this.shapes.note(data);
+      if (shapes !== null && !this.#closed.signal.aborted) this.on.shapes(shapes);
+    };
+  }
+
   #show(track) {
     this.#media.addTrack(track);
     this.video.srcObject = this.#media;
@@ -96,6 +130,7 @@ export class WhepConnection {
       this.displayed = metadata.rtpTimestamp ?? null;
       this.displayedAt = performance.now();
       this.#onFirst();
+      this.on.picture(this.displayed);
       this.video.requestVideoFrameCallback(note);
     };
     this.video.requestVideoFrameCallback(note);
