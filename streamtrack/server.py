@@ -23,6 +23,7 @@ from streamtrack.frame import Event
 from streamtrack.http.alerts_routes import alerts_router
 from streamtrack.http.api import create_app
 from streamtrack.http.cameras_routes import cameras_router
+from streamtrack.http.push_routes import push_router
 from streamtrack.http.rules_routes import rules_router
 from streamtrack.http.video_routes import video_router
 from streamtrack.http.web_server import WebServer, bind_http
@@ -95,6 +96,7 @@ class Server:
         routers = (
             cameras_router(self.cameras),
             video_router(self.streams.videos, sessions=WhepSessions(ice_servers=IceServers(config.webrtc))),
+            push_router(self.streams.pushes),
             rules_router(self.streams.rules),
             alerts_router(self._alerts),
         )

@@ -112,6 +112,8 @@ class Telemetry:
         self.viewers = Gauge(
             "streamtrack_viewers", "WebRTC and MJPEG viewers", ["stream", "kind"], registry=r
         )
+        self.pushed_bytes = Counter("streamtrack_push_bytes", "Bytes sent on", ["stream", "push"], registry=r)
+        self.pushing = Gauge("streamtrack_push_up", "1 while it streams", ["stream", "push"], registry=r)
         self.objects = Gauge("streamtrack_objects", "Objects followed", ["stream"], registry=r)
         self.tracker_bytes = Gauge(
             "streamtrack_tracker_bytes", "Bytes of the session's own tensors", ["stream"], registry=r
@@ -300,6 +302,14 @@ class StreamTelemetry:
     def set_viewers(self, kind: str, count: int) -> None:
         """Viewers of a kind (webrtc, mjpeg) at this moment."""
         self._of(self._telemetry.viewers, kind).set(count)
+
+    def pushed(self, push: str, num_bytes: int) -> None:
+        """A picture was sent on to a server."""
+        self._of(self._telemetry.pushed_bytes, push).inc(num_bytes)
+
+    def set_pushing(self, push: str, streams: bool) -> None:
+        """Whether a server takes the stream at this moment."""
+        self._of(self._telemetry.pushing, push).set(int(streams))
 
     def set_objects(self, count: int) -> None:
         """Objects followed at this moment."""

@@ -43,6 +43,7 @@ LAYERS = (
         "publish",
         "video",
         "webrtc",
+        "push",
         "control",
         "alerts",
         "detect",
@@ -58,11 +59,11 @@ LAYERS = (
 """Imports run towards the front: a module or package may import those before it, and itself."""
 
 HOMES = {
-    "av": ("ingest.*", "video.*", "offline", "offline.*"),
+    "av": ("ingest.*", "video.*", "push.*", "offline", "offline.*"),
     "torch": ("model.*", "engine.*", "detect.*", "tracking.*", "compat.*"),
     "torchvision": ("model.*",),
     "sam2": ("model.*",),
-    "httpx": ("alerts.webhook",),
+    "httpx": ("alerts.webhook", "ingest.rtc_http"),
     "shapely": ("rules.*", "config.rules"),
     "zmq": ("publish.zmq_*", "control.zmq_control", "client.*"),
     "aiortc": ("webrtc.*",),

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from streamtrack.config.autoprompt import AnyAutoprompt
+from streamtrack.config.push import PushConfig, push_names
 from streamtrack.config.rules import RulesConfig
 from streamtrack.config.section import Pixels, Section
 from streamtrack.config.shown import describe_value
@@ -55,6 +56,8 @@ class StreamConfig(Section):
     """The annotated picture, its encoder and its viewers."""
     supervision: SupervisionConfig = SupervisionConfig()
     """When a step counts as hanging, and when a stream that failed is tried again."""
+    push: tuple[PushConfig, ...] = Field((), max_length=16)
+    """Servers that the picture is sent on to, without encoding it again."""
     rules: RulesConfig = RulesConfig()
     """Zones and lines, and what is told of the objects in and at them."""
     prompts: tuple[PromptConfig, ...] = ()
@@ -63,6 +66,12 @@ class StreamConfig(Section):
     """Starts objects by itself: {kind: detector, classes: [person, car]} finds them by class and mends them,
     {kind: motion} what moves before a fixed camera, {kind: grid} whatever has an outline, {kind: scene} is
     for synthetic scenes. null: only clicks and commands do."""
+
+    @field_validator("push")
+    @classmethod
+    def _push_names_differ(cls, value: tuple[PushConfig, ...]) -> tuple[PushConfig, ...]:
+        push_names(value)
+        return value
 
     @field_validator("name")
     @classmethod

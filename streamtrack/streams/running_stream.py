@@ -14,6 +14,7 @@ from streamtrack.frame import Event, EventKind
 from streamtrack.ingest.source_gate import Gate
 from streamtrack.pipeline import Pipeline, Turns
 from streamtrack.publish.zmq_publisher import ZmqPublisher
+from streamtrack.push.pushes import Pushes
 from streamtrack.rules.desk import RulesDesk
 from streamtrack.stream_outputs import attach_outputs
 from streamtrack.telemetry import Telemetry
@@ -56,11 +57,13 @@ class RunningStream:
         self.rules = RulesDesk(config.name, config.rules, shared.clock)
         self.video = attach_outputs(self.pipeline, config, shared.publisher, shared.clock, self.rules)
         self.pipeline.attach(AlertsConsumer(shared.alerts), capacity=1)
+        self.pushes = Pushes(config.push, self.video, self.pipeline.telemetry, shared.clock)
         self.rules.listen(functools.partial(shared.alerts.show_rules, config.name))
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take viewers from now on, on this event loop."""
         self.video.start(loop)
+        self.pushes.start()
         self._alerts.show_rules(self.name, self.rules.states())
 
     def start(self, tracker: Tracker, turns: Turns) -> None:
@@ -80,6 +83,7 @@ class RunningStream:
         """Stop its threads, viewers aside; False where one is left behind in a call that cannot be
         interrupted. Waits, so never on the event loop."""
         ended = self.pipeline.stop(timeout_s)
+        ended = self.pushes.stop(timeout_s) and ended
         self.pipeline.report()  # the last part of a second counts in the totals
         return ended
 

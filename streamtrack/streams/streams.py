@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from streamtrack.errors import DuplicateStreamError, UnknownStreamError
 from streamtrack.frame import EventKind
 from streamtrack.pipeline import Pipeline, RunTotals, Turns
+from streamtrack.push.pushes import Pushes
 from streamtrack.rules.desk import RulesDesk
 from streamtrack.streams.running_stream import RunningStream, Shared
 from streamtrack.tracking import Tracker
@@ -55,6 +56,7 @@ class Streams:
         """Whether a thread of a stream did not end in time."""
         self.pipelines: Mapping[str, Pipeline] = PartOfEach(self._running, lambda one: one.pipeline)
         self.rules: Mapping[str, RulesDesk] = PartOfEach(self._running, lambda one: one.rules)
+        self.pushes: Mapping[str, Pushes] = PartOfEach(self._running, lambda one: one.pushes)
         self.videos: Mapping[str, VideoStream] = PartOfEach(self._running, lambda one: one.video)
 
     def __iter__(self) -> Iterator[RunningStream]:

@@ -115,6 +115,8 @@ COVERED_BY = {
         "pipeline/unconfirmed",
     ),
     "pipeline/test_source_watch": ("pipeline/source",),
+    "push/test_pusher": ("push/av_child", "push/av_target", "push/pushes", "push/target"),
+    "push/test_whip_target": ("ingest/rtc_http", "webrtc/whip_client"),
     "publish/test_wire": ("publish/message",),
     "rules/test_book": (
         "rules/geometry",

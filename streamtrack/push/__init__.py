@@ -1,0 +1,1 @@
+"""The shared encode, sent on to other servers: RTSP, RTMP, SRT, WHIP."""

@@ -1,0 +1,112 @@
+"""WHIP, on an event loop and thread of its own: what the server's network does costs our viewers nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from streamtrack.config import PushConfig
+from streamtrack.errors import PublishError
+from streamtrack.ingest.redact import redact_url
+from streamtrack.ingest.rtc_http import rtc_address
+from streamtrack.video.encoder import EncodedPicture, VideoCodec
+from streamtrack.video.packet_queue import ThreadPacketQueue
+from streamtrack.webrtc.whip_client import WhipClient
+
+if TYPE_CHECKING:
+    import av
+
+END_TIMEOUT_S = 3.0
+
+
+class WhipTarget:
+    """One connection, for as long as its thread runs."""
+
+    def __init__(self, config: PushConfig) -> None:
+        self._config = config
+        self._loop = asyncio.new_event_loop()
+        self._thread: threading.Thread | None = None
+        self._client: WhipClient | None = None
+        self._tap: ThreadPacketQueue | None = None
+        self._waiting: concurrent.futures.Future[Any] | None = None
+
+    def open(self, keyframe: bytes) -> None:
+        """Connect."""
+        self._thread = threading.Thread(
+            target=_run_loop, args=(self._loop,), name=f"whip-{self._config.name or ''}", daemon=True
+        )
+        self._thread.start()
+        timeout_s = self._config.timeout_ms / 1000
+        try:
+            self._client = self._wait(self._connect(timeout_s), 3 * timeout_s)
+        except PublishError as error:
+            raise PublishError(f"{redact_url(self._config.url)}: {error}") from None
+
+    def send(self, packet: av.Packet, tap: ThreadPacketQueue) -> None:
+        """Leave a packet for the network; never waits."""
+        assert self._client is not None
+        self._tap = tap
+        if self._client.gone:
+            raise PublishError(f"{redact_url(self._config.url)}: the server hung up, or is out of reach")
+        self._client.offer(EncodedPicture(packet, bool(packet.is_keyframe)))
+
+    def abort(self) -> None:
+        """Give up what is waited for."""
+        waiting = self._waiting
+        if waiting is not None:
+            waiting.cancel()
+
+    def close(self) -> None:
+        """Hang up and end the thread."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        client, self._client = self._client, None
+        if client is not None:
+            self._wait(client.close(), END_TIMEOUT_S)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        thread.join(END_TIMEOUT_S)
+
+    async def _connect(self, timeout_s: float) -> WhipClient:
+        token = self._config.token
+        address = rtc_address(self._config.url, None if token is None else token.get_secret_value())
+        client = WhipClient(address, VideoCodec(self._config.codec), timeout_s, self._ask_for_keyframe)
+        try:
+            await client.connect()
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+    def _ask_for_keyframe(self) -> None:
+        if self._tap is not None:
+            self._tap.request_keyframe()
+
+    def _wait(self, task: Coroutine[Any, Any, Any], timeout_s: float) -> Any:
+        self._waiting = future = asyncio.run_coroutine_threadsafe(task, self._loop)
+        try:
+            return future.result(timeout_s)
+        except concurrent.futures.TimeoutError:
+            future.cancel()
+            raise PublishError(f"did not answer within {timeout_s:g} s") from None
+        except concurrent.futures.CancelledError:
+            raise PublishError("given up") from None
+        finally:
+            self._waiting = None
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Run until stopped, then give everything back; runs in a thread."""
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
