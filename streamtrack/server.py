@@ -23,6 +23,7 @@ from streamtrack.frame import Event
 from streamtrack.http.alerts_routes import alerts_router
 from streamtrack.http.api import create_app
 from streamtrack.http.cameras_routes import cameras_router
+from streamtrack.http.masks_routes import masks_router
 from streamtrack.http.push_routes import push_router
 from streamtrack.http.rules_routes import rules_router
 from streamtrack.http.video_routes import video_router
@@ -95,6 +96,7 @@ class Server:
         """The page's address, with the port that was taken."""
         routers = (
             cameras_router(self.cameras),
+            masks_router(self, self._publisher.taps, self._publisher.epoch),
             video_router(self.streams.videos, sessions=WhepSessions(ice_servers=IceServers(config.webrtc))),
             push_router(self.streams.pushes),
             rules_router(self.streams.rules),

@@ -62,7 +62,7 @@ class AccessGuard:
         """Pass a request on, or answer it with what is wrong with it."""
         if scope["type"] != "http":
             if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1008})  # there is none to connect to
+                await self._socket(scope, receive, send)
                 return
             await self._app(scope, receive, send)
             return
@@ -78,6 +78,17 @@ class AccessGuard:
             if self._on_refused is not None:
                 self._on_refused(error.refusal.kind)
             await send_refusal(send, error.refusal, error.retry_after_s)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a WebSocket on, or refuse it: the head of its request is judged as that of any other."""
+        try:
+            self._admit({**scope, "method": "GET"})
+            with self._place(scope):
+                await self._app(scope, receive, send)
+        except RefusedError as error:
+            if self._on_refused is not None:
+                self._on_refused(error.refusal.kind)
+            await send_refusal(send, error.refusal, error.retry_after_s, of="websocket.http")
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on once its body is here."""
@@ -219,8 +230,10 @@ def _too_large(size: str, limit: int) -> Refusal:
     return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error, "too_large")
 
 
-async def send_refusal(send: Send, refusal: Refusal, retry_after_s: int | None = None) -> None:
-    """Answer a request with an error, as JSON."""
+async def send_refusal(
+    send: Send, refusal: Refusal, retry_after_s: int | None = None, of: str = "http"
+) -> None:
+    """Answer a request, or one for a WebSocket, with an error, as JSON."""
     body = json.dumps({"error": refusal.error, "kind": refusal.kind}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if refusal.status == HTTPStatus.UNAUTHORIZED:
@@ -229,5 +242,5 @@ async def send_refusal(send: Send, refusal: Refusal, retry_after_s: int | None =
         headers.append((b"connection", b"close"))  # what is left of the body is not read
     if retry_after_s is not None:
         headers.append((b"retry-after", str(retry_after_s).encode()))
-    await send({"type": "http.response.start", "status": int(refusal.status), "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": f"{of}.response.start", "status": int(refusal.status), "headers": headers})
+    await send({"type": f"{of}.response.body", "body": body})

@@ -28,7 +28,9 @@ OPEN_PATHS = frozenset({"/", "/healthz"})
 """The page asks for the token, and a supervisor asks whether the process lives: neither tells anything."""
 OPEN_PREFIXES = ("/web/", "/docs/")
 """Scripts and styles, the same everywhere."""
-WATCHED_PATH = re.compile(r"/streams/[^/]+/(mjpeg|snapshot\.jpg|live)")
+WATCHED_PATH = re.compile(
+    r"/streams/[^/]+/(mjpeg|snapshot\.jpg|live|results|masks|wire|objects/[^/]+/mask\.png)"
+)
 """What takes a viewer's place, or can be shown by a page that cannot read it."""
 MAX_QUERY_FIELDS = 16
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from streamtrack.http.peers import peer_of
 
@@ -48,6 +49,22 @@ class ConnectionLimits:
     """Of one client address; what is behind one proxy counts as one."""
 
 
+class _Unread:
+    """Since when a client has left unread what it was sent."""
+
+    def __init__(self) -> None:
+        self._unread: tuple[int, float] | None = None
+
+    def since(self, unread_bytes: int, now: float) -> float | None:
+        """The moment; None where it reads."""
+        if unread_bytes == 0:
+            self._unread = None
+        elif self._unread is None or not self._unread[0] - PROGRESS_BYTES < unread_bytes <= self._unread[0]:
+            # It reads, or we may still add to what is unread, which ends at UNREAD_BYTES.
+            self._unread = (unread_bytes, now)
+        return None if self._unread is None else self._unread[1]
+
+
 class LimitedProtocol(H11Protocol):
     """A connection that can tell whether it still deserves its place."""
 
@@ -60,7 +77,7 @@ class LimitedProtocol(H11Protocol):
         super().connection_made(transport)
         self.peer = peer_of(self.client)
         self._waiting_since = self.loop.time()
-        self._unread: tuple[int, float] | None = None
+        self._unread = _Unread()
         self.logger = _logger
         transport.set_write_buffer_limits(high=UNREAD_BYTES)
         _limit_unsent(transport)
@@ -110,13 +127,30 @@ class LimitedProtocol(H11Protocol):
         return not self.answering and now - self._waiting_since > self.limits.head_timeout_s
 
     def _reading_is_overdue(self, now: float) -> bool:
-        unread = self.transport.get_write_buffer_size()
-        if unread == 0:
-            self._unread = None
-        elif self._unread is None or not self._unread[0] - PROGRESS_BYTES < unread <= self._unread[0]:
-            # It reads, or we may still add to what is unread, which ends at UNREAD_BYTES.
-            self._unread = (unread, now)
-        return self._unread is not None and now - self._unread[1] > self.limits.write_timeout_s
+        since = self._unread.since(self.transport.get_write_buffer_size(), now)
+        return since is not None and now - since > self.limits.write_timeout_s
+
+
+class LimitedWebSocket(WebSocketsSansIOProtocol):
+    """A WebSocket, which keeps its place as long as its client reads."""
+
+    limits = ConnectionLimits()
+    peer = ""
+    answering = True
+    rank = (True, 0.0)
+
+    def connection_made(self, transport: Any) -> None:
+        """Take the place of the request that asked for it."""
+        super().connection_made(transport)
+        self.peer = peer_of(self.client)
+        self.logger = _logger
+        self._unread = _Unread()
+
+    def end_if_overdue(self, now: float) -> None:
+        """Close the connection if its client has not read for too long."""
+        since = self._unread.since(self.transport.get_write_buffer_size(), now)
+        if since is not None and now - since > self.limits.write_timeout_s:
+            _reset(self.transport)
 
 
 async def end_overdue(connections: Collection[Any], limits: ConnectionLimits) -> None:

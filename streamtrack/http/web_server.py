@@ -13,12 +13,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from streamtrack.errors import PublishError
-from streamtrack.http.connections import ConnectionLimits, LimitedProtocol, end_overdue
+from streamtrack.http.connections import ConnectionLimits, LimitedProtocol, LimitedWebSocket, end_overdue
 
 CONNECTIONS_WAITING = 128
 """Connections that the kernel keeps until they are accepted."""
 KEEP_ALIVE_S = 5
 """How long a connection is kept open for a next request."""
+MAX_HEARD_BYTES = 4096
+"""Of what a WebSocket's client says, which nobody listens to."""
 SHUTDOWN_S = 1
 """How long answers under way may take once the server stops."""
 START_TIMEOUT_S = 5.0
@@ -58,7 +60,9 @@ class WebServer:
         config = uvicorn.Config(
             app,
             http=type("_Protocol", (LimitedProtocol,), {"limits": self._limits}),
-            ws="none",
+            ws=type("_WebSocket", (LimitedWebSocket,), {"limits": self._limits}),
+            ws_max_size=MAX_HEARD_BYTES,
+            ws_per_message_deflate=False,  # masks are packed already, and pictures of processor time are dear
             lifespan="off",
             log_config=None,
             access_log=False,  # it would write `?token=` down

@@ -14,6 +14,7 @@ from streamtrack.clock import NS_PER_MS, SYSTEM_CLOCK, Clock
 from streamtrack.config import ZmqConfig
 from streamtrack.errors import PublishError
 from streamtrack.frame import Event, FrameResult
+from streamtrack.publish.taps import Taps
 from streamtrack.publish.wire import encode_event, encode_objects, encode_result
 from streamtrack.publish.zmq_security import CurveGate, bind
 from streamtrack.telemetry import StreamTelemetry, Telemetry
@@ -46,6 +47,8 @@ class ZmqPublisher:
         self._clock = clock
         self.epoch = clock.wall_ns() // NS_PER_MS
         """Names this run in every message; subscribers see a restart by it."""
+        self.taps = Taps()
+        """What is published, for readers over HTTP."""
         self._lock = threading.Lock()
         self._streams: dict[str, StreamTelemetry] = {}
         self._masks_seq: Counter[str] = Counter()
@@ -112,6 +115,7 @@ class ZmqPublisher:
             )
             self._masks_seq[stream] += 1
             self._send(message, telemetry)
+            self.taps.told_masks(stream, result, model, message)
         telemetry.observe("encode_masks", publish_ns - started_ns)
         self.publish_events(stream, result.events if events is None else events)
         return publish_ns
@@ -143,6 +147,7 @@ class ZmqPublisher:
                     telemetry.dropped("unsendable_event")
                     continue
                 self._events_seq[stream] += 1
+                self.taps.told_event(stream, event, message)
                 if not self._send(message, telemetry, pauses):
                     pauses = 0
 

@@ -53,6 +53,7 @@ class RunningStream:
         self.name = config.name
         self.config = config
         self._alerts = shared.alerts
+        self._taps = shared.publisher.taps
         self.pipeline = Pipeline(config, shared.telemetry, shared.clock, gate)
         self.rules = RulesDesk(config.name, config.rules, shared.clock)
         self.video = attach_outputs(self.pipeline, config, shared.publisher, shared.clock, self.rules)
@@ -88,5 +89,6 @@ class RunningStream:
         return ended
 
     async def dismiss(self) -> None:
-        """Send its viewers away."""
+        """Send its viewers and readers away."""
+        self._taps.end(self.name)
         await self.video.stop()

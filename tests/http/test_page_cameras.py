@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.support.browser_tab import Browsers, Tab, browsers
 from tests.support.page_server import PageServer, serving
@@ -88,7 +88,7 @@ async def test_what_is_refused_is_said_in_the_dialog(tab: Tab) -> None:
     await expect(page.locator("#cameras-dialog")).to_be_visible()
 
 
-async def faults(page: object) -> list[str]:
+async def faults(page: Page) -> list[str]:
     """What axe finds serious."""
-    found = (await Axe().run(page)).response["violations"]  # type: ignore[arg-type]
+    found = (await Axe().run(page)).response["violations"]
     return [one["id"] for one in found if one["impact"] in ("serious", "critical")]
