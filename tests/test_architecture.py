@@ -66,7 +66,7 @@ HOMES = {
     "httpx": ("alerts.webhook", "ingest.rtc_http"),
     "shapely": ("rules.*", "config.rules"),
     "zmq": ("publish.zmq_*", "control.zmq_control", "client.*"),
-    "aiortc": ("webrtc.*",),
+    "aiortc": ("webrtc.*", "ingest.whep_decoder"),
     "uvicorn": ("http.web_server", "http.connections"),
     "typer": ("cli.*",),
     "rich": ("cli.*",),
@@ -86,6 +86,7 @@ FOREIGN_PRIVATES = {
     "torch._inductor": "ahead-of-time packages; torch has no public name for it",
     "torch._C": "loads such a package without importing the compiler; torch._inductor where it is not there",
     "sender._send_keyframe": "aiortc's, checked by webrtc/internals before use",
+    "self._receiver._send_rtcp_pli": "aiortc's; tests play through it",
     "sender._handle_rtcp_packet": "aiortc's, checked by webrtc/internals before use",
     "certificate._create_ssl_context": "aiortc's, checked by webrtc/internals before use",
 }

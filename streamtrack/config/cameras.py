@@ -13,7 +13,8 @@ from streamtrack.config.shown import describe_value
 
 ANY = "*"
 SCHEMES = (
-    *("rtsp", "rtsps", "http", "https", "srt", "rtmp", "rtmps", "whep", "wheps"),
+    *("rtsp", "rtsps", "http", "https", "srt", "rtmp", "rtmps"),
+    *("whep", "wheps", "whep+http", "whep+https"),
     *("webcam", "synthetic"),
 )
 

@@ -36,7 +36,8 @@ class SourceConfig(Section):
     """Where frames come from."""
 
     url: str = Field(min_length=1, max_length=16_384)
-    """rtsp://, http(s)://, a video file, a folder of frames, webcam:0, synthetic:NAME. Write credentials as
+    """rtsp://, http(s)://, rtmp://, srt://, whep+https:// (wheps:// is the same, whep:// plain HTTP), a video
+    file, a folder of frames, webcam:0, synthetic:NAME. Write credentials as
     `rtsp://${CAMERA_USER}:${CAMERA_PASSWORD}@host/path`: they are read from the environment, percent-encoded
     where they hold `@`, `/` or `:`, and never reach a log, an error or an answer."""
     pace: Literal["auto", "newest", "every_frame"] = "auto"

@@ -12,6 +12,7 @@ from streamtrack.ingest.picture_header import check_size, is_still, picture_size
 from streamtrack.ingest.source import SourceKind, SourceSpec, resolve_source
 from streamtrack.ingest.source_gate import Gate
 from streamtrack.ingest.still_decoders import FolderDecoder, SceneDecoder
+from streamtrack.ingest.whep_decoder import WhepDecoder
 from streamtrack.scenes.scene import Scene, make_scene
 
 
@@ -34,6 +35,8 @@ def make_decoder(config: SourceConfig, spec: SourceSpec, scene: Scene | None) ->
         return RtspDecoder(spec, config)
     if spec.kind is SourceKind.HTTP:
         return HttpDecoder(spec, config)
+    if spec.kind is SourceKind.WHEP:
+        return WhepDecoder(spec, config)
     if spec.kind is SourceKind.FILE:
         # Before FFmpeg sees it, which decodes a picture to learn its size.
         path = Path(spec.url.removeprefix("file:"))

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from streamtrack.config import SourceConfig
 from streamtrack.errors import SourceError
+from streamtrack.ingest.protocols import has_protocol
 from streamtrack.ingest.redact import redact_url
 
 US_PER_MS = 1000
@@ -63,6 +64,9 @@ class SourceKind(StrEnum):
     HTTP = "http"
     FILE = "file"
     FOLDER = "folder"
+    NETWORK = "network"
+    """SRT and RTMP, whose packets FFmpeg reads as they come."""
+    WHEP = "whep"
     WEBCAM = "webcam"
     SYNTHETIC = "synthetic"
 
@@ -174,6 +178,41 @@ def as_recording(spec: SourceSpec, config: SourceConfig) -> SourceSpec:
     return replace(spec, options=options, live=False, pace=_pace(config, "every_frame"))
 
 
+def _rtmp(config: SourceConfig, url: str, platform: str) -> SourceSpec:
+    options = {**LIVE_OPTIONS, "rtmp_live": "live", "rw_timeout": str(config.read_timeout_ms * US_PER_MS)}
+    return _network(config, url, options, None)
+
+
+def _srt(config: SourceConfig, url: str, platform: str) -> SourceSpec:
+    options = {**LIVE_OPTIONS, "connect_timeout": str(config.open_timeout_ms)}
+    return _network(config, url, options, "mpegts")
+
+
+def _network(config: SourceConfig, url: str, options: dict[str, str], input_format: str | None) -> SourceSpec:
+    url = _checked(url)
+    spec = SourceSpec(
+        SourceKind.NETWORK,
+        url,
+        redact_url(url),
+        options,
+        input_format,
+        live=True,
+        pace=_pace(config, "newest"),
+    )
+    scheme = url.partition(":")[0]
+    if not has_protocol(scheme):
+        raise SourceError(
+            f"source {spec.redacted_url}: this FFmpeg was built without {scheme}, expected a PyAV whose "
+            "FFmpeg has it, or a relay (MediaMTX, go2rtc) that makes rtsp:// of it"
+        )
+    return spec
+
+
+def _whep(config: SourceConfig, url: str, platform: str) -> SourceSpec:
+    url = _checked(url)
+    return SourceSpec(SourceKind.WHEP, url, redact_url(url), live=True, pace=_pace(config, "newest"))
+
+
 def _webcam(config: SourceConfig, url: str, platform: str) -> SourceSpec:
     device = url.partition(":")[2].removeprefix("//")
     if platform == "win32" and device.isdigit():
@@ -257,6 +296,13 @@ _RESOLVERS: dict[str, Callable[[SourceConfig, str, str], SourceSpec]] = {
     "rtsps": _rtsp,
     "http": _http,
     "https": _http,
+    "rtmp": _rtmp,
+    "rtmps": _rtmp,
+    "srt": _srt,
+    "whep": _whep,
+    "wheps": _whep,
+    "whep+http": _whep,
+    "whep+https": _whep,
     "webcam": _webcam,
     "synthetic": _synthetic,
     "file": _file_url,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
-import threading
+import contextlib
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from streamtrack.config import PushConfig
 from streamtrack.errors import PublishError
+from streamtrack.ingest.loop_thread import GivenUp, LoopThread
 from streamtrack.ingest.redact import redact_url
 from streamtrack.ingest.rtc_http import rtc_address
 from streamtrack.video.encoder import EncodedPicture, VideoCodec
@@ -19,6 +18,8 @@ from streamtrack.webrtc.whip_client import WhipClient
 if TYPE_CHECKING:
     import av
 
+T = TypeVar("T")
+
 END_TIMEOUT_S = 3.0
 
 
@@ -27,21 +28,16 @@ class WhipTarget:
 
     def __init__(self, config: PushConfig) -> None:
         self._config = config
-        self._loop = asyncio.new_event_loop()
-        self._thread: threading.Thread | None = None
+        self._thread: LoopThread | None = None
         self._client: WhipClient | None = None
         self._tap: ThreadPacketQueue | None = None
-        self._waiting: concurrent.futures.Future[Any] | None = None
 
     def open(self, keyframe: bytes) -> None:
         """Connect."""
-        self._thread = threading.Thread(
-            target=_run_loop, args=(self._loop,), name=f"whip-{self._config.name or ''}", daemon=True
-        )
-        self._thread.start()
+        self._thread = thread = LoopThread("whip-push")
         timeout_s = self._config.timeout_ms / 1000
         try:
-            self._client = self._wait(self._connect(timeout_s), 3 * timeout_s)
+            self._client = self._wait(thread, self._connect(timeout_s), 3 * timeout_s)
         except PublishError as error:
             raise PublishError(f"{redact_url(self._config.url)}: {error}") from None
 
@@ -55,9 +51,9 @@ class WhipTarget:
 
     def abort(self) -> None:
         """Give up what is waited for."""
-        waiting = self._waiting
-        if waiting is not None:
-            waiting.cancel()
+        thread = self._thread
+        if thread is not None:
+            thread.abort()
 
     def close(self) -> None:
         """Hang up and end the thread."""
@@ -66,9 +62,9 @@ class WhipTarget:
             return
         client, self._client = self._client, None
         if client is not None:
-            self._wait(client.close(), END_TIMEOUT_S)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        thread.join(END_TIMEOUT_S)
+            with contextlib.suppress(TimeoutError, GivenUp):
+                thread.wait(client.close(), END_TIMEOUT_S)
+        thread.end(END_TIMEOUT_S)
 
     async def _connect(self, timeout_s: float) -> WhipClient:
         token = self._config.token
@@ -85,28 +81,10 @@ class WhipTarget:
         if self._tap is not None:
             self._tap.request_keyframe()
 
-    def _wait(self, task: Coroutine[Any, Any, Any], timeout_s: float) -> Any:
-        self._waiting = future = asyncio.run_coroutine_threadsafe(task, self._loop)
+    def _wait(self, thread: LoopThread, task: Coroutine[Any, Any, T], timeout_s: float) -> T:
         try:
-            return future.result(timeout_s)
-        except concurrent.futures.TimeoutError:
-            future.cancel()
+            return thread.wait(task, timeout_s)
+        except TimeoutError:
             raise PublishError(f"did not answer within {timeout_s:g} s") from None
-        except concurrent.futures.CancelledError:
+        except GivenUp:
             raise PublishError("given up") from None
-        finally:
-            self._waiting = None
-
-
-def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Run until stopped, then give everything back; runs in a thread."""
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-    finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()

@@ -116,7 +116,8 @@ COVERED_BY = {
     ),
     "pipeline/test_source_watch": ("pipeline/source",),
     "push/test_pusher": ("push/av_child", "push/av_target", "push/pushes", "push/target"),
-    "push/test_whip_target": ("ingest/rtc_http", "webrtc/whip_client"),
+    "push/test_whip_target": ("webrtc/whip_client",),
+    "ingest/test_whep_decoder": ("ingest/loop_thread", "ingest/rtc_http"),
     "publish/test_wire": ("publish/message",),
     "rules/test_book": (
         "rules/geometry",
