@@ -30,6 +30,7 @@
     ├── CapacityError         a bound that was reached: objects, viewers
     │   └── BusyError             too many requests at once; ask again
     ├── StreamOfflineError    a stream that cannot carry out a command now
+    ├── PtzError              a camera that does not turn
     └── PublishError          an output that cannot be opened or a message that cannot be read
         └── NoCommonCodecError    a viewer's offer without a codec that is spoken here
 
@@ -282,6 +283,13 @@ class StreamOfflineError(StreamTrackError):
     """A stream that cannot carry out a command now: no frame yet, its camera away, failed, or stopped."""
 
     kind = "offline"
+    http_status = 409
+
+
+class PtzError(StreamTrackError):
+    """A camera that does not turn."""
+
+    kind = "ptz"
     http_status = 409
 
 

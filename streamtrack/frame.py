@@ -235,6 +235,8 @@ class EventKind(StrEnum):
     """It is in a zone for longer than the zone's `loiter_ms`."""
     CROSSED = "crossed"
     """An object crossed a line."""
+    PTZ = "ptz"
+    """A camera that turns follows, searches, goes home, or its motors answer no more."""
     STREAM_ADDED = "stream_added"
     """The stream was added while the server runs."""
     STREAM_REMOVED = "stream_removed"

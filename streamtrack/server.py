@@ -24,6 +24,7 @@ from streamtrack.http.alerts_routes import alerts_router
 from streamtrack.http.api import create_app
 from streamtrack.http.cameras_routes import cameras_router
 from streamtrack.http.masks_routes import masks_router
+from streamtrack.http.ptz_routes import ptz_router
 from streamtrack.http.push_routes import push_router
 from streamtrack.http.rules_routes import rules_router
 from streamtrack.http.video_routes import video_router
@@ -99,6 +100,7 @@ class Server:
             masks_router(self, self._publisher.taps, self._publisher.epoch),
             video_router(self.streams.videos, sessions=WhepSessions(ice_servers=IceServers(config.webrtc))),
             push_router(self.streams.pushes),
+            ptz_router(self.streams.ptz),
             rules_router(self.streams.rules),
             alerts_router(self._alerts),
         )

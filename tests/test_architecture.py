@@ -44,6 +44,7 @@ LAYERS = (
         "video",
         "webrtc",
         "push",
+        "ptz",
         "control",
         "alerts",
         "detect",

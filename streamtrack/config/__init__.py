@@ -17,6 +17,7 @@ from streamtrack.config.cameras import CamerasConfig
 from streamtrack.config.http import HttpConfig
 from streamtrack.config.model import ModelConfig, live_threads
 from streamtrack.config.overrides import Override
+from streamtrack.config.ptz import PtzConfig
 from streamtrack.config.push import PushConfig, push_names
 from streamtrack.config.resolve import fill_in, load_config, load_recording_config, parse_config
 from streamtrack.config.rules import AnyRule, LineRule, RulesConfig, ScaleConfig, ZoneRule
@@ -50,6 +51,7 @@ __all__ = [
     "MqttConfig",
     "Override",
     "PromptConfig",
+    "PtzConfig",
     "PushConfig",
     "ReceiverConfig",
     "ReconnectConfig",

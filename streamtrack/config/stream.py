@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from streamtrack.config.autoprompt import AnyAutoprompt
+from streamtrack.config.ptz import PtzConfig
 from streamtrack.config.push import PushConfig, push_names
 from streamtrack.config.rules import RulesConfig
 from streamtrack.config.section import Pixels, Section
@@ -58,6 +59,8 @@ class StreamConfig(Section):
     """When a step counts as hanging, and when a stream that failed is tried again."""
     push: tuple[PushConfig, ...] = Field((), max_length=16)
     """Servers that the picture is sent on to, without encoding it again."""
+    ptz: PtzConfig | None = None
+    """A camera that turns after the chosen object. null: it stands still, or others move it."""
     rules: RulesConfig = RulesConfig()
     """Zones and lines, and what is told of the objects in and at them."""
     prompts: tuple[PromptConfig, ...] = ()

@@ -13,6 +13,8 @@ from streamtrack.config import StreamConfig
 from streamtrack.frame import Event, EventKind
 from streamtrack.ingest.source_gate import Gate
 from streamtrack.pipeline import Pipeline, Turns
+from streamtrack.ptz.desk import PtzDesk
+from streamtrack.ptz.onvif_mount import OnvifMount
 from streamtrack.publish.zmq_publisher import ZmqPublisher
 from streamtrack.push.pushes import Pushes
 from streamtrack.rules.desk import RulesDesk
@@ -59,6 +61,12 @@ class RunningStream:
         self.video = attach_outputs(self.pipeline, config, shared.publisher, shared.clock, self.rules)
         self.pipeline.attach(AlertsConsumer(shared.alerts), capacity=1)
         self.pushes = Pushes(config.push, self.video, self.pipeline.telemetry, shared.clock)
+        self.ptz: PtzDesk | None = None
+        if config.ptz is not None:
+            self.ptz = PtzDesk(
+                config.name, config.ptz, OnvifMount(config.ptz), self.pipeline.tell, shared.clock
+            )
+            self.pipeline.attach(self.ptz, capacity=1)
         self.rules.listen(functools.partial(shared.alerts.show_rules, config.name))
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -70,6 +78,8 @@ class RunningStream:
     def start(self, tracker: Tracker, turns: Turns) -> None:
         """Start to track. Once in a lifetime."""
         self.pipeline.start(tracker, turns)
+        if self.ptz is not None:
+            self.ptz.start()
 
     def tell(self, kind: EventKind, **detail: object) -> None:
         """Tell something of the stream itself to all who take its events."""
@@ -85,6 +95,7 @@ class RunningStream:
         interrupted. Waits, so never on the event loop."""
         ended = self.pipeline.stop(timeout_s)
         ended = self.pushes.stop(timeout_s) and ended
+        ended = (self.ptz is None or self.ptz.stop(timeout_s)) and ended
         self.pipeline.report()  # the last part of a second counts in the totals
         return ended
 

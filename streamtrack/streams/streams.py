@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from streamtrack.errors import DuplicateStreamError, UnknownStreamError
 from streamtrack.frame import EventKind
 from streamtrack.pipeline import Pipeline, RunTotals, Turns
+from streamtrack.ptz.desk import PtzDesk
 from streamtrack.push.pushes import Pushes
 from streamtrack.rules.desk import RulesDesk
 from streamtrack.streams.running_stream import RunningStream, Shared
@@ -57,6 +58,7 @@ class Streams:
         self.pipelines: Mapping[str, Pipeline] = PartOfEach(self._running, lambda one: one.pipeline)
         self.rules: Mapping[str, RulesDesk] = PartOfEach(self._running, lambda one: one.rules)
         self.pushes: Mapping[str, Pushes] = PartOfEach(self._running, lambda one: one.pushes)
+        self.ptz: Mapping[str, PtzDesk | None] = PartOfEach(self._running, lambda one: one.ptz)
         self.videos: Mapping[str, VideoStream] = PartOfEach(self._running, lambda one: one.video)
 
     def __iter__(self) -> Iterator[RunningStream]:

@@ -18,8 +18,8 @@ from tests.support.whep import Door, listening, opened
 
 
 @asynccontextmanager
-async def serving(**config: object) -> AsyncIterator[tuple[Door, str]]:
-    async with opened(**config) as door, listening(door) as http:
+async def serving(keyframe_interval_s: float = 4) -> AsyncIterator[tuple[Door, str]]:
+    async with opened(keyframe_interval_s=keyframe_interval_s) as door, listening(door) as http:
         with pushing(door.stream):
             yield door, f"whep://127.0.0.1:{http.base_url.port}/streams/cam/whep"
 

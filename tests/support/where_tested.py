@@ -118,6 +118,8 @@ COVERED_BY = {
     "push/test_pusher": ("push/av_child", "push/av_target", "push/pushes", "push/target"),
     "push/test_whip_target": ("webrtc/whip_client",),
     "ingest/test_whep_decoder": ("ingest/loop_thread", "ingest/rtc_http"),
+    "ptz/test_controller": ("ptz/sight",),
+    "ptz/test_desk": ("ptz/driver", "ptz/mount", "ptz/onvif_mount"),
     "publish/test_wire": ("publish/message",),
     "rules/test_book": (
         "rules/geometry",
