@@ -18,6 +18,7 @@
     │   ├── DuplicateObjectError  a prompt whose object is followed already
     │   ├── UnknownRuleError      a zone or line that does not exist
     │   ├── DuplicateRuleError    a zone or line whose name is another's
+    │   ├── UnknownJobError       a film's job that does not exist
     │   ├── UnknownSnoozeError    a snooze that is not in force
     │   ├── FixedRuleError        a zone or line of the config file, which is changed there only
     │   ├── ObjectMemoryError     an object's memory that is damaged, or of another model
@@ -206,6 +207,17 @@ class FixedRuleError(PromptError):
 
     kind = "fixed_rule"
     http_status = 409
+
+
+class UnknownJobError(PromptError):
+    """A film's job that does not exist, any more."""
+
+    kind = "unknown_job"
+    http_status = 404
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"job is {job_id!r}, expected one that GET /jobs lists")
+        self.job_id = job_id
 
 
 class UnknownSnoozeError(PromptError):

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
+from fastapi import APIRouter
+
 from streamtrack.alerts.hub import AlertsHub
 from streamtrack.clock import SYSTEM_CLOCK, Clock
-from streamtrack.config import Config, ModelConfig, fill_in
+from streamtrack.config import Config, fill_in
 from streamtrack.consumer import Consumer
 from streamtrack.control.commands import Answer, AnyCommand, ExportAnswer
 from streamtrack.control.memory_commands import AddFromCommand, ExportCommand, ProposeCommand
@@ -29,18 +31,22 @@ from streamtrack.http.push_routes import push_router
 from streamtrack.http.rules_routes import rules_router
 from streamtrack.http.video_routes import video_router
 from streamtrack.http.web_server import WebServer, bind_http
+from streamtrack.jobs.desk import JobDesk, ModelUse
+from streamtrack.jobs.routes import jobs_router
 from streamtrack.mailbox import Mailbox
 from streamtrack.pipeline import PipelineReport, RunTotals
 from streamtrack.publish.zmq_publisher import ZmqPublisher
 from streamtrack.streams.cameras import Cameras
+from streamtrack.streams.model_loading import load_tracker
 from streamtrack.streams.running_stream import RunningStream, Shared
 from streamtrack.streams.streams import STOP_TIMEOUT_S, Streams
 from streamtrack.telemetry import Telemetry
-from streamtrack.tracking import Tracker
 from streamtrack.webrtc.ice_servers import IceServers
 from streamtrack.webrtc.whep import WhepSessions
 
 REPORT_PERIOD_S = 1.0
+JOB_PATIENCE_S = 2.0
+"""How long streams wait for a job's step before they go on beside it."""
 
 logger = logging.getLogger(__name__)
 
@@ -90,12 +96,14 @@ class Server:
             self.streams.put_all([RunningStream(stream, shared) for stream in config.streams])
             self.cameras = Cameras(config, self.streams, shared, read_config)
             """Adds, changes and removes streams while the server runs."""
+            self.jobs = self._job_desk(config)
+            """Films that are followed on request; None where none are taken."""
             self._control = ZmqControl(config.zmq, self) if config.zmq.control_address is not None else None
             undo.pop_all()
         host, port = self._listener.getsockname()[:2]
         self.http_address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         """The page's address, with the port that was taken."""
-        routers = (
+        routers: tuple[APIRouter, ...] = (
             cameras_router(self.cameras),
             masks_router(self, self._publisher.taps, self._publisher.epoch),
             video_router(self.streams.videos, sessions=WhepSessions(ice_servers=IceServers(config.webrtc))),
@@ -104,8 +112,19 @@ class Server:
             rules_router(self.streams.rules),
             alerts_router(self._alerts),
         )
+        if self.jobs is not None:
+            routers = (*routers, jobs_router(self.jobs, self.cameras.gate))
         app = create_app(self, config.http, routers, self._telemetry.refused)
         self._web = WebServer(app, self._listener)
+
+    def _job_desk(self, config: Config) -> JobDesk | None:
+        if not config.jobs.enabled:
+            return None
+        state, turns = config.cameras.state_dir, self.streams.turns
+        folder = config.jobs.folder or (None if state is None else state / "jobs")
+        in_turn = functools.partial(turns.turn, JOB_PATIENCE_S)
+        model = ModelUse(lambda: self.streams.tracker, in_turn, config.model.name)
+        return JobDesk(config.jobs, folder, model, self._clock)
 
     # -- what the endpoints ask --------------------------------------------------------------------------
 
@@ -206,35 +225,19 @@ class Server:
         # Open before the model is loaded, which takes seconds: /healthz and /readyz answer meanwhile.
         await self._web.start()
         self._alerts.start()
+        if self.jobs is not None:
+            self.jobs.start()
         if self._control is not None:
             await self._control.start()
         if self._on_listening is not None:
             self._on_listening(self)
-        tracker = await self._load_tracker()
+        tracker = await load_tracker(self._config.model, self._stop_requested)
         if tracker is None:
+            self.all_ended = False
             return
         logger.info("model %s on %s, %s", tracker.name, tracker.device, tracker.precision)
         self.streams.start(tracker)
         self._reporter = asyncio.create_task(self._report_each_second(), name="report")
-
-    async def _load_tracker(self) -> Tracker | None:
-        """The model, loaded in a thread; None where a stop was requested meanwhile."""
-        loop = asyncio.get_running_loop()
-        loaded: asyncio.Future[Tracker] = loop.create_future()
-        # A thread of its own, a daemon: an executor's thread would be waited for when the process ends.
-        threading.Thread(
-            target=_load, args=(self._config.model, loop, loaded), name="load-model", daemon=True
-        ).start()
-        stop = asyncio.create_task(self._stop_requested.wait())
-        try:
-            await asyncio.wait((loaded, stop), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stop.cancel()
-        if not loaded.done():
-            loaded.cancel()
-            self.all_ended = False
-            return None
-        return loaded.result()
 
     async def _report_each_second(self) -> None:
         loop = asyncio.get_running_loop()
@@ -261,6 +264,8 @@ class Server:
             self._reporter.cancel()
             await asyncio.wait((self._reporter,), timeout=STOP_TIMEOUT_S)
         self._web.stop_soon()
+        if self.jobs is not None:
+            self.all_ended = await asyncio.to_thread(self.jobs.stop, STOP_TIMEOUT_S) and self.all_ended
         await self.streams.stop()
         self.all_ended = self.all_ended and not self.streams.left_behind
         await self._web.stop()
@@ -269,22 +274,3 @@ class Server:
         if self._control is not None:
             await self._control.stop()
         self._publisher.close()
-
-
-def _load(config: ModelConfig, loop: asyncio.AbstractEventLoop, loaded: asyncio.Future[Tracker]) -> None:
-    """Load a model and tell the loop; runs in a thread."""
-
-    def tell(tracker: Tracker | None, error: Exception | None) -> None:
-        if loaded.done():
-            return
-        if error is not None:
-            loaded.set_exception(error)
-        elif tracker is not None:
-            loaded.set_result(tracker)
-
-    try:
-        outcome: tuple[Tracker | None, Exception | None] = (Tracker.from_config(config), None)
-    except Exception as error:  # re-raised where it is awaited
-        outcome = (None, error)
-    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        loop.call_soon_threadsafe(tell, *outcome)

@@ -55,7 +55,7 @@ LAYERS = (
         "client",
     ),
     "compat",
-    *("stream_outputs", "streams", "server", "cli"),
+    *("stream_outputs", "streams", "jobs", "server", "cli"),
 )
 """Imports run towards the front: a module or package may import those before it, and itself."""
 

@@ -15,6 +15,7 @@ from streamtrack.config.autoprompt import (
 )
 from streamtrack.config.cameras import CamerasConfig
 from streamtrack.config.http import HttpConfig
+from streamtrack.config.jobs import JobsConfig
 from streamtrack.config.model import ModelConfig, live_threads
 from streamtrack.config.overrides import Override
 from streamtrack.config.ptz import PtzConfig
@@ -44,6 +45,7 @@ __all__ = [
     "GridAutoprompt",
     "HttpConfig",
     "IceServerConfig",
+    "JobsConfig",
     "LineRule",
     "MendConfig",
     "ModelConfig",

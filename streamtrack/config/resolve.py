@@ -145,7 +145,8 @@ def _beside(config: Config, folder: Path) -> Config:
     cameras = _in_folder(config.cameras, "state_dir", folder)
     folders = tuple(folder / path for path in cameras.allow_folders)
     cameras = cameras.model_copy(update={"allow_folders": folders})
-    return config.model_copy(update={"streams": streams, "alerts": alerts, "cameras": cameras})
+    jobs = _in_folder(config.jobs, "folder", folder)
+    return config.model_copy(update={"streams": streams, "alerts": alerts, "cameras": cameras, "jobs": jobs})
 
 
 def _in_folder(section: SectionT, key: str, folder: Path) -> SectionT:

@@ -13,6 +13,7 @@ from pydantic import model_validator
 from streamtrack.config.alerts import AlertsConfig
 from streamtrack.config.cameras import CamerasConfig
 from streamtrack.config.http import HttpConfig, check_origins_guarded
+from streamtrack.config.jobs import JobsConfig
 from streamtrack.config.model import ModelConfig
 from streamtrack.config.section import Section
 from streamtrack.config.shown import describe_address, describe_value
@@ -41,6 +42,8 @@ class Config(Section):
     """Who is told of what happens, beside those who subscribe."""
     cameras: CamerasConfig = CamerasConfig()
     """Cameras that are added while the server runs."""
+    jobs: JobsConfig = JobsConfig()
+    """Films that are followed on request."""
 
     @model_validator(mode="after")
     def _has_streams(self) -> Self:

@@ -32,7 +32,9 @@ MEMORY_SUFFIX, MEMORY_TYPE = "/objects", "application/octet-stream"
 """Where an object's memory may come in, and as what: longer than any prompt."""
 MAX_UPLOADS = 2
 """Such bodies at one time."""
-PROMPT_SUFFIXES = ("/objects", "/prompts")
+FILMS_PATH, FORM_TYPE = "/jobs", "multipart/form-data"
+"""Where films are uploaded, and as what."""
+PROMPT_SUFFIXES = ("/objects", "/prompts", FILMS_PATH)
 BODY_TIMEOUT_S = 20.0
 """How long a client may take to send a body."""
 MAX_REQUESTS = 448
@@ -91,7 +93,10 @@ class AccessGuard:
             await send_refusal(send, error.refusal, error.retry_after_s, of="websocket.http")
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on once its body is here."""
+        """Pass a request on once its body is here; a form with a film is read by its route, as it comes."""
+        if is_streamed(scope["path"], Headers(scope=scope).get("content-type", "")):
+            await self._app(scope, receive, send)
+            return
         limit = body_limit(scope["path"], Headers(scope=scope).get("content-type", ""))
         long = limit > MAX_BODY_BYTES
         if long and self._uploads >= MAX_UPLOADS:
@@ -115,6 +120,8 @@ class AccessGuard:
             self._slow_down(peer_of(scope["client"]))
         refusal = self._policy.refuse(method, scope["path"], query, headers)
         if refusal is None:
+            if is_streamed(scope["path"], headers.get("content-type", "")):
+                return
             length = headers.get("content-length", "0")
             limit = body_limit(scope["path"], headers.get("content-type", ""))
             if length.isdecimal() and (len(length) > 18 or int(length) > limit):
@@ -171,6 +178,11 @@ class RefusedError(Exception):
         super().__init__(refusal.error)
         self.refusal = refusal
         self.retry_after_s = retry_after_s
+
+
+def is_streamed(path: str, content_type: str) -> bool:
+    """Whether a body is bounded by whoever reads it, because it goes to the disk."""
+    return path == FILMS_PATH and media_type(content_type) == FORM_TYPE
 
 
 def body_limit(path: str, content_type: str = "") -> int:

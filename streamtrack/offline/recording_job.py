@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from streamtrack.config import StreamConfig
 from streamtrack.consumer import Consumer
+from streamtrack.frame import Update
 from streamtrack.ingest.recording_container import open_recording_container
 from streamtrack.ingest.source import SourceKind, SourceSpec
 from streamtrack.offline.asked import all_asked
@@ -48,6 +50,7 @@ class RecordingJob:
         on_start: Callable[[int | None], None] = lambda num_steps: None,
         should_stop: Callable[[], bool] = lambda: False,
         stepped: Callable[[], None] = lambda: None,
+        in_turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> tuple[TrackSummary, tuple[str, ...]]:
         """Follow and write everything; returns the summary, and what is to be known of the files.
 
@@ -57,6 +60,7 @@ class RecordingJob:
             on_start: called when the prompts are applied, with the number of steps that will come, None where
                 nobody counted the film's frames.
             should_stop, stepped: as of `consume`.
+            in_turn: held while the model works, where others work with it, too.
         Raises:
             StreamTrackError: the recording, a prompt, the model or the folder is not as it must be.
         """
@@ -83,19 +87,34 @@ class RecordingJob:
                 tracker = load_tracker()
                 asked = all_asked(self.film, tracker, self.stream, reader.spec, self.exporters, self.options)
                 journals = Journals(self.out, asked, resume=goes_on)
-                started = self.film.start(
-                    tracker,
-                    reader,
-                    self.stream,
-                    new_store=journals.open,
-                    keep_logits=outputs.needs_logits,
-                )
+                with in_turn():
+                    started = self.film.start(
+                        tracker,
+                        reader,
+                        self.stream,
+                        new_store=journals.open,
+                        keep_logits=outputs.needs_logits,
+                    )
+                started = replace(started, updates=_in_turns(started.updates, in_turn))
                 on_start(started.num_steps)
                 summary = started.run((outputs, *consumers), should_stop=should_stop, stepped=stepped)
                 if not summary.stopped:
                     outputs.finish()
                     journals.remove()
                 return summary, outputs.notes()
+
+
+def _in_turns(
+    updates: Iterator[Update | None], in_turn: Callable[[], AbstractContextManager[None]]
+) -> Iterator[Update | None]:
+    """The same updates, each made while the turn is held, and handed on when it is not."""
+    while True:
+        with in_turn():
+            try:
+                update = next(updates)
+            except StopIteration:
+                return
+        yield update
 
 
 def _local_path(spec: SourceSpec) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
-from streamtrack.config import Config, StreamConfig, fill_in, is_loopback
+from streamtrack.config import Config, SourceConfig, StreamConfig, fill_in, is_loopback
 from streamtrack.control.cameras import CameraInfo, CamerasInfo, ReloadInfo, TrialBody, TrialInfo
 from streamtrack.errors import (
     BusyError,
@@ -19,7 +19,7 @@ from streamtrack.errors import (
     StreamTrackError,
     UnknownStreamError,
 )
-from streamtrack.ingest.source_gate import SourceGate
+from streamtrack.ingest.source_gate import Gate, SourceGate
 from streamtrack.streams.credentials import merged, restored_url, shown_values
 from streamtrack.streams.given import check_given, parse_stream
 from streamtrack.streams.reload import Plan, plan_reload
@@ -68,6 +68,11 @@ class Cameras:
         self._state = None if folder is None else StateFile(folder, shared.clock)
         if self._state is not None:
             self._restore(self._state.read())
+
+    @property
+    def gate(self) -> Gate:
+        """Which sources may be given over HTTP; follows the config through reloads."""
+        return _Following(lambda: self._gate)
 
     # -- what is told ----------------------------------------------------------------------------------
 
@@ -259,6 +264,17 @@ class Cameras:
                 f"stream {name!r} is the config file's: change it there, then POST /config/reload"
             )
         raise UnknownStreamError(name, self._streams.names())
+
+
+class _Following:
+    """The gate that is in force at the moment of asking."""
+
+    def __init__(self, gate: Callable[[], SourceGate]) -> None:
+        self._gate = gate
+
+    def check(self, source: SourceConfig) -> None:
+        """As the gate in force."""
+        self._gate().check(source)
 
 
 def _gate_of(config: Config) -> SourceGate:

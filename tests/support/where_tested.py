@@ -131,7 +131,7 @@ COVERED_BY = {
     ),
     "rules/test_desk": ("rules/store",),
     "scenes/test_scene": ("scenes/*",),
-    "test_server": ("stream_outputs",),
+    "test_server": ("stream_outputs", "streams/model_loading"),
     "tracking/test_film_session": ("tracking/film_source", "tracking/in_thread"),
     "tracking/test_looking": ("tracking/looker",),
     "tracking/test_film_run": (
@@ -148,6 +148,8 @@ COVERED_BY = {
     ),
     "tracking/test_nano_follows": ("pipeline/scene_score",),
     "tracking/test_parity": ("model/sam2/masks", "model/sam2/memory"),
+    "jobs/test_desk": ("jobs/job", "jobs/store"),
+    "jobs/test_routes": ("jobs/film_run", "jobs/film_upload", "jobs/zip_stream"),
     "streams/test_cameras": (
         "control/cameras",
         "http/cameras_routes",
