@@ -30,6 +30,7 @@ BENCHES = {
     "identity": "Who keeps their identity among look-alikes, with each memory plan.",
     "windows": "What windows bring in masks and cost in speed, by number of objects.",
     "street": "Who stays who on street clips, from a detector's start: HOTA, IDF1, switches; mended and not.",
+    "viewers": "What WebRTC viewers cost: CPU of the shared encode, and what they leave behind.",
     "pareto": "What each approximation costs in masks and gains in speed.",
 }
 """One bench/bench_<name>.py each, with `_` for `-`."""

@@ -1,8 +1,9 @@
 """What one viewer's network carries, by what the viewer tells, and what the shared encode makes of it. Pure.
 
 An encode is shared by all who watch it, so it can follow none of them alone. It follows the slowest of those
-who carry at least half of what the viewer in the middle carries. Who carries less is sent keyframes only
-until his network is better: a picture every few seconds for him, and nothing lost for the others.
+who carry at least half of what the viewer in the middle carries. Who carries less than that, and less than
+what is sent at this moment, is sent keyframes only until it fits again: a picture every few seconds for him,
+and nothing lost for the others.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ begin with a low guess, and from a still scene on they raise it by a few hundred
 more comes."""
 HIGH_LOSS, LOW_LOSS = 0.10, 0.02
 """Shares of packets lost that lower and that raise the estimate (draft-ietf-rmcat-gcc-02, section 6)."""
+LOSS_SPACING_NS = 500 * NS_PER_MS
+"""Losses that are told sooner than that after others may be the same."""
 GROWTH_A_SECOND = 0.08
 """Of the estimate while all goes well (the same draft, section 5.5)."""
 FOLLOWED_SHARE = 0.5
 """Of what the viewer in the middle carries: who carries less is not followed."""
-BACK_SHARE = 0.7
-"""Of the same, from which one that is sent keyframes only is followed again."""
+BACK_SHARE, BACK_ROOM = 0.7, 1.3
+"""Of the same, and of what is sent: either is enough for one that is sent keyframes only to get all again."""
 MIN_THIN_NS, MAX_THIN_NS = 10 * NS_PER_S, 160 * NS_PER_S
 """How long one is sent keyframes only, at first and at most: doubled each time it did not last."""
 HOLDS_NS = 60 * NS_PER_S
@@ -48,6 +51,7 @@ class Link:
         self._sent_bytes = 0
         self._told_ns: int | None = None
         self._limit_bps: int | None = None
+        self._loss_ns: int | None = None
 
     def sent(self, num_bytes: int, now_ns: int) -> None:
         """A picture was handed over."""
@@ -68,9 +72,9 @@ class Link:
         """A receiver report's share of packets lost since the one before."""
         self.loss = share
         if share > HIGH_LOSS:
-            sent_bps = self.sent_bps(now_ns)
-            base_bps = min(self.capacity_bps, sent_bps) if sent_bps else self.capacity_bps
-            self._set(base_bps * (1 - 0.5 * share), now_ns)
+            if self._loss_ns is None or now_ns - self._loss_ns >= LOSS_SPACING_NS:
+                self._loss_ns = now_ns
+                self._set(self.capacity_bps * (1 - 0.5 * share), now_ns)
         elif share < LOW_LOSS:
             self._grow(now_ns)
 
@@ -103,14 +107,20 @@ class ThinStay:
         self._since_ns = 0
         self._stay_ns = MIN_THIN_NS
 
-    def judge(self, capacity_bps: float, middle_bps: float, now_ns: int) -> bool:
-        """Whether keyframes only are sent from now on."""
+    def judge(self, capacity_bps: float, middle_bps: float, sent_bps: float, now_ns: int) -> bool:
+        """Whether keyframes only are sent from now on.
+
+        Args:
+            middle_bps: what the viewer in the middle carries; sent_bps: what is sent to the others.
+        """
         if not self.thin:
-            if capacity_bps < FOLLOWED_SHARE * middle_bps:
+            if capacity_bps < FOLLOWED_SHARE * middle_bps and capacity_bps < sent_bps:
                 held = now_ns - self._since_ns >= HOLDS_NS
                 self._stay_ns = MIN_THIN_NS if held else min(2 * self._stay_ns, MAX_THIN_NS)
                 self.thin, self._since_ns = True, now_ns
-        elif capacity_bps >= BACK_SHARE * middle_bps and now_ns - self._since_ns >= self._stay_ns:
+        elif now_ns - self._since_ns >= self._stay_ns and (
+            capacity_bps >= BACK_SHARE * middle_bps or capacity_bps >= BACK_ROOM * sent_bps
+        ):
             self.thin, self._since_ns = False, now_ns
         return self.thin
 
@@ -140,7 +150,12 @@ def middle_of(capacities: Sequence[float]) -> float:
     return ordered[len(ordered) // 2] if ordered else 0.0
 
 
-def shared_rate(followed: Sequence[float], ceiling_bps: int, floor_bps: int) -> int:
+def shared_rate(carried: Sequence[float], middle_bps: float, ceiling_bps: int, floor_bps: int) -> int:
     """Bits a second that everybody who is followed can take, within the bounds of the config; the lower bound
-    where nobody is."""
+    where nobody is.
+
+    Args:
+        carried: what the networks carry of those who get every picture.
+    """
+    followed = [one for one in carried if one >= FOLLOWED_SHARE * middle_bps]
     return int(min(ceiling_bps, max(floor_bps, min(followed, default=floor_bps))))

@@ -115,13 +115,14 @@ class PacketBuffer:
             if self._link is not None:
                 self._link.told_loss(share, self._clock.monotonic_ns())
 
-    def judge(self, middle_bps: float) -> float | None:
-        """Compare with the viewer in the middle; the capacity to follow, None where it is not followed."""
+    def judge(self, middle_bps: float, sent_bps: float) -> float | None:
+        """Compare with the viewer in the middle and with what is sent; what this one's network carries, None
+        where it gets keyframes only."""
         with self._lock:
             if self._link is None:
                 return math.inf
             was_thin = self._stay.thin
-            if self._stay.judge(self._link.capacity_bps, middle_bps, self._clock.monotonic_ns()):
+            if self._stay.judge(self._link.capacity_bps, middle_bps, sent_bps, self._clock.monotonic_ns()):
                 return None
             if was_thin and self._state is _State.STREAMING:
                 self._state = _State.AWAITING_KEYFRAME  # of its own: nobody is asked for one

@@ -32,6 +32,7 @@ class SharedEncode:
         self._floor_bps = min(config.min_bitrate_kbps, config.bitrate_kbps) * 1000
         self._encoder = Encoder(codec, bitrate_kbps=config.bitrate_kbps, max_fps=config.max_fps)
         self._judged_ns: int | None = None
+        self._made_bytes = 0
 
     @property
     def bitrate_bps(self) -> int:
@@ -49,6 +50,7 @@ class SharedEncode:
         self._follow(viewers, now_ns)
         self._encoder.stand(standing)
         encoded = self._encoder.encode(picture, pts, keyframe=self.gate.due(now_ns))
+        self._made_bytes += encoded.packet.size
         if encoded.is_keyframe:
             self.gate.made(now_ns)
         return encoded, sum(viewer.offer(encoded) for viewer in viewers)
@@ -64,8 +66,11 @@ class SharedEncode:
         self._judged_ns = now_ns
         known = [capacity for viewer in viewers if (capacity := viewer.capacity_bps) is not None]
         middle_bps = max(middle_of(known), FLOORS_TO_FOLLOW * self._floor_bps)
-        followed = [capacity for one in viewers if (capacity := one.judge(middle_bps)) is not None]
-        rate_bps = shared_rate(followed, self._ceiling_bps, self._floor_bps)
+        sent_bps = max(float(self._floor_bps), self._made_bytes * 8 * NS_PER_S / JUDGED_EVERY_NS)
+        self._made_bytes = 0
+        judged = [one.judge(middle_bps, sent_bps) for one in viewers]
+        carried = [capacity for capacity in judged if capacity is not None]
+        rate_bps = shared_rate(carried, middle_bps, self._ceiling_bps, self._floor_bps)
         if rate_bps < URGENT_SHARE * self._encoder.opened_bps:
             self.gate.request()
         self._encoder.bitrate_bps = rate_bps

@@ -57,30 +57,36 @@ def test_losses_lower_the_estimate_and_small_ones_leave_it() -> None:
     now_ns = sending(link, 1_000_000, 2)
     link.told_loss(0.05, now_ns)
     assert link.capacity_bps == CEILING
-    link.told_loss(0.4, now_ns)
-    assert link.capacity_bps == 800_000
-    for _ in range(50):
-        link.told_loss(0.9, now_ns)
+    for _ in range(3):
+        link.told_loss(0.4, now_ns)
+    assert link.capacity_bps == 0.8 * CEILING, "told three times, it is one loss"
+    for second in range(1, 50):
+        link.told_loss(0.9, now_ns + second * NS_PER_S)
     assert link.capacity_bps == FLOOR / 2, "never nothing: it could not grow again"
 
 
 def test_encode_follows_the_slowest_that_is_followed_within_bounds() -> None:
-    assert shared_rate([1_900_000, 1_100_000], CEILING, FLOOR) == 1_100_000
-    assert shared_rate([], CEILING, FLOOR) == FLOOR
-    assert shared_rate([10_000.0], CEILING, FLOOR) == FLOOR
+    assert shared_rate([1_900_000, 1_100_000], CEILING, CEILING, FLOOR) == 1_100_000
+    assert shared_rate([1_900_000, 900_000], CEILING, CEILING, FLOOR) == 1_900_000
+    assert shared_rate([], CEILING, CEILING, FLOOR) == FLOOR
+    assert shared_rate([10_000.0], 10_000, CEILING, FLOOR) == FLOOR
     assert middle_of([3.0, 1.0]) == 3.0
     assert middle_of([]) == 0.0
 
 
 def test_far_slower_viewer_is_left_behind_for_longer_each_time() -> None:
     stay = ThinStay()
-    assert not stay.judge(1_100_000, CEILING, 0)
-    assert stay.judge(900_000, CEILING, 0)
-    assert stay.judge(CEILING, CEILING, MIN_THIN_NS), "twice the time: it had not been followed for long"
-    assert not stay.judge(CEILING, CEILING, 2 * MIN_THIN_NS)
-    assert stay.judge(900_000, CEILING, 2 * MIN_THIN_NS)
-    assert stay.judge(CEILING, CEILING, 5 * MIN_THIN_NS)
-    assert not stay.judge(CEILING, CEILING, 6 * MIN_THIN_NS)
+    sent = 1_500_000
+    assert not stay.judge(1_100_000, CEILING, sent, 0)
+    assert not stay.judge(900_000, CEILING, 400_000, 0), "it carries what is sent, if not what could be"
+    assert stay.judge(900_000, CEILING, sent, 0)
+    assert stay.judge(CEILING, CEILING, sent, MIN_THIN_NS), (
+        "twice the time: it had not been followed for long"
+    )
+    assert not stay.judge(CEILING, CEILING, sent, 2 * MIN_THIN_NS)
+    assert stay.judge(900_000, CEILING, sent, 2 * MIN_THIN_NS)
+    assert stay.judge(CEILING, CEILING, sent, 5 * MIN_THIN_NS)
+    assert not stay.judge(900_000, CEILING, 600_000, 6 * MIN_THIN_NS)
 
 
 def test_viewer_gets_so_many_keyframes_and_then_one_at_a_time() -> None:

@@ -90,7 +90,7 @@ def test_lonely_viewer_is_followed_to_the_floor() -> None:
     watching = Watching(1)
     alone = watching.viewers[0]
     watching.run(2)
-    watching.run(3, lambda: alone.told_loss(0.5))
+    watching.run(6, lambda: alone.told_loss(0.5))
     assert watching.encode.bitrate_bps == 300_000
 
 
