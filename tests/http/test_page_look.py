@@ -74,7 +74,9 @@ async def fits(tab: Tab) -> None:
     """Nothing is cut at the screen's side, and what is touched is large enough."""
     width = tab.page.viewport_size["width"] if tab.page.viewport_size else 0
     assert await tab.page.evaluate("() => document.documentElement.scrollWidth") <= width
-    for node in await tab.page.locator(".figures div:visible, .actions button:visible, .stage").all():
+    for node in await tab.page.locator(
+        ".figures div:visible, .actions button:visible, .tools button:visible, .stage"
+    ).all():
         box = await node.bounding_box()
         assert box is not None
         assert 0 <= box["x"] < box["x"] + box["width"] <= width, await node.inner_text()

@@ -104,6 +104,8 @@ async def test_lost_and_found_objects_are_kept_in_the_list_of_events(
     server.cameras["cam"].hidden = frozenset({"red"})
     await tab.page.get_by_role("log").get_by_text(f"{red} cup: lost").wait_for()
     await expect(row.locator(".state")).to_have_text("lost")
+    lost = tab.page.locator("#events li").filter(has_text=f"{red} cup: lost")
+    await expect(lost.locator(".thumb")).to_have_js_property("complete", True)
     server.cameras["cam"].hidden = frozenset()
     await tab.page.get_by_role("log").get_by_text(f"{red} cup: found again").wait_for()
     texts = await log_texts(tab)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.server
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import cv2
 
@@ -38,8 +38,9 @@ def scene(number: int, hidden: Collection[str] = ()) -> Image:
 class Camera:
     """Serves from a thread between `plug_in` and `unplug`, always on the same port."""
 
-    def __init__(self, fps: float = 5) -> None:
+    def __init__(self, fps: float = 5, draw: Callable[[int, Collection[str]], Image] = scene) -> None:
         self.fps = fps
+        self.draw = draw
         self.hidden: frozenset[str] = frozenset()
         """Discs that are out of sight."""
         self._number = 0
@@ -90,7 +91,7 @@ class Camera:
         due = time.monotonic()
         while not self._out.is_set():
             self._number = (self._number + 1) % (1 << CODE_BITS)
-            bgr = cv2.cvtColor(scene(self._number, self.hidden), cv2.COLOR_RGB2BGR)
+            bgr = cv2.cvtColor(self.draw(self._number, self.hidden), cv2.COLOR_RGB2BGR)
             jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
             head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,10 +14,11 @@ import httpx
 
 from streamtrack.config import Config, HttpConfig, ReconnectConfig, SourceConfig, StreamConfig, TrackingConfig
 from streamtrack.config import VideoConfig as Video
-from streamtrack.frame import Update
+from streamtrack.consumer import Consumer
+from streamtrack.frame import Image, Update
 from streamtrack.server import Server
 from tests.support import servers
-from tests.support.camera import DISCS, RADIUS, Camera
+from tests.support.camera import DISCS, RADIUS, Camera, scene
 from tests.support.pipelines import stream_config
 from tests.support.video import read_code, until
 
@@ -105,6 +106,10 @@ class PageServer:
         await until(lambda: frame_idx in numbers, 5)
         return numbers[frame_idx]
 
+    def attach(self, consumer: Consumer, stream: str = "cam") -> None:
+        """Have a consumer told everything of a stream, until the server stops."""
+        self._pipeline(stream).attach(consumer, capacity=64)
+
     def num_viewers(self, stream: str = "cam") -> int:
         return int(self._video(stream).num_viewers)
 
@@ -154,6 +159,7 @@ async def serving(
     *names: str,
     token: str | None = None,
     fps: float = 4,
+    draw: Callable[[int, Collection[str]], Image] = scene,
     clips: Mapping[str, str] | None = None,
     addresses: Mapping[str, tuple[str, ...]] | None = None,
     **http: Any,
@@ -161,10 +167,11 @@ async def serving(
     """A server with a camera for each of these streams.
 
     Args:
+        draw: what each camera shows, by the number of its picture.
         clips: more streams, by name: recordings that come to their end.
         addresses: by stream, what WebRTC offers where it is not this machine's loopback address.
     """
-    cameras = {name: Camera(fps) for name in names or ("cam",)}
+    cameras = {name: Camera(fps, draw) for name in names or ("cam",)}
     offered = addresses or {}
     streams = [
         camera_stream(name, camera, ice_addresses=offered.get(name, ("127.0.0.1",)))

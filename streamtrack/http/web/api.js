@@ -108,13 +108,25 @@ export function send(method, path, body, options = {}) {
   });
 }
 
-/** Posts an SDP offer; gives the answer and the session's address. */
+/** Posts an SDP offer; gives the answer, the session's address, and the ICE servers to use. */
 export function offer(path, sdp, options) {
   const rest = { method: "POST", headers: { "Content-Type": "application/sdp" }, body: sdp };
   return exchange(path, { ...options, ...rest }, async (response) => ({
     sdp: await response.text(),
     session: response.headers.get("Location"),
+    iceServers: iceServers(response),
   }));
+}
+
+const ICE_SERVER = /<([^>]+)>; *rel="ice-server"((?:; *[\w-]+="(?:[^"\\]|\\.)*")*)/g;
+
+/** The STUN and TURN servers that a WHEP answer names in its `Link` headers (RFC 9725, section 4.4). */
+function iceServers(response) {
+  return [...(response.headers.get("Link") ?? "").matchAll(ICE_SERVER)].map(([, urls, rest]) => {
+    const named = [...rest.matchAll(/([\w-]+)="((?:[^"\\]|\\.)*)"/g)].map(([, name, value]) => [name, value.replace(/\\(.)/g, "$1")]);
+    const { username, credential } = Object.fromEntries(named);
+    return username === undefined ? { urls } : { urls, username, credential };
+  });
 }
 
 /** A file, as a Blob. */

@@ -144,7 +144,7 @@ function open(name) {
   const note = (...line) => log.add(...line);
   const mine = (turn = new Turn(name, note, {
     colour: (id) => objects.colour(id),
-    thumbnail: (id) => (now.curtain === null ? viewer.thumbnailOf(id, mine.boxes.of(id)) : undefined),
+    thumbnail: (id) => (now.curtain === null ? viewer.thumbnailOf(id, mine.boxes.lastOf(id)) : undefined),
   }));
   mending.leave();
   viewer.clear();

@@ -34,4 +34,9 @@ export class Boxes {
     const state = this.#states.findLast((one) => one.frame <= shown) ?? this.#states[0];
     return state.objects.get(id) ?? null;
   }
+
+  /** Where the object was seen last, in pixels of the frame; null where it was not for a while. */
+  lastOf(id) {
+    return this.#states.findLast((one) => one.objects.get(id))?.objects.get(id) ?? null;
+  }
 }

@@ -10,6 +10,7 @@ const REDACT_SHARE = 1 / 40;
 const REDACT_MARGIN = 0.012; // of the picture's width: an outline is simplified, and a mask may end short of the edge
 const OUTLINE_PX = 2;
 const TAG_PX = 12;
+const SELECTED_MARGIN_PX = 14; // room for the corners around it
 const small = document.createElement("canvas");
 const layer = document.createElement("canvas");
 
@@ -149,8 +150,9 @@ function paintTags(pen, rect, scale, drawn, look) {
     const width = pen.measureText(words).width + 12;
     const [x0, y0, , y1] = object.box;
     const left = clamp(rect.left + x0 * scale, rect.left, rect.left + rect.width - width);
-    const above = rect.top + y0 * scale - height - 4;
-    const below = rect.top + y1 * scale + 4;
+    const away = object.id === look.selected ? SELECTED_MARGIN_PX : 4;
+    const above = rect.top + y0 * scale - height - away;
+    const below = rect.top + y1 * scale + away;
     const tops = [above, below, above - height - 2, below + height + 2, above - 2 * height - 4];
     const top = tops.find((one) => one >= rect.top && one + height <= rect.top + rect.height && isFree(taken, left, one, width, height)) ?? clamp(above, rect.top, rect.top + rect.height - height);
     taken.push([left, top, left + width, top + height]);

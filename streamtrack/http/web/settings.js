@@ -32,7 +32,9 @@ export class Settings {
   }
 
   help() {
-    if (!$("help-dialog").open) $("help-dialog").showModal();
+    if ($("help-dialog").open) return;
+    $("help-dialog").showModal();
+    $("help-dialog").scrollTop = 0; // its button has the focus, and that is below
   }
 
   /** The next style, the first after the last. */

@@ -6,11 +6,14 @@ import { LimitError, sleep, within } from "./time.js";
 
 const NEGOTIATE_LIMIT_MS = 6000;
 const CONNECT_LIMIT_MS = 6000;
-const GATHER_LIMIT_MS = 250;
+const GATHER_LIMIT_MS = 250; // of this machine alone
+const GATHER_AFAR_LIMIT_MS = 2500; // where STUN and TURN servers are asked
 const FRAME_LIMIT_MS = 2000;
 
+let learned = []; // ICE servers that an answer named: the next connection uses them, should this one not come about
+
 export class WhepConnection {
-  #pc = new RTCPeerConnection({ iceServers: [] });
+  #pc = new RTCPeerConnection({ iceServers: learned });
   #media = new MediaStream();
   #closed = new AbortController();
   #first;
@@ -91,10 +94,11 @@ export class WhepConnection {
       }
     };
     await pc.setLocalDescription(await pc.createOffer());
-    await gathered(pc, signal);
+    await gathered(pc, signal, learned.length ? GATHER_AFAR_LIMIT_MS : GATHER_LIMIT_MS);
     // Not aborted with us: an answer that comes too late names a session that has to be given back.
     const answer = await offer(path, pc.localDescription.sdp, { headMs: NEGOTIATE_LIMIT_MS });
     this.#session = answer.session;
+    learned = answer.iceServers;
     if (signal.aborted) return this.#goodbye(false);
     this.#show(transceiver.receiver.track);
     await pc.setRemoteDescription({ type: "answer", sdp: answer.sdp });
@@ -144,10 +148,10 @@ export class WhepConnection {
 }
 
 /** Waits for the candidates of this machine; the few that come later are not needed. */
-function gathered(pc, signal) {
+function gathered(pc, signal, limitMs) {
   if (pc.iceGatheringState === "complete") return Promise.resolve();
   const complete = new Promise((resolve) => {
     pc.addEventListener("icegatheringstatechange", () => pc.iceGatheringState === "complete" && resolve(), { signal });
   });
-  return Promise.race([complete, sleep(GATHER_LIMIT_MS, signal)]);
+  return Promise.race([complete, sleep(limitMs, signal)]);
 }
