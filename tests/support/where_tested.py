@@ -10,6 +10,7 @@ SUITES = {
     "end_to_end": "a camera, the product, a browser and a subscriber",
     "docs_alerts": "everything that docs/alerts.md gives",
     "docs_webrtc": "everything that docs/webrtc.md and docs/ptz.md give",
+    "docs_http": "everything that docs/http.md gives",
     "docs_rules": "everything that docs/rules.md gives",
     "docs": "every command that the FAQ and the tutorial give",
     "readme": "every command and figure that the README gives",
