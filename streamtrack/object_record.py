@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, get_type_hints
 
 from msgspec import Meta
@@ -47,6 +47,8 @@ class ObjectRecord:
     """Pixels in the mask."""
     centroid: tuple[float, float] | None
     """Mean x, y of the mask's pixel centres in pixels, None where the mask is empty."""
+    carried_frames: Annotated[int, Meta(ge=0)] = field(default=0, kw_only=True)
+    """Frames since the network looked at it, over which optical flow carried its mask; 0: it looked here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,13 @@ RECORD_FIELDS: dict[str, Any] = {
     if name in {field.name for field in dataclasses.fields(ObjectRecord)}
 }
 """Name and type of each field, bounds included, in their order."""
+
+DEFAULTS = {
+    each.name: (each.default,)
+    for each in dataclasses.fields(ObjectRecord)
+    if each.default is not dataclasses.MISSING
+}
+"""Of fields that messages of older publishers lack."""
 
 COLUMNS = tuple(column for name in RECORD_FIELDS for column in _PARTS.get(name, (name,)))
 """The columns of a table, see `table_row`."""

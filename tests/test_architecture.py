@@ -47,8 +47,6 @@ LAYERS = (
         "ptz",
         "control",
         "alerts",
-        "history",
-        "recording",
         "detect",
         "http",
         "pipeline",
@@ -57,12 +55,12 @@ LAYERS = (
         "client",
     ),
     "compat",
-    *("stream_outputs", "archive", "streams", "jobs", "server", "cli"),
+    *("stream_outputs", "streams", "jobs", "server", "cli"),
 )
 """Imports run towards the front: a module or package may import those before it, and itself."""
 
 HOMES = {
-    "av": ("ingest.*", "video.*", "push.*", "offline", "offline.*", "recording.*"),
+    "av": ("ingest.*", "video.*", "push.*", "offline", "offline.*"),
     "torch": ("model.*", "engine.*", "detect.*", "tracking.*", "compat.*"),
     "torchvision": ("model.*",),
     "sam2": ("model.*",),

@@ -28,7 +28,7 @@ Duration = Annotated[
     float | None,
     typer.Option(min=0.1, metavar="SECONDS", help="End by itself after this long.", show_default=False),
 ]
-SCENES = "demo, crossing, occlusion, many, leave, swap, lookalikes, reentry"
+SCENES = "demo, crossing, occlusion, many, leave, swap, lookalikes, reentry, crowd"
 """Those of streamtrack.scenes.catalog, which is not imported to print a help text."""
 
 

@@ -52,6 +52,14 @@ class TrackingConfig(Section, metaclass=MadeInPython):
     keyframe_interval: int = Field(1, ge=1, le=16)
     """Every n-th frame goes through the network; between them optical flow carries the masks: faster, and
     worse where things move fast or cross. 1 is exact."""
+    objects_per_step: Literal["all"] | Annotated[int, Field(ge=1, le=256)] = "all"
+    """Objects that go through the network on a frame, those that need it most: in doubt, fast, prompted just
+    now, or carried for longest. Optical flow carries the masks of the others, which costs next to nothing:
+    many objects at nearly the speed of so many. all: every object on every frame, exact."""
+    max_carried_frames: int = Field(8, ge=1, le=240)
+    """Frames in a row over which an object is carried at most; then it has its turn, whatever others need.
+    Where that would be more objects a frame than `objects_per_step`, they take turns, longest carried first.
+    Without effect while that is all."""
     memory_frames: int = Field(6, ge=1, le=6)
     """Unprompted frames whose memory features are read. Fewer are faster and forget sooner; 6 is as the
     checkpoint was trained."""

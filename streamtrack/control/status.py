@@ -28,6 +28,17 @@ class LatencyMs(BaseModel):
     p95: float
 
 
+class CarriedStatus(BaseModel):
+    """Objects whose masks flow carried to the newest tracked frame."""
+
+    objects: int
+    longest_frames: int
+    """For how many frames in a row the one that has waited longest was carried; 0 where none is."""
+    overdue: int
+    """Objects carried for longer than `tracking.max_carried_frames`: more are due than are looked at on a
+    frame, and they take turns. 0 with `objects_per_step: all`."""
+
+
 class StreamStatus(BaseModel):
     """One stream at one moment."""
 
@@ -56,6 +67,7 @@ class StreamStatus(BaseModel):
     mean_iou: float | None = None
     """Of the scene's own objects over the last report, where the source knows the truth."""
     objects: tuple[ObjectInfo, ...]
+    carried: CarriedStatus = CarriedStatus(objects=0, longest_frames=0, overdue=0)
     rules: tuple[RuleState, ...] = ()
     """Zones and lines: who is inside, and what they counted."""
 

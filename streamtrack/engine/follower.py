@@ -24,7 +24,7 @@ from streamtrack.engine.found import (
     to_found,
     to_offered,
 )
-from streamtrack.engine.frame_follower import FrameFollower, Slot, note_evidence
+from streamtrack.engine.frame_follower import Carry, FrameFollower, Slot, note_evidence
 from streamtrack.engine.memory_bank import MemoryBank, amend, summarise
 from streamtrack.engine.prompt_input import CheckedPrompt, scale_prompt
 from streamtrack.engine.step import condition_no_sync, with_appearances
@@ -206,11 +206,18 @@ class Follower(FrameFollower):
 
     @torch.inference_mode()
     def rewind(
-        self, slot: Slot, frame_idx: int, view: View | None = None, expected: Expected | None = None
+        self,
+        slot: Slot,
+        frame_idx: int,
+        view: View | None = None,
+        expected: Expected | None = None,
+        carry: Carry | None = None,
     ) -> Found | None:
         """Take every prompt of a slot on a kept frame back, and drop everything remembered of later frames:
         they will be replayed.
 
+        Args:
+            carry: to the frame, where the slot was left out on it.
         Returns:
             What memory alone had found there; None on the slot's first frame, which is nothing without its
             prompt: it must get one.
@@ -219,7 +226,7 @@ class Follower(FrameFollower):
         if frame_idx == slot.first_frame:
             return None
         if not restored:
-            self.follow((slot,), frame_idx, (view,), (expected,))
+            self._follow_again(slot, frame_idx, view, expected, carry)
         return self.found((slot,), frame_idx)[0]
 
     def replay(
@@ -230,15 +237,27 @@ class Follower(FrameFollower):
         *,
         view_of: Callable[[int], View | None] = lambda frame_idx: None,
         expected_of: Callable[[int], Expected | None] = lambda frame_idx: None,
+        carry_to: Callable[[int], Carry | None] = lambda frame_idx: None,
         look_at: LookAt | None = None,
     ) -> Iterator[Replayed]:
         """Follow a slot anew over kept frames, in the order given; `prompts` on them are applied again, one
-        after the other. `view_of` and `expected_of` are asked for a frame when all before it is known."""
+        after the other. `view_of`, `expected_of` and `carry_to` are asked for a frame when all before it is
+        known; where the slot was left out it is carried."""
         for frame_idx in frames:
-            self.follow((slot,), frame_idx, (view_of(frame_idx),), (expected_of(frame_idx),))
+            carry = carry_to(frame_idx) if frame_idx in slot.left_out else None
+            view = view_of(frame_idx) if carry is None else None
+            self._follow_again(slot, frame_idx, view, expected_of(frame_idx), carry)
             [found] = self.found((slot,), frame_idx)
             yield Replayed(frame_idx, found)
             yield from self.repeat(slot, frame_idx, prompts.get(frame_idx, ()), look_at)
+
+    def _follow_again(
+        self, slot: Slot, frame_idx: int, view: View | None, expected: Expected | None, carry: Carry | None
+    ) -> None:
+        if carry is not None and frame_idx in slot.left_out:
+            self.carry((slot,), frame_idx, carry)
+        else:
+            self.follow((slot,), frame_idx, (view,), (expected,))
 
     def repeat(
         self,

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from streamtrack.engine.appearance import Appearance, appearance_dim, pool_appearance
+from streamtrack.engine.drift import Carried, Drift
 from streamtrack.engine.encoded_frames import EncodedFrames
 from streamtrack.engine.found import Found, evidence_of, to_found
 from streamtrack.engine.locate import Locator
-from streamtrack.engine.memory_bank import MemoryBank
+from streamtrack.engine.memory_bank import MemoryBank, show, shown_at
 from streamtrack.engine.object_memory import ObjectMemory
 from streamtrack.engine.places import Batching, fewer_together
 from streamtrack.engine.read_plan import MemoryPlan
@@ -31,6 +32,18 @@ from streamtrack.model.interface import Network, Size
 
 Slot = ObjectMemory
 """One followed object: `first_frame` and `conditioning` may be read, the rest is the engine's."""
+Logits = NDArray[np.float32]
+
+
+class Carry(Protocol):
+    """Carries a mask to a frame that the network does not look at."""
+
+    def __call__(
+        self, logits: Logits, view: View | None, drift: Drift | None, frame_size: Size, source: int, /
+    ) -> tuple[Logits, View | None, Drift]:
+        """Low-res mask logits (h, w) of an earlier frame, the source, and the window that they are of, where
+        they had gone on the frame before (None: that is the source), H, W of the picture: where they are
+        now."""
 
 
 class FrameFollower:
@@ -167,6 +180,33 @@ class FrameFollower:
                     # The frame anew, in smaller passes: the same masks, later.
                     together = fewer_together(min(len(slots), self._batching.max_batch), error)
                     self._batching = replace(self._batching, max_batch=together)
+
+    @torch.inference_mode()
+    def carry(self, slots: Sequence[Slot], frame_idx: int, carry: Carry) -> None:
+        """Carry the masks of slots to a kept frame that the network does not look at for them; nothing is
+        remembered of it. Waits for the device."""
+        if not slots:
+            return
+        before = [slot.carried.get(frame_idx - 1) for slot in slots]
+        # A mask that is not kept any more is carried on from where it was carried to.
+        kept = [
+            None if one is None or frame_idx - one.source >= self._history_frames else one for one in before
+        ]
+        sources = [frame_idx - 1 if one is None else one.source for one in kept]
+        logits, *others = shown_at(self._bank, slots, sources)
+        (shown,) = self._runner.download(logits)
+        moved, size = np.empty_like(shown), self._frames.size_of(frame_idx)
+        for place, (slot, was) in enumerate(zip(slots, kept, strict=True)):
+            looked_at, view = slot.looked_at(frame_idx - 1), slot.views.get(sources[place])
+            earlier = None if was is None else was.drift
+            moved[place], view, drift = carry(shown[place], view, earlier, size, sources[place])
+            slot.note_followed(frame_idx)
+            slot.release(frame_idx)
+            slot.carried[frame_idx] = Carried(looked_at, sources[place], drift)
+            slot.note_view(frame_idx, view)
+            slot.forget_far(frame_idx, self._history_frames)
+            self._rewind.forget_before(slot, frame_idx - self._history_frames + 1)
+        show(self._bank, slots, frame_idx, torch.from_numpy(moved).to(self._network.device), *others)
 
     def forget(self, slot: Slot, frame_idx: int, *, prompted: bool = False) -> None:
         """Take a followed frame out of a slot's memory; its mask stays.

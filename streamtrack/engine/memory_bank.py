@@ -283,6 +283,20 @@ class MemoryBank:
         self._scores[memory.slot, place, 2] = NO_RIVAL
 
 
+def shown_at(bank: MemoryBank, memories: Sequence[ObjectMemory], frames: Sequence[int]) -> tuple[Tensor, ...]:
+    """As `MemoryBank.predictions`, each object's of a kept frame of its own."""
+    at = [memory.slot for memory in memories], [frame_idx % bank._history for frame_idx in frames]
+    shown = bank._mask_logits[at], bank._scores[at]
+    return (*shown, bank._looks[at]) if bank.appearance_dim else shown
+
+
+def show(bank: MemoryBank, memories: Sequence[ObjectMemory], frame_idx: int, *shown: Tensor) -> None:
+    """Show what `shown_at` gave, changed, on a kept frame; it enters no memory."""
+    at = [memory.slot for memory in memories], frame_idx % bank._history
+    for tensor, values in zip((bank._mask_logits, bank._scores, bank._looks), shown, strict=False):
+        tensor[at] = values
+
+
 def amend(
     bank: MemoryBank, memory: ObjectMemory, frame_idx: int, mask_logits: Tensor, features: Tensor | None
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from streamtrack.engine.drift import Carried
 from streamtrack.engine.read_plan import Evidence, Stored
 from streamtrack.engine.view import View
 
@@ -38,6 +39,11 @@ class ObjectMemory:
     origin: int = 0
     """The frame from which a plan counts; another one where the memory comes from another stream."""
 
+    left_out: set[int] = field(default_factory=set)
+    """Kept frames on which the network has no time for it: on them its mask is carried, unless a prompt says
+    what it is."""
+    carried: dict[int, Carried] = field(default_factory=dict)
+    """Of those, the ones whose mask is a carried one, and from where."""
     expected: tuple[float, float, float, float, float] | None = None
     """Where it is expected on the frame that is followed next, see `MemoryRead.expected`."""
 
@@ -62,6 +68,9 @@ class ObjectMemory:
         """Forget what is known of frames that are no longer kept."""
         self.not_finite = {i for i in self.not_finite if abs(frame_idx - i) < history_frames}
         self.views = {i: view for i, view in self.views.items() if abs(frame_idx - i) < history_frames}
+        if self.left_out:
+            self.left_out = {i for i in self.left_out if abs(frame_idx - i) < history_frames}
+            self.carried = {i: one for i, one in self.carried.items() if abs(frame_idx - i) < history_frames}
 
     def anchor(self, frame_idx: int) -> None:
         """A stored frame is one of those that are remembered for long."""
@@ -74,6 +83,12 @@ class ObjectMemory:
             self.followed = self.followed[1], frame_idx
         self.not_finite.discard(frame_idx)
         self.evidence.pop(frame_idx, None)
+        self.carried.pop(frame_idx, None)
+
+    def looked_at(self, frame_idx: int) -> int:
+        """The last frame up to a kept one that the network looked at."""
+        carried = self.carried.get(frame_idx)
+        return frame_idx if carried is None else carried.looked_at
 
     def release(self, frame_idx: int) -> None:
         """Forget a followed frame; its positions are free again. Conditioning slots stay."""
@@ -89,6 +104,8 @@ class ObjectMemory:
             del self.conditioning[later]
         for later in [index for index in {**self.features, **self.pointers} if index > frame_idx]:
             self.release(later)
+        for later in [index for index in self.carried if index > frame_idx]:
+            del self.carried[later]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from streamtrack.engine.drift import Carried
 from streamtrack.engine.memory_bank import MemoryBank
 from streamtrack.engine.object_memory import ObjectMemory
 from streamtrack.engine.read_plan import Evidence
@@ -37,6 +38,8 @@ class _Displaced:
     """Of those, frames that were in no memory."""
     not_finite: set[int] = field(default_factory=set)
     """Of those, frames on which the network's numbers were not finite."""
+    carried: dict[int, Carried] = field(default_factory=dict)
+    """Of those, frames on which the network had not looked, and where their masks are from."""
     evicted: dict[int, _Evicted] = field(default_factory=dict)
     """Conditioning frames that made room."""
     lost: int = -1
@@ -47,6 +50,7 @@ class _Displaced:
         self.views.pop(frame_idx, None)
         self.not_remembered.discard(frame_idx)
         self.not_finite.discard(frame_idx)
+        self.carried.pop(frame_idx, None)
 
 
 class Rewind:
@@ -93,6 +97,7 @@ class Rewind:
         place, view = displaced.followed.get(frame_idx), displaced.views.get(frame_idx)
         remembered = frame_idx not in displaced.not_remembered
         finite = frame_idx not in displaced.not_finite
+        carried = displaced.carried.get(frame_idx)
         self.forget_after(memory, frame_idx - 1)
         memory.followed = (-1, frame_idx - 1 if frame_idx > memory.first_frame else -1)
         if place is None:
@@ -105,6 +110,8 @@ class Rewind:
             memory.release(frame_idx)
         if not finite:
             memory.not_finite.add(frame_idx)
+        if carried is not None:
+            memory.carried[frame_idx] = carried
         return True
 
     def forget_before(self, memory: ObjectMemory, frame_idx: int) -> None:
@@ -134,6 +141,8 @@ class Rewind:
             displaced.not_remembered.add(frame_idx)
         if frame_idx in memory.not_finite:
             displaced.not_finite.add(frame_idx)
+        if frame_idx in memory.carried:
+            displaced.carried[frame_idx] = memory.carried[frame_idx]
 
     def _put_evicted_aside(
         self, memory: ObjectMemory, displaced: _Displaced, frame_idx: int, by: int

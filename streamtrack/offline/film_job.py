@@ -27,6 +27,7 @@ from streamtrack.offline.track import (
 from streamtrack.tracking import Tracker
 from streamtrack.tracking.film_run import FilmRun
 from streamtrack.tracking.film_seen import SeenStore, TemporarySeen
+from streamtrack.tracking.film_source import goes_through_session
 from streamtrack.tracking.film_span import Direction, FilmSpan
 from streamtrack.tracking.films import start_run
 
@@ -177,10 +178,7 @@ class FilmJob:
     def _not_with(self, option: str, tracking: TrackingConfig) -> str:
         """Why an option cannot be had of a session."""
         if goes_through_session(tracking):
-            return (
-                f"{option} wants every frame in the network, and tracking.{_not_one(tracking)}, "
-                "expected 1 (--preset quality)"
-            )
+            return f"{option} wants every frame in the network, and tracking.{_not_exact(tracking)}"
         return (
             f"{option} is given with --memory, expected one of them: it is followed as a stream is, forward"
         )
@@ -197,15 +195,12 @@ class FilmJob:
         return [option for option, is_asked in asked.items() if is_asked]
 
 
-def _not_one(tracking: TrackingConfig) -> str:
-    """The key for which a film goes through a session, and its value."""
+def _not_exact(tracking: TrackingConfig) -> str:
+    """The key for which a film goes through a session, its value, and the one that would not."""
+    if tracking.objects_per_step != "all":
+        return f"objects_per_step is {tracking.objects_per_step}, expected all"
     name = "keyframe_interval" if tracking.keyframe_interval > 1 else "memory_stride"
-    return f"{name} is {getattr(tracking, name)}"
-
-
-def goes_through_session(tracking: TrackingConfig) -> bool:
-    """Whether a film is followed as a live stream is: with key frames, flow carries masks between them."""
-    return tracking.keyframe_interval > 1 or tracking.memory_stride > 1
+    return f"{name} is {getattr(tracking, name)}, expected 1 (--preset quality)"
 
 
 def follow_film(run: FilmRun, reader: FilmReader, *, name: str = "recording") -> Iterator[Update | None]:

@@ -39,7 +39,6 @@ from streamtrack.errors import StreamOfflineError
 from streamtrack.frame import Event, EventKind, FrameResult
 from streamtrack.ingest import SourceState
 from streamtrack.ingest.source_gate import Gate
-from streamtrack.ingest.tap import SourceTap
 from streamtrack.mailbox import Mailbox
 from streamtrack.pipeline.consumer_thread import Attachment, ConsumerThread
 from streamtrack.pipeline.inbox import CommandInbox
@@ -124,10 +123,6 @@ class Pipeline:
             required: while its `take` fails, the stream counts as failed.
         """
         self._parts.outlet.attach(consumer, Attachment(capacity, drop_reason, every_frame, required))
-
-    def tap(self, tap: SourceTap) -> None:
-        """Tell `tap` of the source's packets and frames as they come, in its thread; before `start`."""
-        self._parts.source.tap(tap)
 
     def tell(self, *events: Event) -> None:
         """Hand on events of a consumer to everyone who takes the stream's; any thread."""
@@ -267,7 +262,7 @@ class Pipeline:
 
     def status(self) -> StreamStatus:
         """The stream at this moment."""
-        return describe(self._parts, self._commands, self._last_report, self.totals)
+        return describe(self._parts, self._commands, self._last_report, self.totals, self._config.tracking)
 
     def report(self) -> PipelineReport:
         """Everything since the last call; called once a second by the server."""

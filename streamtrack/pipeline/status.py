@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from streamtrack.control.status import LatencyMs, StreamStatus
+from streamtrack.config import TrackingConfig
+from streamtrack.control.status import CarriedStatus, LatencyMs, StreamStatus
+from streamtrack.frame import FrameResult
 from streamtrack.object_record import ObjectInfo
 from streamtrack.pipeline.parts import StreamParts
 from streamtrack.pipeline.report import PipelineReport, RunTotals
@@ -11,7 +13,11 @@ from streamtrack.pipeline.unseen import with_unseen
 
 
 def describe(
-    parts: StreamParts, commands: SessionCommands | None, report: PipelineReport | None, totals: RunTotals
+    parts: StreamParts,
+    commands: SessionCommands | None,
+    report: PipelineReport | None,
+    totals: RunTotals,
+    tracking: TrackingConfig,
 ) -> StreamStatus:
     """The stream with its objects; rates and latencies are 0 while nobody looks."""
     state, newest = parts.state, parts.state.newest
@@ -33,6 +39,7 @@ def describe(
         newest_frame_idx=state.newest_frame_idx,
         mean_iou=report.mean_iou if live and report else None,
         objects=followed_objects(parts, commands),
+        carried=carried_objects(newest, tracking),
     )
 
 
@@ -49,6 +56,19 @@ def detail_of(parts: StreamParts) -> str:
     """Why it is not as it should be, in one line; empty where it is."""
     reasons = (parts.state.failure, parts.state.stall, parts.outlet.failure, parts.source.last_error)
     return next((reason for reason in reasons if reason), "")
+
+
+def carried_objects(newest: FrameResult | None, tracking: TrackingConfig) -> CarriedStatus:
+    """How many objects the network did not look at on a frame, and for how long."""
+    frames = [] if newest is None else [one.carried_frames for one in newest.objects.values()]
+    limited = tracking.objects_per_step != "all"
+    # Between key frames everybody is carried, whoever's turn it was.
+    most = tracking.max_carried_frames + tracking.keyframe_interval - 1
+    return CarriedStatus(
+        objects=sum(count > 0 for count in frames),
+        longest_frames=max(frames, default=0),
+        overdue=sum(count > most for count in frames) if limited else 0,
+    )
 
 
 def followed_objects(parts: StreamParts, commands: SessionCommands | None) -> tuple[ObjectInfo, ...]:

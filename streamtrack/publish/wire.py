@@ -21,7 +21,7 @@ from msgspec import Meta
 
 from streamtrack.errors import PublishError
 from streamtrack.frame import Event, FrameResult, ObjectMask
-from streamtrack.object_record import RECORD_FIELDS, ObjectId, record_of
+from streamtrack.object_record import DEFAULTS, RECORD_FIELDS, ObjectId, record_of
 from streamtrack.publish.mask_codec import MaskEncoding, check_frame_size, encode_mask
 from streamtrack.publish.message import EventMessage, MaskMessage, ReceivedMask
 
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 else:
     ObjectHeader = msgspec.defstruct(
         "ObjectHeader",
-        [(name, kind) for name, kind in RECORD_FIELDS.items()],
+        [(name, kind, *DEFAULTS.get(name, ())) for name, kind in RECORD_FIELDS.items()],
         bases=(_Placed,),
         frozen=True,
         rename=_WIRE_NAMES,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from streamtrack.scenes.actors import Actor, Script, around, pillar, roller, swimmer
+from streamtrack.scenes.actors import Actor, Script, Where, around, pillar, roller, swimmer
 from streamtrack.scenes.balls import Ball, beach_ball, football, marble, spinning
 from streamtrack.scenes.car import ASPECT as CAR_ASPECT
 from streamtrack.scenes.car import Car
@@ -118,6 +118,33 @@ def leave(rng: np.random.Generator, width: int, height: int) -> Script:
     )
 
 
+def crowd(rng: np.random.Generator, width: int, height: int) -> Script:
+    """A pond from above: twenty koi and twelve glass balls, each on a way of its own; some meet."""
+    sheet = pond(rng, width, height)
+    palettes: tuple[tuple[Colour, Colour, Colour], ...] = (
+        KOI,
+        ((250, 206, 60), (238, 140, 30), (252, 222, 120)),
+        ((214, 60, 70), (250, 236, 220), (240, 110, 110)),
+        ((196, 130, 220), (90, 40, 140), (236, 190, 240)),
+        ((52, 62, 84), (28, 32, 44), (96, 104, 120)),
+    )
+    glass = ((RED, YELLOW), (BLUE, (220, 240, 255)), ((90, 60, 150), (240, 200, 220)))
+    actors = []
+    for place in range(32):
+        home = 0.08 + 0.84 * (place % 8 + 0.5) / 8, 0.08 + 0.84 * (place // 8 + 0.5) / 4
+        where = _round(home, rng, width, height)
+        seed = int(rng.integers(1 << 30))
+        if place % 8 in (1, 4, 6):
+            size = height * rng.uniform(0.07, 0.1)
+            ball = Ball(marble(seed, *glass[place % 3]), round(size))
+            actors.append(roller(place + 1, ball, where, size, sheet.camera))
+        else:
+            size = height * rng.uniform(0.15, 0.2)
+            fish = Fish(seed, round(size), palettes[place % 5], from_above=True)
+            actors.append(swimmer(place + 1, fish, where, size, sheet.camera, beat=rng.uniform(5, 8)))
+    return Script(sheet.render, tuple(actors[place] for place in rng.permutation(32)))
+
+
 SCENES: Mapping[str, Callable[[np.random.Generator, int, int], Script]] = {
     "demo": demo,
     "crossing": crossing,
@@ -127,7 +154,21 @@ SCENES: Mapping[str, Callable[[np.random.Generator, int, int], Script]] = {
     "swap": swap,
     "lookalikes": lookalikes,
     "reentry": reentry,
+    "crowd": crowd,
 }
+
+
+def _round(home: tuple[float, float], rng: np.random.Generator, width: int, height: int) -> Where:
+    """An oval around a place, one way or the other."""
+    reach = height * rng.uniform(0.05, 0.09, 2)
+    turn, phase = rng.choice((-1.0, 1.0)) * rng.uniform(0.6, 2.0), rng.uniform(0, 2 * math.pi)
+
+    def where(t: float) -> tuple[float, float]:
+        angle = turn * t + phase
+        x, y = home[0] * width + reach[0] * math.cos(angle), home[1] * height + reach[1] * math.sin(angle)
+        return float(x), float(y)
+
+    return where
 
 
 def _landscape(rng: np.random.Generator, width: int, height: int, *, with_kite: bool) -> Script:

@@ -95,7 +95,12 @@ def follows_live(
     is_live = not isinstance(film, Frames) and film.spec.live
     if memories or not is_plain:
         return memories
-    return is_live or config.keyframe_interval > 1 or config.memory_stride > 1
+    return is_live or goes_through_session(config)
+
+
+def goes_through_session(config: TrackingConfig) -> bool:
+    """Whether a film is followed as a live stream is: where flow carries masks, or memory has a stride."""
+    return config.keyframe_interval > 1 or config.memory_stride > 1 or config.objects_per_step != "all"
 
 
 def follow_live(

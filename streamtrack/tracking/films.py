@@ -81,8 +81,13 @@ def require_every_frame(config: TrackingConfig) -> None:
     """Refuse what the film engine does not do.
 
     Raises:
-        ConfigError: key frames, or a stride of memory.
+        ConfigError: key frames, a stride of memory, or objects that are left out.
     """
+    if config.objects_per_step != "all":
+        raise ConfigError(
+            f"tracking.objects_per_step is {config.objects_per_step}, expected all: a film that goes "
+            "backward sends every object through the network"
+        )
     for key, value in (
         ("keyframe_interval", config.keyframe_interval),
         ("memory_stride", config.memory_stride),

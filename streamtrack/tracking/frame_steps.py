@@ -43,7 +43,7 @@ class FrameSteps:
         """What a kept frame shows, prompts that came later included."""
         kept = self._log.at(frame_idx)
         move = self._key_frames.carry(frame_idx, kept.key_frame_idx)
-        return self._tracks.describe(kept.key, kept.size, move)
+        return self._tracks.describe(kept.key, kept.size, move, frame_idx - kept.key_frame_idx)
 
     def _wants_network(self, frame: Frame) -> bool:
         if self._log.newest_frame_idx < 0 or self._gap_noted or frame.gap_before:
@@ -60,9 +60,9 @@ class FrameSteps:
 
     def _step_key(self, frame: Frame) -> Mapping[int, ObjectMask]:
         key = self._log.next_key
-        followed = tuple(self._tracks.by_id.values())
+        gap = self._gap_noted or frame.gap_before
         # Not counted before it is encoded: a frame that fails there can be given again.
-        self._tracks.follow(key, frame)
+        self._tracks.follow(key, frame, frames_on=max(1, self._log.distance_from_key), gap=gap)
         self._log.append(frame, is_key=True)
         self._key_frames.add(self._log.newest_frame_idx, frame.image, is_key=True)
         if frame.gap_before:
@@ -70,7 +70,7 @@ class FrameSteps:
         self._gap_noted = False
         # New objects wait for the device, those followed already run meanwhile.
         self._prompts.start_waiting(key)
-        objects = self._tracks.settle(followed)
+        objects = self._tracks.settle()
         self._log.forget_keys(self._tracks.lasting_keys)
         return objects
 

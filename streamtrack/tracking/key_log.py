@@ -24,6 +24,7 @@ class KeyLog:
         self._history = history_frames
         self._sizes: list[Size] = [(0, 0)] * history_frames
         self._damaged = [False] * history_frames
+        self._steps = [1] * history_frames
         self._cuts: list[Cut | None] = [None] * history_frames
 
     @property
@@ -39,11 +40,20 @@ class KeyLog:
         self._cuts[key % self._history] = cut
         return cut
 
-    def append(self, key: int, frame: Frame) -> None:
-        """Keep the next key frame, in the place of the one H away."""
+    def breaks_off(self, frame: Frame) -> bool:
+        """Whether the next key frame is of another size than the one before, or whole behind a damaged
+        one."""
+        if self.newest < 0:
+            return False
+        size = frame.height_px, frame.width_px
+        return size != self.size(self.newest) or (self.came_damaged(self.newest) and not frame.damaged)
+
+    def append(self, key: int, frame: Frame, frames_on: int = 1) -> None:
+        """Keep the next key frame, so many frames behind the one before, in the place of the one H away."""
         self.stream_time.advance(frame)
         self._sizes[key % self._history] = frame.height_px, frame.width_px
         self._damaged[key % self._history] = frame.damaged
+        self._steps[key % self._history] = frames_on
         self.newest = key
 
     def size(self, key: int) -> Size:
@@ -53,6 +63,10 @@ class KeyLog:
     def came_damaged(self, key: int) -> bool:
         """Whether it did."""
         return self._damaged[key % self._history]
+
+    def frames_on(self, key: int) -> int:
+        """How many frames it lies behind the key frame before it."""
+        return self._steps[key % self._history]
 
     def cut_at(self, key: int) -> Cut | None:
         """The cut that was found with it, if one was."""

@@ -8,6 +8,7 @@ here each object of a stream has its own watch, of a fixed size, that can be set
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
@@ -108,6 +109,21 @@ class MemoryWatch:
         if past.wants_confirmation:
             return self._confirm(key, sight, sight.box, past)
         return self._see(key, sight, sight.box, past)
+
+    def note_carried(self, key: int, box: Sequence[int] | None, frame_size: Size) -> None:
+        """A frame that the network did not look at: where flow has the object, x0, y0, x1, y1; None where it
+        is hidden or has left the picture."""
+        past = self._before(key)
+        if past is None:
+            return
+        if past.hidden or box is None:
+            self._keep(key, replace(_moved_on(past), hidden=past.hidden + 1, stable=0))
+            return
+        moved = _moved_on(past)
+        place = float(box[0]), float(box[1]), float(box[2]), float(box[3])
+        if moved.motion is not None and past.frame_size == frame_size:
+            moved = replace(moved, motion=moved.motion.update(place))
+        self._keep(key, replace(moved, last_box=place))
 
     def note_cut(self, key: int) -> None:
         """With this frame another scene begins: nobody knows where the object is, or whether."""

@@ -13,6 +13,7 @@ from streamtrack.frame import EventKind, ObjectMask
 from streamtrack.tracking.key_log import KeyLog
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.memory_rules import Circumstances
+from streamtrack.tracking.network_turns import NetworkTurns
 from streamtrack.tracking.prompt_history import Given
 from streamtrack.tracking.results import build_object
 from streamtrack.tracking.telling_apart import look_again
@@ -33,6 +34,7 @@ class ObjectReplay:
         looking: where objects are looked for.
         claims: whether another object claims the place of a mask on a kept key frame, and whether it has the
             better one.
+        turns: carries objects where the network had no time for them.
     """
 
     def __init__(
@@ -42,19 +44,25 @@ class ObjectReplay:
         report: Report,
         looking: Looking,
         claims: Callable[[int, ObjectMask], tuple[bool, bool]],
+        turns: NetworkTurns,
     ) -> None:
         self._follower = follower
         self._keys = keys
         self._looking = looking
         self._report = report
         self._claims = claims
+        self._turns = turns
 
     def rewind(self, tracked: TrackedObject, key: int) -> None:
         """Bring an object to a kept key frame as memory alone had found it there, and give it its prompts on
         that frame again; what it was on later ones is forgotten."""
         tracked.rewind_states(key)
         view, expected = self._view(tracked, key), self._expected(tracked, key)
-        followed = self._follower.rewind(tracked.slot, key, view, expected)
+        # Before the oldest there is nothing left to carry from.
+        carry = (
+            self._turns.carry_to(key) if key > self._keys.oldest and key in tracked.slot.left_out else None
+        )
+        followed = self._follower.rewind(tracked.slot, key, view, expected, carry)
         if followed is not None:
             self.show(tracked, followed, key)
         prompts = tracked.prompts.checked(key)
@@ -70,6 +78,7 @@ class ObjectReplay:
             tracked.prompts.by_key(),
             view_of=lambda key: self._view(tracked, key),
             expected_of=lambda key: self._expected(tracked, key),
+            carry_to=self._turns.carry_to,
             look_at=self.look,
         ):
             self._take_again(tracked, again)
@@ -82,6 +91,10 @@ class ObjectReplay:
 
     def show(self, tracked: TrackedObject, found: Found, key: int, *, prompted: bool = False) -> None:
         """What was found on a key frame, of which nobody needs the mask, changes the object's state."""
+        if not prompted and key in tracked.slot.carried:
+            mask = build_object(tracked, found, self._keys.size(key))
+            tracked.note_carried(mask, key, self._keys.frames_on(key))
+            return
         if not prompted and self.keep_body(tracked, found, key):
             [found] = self._follower.found((tracked.slot,), key)
         mask, contested = build_object(tracked, found, self._keys.size(key)), False

@@ -3,7 +3,7 @@ numbers below. Frames are numbered by key."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from streamtrack.tracking.keyframes import Move
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.memory_rules import make_memory_rules
 from streamtrack.tracking.memory_watch import MemoryWatch
+from streamtrack.tracking.network_turns import NetworkTurns
 from streamtrack.tracking.object_masks import ObjectMasks
 from streamtrack.tracking.object_replay import ObjectReplay, Report
 from streamtrack.tracking.prompt_history import Given
@@ -59,7 +60,10 @@ class ObjectTracks:
         self._memory_rules = make_memory_rules(config)
         self._clashes = ClashWatch(config.clash_iou, config.clash_frames)
         self._masks = ObjectMasks(follower, config, self._tracked)
-        self._replay = ObjectReplay(follower, self.keys, report, looking, self._masks.claims)
+        self.turns = NetworkTurns(follower, config)
+        self._replay = ObjectReplay(follower, self.keys, report, looking, self._masks.claims, self.turns)
+        self._looked: Sequence[TrackedObject] = ()
+        self._carried: Sequence[TrackedObject] = ()
 
     @property
     def by_id(self) -> Mapping[int, TrackedObject]:
@@ -84,24 +88,28 @@ class ObjectTracks:
 
     # -- frames ------------------------------------------------------------------------------------
 
-    def follow(self, key: int, frame: Frame) -> None:
-        """Find every object on the next key frame, without waiting for it."""
-        tracked = self._tracked.values()
+    def follow(self, key: int, frame: Frame, *, frames_on: int = 1, gap: bool = False) -> None:
+        """Find every object on the next key frame, so many frames behind the one before. `gap`: time passed
+        that nobody saw. Waits only where masks are carried."""
         size = frame.height_px, frame.width_px
-        if self.keys.look_at(key, frame) is not None:
-            for one in tracked:
-                one.note_cut(key)
+        cut = self.keys.look_at(key, frame) is not None
+        for one in self._tracked.values() if cut else ():
+            one.note_cut(key)
         self._follower.encode(key, frame.image, fit_to_remember=not frame.damaged)
+        anew = gap or cut or self.keys.breaks_off(frame)
+        tracked, carried = self.turns.share(self._tracked.values(), key, frame, anew=anew)
         for one in tracked:
             one.seek(self._looking, self._follower, key, size)
         views = self._looking.views([one.window for one in tracked], key, size)
         expected = [one.expected(key, size) for one in tracked]
         self._follower.follow([one.slot for one in tracked], key, views, expected)
-        self.keys.append(key, frame)
+        self.turns.carry(carried, key)
+        self._looked, self._carried = tracked, carried
+        self.keys.append(key, frame, frames_on)
 
-    def settle(self, followed: Collection[TrackedObject]) -> dict[int, ObjectMask]:
-        """What the newest key frame shows, once it is known; the states of those followed onto it change."""
-        key = self.keys.newest
+    def settle(self) -> dict[int, ObjectMask]:
+        """What the newest key frame shows, once it is known; the states of those looked at on it change."""
+        key, followed = self.keys.newest, self._looked
         found, size = self._masks.found(key), self.keys.size(key)
         if sum(self._replay.keep_body(one, found[one.object_id], key) for one in followed):
             found = self._masks.found(key)
@@ -111,7 +119,7 @@ class ObjectTracks:
             self._report(EventKind.SCENE_CUT, key, None, **cut.as_detail())
         worse: set[int] = set()
         if self._memory_rules is not None:
-            meeting = in_one_place(masks)
+            meeting = in_one_place(masks) - {one.object_id for one in self._carried}
             for one in sorted(meeting):
                 again = look_again(self._follower, self._tracked[one], masks[one], key)
                 masks |= {} if again is None else self._masks.build({one: again}, size)
@@ -121,11 +129,14 @@ class ObjectTracks:
         for tracked in followed:
             one = tracked.object_id
             self._replay.update_state(tracked, found[one], masks[one], key, contested=one in worse)
-        self._report_clashes(masks, key)
-        return self._with_states(self._masks.shown(masks, found, size), key)
+        for tracked in self._carried:
+            tracked.note_carried(masks[tracked.object_id], key, self.keys.frames_on(key))
+        for clash in self._clashes.see(masks):
+            self._report(EventKind.IDENTITY_CLASH, key, clash.object_id, **clash.as_detail())
+        return _told(self._masks.shown(masks, found, size), self._tracked, key)
 
     def describe(
-        self, key: int, frame_size: tuple[int, int], move: Move | None = None
+        self, key: int, frame_size: tuple[int, int], move: Move | None = None, frames_on: int = 0
     ) -> dict[int, ObjectMask]:
         """What a kept frame shows.
 
@@ -133,11 +144,11 @@ class ObjectTracks:
             key: the frame's own, or that of the key frame before it.
             frame_size: of the frame itself, H, W in pixels.
             move: how masks come from the key frame to the frame.
+            frames_on: how many frames the frame lies behind its key frame.
         """
         found = self._masks.found(key)
         masks = self._masks.build(found, frame_size, move)
-        objects = self._with_states(self._masks.shown(masks, found, frame_size, move), key)
-        return objects if move is None else {key: _carried(one) for key, one in objects.items()}
+        return _told(self._masks.shown(masks, found, frame_size, move), self._tracked, key, frames_on)
 
     # -- objects -----------------------------------------------------------------------------------
 
@@ -284,20 +295,17 @@ class ObjectTracks:
         """Stop following an object."""
         self.close(self.take_out(object_id))
 
-    # -- inside ------------------------------------------------------------------------------------
 
-    def _with_states(self, masks: Mapping[int, ObjectMask], key: int) -> dict[int, ObjectMask]:
-        return {
-            object_id: replace(mask, state=self._tracked[object_id].state_at(key))
-            for object_id, mask in masks.items()
-        }
-
-    def _report_clashes(self, masks: Mapping[int, ObjectMask], key: int) -> None:
-        for clash in self._clashes.see(masks):
-            self._report(EventKind.IDENTITY_CLASH, key, clash.object_id, **clash.as_detail())
-
-
-def _carried(one: ObjectMask) -> ObjectMask:
-    """What was carried out of the picture is not there, whatever the key frame said."""
-    gone = not one.area_px and one.state not in STATES_THAT_STAY
-    return replace(one, state=ObjectState.OCCLUDED) if gone else one
+def _told(
+    masks: Mapping[int, ObjectMask], objects: Mapping[int, TrackedObject], key: int, frames_on: int = 0
+) -> dict[int, ObjectMask]:
+    """Masks with their states, and for how long they were carried, so many frames behind a key frame."""
+    told = {}
+    for object_id, mask in masks.items():
+        one = objects[object_id]
+        carried, state = one.carried_at(key) + frames_on, one.state_at(key)
+        # What was carried out of the picture is not there, whatever the network said before.
+        if carried and not mask.area_px and state not in STATES_THAT_STAY:
+            state = ObjectState.OCCLUDED
+        told[object_id] = replace(mask, state=state, carried_frames=carried)
+    return told

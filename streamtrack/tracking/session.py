@@ -34,7 +34,8 @@ class Session(ChangesOfMind):
     With key frames (`tracking.keyframe_interval`) only some frames go through the network. A key frame is
     every n-th frame, one that a prompt waits for, one after a gap or a damaged key frame, and one of another
     size. Events of a prompt on a carried frame name its key frame, and states change on key frames only; but
-    an object whose mask leaves the picture in between is `occluded` until then. Made by a `Tracker`.
+    an object whose mask leaves the picture in between is `occluded` until then. The same holds for an object
+    on frames for which `tracking.objects_per_step` leaves it out. Made by a `Tracker`.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Session(ChangesOfMind):
     @property
     def num_bytes(self) -> int:
         """Bytes of the session's tensors; constant once the object slots are allocated."""
-        return self._follower.num_bytes + self._key_frames.num_bytes
+        return self._follower.num_bytes + self._key_frames.num_bytes + self._tracks.turns.num_bytes
 
     def first_frame_of(self, object_id: int) -> int:
         """The frame of an object's first prompt; -1 while it waits. Raises PromptError for no such object."""

@@ -9,6 +9,7 @@ from streamtrack.engine.follower import Follower, Slot
 from streamtrack.engine.found import Found
 from streamtrack.engine.view import Expected
 from streamtrack.frame import EventKind, ObjectMask, ObjectState
+from streamtrack.tracking.carriage import Carriage, carried_on, looked_at
 from streamtrack.tracking.known_look import KnownLook
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.mask_growth import MaskGrowth
@@ -40,6 +41,7 @@ class _Noted:
     machine: ObjectStateMachine
     told: ObjectState
     num_not_finite: int
+    carriage: Carriage
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class TrackedObject:
         self._machine = self._new_machine()
         self._noted: dict[int, _Noted] = {}
         self._told = ObjectState.TRACKING
+        self._carriage = Carriage()
 
     def seek(self, looking: Looking, follower: Follower, key: int, frame_size: tuple[int, int]) -> None:
         """Begin where it is, anywhere in a kept key frame, if that is not known; once."""
@@ -180,6 +183,7 @@ class TrackedObject:
         iou_score = mask.iou_score if believed else -1.0
         was_lost, visible = self._machine.was_lost, is_visible(mask)
         state = self._machine.update(visible=visible, iou_score=iou_score, now_ns=now_ns, confirmed=confirmed)
+        self._carriage = looked_at(mask, state)
         before = before_confirmed(before, was_lost=was_lost, visible=visible, confirmed=confirmed)
         was_unseen, self._told = self._told is ObjectState.UNSEEN, state
         self.not_finite.count = 0
@@ -189,11 +193,36 @@ class TrackedObject:
     def note_unseen(self, key: int) -> bool:
         """The network's numbers for a frame were not finite; True where that is worth an event."""
         self._told = ObjectState.UNSEEN
+        self._carriage = Carriage(need=1.0)
         self._note(key, ObjectState.UNSEEN)
         return self.not_finite.add()
 
+    def note_carried(self, mask: ObjectMask, key: int, frames: int) -> None:
+        """Its mask was carried to a key frame, so many frames behind the one before; its state stays."""
+        self._carriage = carried_on(self._carriage, mask, frames)
+        shows = is_visible(mask)
+        if self.memory is not None:
+            self.memory.note_carried(key, mask.box if shows else None, mask.frame_size)
+        if self.window is not None and shows:
+            self.window.note(key, extent_of(mask.crop, mask.box), mask.frame_size)
+        elif self.window is not None:
+            self.window.hold(key, mask.frame_size)
+        self.note_body(mask, key, prompted=False)
+        before = self._noted.get(key - 1)
+        self._note(key, self._told if before is None else before.state)
+
+    def carried_at(self, key: int) -> int:
+        """Frames up to a kept key frame on which its mask was carried; 0: the network looked at it there."""
+        return self._noted[key].carriage.frames
+
+    def need_after(self, key: int) -> float | None:
+        """How much it needs to be looked at after a key frame, see `Standby`; None where it was not there."""
+        noted = self._noted.get(key)
+        return None if noted is None or key < self.from_key else noted.carriage.need
+
     def _note(self, key: int, state: ObjectState) -> None:
-        self._noted[key] = _Noted(state, replace(self._machine), self._told, self.not_finite.count)
+        count = self.not_finite.count
+        self._noted[key] = _Noted(state, replace(self._machine), self._told, count, self._carriage)
         # One more than the frames that are kept: the oldest of them may be followed anew.
         self._noted.pop(key - self._config.history_frames - 1, None)
 
@@ -237,6 +266,7 @@ class TrackedObject:
         before = self._noted.get(to_key - 1)
         self._machine = self._new_machine() if before is None else replace(before.machine)
         self._told = ObjectState.TRACKING if before is None else before.told
+        self._carriage = Carriage() if before is None else before.carriage
         self.not_finite.count = 0 if before is None else before.num_not_finite
 
     def state_at(self, key: int) -> ObjectState:

@@ -74,8 +74,17 @@ def test_work_that_is_not_told_yet_can_be_counted_and_stopped(clip: Path) -> Non
     assert len(collected.updates) == 3
 
 
-def test_key_frames_follow_as_a_stream_is_followed_and_refuse_what_that_cannot(clip: Path) -> None:
-    stream = stream_of(clip, keyframe_interval=2)
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"keyframe_interval": 2}, r"keyframe_interval is 2, expected 1 \(--preset quality\)"),
+        ({"objects_per_step": 1}, "objects_per_step is 1, expected all"),
+    ],
+)
+def test_what_flow_carries_is_followed_as_a_stream_is_and_refuses_what_that_cannot(
+    clip: Path, keys: dict[str, int], told: str
+) -> None:
+    stream = stream_of(clip, **keys)
     with open_recording(stream.source) as reader:
         summary = FilmJob(PROMPTS).start(nano(), reader, stream).run(())
     assert summary.num_frames == FRAMES, "from the first frame on, as a stream"
@@ -84,9 +93,9 @@ def test_key_frames_follow_as_a_stream_is_followed_and_refuse_what_that_cannot(c
         (FilmJob(PROMPTS, span=FilmSpan(stride=3)), "--stride 3"),
         (FilmJob(PromptSet(PROMPTS.prompts, {OBJECT: (4, 9)})), "an object with a range of frames"),
     ):
-        message = rf"^{asked} wants every frame .* tracking\.keyframe_interval is 2, expected 1"
+        message = rf"^{asked} wants every frame in the network, and tracking\.{told}$"
         with pytest.raises(ConfigError, match=message):
-            started(clip, job, keyframe_interval=2)
+            started(clip, job, **keys)
 
 
 def test_events_of_damage_come_with_their_frame(tmp_path: Path) -> None:

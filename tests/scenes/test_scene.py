@@ -15,7 +15,7 @@ SMALL = "?width=320&height=180"
 MIN_SEEN_PX = 500
 """Of an object at that size: 22 pixels square, which nobody overlooks."""
 OBJECTS = {"demo": 3, "crossing": 3, "occlusion": 2, "many": 16, "leave": 2, "swap": 2}
-OBJECTS |= {"lookalikes": 2, "reentry": 2}
+OBJECTS |= {"lookalikes": 2, "reentry": 2, "crowd": 32}
 STRANGERS = {"occlusion": 0.35, "lookalikes": 0.15, "reentry": 0.45}
 """Share of the picture that is taken by what belongs to nobody."""
 

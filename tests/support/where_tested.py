@@ -10,7 +10,6 @@ SUITES = {
     "end_to_end": "a camera, the product, a browser and a subscriber",
     "docs_alerts": "everything that docs/alerts.md gives",
     "docs_webrtc": "everything that docs/webrtc.md and docs/ptz.md give",
-    "docs_http": "everything that docs/http.md gives",
     "docs_rules": "everything that docs/rules.md gives",
     "docs": "every command that the FAQ and the tutorial give",
     "readme": "every command and figure that the README gives",
@@ -65,37 +64,6 @@ COVERED_BY = {
         "engine/history",
         "engine/locate",
     ),
-    "history/test_event_log": (
-        "history/history_consumer",
-        "history/kept_event",
-        "history/object_classes",
-    ),
-    "http/test_recordings_routes": (
-        "archive",
-        "http/file_ranges",
-        "http/history_routes",
-        "recording/clip_cut",
-        "recording/clips",
-        "recording/library",
-    ),
-    "recording/test_film_writer": (
-        "recording/film_head",
-        "recording/film_shape",
-        "recording/masks_file",
-    ),
-    "recording/test_recorder": (
-        "recording/names",
-        "recording/recording_files",
-        "recording/reel",
-        "recording/shelf",
-    ),
-    "recording/test_stream_recorder": (
-        "ingest/tap",
-        "recording/coded_film",
-        "recording/coded_units",
-        "recording/frame_keys",
-        "recording/frame_notes",
-    ),
     "http/test_access_guard": ("http/answer_headers", "http/docs_page", "http/page_routes"),
     "http/test_api": ("http/command_route", "http/paths", "http/second_thoughts_routes"),
     "http/test_connections": ("http/web_server",),
@@ -139,7 +107,6 @@ COVERED_BY = {
     ),
     "pipeline/test_pipeline_consumers": (
         "pipeline/event_fan_out",
-        "pipeline/status",
         "pipeline/tracking_loop",
     ),
     "pipeline/test_session_commands": (
@@ -168,6 +135,7 @@ COVERED_BY = {
     "test_server": ("stream_outputs", "streams/model_loading"),
     "tracking/test_film_session": ("tracking/film_source", "tracking/in_thread"),
     "tracking/test_looking": ("tracking/looker",),
+    "tracking/test_network_turns": ("engine/drift",),
     "tracking/test_film_run": (
         "engine/film_looker",
         "tracking/film_looks",

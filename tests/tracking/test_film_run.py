@@ -172,9 +172,18 @@ def test_prompt_for_a_frame_that_never_comes_is_told_before_anything_is_followed
         )
 
 
-def test_key_frames_are_refused(nano: Tracker, film: Pictures) -> None:
-    with pytest.raises(ConfigError, match=r"tracking\.keyframe_interval is 2, expected 1"):
-        start_run(nano.model, film, [Prompt(1, points=[FIRST])], TrackingConfig(keyframe_interval=2))
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (TrackingConfig(keyframe_interval=2), r"tracking\.keyframe_interval is 2, expected 1"),
+        (TrackingConfig(objects_per_step=4), r"tracking\.objects_per_step is 4, expected all"),
+    ],
+)
+def test_what_flow_would_carry_is_refused(
+    nano: Tracker, film: Pictures, config: TrackingConfig, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        start_run(nano.model, film, [Prompt(1, points=[FIRST])], config)
 
 
 def test_states_and_scores_are_told(nano: Tracker, film: Pictures) -> None:

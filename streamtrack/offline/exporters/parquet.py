@@ -14,7 +14,9 @@ from streamtrack.offline.reserve import ReservedFile
 
 FILE = "objects.parquet"
 ROWS_A_GROUP = 8192
-INTEGERS = frozenset({"frame_idx", "object_id", "x0_px", "y0_px", "x1_px", "y1_px", "area_px"})
+INTEGERS = frozenset(
+    {"frame_idx", "object_id", "x0_px", "y0_px", "x1_px", "y1_px", "area_px", "carried_frames"}
+)
 TEXTS = frozenset({"file_name", "label", "state"})
 
 
