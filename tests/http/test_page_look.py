@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -68,6 +69,31 @@ async def test_axe_finds_nothing_and_everything_fits_the_screen(
         await fits(tab)
         await tab.page.locator("#pause").click()
         await tab.live()
+
+
+@with_browser
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+async def test_axe_finds_nothing_in_what_is_opened(
+    scheme: str, server: PageServer, chromium: Browsers
+) -> None:
+    async with chromium.opened(server, bypass_csp=True, **DESKTOP, color_scheme=scheme) as tab:
+        await tab.live()
+        await expect(tab.page.locator("#objects li")).to_have_count(2)
+        await tab.page.locator(".settings summary").click()
+        await tab.page.keyboard.press("1")
+        await tab.page.keyboard.press("w")  # the follow view
+        async with asyncio.timeout(20):  # a held picture, once there are some
+            while not await tab.page.locator("#to-live").is_visible():
+                await tab.page.keyboard.press(",")
+                await asyncio.sleep(0.2)
+        assert await violations(tab) == []
+        await tab.page.keyboard.press("?")
+        await tab.page.get_by_role("dialog").wait_for()
+        assert await violations(tab, min_passes=10) == []
+        await tab.page.keyboard.press("Escape")
+        await tab.page.keyboard.press("g")
+        await expect(tab.page.locator("body")).to_have_class(re.compile("all"))
+        assert await violations(tab) == []
 
 
 async def fits(tab: Tab) -> None:

@@ -1,6 +1,6 @@
 // Keys that work wherever the focus is, except where something is typed.
 
-const TYPING = "input:not([type=radio]), textarea, select, dialog[open] *";
+const TYPING = "input:not([type=radio], [type=checkbox], [type=color], [type=range]), textarea, select, dialog[open] *";
 const ACTIVATED_BY_SPACE = "button, summary, a, input";
 
 const PLAIN = {

@@ -70,10 +70,8 @@ class Reader {
 /** The shapes of one connection by the RTP timestamp of their picture; the newest are kept. */
 export class ShapesLog {
   #kept = new Map();
-  bytes = 0; // all that came, for the figures
 
   note(buffer) {
-    this.bytes += buffer.byteLength;
     let shapes = null;
     try {
       shapes = readShapes(buffer);
