@@ -66,7 +66,7 @@ class Crowd:
     def end(self) -> None:
         """Send everybody away."""
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()
 
 
 def made_results() -> list[FrameResult]:
@@ -111,6 +111,8 @@ async def served(fps: float) -> AsyncIterator[tuple[VideoStream, Telemetry, str]
     try:
         yield stream, telemetry, f"http://127.0.0.1:{listener.getsockname()[1]}/streams/{STREAM}/whep"
     finally:
+        if showing.done():
+            showing.result()  # it never ends but by an error, which is told here
         showing.cancel()
         await stream.stop()
         await web.stop()

@@ -12,6 +12,7 @@ from streamtrack.http.page_routes import page_router
 from streamtrack.http.whep_routes import ViewName, find_stream, whep_router
 from streamtrack.mailbox import MailboxClosed
 from streamtrack.video.stream import VideoStream
+from streamtrack.video.viewers import EncodeState
 from streamtrack.video.views import FOLLOW, OVERLAY
 from streamtrack.webrtc.whep import WhepSessions
 
@@ -35,8 +36,16 @@ def video_router(
     router = APIRouter()
     router.include_router(page_router())
     router.include_router(whep_router(streams, sessions or WhepSessions(ice_addresses=ice_addresses)))
+    _add_encodes(router, streams)
     _add_jpeg(router, streams)
     return router
+
+
+def _add_encodes(router: APIRouter, streams: Mapping[str, VideoStream]) -> None:
+    @router.get("/streams/{name}/encodes", tags=["video"])
+    async def encodes(name: str) -> list[EncodeState]:
+        """Each encode that runs, what it may spend, and what the networks of those who share it carry."""
+        return list(find_stream(streams, name).encodes())
 
 
 def _add_jpeg(router: APIRouter, streams: Mapping[str, VideoStream]) -> None:

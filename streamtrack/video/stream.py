@@ -24,7 +24,7 @@ from streamtrack.video.link import Link
 from streamtrack.video.packet_queue import PacketBuffer, PacketQueue, ThreadPacketQueue
 from streamtrack.video.picture_encoder import PictureEncoder
 from streamtrack.video.polygons import PolygonLog
-from streamtrack.video.viewers import StopCallback, Viewers
+from streamtrack.video.viewers import EncodeState, StopCallback, Viewers
 from streamtrack.video.views import OVERLAY, ViewSetting, make_view, object_of
 
 VIEWER_BACKLOG_S = 0.5
@@ -126,6 +126,10 @@ class VideoStream:
     def polygons_dropped(self) -> None:
         """A viewer was too slow for a picture's polygons."""
         self._telemetry.dropped("slow_viewer_polygons")
+
+    def encodes(self) -> tuple[EncodeState, ...]:
+        """Each encode that runs, and who shares it."""
+        return self._viewers.encodes(self._encoder.bitrates_bps())
 
     def check_view(self, view: str) -> None:
         """Refuse what nobody can watch.

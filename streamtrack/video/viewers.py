@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from streamtrack.errors import CapacityError
@@ -24,6 +25,29 @@ class Watched(NamedTuple):
 
     view: str
     codec: VideoCodec
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerState:
+    """Who shares an encode, at one moment."""
+
+    keyframes_only: bool
+    """Whether the network is so much worse than the others' that no more is sent."""
+    carries_kbps: int | None
+    """What the network carries, as far as the viewer told; null for our own takers (pushes)."""
+    loss: float
+    """Share of packets lost, as the viewer told last."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeState:
+    """One encode at one moment."""
+
+    view: str
+    codec: VideoCodec
+    bitrate_kbps: int
+    """What it may spend now."""
+    viewers: tuple[ViewerState, ...]
 
 
 class Audience(NamedTuple):
@@ -148,6 +172,19 @@ class Viewers:
             queues = tuple(queue for queue in (*self._queues, *self._taps) if queue.watching)
             return Audience(queues, tuple(self._jpegs))
 
+    def encodes(self, bitrates_bps: Mapping[Watched, int]) -> tuple[EncodeState, ...]:
+        """Each encode with who shares it, by what each may spend."""
+        audience = self.audience()
+        return tuple(
+            EncodeState(
+                watched.view,
+                watched.codec,
+                bitrate_bps // 1000,
+                tuple(_state_of(queue) for queue in audience.of(watched)),
+            )
+            for watched, bitrate_bps in sorted(bitrates_bps.items())
+        )
+
     @property
     def jpeg_joined(self) -> bool:
         """Whether somebody waits for a first JPEG."""
@@ -190,3 +227,9 @@ class Viewers:
             webrtc, mjpeg = len(self._queues), self._num_mjpeg
         self._telemetry.set_viewers("webrtc", webrtc)
         self._telemetry.set_viewers("mjpeg", mjpeg)
+
+
+def _state_of(queue: PacketBuffer) -> ViewerState:
+    carries_bps = queue.capacity_bps
+    carries_kbps = None if carries_bps is None else int(carries_bps / 1000)
+    return ViewerState(queue.thin, carries_kbps, round(queue.loss, 3))

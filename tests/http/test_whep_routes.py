@@ -204,6 +204,16 @@ async def test_restart_of_ice_is_answered_and_leaves_the_picture_alone() -> None
     assert stale.status_code == 412
 
 
+async def test_encodes_are_told_with_who_shares_them() -> None:
+    async with opened(bitrate_kbps=1_500) as endpoint:
+        with pushing(endpoint.stream):
+            async with watching(endpoint) as viewer:
+                await viewer.picture()
+                (found,) = (await endpoint.http.get("/streams/cam/encodes")).json()
+    assert (found["view"], found["codec"], found["bitrate_kbps"]) == ("overlay", "H264", 1_500)
+    assert found["viewers"] == [{"keyframes_only": False, "carries_kbps": 1_500, "loss": 0.0}]
+
+
 async def test_verbs_without_a_meaning_are_405_and_name_the_others() -> None:
     async with opened() as endpoint:
         answers = [

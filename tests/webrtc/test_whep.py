@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import random
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
 
 from streamtrack.errors import CapacityError
 from streamtrack.frame import FrameResult
@@ -138,7 +143,83 @@ async def test_two_viewers_share_one_encode(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(kinds.pts) == len(set(kinds.pts)), "a picture was encoded twice"
 
 
+# bad networks
+
+
+def lose(viewer: Viewer, share: float) -> None:
+    """Drop so many of the packets that reach a viewer, before aiortc sees them."""
+    transport = viewer.receiver.transport
+    handle, chance = transport._handle_rtp_data, random.Random(7)
+
+    async def handle_some(data: bytes, arrival_time_ms: int) -> None:
+        if chance.random() >= share:
+            await handle(data, arrival_time_ms)
+
+    transport._handle_rtp_data = handle_some
+
+
+@pytest.mark.slow
+async def test_viewer_that_loses_half_of_all_packets_harms_nobody() -> None:
+    noise = np.random.default_rng(3)
+
+    def make(index: int) -> FrameResult:
+        return result(index, {}, image=noise.integers(0, 255, (192, 320, 3), np.uint8))
+
+    async with opened(keyframe_interval_s=4, bitrate_kbps=2_000) as door:
+        with pushing(door.stream, make=make):
+            async with watching(door) as good, watching(door) as other, watching(door) as bad:
+                for viewer in (good, other, bad):
+                    await viewer.picture()
+                lose(bad, 0.5)
+                drains = [asyncio.create_task(drain(viewer)) for viewer in (good, other, bad)]
+
+                async def encode() -> dict[str, Any]:
+                    (found,) = (await door.http.get("/streams/cam/encodes")).json()
+                    return dict(found)
+
+                found = await encode()
+                for _ in range(300):
+                    if any(one["keyframes_only"] for one in found["viewers"]):
+                        break
+                    await asyncio.sleep(0.2)
+                    found = await encode()
+                assert [one["keyframes_only"] for one in found["viewers"]].count(True) == 1
+                assert found["bitrate_kbps"] == 2_000
+                for task in drains:
+                    task.cancel()
+
+
+async def drain(viewer: Viewer) -> None:
+    with contextlib.suppress(MediaStreamError):
+        while True:
+            await viewer.receiver.track.recv()
+
+
 # coming and going
+
+
+@pytest.mark.slow
+async def test_two_hundred_viewers_leave_nothing_behind() -> None:
+    def held() -> tuple[int, int]:
+        process = psutil.Process()
+        return process.num_threads(), process.num_fds()
+
+    async with opened() as door:
+        with pushing(door.stream):
+            for index in range(220):
+                async with watching(door, "VP8" if index % 4 == 0 else "H264") as viewer:
+                    await viewer.picture()
+                    assert (await door.http.delete(viewer.location)).status_code == 200
+                if index == 19:
+                    gc.collect()
+                    before, before_bytes = held(), psutil.Process().memory_info().rss
+            gc.collect()
+            await until(lambda: held() <= (before[0] + 1, before[1] + 2), 20)
+            grown = psutil.Process().memory_info().rss - before_bytes
+            assert door.stream.num_viewers == 0
+    assert grown < 24 * 2**20, (
+        f"{grown / 2**20:.1f} MiB more after 200 viewers, players in this process included"
+    )
 
 
 async def test_delete_hangs_up_and_frees_the_place() -> None:
