@@ -37,8 +37,14 @@ demo: $(READY) $(COMPILED)  ## a live synthetic camera, tracked; prints the page
 
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-test: $(READY)  ## the suite; what this machine lacks is skipped with its reason, and required under CI=true
-	$(PYTEST) -m "not slow and not whole_bench and not browser" $(ARGS)
+test: $(READY)  ## the suite without the parts below; what this machine lacks is skipped with its reason, and required under CI=true
+	$(PYTEST) -m "not slow and not whole_bench and not browser and not reference and not process" $(ARGS)
+
+test-exact: $(READY)  ## masks beside those of sam2's and transformers' own code; two minutes
+	$(PYTEST) -m "reference and not slow" $(ARGS)
+
+test-process: $(READY)  ## commands as processes of their own: signals, kills, a camera that fails; two minutes
+	$(PYTEST) -m "process and not slow and not browser" $(ARGS)
 
 test-page: $(READY)  ## the pages in a real browser; three minutes
 	$(PYTEST) -m "browser and not slow" $(ARGS)

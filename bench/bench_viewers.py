@@ -88,7 +88,7 @@ async def show(stream: VideoStream, fps: float) -> None:
         one = kept[index % len(kept)]
         now_ns = SYSTEM_CLOCK.monotonic_ns()
         frame = Frame(one.frame.image, index, None, Fraction(1, 90_000), now_ns, SYSTEM_CLOCK.wall_ns())
-        stream.push(FrameResult(index, frame, one.objects, one.stages))
+        stream.push(FrameResult(index, frame, one.objects, one.times))
         index += 1
         await asyncio.sleep(1 / fps)
 

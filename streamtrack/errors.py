@@ -21,6 +21,7 @@
     │   ├── UnknownJobError       a film's job that does not exist
     │   ├── UnknownSnoozeError    a snooze that is not in force
     │   ├── FixedRuleError        a zone or line of the config file, which is changed there only
+    │   ├── UnknownRecordingError a recording, clip or picture that does not exist
     │   ├── ObjectMemoryError     an object's memory that is damaged, or of another model
     │   └── BadRequestError       bytes that are no request
     │       ├── TooLargeError         a request that is longer than any needs to be
@@ -28,6 +29,7 @@
     │       ├── UnknownSessionError   a viewer's session that does not exist
     │       └── UnknownViewError      a kind of picture that does not exist
     ├── ShapeError            an array whose shape or dtype is not the documented one
+    ├── ArchiveError          an archive that is not kept, or cannot give what is asked for
     ├── CapacityError         a bound that was reached: objects, viewers
     │   └── BusyError             too many requests at once; ask again
     ├── StreamOfflineError    a stream that cannot carry out a command now
@@ -227,6 +229,13 @@ class UnknownSnoozeError(PromptError):
     http_status = 404
 
 
+class UnknownRecordingError(PromptError):
+    """A recording, a clip or an event's picture that is not there, or not any more."""
+
+    kind = "unknown_recording"
+    http_status = 404
+
+
 class ObjectMemoryError(PromptError):
     """An object's memory as a file that is damaged, of another model, or does not fit what it is for."""
 
@@ -276,6 +285,13 @@ class ShapeError(StreamTrackError):
 
     kind = "shape"
     http_status = 422
+
+
+class ArchiveError(StreamTrackError):
+    """Recordings and history that are not kept here, or not of that time."""
+
+    kind = "archive"
+    http_status = 409
 
 
 class CapacityError(StreamTrackError):

@@ -43,6 +43,9 @@ class Frame:
     """Masks by object id where the source knows them (synthetic scenes), else None."""
     file_name: str | None = None
     """The name of the file that the picture came from, in a folder of pictures; None for videos."""
+    packet_pts: int | None = None
+    """The time that the picture's own packet carries, in ticks of `time_base`: `pts` goes on where a camera's
+    times jump, this one does not. None where there is no packet, or it tells none."""
 
     @property
     def time_s(self) -> float | None:
@@ -241,6 +244,10 @@ class EventKind(StrEnum):
     """The stream was added while the server runs."""
     STREAM_REMOVED = "stream_removed"
     """The stream ends: it was removed, or begins anew with other settings; `reason` says which."""
+    RECORDING_STOPPED = "recording_stopped"
+    """The disk is full, or refuses: nothing is recorded until it works again. The stream goes on."""
+    RECORDING_RESUMED = "recording_resumed"
+    """It works again."""
 
 
 @dataclass(frozen=True, slots=True)

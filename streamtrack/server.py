@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from fastapi import APIRouter
 
 from streamtrack.alerts.hub import AlertsHub
+from streamtrack.archive import Archive
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import Config, fill_in
 from streamtrack.consumer import Consumer
@@ -25,9 +26,11 @@ from streamtrack.frame import Event
 from streamtrack.http.alerts_routes import alerts_router
 from streamtrack.http.api import create_app
 from streamtrack.http.cameras_routes import cameras_router
+from streamtrack.http.history_routes import history_router
 from streamtrack.http.masks_routes import masks_router
 from streamtrack.http.ptz_routes import ptz_router
 from streamtrack.http.push_routes import push_router
+from streamtrack.http.recordings_routes import recordings_router
 from streamtrack.http.rules_routes import rules_router
 from streamtrack.http.video_routes import video_router
 from streamtrack.http.web_server import WebServer, bind_http
@@ -72,7 +75,7 @@ class Server:
         Raises:
             PublishError: a port is in use.
             SourceError: a source can never work.
-            ConfigError: a file of rules or a spool of alerts cannot be used.
+            ConfigError: a file of rules, a spool of alerts or the archive's folder cannot be used.
         """
         config = fill_in(config)
         self._config = config
@@ -90,7 +93,10 @@ class Server:
             self._publisher = undo.enter_context(ZmqPublisher(config.zmq, self._telemetry, clock))
             self._alerts = AlertsHub(config.alerts, self._telemetry, clock)
             undo.callback(self._alerts.stop, 0.0)
-            shared = Shared(self._telemetry, self._publisher, self._alerts, clock)
+            self.archive = Archive(config.archive, clock)
+            """Recordings and the log of events."""
+            undo.callback(self.archive.close)
+            shared = Shared(self._telemetry, self._publisher, self._alerts, clock, self.archive)
             self.streams = Streams(shared)
             """The streams, which come and go while the server runs."""
             self.streams.put_all([RunningStream(stream, shared) for stream in config.streams])
@@ -111,6 +117,8 @@ class Server:
             ptz_router(self.streams.ptz),
             rules_router(self.streams.rules),
             alerts_router(self._alerts),
+            recordings_router(self.archive),
+            history_router(self.archive),
         )
         if self.jobs is not None:
             routers = (*routers, jobs_router(self.jobs, self.cameras.gate))
@@ -252,6 +260,7 @@ class Server:
         """Streams without frames tell by themselves who has left their zones."""
         for stream in self.streams:
             stream.tell_absences()
+        self.archive.tidy()
 
     def _report(self) -> None:
         for stream in self.streams:
@@ -271,6 +280,7 @@ class Server:
         await self._web.stop()
         # After the streams: what they told last is on its way or in the spool.
         self.all_ended = await asyncio.to_thread(self._alerts.stop, STOP_TIMEOUT_S) and self.all_ended
+        self.archive.close()
         if self._control is not None:
             await self._control.stop()
         self._publisher.close()

@@ -47,6 +47,8 @@ LAYERS = (
         "ptz",
         "control",
         "alerts",
+        "history",
+        "recording",
         "detect",
         "http",
         "pipeline",
@@ -55,12 +57,12 @@ LAYERS = (
         "client",
     ),
     "compat",
-    *("stream_outputs", "streams", "jobs", "server", "cli"),
+    *("stream_outputs", "archive", "streams", "jobs", "server", "cli"),
 )
 """Imports run towards the front: a module or package may import those before it, and itself."""
 
 HOMES = {
-    "av": ("ingest.*", "video.*", "push.*", "offline", "offline.*"),
+    "av": ("ingest.*", "video.*", "push.*", "offline", "offline.*", "recording.*"),
     "torch": ("model.*", "engine.*", "detect.*", "tracking.*", "compat.*"),
     "torchvision": ("model.*",),
     "sam2": ("model.*",),

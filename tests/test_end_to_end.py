@@ -36,7 +36,7 @@ MIN_FRAMES = 40
 """Tracked frames that are judged."""
 STOP_S = 3.0
 
-pytestmark = [pytest.mark.rtsp, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.process, pytest.mark.rtsp, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,8 @@ from streamtrack.scenes.scene import make_scene
 from tests.support.pipelines import stream_config
 from tests.support.servers import server_config, serving
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -73,7 +73,6 @@ def distil(
 ) -> None:
     """Fit a new image encoder; writes RUN/last.pt with all weights of the network."""
     run.mkdir(parents=True, exist_ok=True)
-    torch.set_flush_denormal(True)
     teacher = build_nano(trunk=trunk_of(teacher_weights)).eval().to(memory_format=torch.channels_last)
     load_start(teacher, teacher_weights)
     student = build_nano(trunk=trunk).train().to(memory_format=torch.channels_last)
@@ -136,6 +135,8 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(arguments.threads)
+    # Of the whole process, and so not for who imports this: tiny gradients are slow as denormals.
+    torch.set_flush_denormal(True)
     distil(
         arguments.work,
         arguments.work / "runs" / arguments.run,

@@ -208,7 +208,6 @@ def train(
     """Train until `options.steps`, saving to `run`."""
     run.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
-    torch.set_flush_denormal(True)
     device = torch.device(options.device)
     network = build_nano(IMAGE_SIZE_PX, trunk=options.trunk).train()
     if start is not None:
@@ -313,6 +312,8 @@ def main() -> None:
     mixture = Mixture(**{name: arguments.pop(name) for name in asdict(Mixture())})
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}
     options = Options(**values)
+    # Of the whole process, and so not for who imports this: tiny gradients are slow as denormals.
+    torch.set_flush_denormal(True)
     train(work, work / "runs" / run, start, options, mixture, save_s)
 
 

@@ -22,6 +22,7 @@ from streamtrack.cli.compile import compile_model
 from streamtrack.cli.complaint import describe_failure, describe_misuse
 from streamtrack.cli.config import show_config
 from streamtrack.cli.doctor import doctor
+from streamtrack.cli.events import events
 from streamtrack.cli.fit import fit
 from streamtrack.cli.remember import remember
 from streamtrack.cli.serve import demo, serve
@@ -46,6 +47,7 @@ app.command()(serve)
 app.command()(track)
 app.command()(remember)
 app.command("config")(show_config)
+app.command()(events)
 app.command("compile")(compile_model)
 app.add_typer(checkpoints_app, name="checkpoints")
 app.add_typer(bench_app, name="bench")

@@ -20,6 +20,7 @@ from streamtrack.config.model import ModelConfig, live_threads
 from streamtrack.config.overrides import Override
 from streamtrack.config.ptz import PtzConfig
 from streamtrack.config.push import PushConfig, push_names
+from streamtrack.config.recording import ArchiveConfig, RecordingConfig
 from streamtrack.config.resolve import fill_in, load_config, load_recording_config, parse_config
 from streamtrack.config.rules import AnyRule, LineRule, RulesConfig, ScaleConfig, ZoneRule
 from streamtrack.config.section import Section
@@ -37,6 +38,7 @@ __all__ = [
     "AlertsConfig",
     "AnnotateConfig",
     "AnyRule",
+    "ArchiveConfig",
     "CamerasConfig",
     "Config",
     "CurveConfig",
@@ -57,6 +59,7 @@ __all__ = [
     "PushConfig",
     "ReceiverConfig",
     "ReconnectConfig",
+    "RecordingConfig",
     "RulesConfig",
     "ScaleConfig",
     "SceneAutoprompt",

@@ -140,13 +140,15 @@ def _beside(config: Config, folder: Path) -> Config:
         for stream in config.streams
     )
     alerts = _in_folder(config.alerts, "spool", folder)
+    archive = _in_folder(config.archive, "folder", folder)
     if alerts.mqtt is not None:
         alerts = alerts.model_copy(update={"mqtt": _in_folder(alerts.mqtt, "ca_file", folder)})
     cameras = _in_folder(config.cameras, "state_dir", folder)
     folders = tuple(folder / path for path in cameras.allow_folders)
     cameras = cameras.model_copy(update={"allow_folders": folders})
     jobs = _in_folder(config.jobs, "folder", folder)
-    return config.model_copy(update={"streams": streams, "alerts": alerts, "cameras": cameras, "jobs": jobs})
+    update = {"alerts": alerts, "archive": archive, "cameras": cameras, "jobs": jobs}
+    return config.model_copy(update={"streams": streams, **update})
 
 
 def _in_folder(section: SectionT, key: str, folder: Path) -> SectionT:

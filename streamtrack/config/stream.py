@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from streamtrack.config.autoprompt import AnyAutoprompt
 from streamtrack.config.ptz import PtzConfig
 from streamtrack.config.push import PushConfig, push_names
+from streamtrack.config.recording import RecordingConfig
 from streamtrack.config.rules import RulesConfig
 from streamtrack.config.section import Pixels, Section
 from streamtrack.config.shown import describe_value
@@ -63,6 +64,8 @@ class StreamConfig(Section):
     """A camera that turns after the chosen object. null: it stands still, or others move it."""
     rules: RulesConfig = RulesConfig()
     """Zones and lines, and what is told of the objects in and at them."""
+    recording: RecordingConfig = RecordingConfig()
+    """Films of the stream, with the masks beside them: off, continuous, events, or a section."""
     prompts: tuple[PromptConfig, ...] = ()
     """Objects to start with, applied to the first frame."""
     autoprompt: AnyAutoprompt | None = None

@@ -15,6 +15,7 @@ from streamtrack.config.cameras import CamerasConfig
 from streamtrack.config.http import HttpConfig, check_origins_guarded
 from streamtrack.config.jobs import JobsConfig
 from streamtrack.config.model import ModelConfig
+from streamtrack.config.recording import ArchiveConfig
 from streamtrack.config.section import Section
 from streamtrack.config.shown import describe_address, describe_value
 from streamtrack.config.stream import StreamConfig
@@ -51,6 +52,19 @@ class Config(Section):
             raise ValueError(
                 "streams is an empty list, expected a stream, or cameras.state_dir for later ones"
             )
+        return self
+
+    archive: ArchiveConfig = ArchiveConfig()
+    """Where recordings and the log of events are kept, and for how long."""
+
+    @model_validator(mode="after")
+    def _recordings_have_a_folder(self) -> Self:
+        for stream in self.streams:
+            if stream.recording.mode != "off" and self.archive.folder is None:
+                raise ValueError(
+                    f"stream {stream.name!r} has recording: {stream.recording.mode} and archive.folder is "
+                    "not set; expected a folder"
+                )
         return self
 
     @model_validator(mode="after")

@@ -24,12 +24,13 @@ from streamtrack.config.http import token_fault
 from streamtrack.errors import ConfigError
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-OPEN_PATHS = frozenset({"/", "/healthz"})
+OPEN_PATHS = frozenset({"/", "/timeline", "/healthz"})
 """The page asks for the token, and a supervisor asks whether the process lives: neither tells anything."""
 OPEN_PREFIXES = ("/web/", "/docs/")
 """Scripts and styles, the same everywhere."""
 WATCHED_PATH = re.compile(
     r"/streams/[^/]+/(mjpeg|snapshot\.jpg|live|results|masks|wire|objects/[^/]+/mask\.png)"
+    r"|/(recordings|clips|events)/.+\.(mp4|jsonl|jpg)"
 )
 """What takes a viewer's place, or can be shown by a page that cannot read it."""
 MAX_QUERY_FIELDS = 16

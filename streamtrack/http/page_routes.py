@@ -43,6 +43,12 @@ def page_router(*packages: str) -> APIRouter:
     async def page() -> Response:
         return Response(pages["index.html"], media_type="text/html", headers=PAGE_HEADERS)
 
+    if "timeline.html" in pages and not packages:
+
+        @router.get("/timeline", include_in_schema=False)
+        async def timeline() -> Response:
+            return Response(pages["timeline.html"], media_type="text/html", headers=PAGE_HEADERS)
+
     @router.get("/web/palette.json", include_in_schema=False)
     async def colours() -> Response:
         return JSONResponse(palette(), headers=PAGE_HEADERS)

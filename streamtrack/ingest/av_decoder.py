@@ -18,6 +18,7 @@ from streamtrack.ingest.picture_decoder import PictureDecoder
 from streamtrack.ingest.picture_header import check_size
 from streamtrack.ingest.picture_times import DECODE_STAMPS_ONLY, PictureTimes
 from streamtrack.ingest.source import SourceKind, SourceSpec
+from streamtrack.ingest.tap import NO_TAPS, CodedStream, Taps
 
 REFUSES_DAMAGE = frozenset({"hevc"})
 """Decoders that flag nothing: made to refuse what they find damaged, or predicted from what never came."""
@@ -32,12 +33,15 @@ class AvDecoder:
         config: SourceConfig,
         body: LiveBody | None = None,
         open_nested: OpenNested | None = None,
+        taps: Taps = NO_TAPS,
     ) -> None:
-        """`body`: what to read instead of the address; `open_nested`: as for `open_container`."""
+        """`body`: what to read instead of the address; `open_nested`: as for `open_container`; `taps`: told
+        of the packets."""
         self._spec = spec
         self._config = config
         self._body = body
         self._open_nested = open_nested
+        self._taps = taps
         self._container: Any = None
         self._stream: Any = None
         self._packets: Iterator[Any] = iter(())
@@ -57,7 +61,8 @@ class AvDecoder:
             raise
         self._set_threads()
         fps = self._fps()
-        self._pictures = PictureDecoder(self._stream, self._spec, self._config, self._times(fps))
+        self._pictures = self._new_pictures(fps)
+        self._taps.coded(self._coded())
         # Audio too: it shows that the source lives, and ends the wait.
         self._packets = self._container.demux()
         self._left_ns = time.monotonic_ns()
@@ -115,7 +120,7 @@ class AvDecoder:
         except (av.error.FFmpegError, OSError) as error:
             raise lost_error(describe(error, self._spec), self._spec) from None
         self._stream.codec_context.flush_buffers()
-        self._pictures = PictureDecoder(self._stream, self._spec, self._config, self._times(self._fps()))
+        self._pictures = self._new_pictures(self._fps())
         self._packets = self._container.demux()
 
     @property
@@ -134,6 +139,19 @@ class AvDecoder:
         self._packets, self._pictures = iter(()), None
         if container is not None:
             container.close()
+
+    def _new_pictures(self, fps: float | None) -> PictureDecoder:
+        return PictureDecoder(self._stream, self._spec, self._config, self._times(fps), self._taps)
+
+    def _coded(self) -> CodedStream:
+        context = self._stream.codec_context
+        return CodedStream(
+            context.codec.canonical_name,
+            self._stream.time_base,
+            bytes(context.extradata or b""),
+            self._stream,
+            timed=self.is_timed_by_picture,
+        )
 
     def _set_threads(self) -> None:
         codec = self._stream.codec_context

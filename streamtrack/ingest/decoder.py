@@ -56,6 +56,8 @@ class Picture:
     """Seconds by which the source's own times went back with this picture; `pts` goes on regardless."""
     file_name: str | None = None
     """The name of its file, in a folder of pictures."""
+    packet_pts: int | None = None
+    """The time that its packet carries, in ticks of `time_base`; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

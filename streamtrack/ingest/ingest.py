@@ -20,6 +20,7 @@ from streamtrack.ingest.pacing import Pacer
 from streamtrack.ingest.retry_wait import RetryWait
 from streamtrack.ingest.source_gate import Gate
 from streamtrack.ingest.source_status import SourceState, SourceStatus
+from streamtrack.ingest.tap import NO_TAPS, Taps
 from streamtrack.mailbox import Mailbox
 from streamtrack.telemetry import StreamTelemetry
 
@@ -43,8 +44,10 @@ class Ingest:
         telemetry: StreamTelemetry,
         clock: Clock = SYSTEM_CLOCK,
         gate: Gate | None = None,
+        taps: Taps = NO_TAPS,
     ) -> None:
-        """Check the source without starting; `gate` is asked before each connection.
+        """Check the source without starting; `gate` is asked before each connection, `taps` are told of
+        packets and frames.
 
         Raises:
             SourceError: it can never work: unknown scheme, missing file, not a video; it may not be opened.
@@ -53,7 +56,8 @@ class Ingest:
         self._mailbox = mailbox
         self._telemetry = telemetry
         self._clock = clock
-        self.spec, self.scene, self._decoder = prepare_source(config, gate=gate)
+        self._taps = taps
+        self.spec, self.scene, self._decoder = prepare_source(config, gate=gate, taps=taps)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._status = SourceStatus()
@@ -152,6 +156,7 @@ class Ingest:
             self._finish(SourceState.FAILED, f"{type(error).__name__} in the ingest thread, see the log")
         finally:
             self._decoder.close()
+            self._taps.ended()
             self._telemetry.set_online(False)
             self._mailbox.close()
 
@@ -183,6 +188,7 @@ class Ingest:
 
     def _deliver_once(self) -> None:
         """Open the source and deliver until a recording ends or we shall stop."""
+        self._taps.opened()
         info = self._decoder.open()
         logger.info("%s: %s, %dx%d", self._name, info.codec, info.width_px, info.height_px)
         self._watch.connected()
@@ -221,19 +227,9 @@ class Ingest:
             self._watch.picture(picture, self._clock.monotonic_ns())
         last_was_taken = self.spec.pace == "every_frame" or self._mailbox.statistics().held == 0
         gap_before = self._gap.next_is_marked(last_was_taken)
-        frame = Frame(
-            image=picture.image,
-            seq=self._seq,
-            pts=picture.pts,
-            time_base=picture.time_base,
-            capture_monotonic_ns=self._clock.monotonic_ns(),
-            capture_wall_ns=self._clock.wall_ns(),
-            gap_before=gap_before,
-            damaged=picture.damaged,
-            ground_truth=picture.ground_truth,
-            file_name=picture.file_name,
-        )
+        frame = _stamp(picture, self._seq, self._clock, gap_before=gap_before)
         self._seq += 1
+        self._taps.frame(frame)
         self._telemetry.frame_in()
         if self.state is not SourceState.ONLINE:
             self._come_online()
@@ -278,3 +274,19 @@ class Ingest:
             logger.error("stream %s: %s", self._telemetry.name, error)
         else:
             logger.info("%s: %s", self._name, state)
+
+
+def _stamp(picture: Picture, seq: int, clock: Clock, *, gap_before: bool) -> Frame:
+    return Frame(
+        image=picture.image,
+        seq=seq,
+        pts=picture.pts,
+        time_base=picture.time_base,
+        capture_monotonic_ns=clock.monotonic_ns(),
+        capture_wall_ns=clock.wall_ns(),
+        gap_before=gap_before,
+        damaged=picture.damaged,
+        ground_truth=picture.ground_truth,
+        file_name=picture.file_name,
+        packet_pts=picture.packet_pts,
+    )

@@ -15,6 +15,7 @@ from streamtrack.ingest.http_source import HttpAnswer, HttpKind, NestedOpener, a
 from streamtrack.ingest.rtsp_check import check_rtsp
 from streamtrack.ingest.snapshot_decoder import SnapshotDecoder
 from streamtrack.ingest.source import SourceSpec, as_recording
+from streamtrack.ingest.tap import NO_TAPS, Taps
 
 NO_REDIRECTS = {"max_redirects": "0"}
 """Redirects were followed before FFmpeg is given the address."""
@@ -28,14 +29,14 @@ RETRY_S = 0.3
 class RtspDecoder:
     """An RTSP camera: asked in our own words first, then read by FFmpeg."""
 
-    def __init__(self, spec: SourceSpec, config: SourceConfig) -> None:
-        self._spec, self._config = spec, config
-        self._decoder = AvDecoder(spec, config)
+    def __init__(self, spec: SourceSpec, config: SourceConfig, taps: Taps = NO_TAPS) -> None:
+        self._spec, self._config, self._taps = spec, config, taps
+        self._decoder = AvDecoder(spec, config, taps=taps)
 
     def open(self) -> StreamInfo:
         """Ask the camera, then connect."""
         found = check_rtsp(self._spec, self._config)
-        self._decoder = AvDecoder(replace(self._spec, url=found), self._config)
+        self._decoder = AvDecoder(replace(self._spec, url=found), self._config, taps=self._taps)
         try:
             return self._decoder.open()
         except SourceLostError as error:
@@ -57,8 +58,8 @@ class RtspDecoder:
 class HttpDecoder:
     """Whatever an HTTP address gives, by what it is and not by its name."""
 
-    def __init__(self, spec: SourceSpec, config: SourceConfig) -> None:
-        self._spec, self._config = spec, config
+    def __init__(self, spec: SourceSpec, config: SourceConfig, taps: Taps = NO_TAPS) -> None:
+        self._spec, self._config, self._taps = spec, config, taps
         self._decoder: Decoder | None = None
         self._nested: NestedOpener | None = None
 
@@ -93,22 +94,22 @@ class HttpDecoder:
             self._nested = None
 
     def _decoder_for(self, answer: HttpAnswer) -> Decoder:
-        spec, config = self._spec, self._config
+        spec, config, taps = self._spec, self._config, self._taps
         if answer.kind is HttpKind.SNAPSHOT:
             return SnapshotDecoder(spec, config, answer)
         if answer.kind is HttpKind.STREAM:
             is_multipart = "multipart/" in answer.response.headers.get("Content-Type", "").lower()
             streamed = replace(spec, format=MULTIPART_FORMAT if is_multipart else spec.format)
-            return AvDecoder(streamed, config, answer.body())
+            return AvDecoder(streamed, config, answer.body(), taps=taps)
         answer.response.close()
         found = replace(spec, url=answer.url, options=spec.options | NO_REDIRECTS)
         if answer.kind is HttpKind.RECORDING:
-            return AvDecoder(found if spec.live else as_recording(found, config), config)
+            return AvDecoder(found if spec.live else as_recording(found, config), config, taps=taps)
         if ANY_HOST in config.follow_hosts:
-            return AvDecoder(found, config)
+            return AvDecoder(found, config, taps=taps)
         playlist = replace(found, options=spec.options | OWN_OPENING)
         self._nested = NestedOpener(spec, config, answer.url)
-        return AvDecoder(playlist, config, open_nested=self._nested)
+        return AvDecoder(playlist, config, open_nested=self._nested, taps=taps)
 
 
 def identify(spec: SourceSpec, config: SourceConfig) -> SourceSpec:

@@ -12,6 +12,7 @@ from streamtrack.ingest.picture_header import check_size, is_still, picture_size
 from streamtrack.ingest.source import SourceKind, SourceSpec, resolve_source
 from streamtrack.ingest.source_gate import Gate
 from streamtrack.ingest.still_decoders import FolderDecoder, SceneDecoder
+from streamtrack.ingest.tap import NO_TAPS, Taps
 from streamtrack.ingest.whep_decoder import WhepDecoder
 from streamtrack.scenes.scene import Scene, make_scene
 
@@ -23,7 +24,9 @@ def scene_of(config: SourceConfig, spec: SourceSpec) -> Scene | None:
     return make_scene(spec.url.partition(":")[2].removeprefix("//"), fps=config.fps)
 
 
-def make_decoder(config: SourceConfig, spec: SourceSpec, scene: Scene | None) -> Decoder:
+def make_decoder(
+    config: SourceConfig, spec: SourceSpec, scene: Scene | None, taps: Taps = NO_TAPS
+) -> Decoder:
     """A decoder that has not been opened yet.
 
     Raises:
@@ -32,9 +35,9 @@ def make_decoder(config: SourceConfig, spec: SourceSpec, scene: Scene | None) ->
     if scene is not None:
         return SceneDecoder(scene, config)
     if spec.kind is SourceKind.RTSP:
-        return RtspDecoder(spec, config)
+        return RtspDecoder(spec, config, taps)
     if spec.kind is SourceKind.HTTP:
-        return HttpDecoder(spec, config)
+        return HttpDecoder(spec, config, taps)
     if spec.kind is SourceKind.WHEP:
         return WhepDecoder(spec, config)
     if spec.kind is SourceKind.FILE:
@@ -42,8 +45,9 @@ def make_decoder(config: SourceConfig, spec: SourceSpec, scene: Scene | None) ->
         path = Path(spec.url.removeprefix("file:"))
         head = read_head(path)
         check_size(spec.redacted_url, *(picture_size(head) or (0, 0)))
-        return FolderDecoder(spec, config) if is_still(path, head) else AvDecoder(spec, config)
-    return FolderDecoder(spec, config) if spec.kind is SourceKind.FOLDER else AvDecoder(spec, config)
+        return FolderDecoder(spec, config) if is_still(path, head) else AvDecoder(spec, config, taps=taps)
+    is_folder = spec.kind is SourceKind.FOLDER
+    return FolderDecoder(spec, config) if is_folder else AvDecoder(spec, config, taps=taps)
 
 
 def identify_source(config: SourceConfig) -> SourceSpec:
@@ -77,7 +81,7 @@ class GatedDecoder:
 
 
 def prepare_source(
-    config: SourceConfig, *, ask: bool = False, gate: Gate | None = None
+    config: SourceConfig, *, ask: bool = False, gate: Gate | None = None, taps: Taps = NO_TAPS
 ) -> tuple[SourceSpec, Scene | None, Decoder]:
     """Resolve a source and refuse at once what can never work.
 
@@ -87,6 +91,7 @@ def prepare_source(
     Args:
         ask: ask an HTTP address what it is, rather than going by its name.
         gate: asked now and before each connection; None lets every source pass.
+        taps: told of the packets that it delivers.
     Raises:
         SourceError: unknown scheme, missing file, not a video, unknown scene; it may not be opened.
     """
@@ -94,7 +99,7 @@ def prepare_source(
         gate.check(config)
     spec = identify_source(config) if ask else resolve_source(config)
     scene = scene_of(config, spec)
-    decoder = make_decoder(config, spec, scene)
+    decoder = make_decoder(config, spec, scene, taps)
     if spec.kind in (SourceKind.FILE, SourceKind.FOLDER):
         try:
             decoder.open()

@@ -20,6 +20,7 @@ from streamtrack.ingest.display import Display
 from streamtrack.ingest.picture_times import PictureTimes
 from streamtrack.ingest.roll_call import CodedPlace, RollCall
 from streamtrack.ingest.source import SourceSpec
+from streamtrack.ingest.tap import NO_TAPS, Taps
 from streamtrack.ingest.torn_pictures import TornPictures
 
 MAX_CORRUPT_RUN = 100
@@ -33,9 +34,16 @@ KEYFRAME_WAIT_NS = 15 * NS_PER_S
 class PictureDecoder:
     """Decodes one playback of a stream; the thread that made it calls it."""
 
-    def __init__(self, stream: Any, spec: SourceSpec, config: SourceConfig, times: PictureTimes) -> None:
+    def __init__(
+        self,
+        stream: Any,
+        spec: SourceSpec,
+        config: SourceConfig,
+        times: PictureTimes,
+        taps: Taps = NO_TAPS,
+    ) -> None:
         self._stream, self._codec = stream, stream.codec_context
-        self._spec, self._config, self._times = spec, config, times
+        self._spec, self._config, self._times, self._taps = spec, config, times, taps
         self._display = Display(config.max_width_px)
         self._reader = picture_reader(self._codec.name, self._codec.extradata, verify=config.verify_pictures)
         self._record, self._queue = DamageRecord(), VerdictQueue[Any]()
@@ -69,6 +77,8 @@ class PictureDecoder:
     def _decode(self, packet: Any, coded: CodedPicture) -> None:
         """Decode one picture, with all that is known of its damage."""
         now_ns = time.monotonic_ns()
+        if coded.is_picture and not packet.is_corrupt:
+            self._taps.packet(packet, is_keyframe=coded.is_keyframe)
         number, self._number = self._number, self._number + 1
         if self._wait_for_keyframe and not self._may_begin(number, coded, now_ns):
             self.outcomes.append(Skipped("before_keyframe"))
@@ -185,7 +195,14 @@ class PictureDecoder:
         self._places_before_first.clear()
         stepped_back_s = self._times.stepped_back_s
         self.outcomes.append(
-            Picture(image, pts, self._times.time_base, damaged=damaged, stepped_back_s=stepped_back_s)
+            Picture(
+                image,
+                pts,
+                self._times.time_base,
+                damaged=damaged,
+                stepped_back_s=stepped_back_s,
+                packet_pts=frame.pts,
+            )
         )
 
     def _sample_aspect(self) -> Fraction | None:

@@ -39,6 +39,7 @@ from streamtrack.errors import StreamOfflineError
 from streamtrack.frame import Event, EventKind, FrameResult
 from streamtrack.ingest import SourceState
 from streamtrack.ingest.source_gate import Gate
+from streamtrack.ingest.tap import SourceTap
 from streamtrack.mailbox import Mailbox
 from streamtrack.pipeline.consumer_thread import Attachment, ConsumerThread
 from streamtrack.pipeline.inbox import CommandInbox
@@ -123,6 +124,10 @@ class Pipeline:
             required: while its `take` fails, the stream counts as failed.
         """
         self._parts.outlet.attach(consumer, Attachment(capacity, drop_reason, every_frame, required))
+
+    def tap(self, tap: SourceTap) -> None:
+        """Tell `tap` of the source's packets and frames as they come, in its thread; before `start`."""
+        self._parts.source.tap(tap)
 
     def tell(self, *events: Event) -> None:
         """Hand on events of a consumer to everyone who takes the stream's; any thread."""

@@ -7,6 +7,7 @@ from streamtrack.config import SourceConfig
 from streamtrack.frame import Frame, SourceNotice
 from streamtrack.ingest import Ingest, SourceState
 from streamtrack.ingest.source_gate import Gate
+from streamtrack.ingest.tap import SourceTap, Taps
 from streamtrack.mailbox import Mailbox
 from streamtrack.telemetry import StreamTelemetry
 
@@ -29,13 +30,18 @@ class StreamSource:
         self._telemetry = telemetry
         self._clock = clock
         self._gate = gate
+        self._taps = Taps()
         self._open()
 
     def _open(self) -> None:
         frames: Mailbox[Frame] = Mailbox(1)
-        self._ingest = Ingest(self._config, frames, self._telemetry, self._clock, self._gate)
+        self._ingest = Ingest(self._config, frames, self._telemetry, self._clock, self._gate, self._taps)
         self.frames = frames
         """One frame, the newest; another mailbox after `reopen`."""
+
+    def tap(self, tap: SourceTap) -> None:
+        """Tell `tap` of every packet and frame; before `start`."""
+        self._taps.add(tap)
 
     def start(self) -> None:
         """Start to deliver."""

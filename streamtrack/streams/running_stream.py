@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from streamtrack.alerts.alerts_consumer import AlertsConsumer
 from streamtrack.alerts.hub import AlertsHub
+from streamtrack.archive import Archive
 from streamtrack.clock import Clock
-from streamtrack.config import StreamConfig
+from streamtrack.config import ArchiveConfig, StreamConfig
 from streamtrack.frame import Event, EventKind
 from streamtrack.ingest.source_gate import Gate
 from streamtrack.pipeline import Pipeline, Turns
@@ -31,12 +32,14 @@ class Shared:
     publisher: ZmqPublisher
     alerts: AlertsHub
     clock: Clock
+    archive: Archive = field(default_factory=lambda: Archive(ArchiveConfig()))
 
     def forget(self, stream: str) -> None:
         """A stream of this name is no more."""
         self.publisher.forget(stream)
         self.alerts.forget(stream)
         self.telemetry.forget(stream)
+        self.archive.forget(stream)
 
 
 class RunningStream:
@@ -67,6 +70,7 @@ class RunningStream:
                 config.name, config.ptz, OnvifMount(config.ptz), self.pipeline.tell, shared.clock
             )
             self.pipeline.attach(self.ptz, capacity=1)
+        shared.archive.attach(self.pipeline, config, self.rules)
         self.rules.listen(functools.partial(shared.alerts.show_rules, config.name))
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -27,6 +27,8 @@ from tests.support.pipelines import nano
 from tests.support.process import started, streamtrack
 from tests.support.recordings import FRAMES, write_clip
 
+pytestmark = pytest.mark.process
+
 BOUND_S = 40.0
 
 

@@ -18,6 +18,8 @@ from streamtrack.cli import main as cli
 from streamtrack.http.web_server import bind_http
 from tests.support.process import START_S, started, streamtrack
 
+pytestmark = pytest.mark.process
+
 STOP_S = 3.0
 """The promise for Ctrl-C and SIGTERM."""
 

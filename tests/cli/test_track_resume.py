@@ -13,6 +13,8 @@ import pytest
 from streamtrack.cli import main as cli
 from streamtrack.offline.result_folder import LIST
 
+pytestmark = pytest.mark.process
+
 BOUND_S = 120.0
 
 

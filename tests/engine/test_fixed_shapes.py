@@ -27,6 +27,8 @@ from streamtrack.model.just_in_time import JustInTimeCalls
 from streamtrack.tracking import Session, Tracker
 from tests.engine.test_step import trap_syncs
 
+pytestmark = pytest.mark.reference
+
 SIZE = 128
 """Side of the network's square: a step of milliseconds, a tracing no shorter than any other."""
 CONFIG = TrackingConfig(history_frames=8, max_objects=4)

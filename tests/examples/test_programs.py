@@ -16,6 +16,8 @@ from streamtrack.scenes.scene import make_scene
 from tests.support.pipelines import stream_config
 from tests.support.servers import server_config, serving
 
+pytestmark = pytest.mark.process
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 RUN_S = 90
 """Importing torch and loading nano on a busy machine, and a few frames."""

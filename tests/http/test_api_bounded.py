@@ -180,7 +180,7 @@ def test_900_candidates_delay_nobody(server: Server) -> None:
             answer = client.post(WHEP, content=offer, headers={"content-type": SDP})
             assert answer.status_code == 201, answer.text
             session = answer.headers["location"]
-            headers = {"content-type": "application/trickle-ice-sdpfrag"}
+            headers = {"content-type": "application/trickle-ice-sdpfrag", "if-match": answer.headers["etag"]}
             trickled = client.patch(session, content="".join(CANDIDATES), headers=headers)
             assert trickled.status_code == 204, trickled.text
             assert client.patch(session, content=fragment, headers=headers).status_code == 422

@@ -119,7 +119,7 @@ def main() -> None:
     Gst.init(None)
     player = Player(arguments.url, arguments.codec, arguments.pictures)
     played = player.run(arguments.timeout_s)
-    print(f"played {player.pictures - player.left} {player.size}")
+    print(f"played {player.pictures - max(player.left, 0)} {player.size}")  # more may come meanwhile
     sys.exit(not played)
 
 

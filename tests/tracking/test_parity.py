@@ -23,7 +23,8 @@ from tests.support.reference import (
     run_session,
 )
 
-pytestmark = pytest.mark.timeout(600)  # two full networks, one of them object by object
+# Two full networks, one of them object by object.
+pytestmark = [pytest.mark.reference, pytest.mark.timeout(600)]
 
 LOGIT_TOLERANCE = 1e-3
 """Absolute, float32: sums in another order over 32 frames of recurrence; measured below 1e-4."""

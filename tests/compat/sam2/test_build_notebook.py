@@ -14,6 +14,8 @@ from streamtrack.weights.catalog import get_entry
 from tests.support.pictures import drifting_ellipses
 from tests.support.reference import random_weights
 
+pytestmark = pytest.mark.reference
+
 SIDE = 128
 MASK_IOU = 0.999
 IMPORT = "from sam2.build_sam import build_sam2_video_predictor"

@@ -22,6 +22,8 @@ from streamtrack.model.build import LoadedModel
 from tests.compat.sam2.conftest import reference_state
 from tests.support.pictures import ellipse
 
+pytestmark = pytest.mark.reference
+
 MASK_IOU = 0.999
 LOGIT_TOLERANCE = 1e-2
 """Absolute, of logits of some 10: sums in another order, remembered in bfloat16."""

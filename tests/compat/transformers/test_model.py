@@ -15,6 +15,8 @@ from streamtrack.frame import Image
 from tests.support.hub_model import fresh_hub_model
 from tests.support.pictures import ellipse
 
+pytestmark = pytest.mark.reference
+
 MASK_IOU = 0.999
 Pair = tuple[Any, Any]
 Output = Any

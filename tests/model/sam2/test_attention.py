@@ -63,7 +63,8 @@ def test_pooled_read_equals_explicit_attention_over_squares(filled_up: bool, row
 def test_rotary_encoding_of_a_wide_grid_turns_by_column_and_row() -> None:
     torch.manual_seed(2)
     rows, columns = 2, 3
-    attention: Any = build_module(get_entry("nano"), 128).memory_attention.layers[0].self_attn
+    module: Any = build_module(get_entry("nano"), 128)
+    attention = module.memory_attention.layers[0].self_attn
     rotary = RotaryProjection(attention, (rows, columns), torch.device("cpu"))
     x = torch.randn(1, rows * columns, attention.q_proj.in_features)
     found = rotary.queries(x) @ rotary.keys(x).transpose(1, 2)

@@ -1,0 +1,1 @@
+"""What happened, kept in a file and searched: events of every stream, each with its picture."""
