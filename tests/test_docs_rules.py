@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from streamtrack.config import AnyRule, parse_config
 from streamtrack.scenes.scene import make_scene
 
 DOCS = Path(__file__).parents[1] / "docs"
+BIN = Path(sys.executable).parent
 PAGE = (DOCS / "rules.md").read_text(encoding="utf-8")
 
 
@@ -34,12 +37,23 @@ def test_bodies_of_requests_are_rules() -> None:
     bodies = [
         json.loads(part)
         for text in blocks("sh")
+        if text.startswith("curl")
         for part in shlex.split(text.replace("\\\n", " "))
         if part.startswith("{")
     ]
     assert len(bodies) == 2
     for body in bodies:
         TypeAdapter[Any](AnyRule).validate_python(body)
+
+
+def test_a_film_is_counted(tmp_path: Path) -> None:
+    [commands] = [text for text in blocks("sh") if "streamtrack track" in text]
+    short = commands.replace("--end 60", "--end 30 --size 128").replace("streamtrack", f"{BIN}/streamtrack")
+    done = subprocess.run(["bash", "-ec", short], cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in (tmp_path / "counted/events.jsonl").read_text().splitlines()]
+    assert [event["detail"]["rule"] for event in events if event["kind"] == "crossed"] == ["door"]
+    assert "door: 0 in, 1 out" in done.stdout
 
 
 def test_links_lead_somewhere() -> None:

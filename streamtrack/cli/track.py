@@ -53,6 +53,7 @@ def track(
     max_width: o.MaxWidth = None,
     max_hole_area: o.HoleArea = None,
     max_sprinkle_area: o.SprinkleArea = None,
+    rules: o.RulesFile = None,
     settings: Settings = None,
     masks: export_options.Masks = "both",
     overlay: export_options.Overlay = True,
@@ -80,7 +81,7 @@ def track(
 
         # What can be wrong without looking at a picture is told before a model is loaded.
         flags = flag_overrides(model=model, device=device, preset=preset, settings=settings)
-        flags[:0] = o.film_overrides(fps, max_width, size, max_hole_area, max_sprinkle_area)
+        flags[:0] = o.film_overrides(fps, max_width, size, max_hole_area, max_sprinkle_area, rules)
         in_force = load_recording_config(video, config, flags)
         stream = in_force.streams[0]
         span = FilmSpan(start, end, stride)

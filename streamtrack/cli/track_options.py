@@ -111,6 +111,16 @@ SprinkleArea = Annotated[
     ),
 ]
 Fps = Annotated[float | None, typer.Option(min=0.01, max=240, help="Of a folder of frames.")]
+RulesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--rules",
+        metavar="FILE",
+        help="Zones and lines, as a page keeps them (`rules.file`): counted, drawn, and told in "
+        "events.jsonl.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, for scripts.")]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Remove what an earlier run wrote to --out, and that alone.")
@@ -130,6 +140,7 @@ def film_overrides(
     size: str | None,
     max_hole_area: int | None,
     max_sprinkle_area: int | None,
+    rules: Path | None = None,
 ) -> list[Override]:
     """What flags of films say of the config."""
     keys = (
@@ -138,6 +149,7 @@ def film_overrides(
         (("model", "image_size"), size, "--size"),
         (("tracking", "max_hole_area"), max_hole_area, "--max-hole-area"),
         (("tracking", "max_sprinkle_area"), max_sprinkle_area, "--max-sprinkle-area"),
+        (("rules", "file"), None if rules is None else str(rules.absolute()), "--rules"),
     )
     return [Override(path, value, flag) for path, value, flag in keys if value is not None]
 

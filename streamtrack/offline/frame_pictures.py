@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from streamtrack.config import AnnotateConfig
 from streamtrack.frame import FrameResult, Image
 from streamtrack.offline.export_options import Panel
+from streamtrack.rules.state import DrawnRule
 from streamtrack.video.draw import annotate, scale_picture
 from streamtrack.video.palette import object_colour
 
@@ -21,9 +22,15 @@ MAX_PANELS_WIDTH_PX = 4096
 class FramePictures:
     """Draws; the newest frame's overlay is kept for whoever asks next."""
 
-    def __init__(self, config: AnnotateConfig | None = None) -> None:
-        """`config`: how pictures are drawn on; its width is not followed, pictures are the source's size."""
+    def __init__(
+        self,
+        config: AnnotateConfig | None = None,
+        rules: Callable[[], Sequence[DrawnRule]] = tuple,
+    ) -> None:
+        """`config`: how pictures are drawn on; its width is not followed, pictures are the source's size.
+        `rules`: the zones and lines to draw, with their counts of this moment."""
         self._config = config or AnnotateConfig()
+        self._rules = rules
         self._drawn: tuple[FrameResult, int, Image] | None = None
 
     def overlay(self, result: FrameResult, max_width_px: int | None = None) -> Image:
@@ -31,7 +38,7 @@ class FramePictures:
         width = min(widest(result), max_width_px or MAX_SIDE_PX)
         if self._drawn is None or self._drawn[0] is not result or self._drawn[1] != width:
             config = self._config.model_copy(update={"max_width_px": width})
-            self._drawn = (result, width, annotate(result, config))
+            self._drawn = (result, width, annotate(result, config, rules=self._rules()))
         return self._drawn[2]
 
     def panels(self, result: FrameResult, panels: Sequence[Panel], max_width_px: int = MAX_SIDE_PX) -> Image:

@@ -17,6 +17,7 @@ from streamtrack.offline.asked import all_asked
 from streamtrack.offline.export_options import ExportOptions
 from streamtrack.offline.exporters import Run
 from streamtrack.offline.film_job import FilmJob
+from streamtrack.offline.film_rules import FilmRules
 from streamtrack.offline.frame_names import names_of
 from streamtrack.offline.frame_pictures import FramePictures
 from streamtrack.offline.journal import Journals
@@ -67,6 +68,7 @@ class RecordingJob:
         goes_on = self.resume and self.film.can_go_on(
             self.out, self.stream.tracking, overwrite=self.overwrite
         )
+        rules = FilmRules(self.stream.rules)
         with open_recording(self.stream.source) as reader:
             self.film.check(self.stream, reader.info)
             prompts = self.film.prompts
@@ -76,7 +78,7 @@ class RecordingJob:
                 ResultFolder(self.out, overwrite=self.overwrite, inputs=inputs, resume=goes_on),
                 self.film.object_ids,
                 reader.info.fps,
-                FramePictures(self.stream.video.annotate),
+                FramePictures(self.stream.video.annotate, rules.drawn),
                 self.options,
                 names_of(reader.spec),
                 partial(open_recording_container, reader.spec, self.stream.source),
@@ -95,13 +97,13 @@ class RecordingJob:
                         new_store=journals.open,
                         keep_logits=outputs.needs_logits,
                     )
-                started = replace(started, updates=_in_turns(started.updates, in_turn))
+                started = replace(started, updates=rules.told(_in_turns(started.updates, in_turn)))
                 on_start(started.num_steps)
                 summary = started.run((outputs, *consumers), should_stop=should_stop, stepped=stepped)
                 if not summary.stopped:
                     outputs.finish()
                     journals.remove()
-                return summary, outputs.notes()
+                return summary, (*outputs.notes(), *rules.notes())
 
 
 def _in_turns(
