@@ -168,6 +168,21 @@ async def test_hand_moves_the_camera_and_following_goes_on_later() -> None:
         assert one.desk.status().state == "following"
 
 
+async def test_camera_stands_still_when_nobody_tells_it_more() -> None:
+    async with scene() as one:
+        await one.run(0.2)
+        one.desk.follow(WALKER)
+        await one.run(0.5)
+        assert one.onvif.asked[-1] == "ContinuousMove"
+        one.clock.advance_ms(1_000)  # no frame comes any more
+        assert await asyncio.to_thread(one.desk.settle, 20)
+        assert one.onvif.asked[-1] == "Stop"
+        await one.run(0.5)
+        assert one.onvif.asked[-1] == "ContinuousMove"
+        assert await asyncio.to_thread(one.desk.stop, 20)
+        assert one.onvif.asked[-1] == "Stop"
+
+
 async def test_home_is_a_preset_and_added_objects_are_followed() -> None:
     async with scene(home="gate", follow="added") as one:
         await one.frame(events=(Event(EventKind.ADDED, 0, WALKER),))

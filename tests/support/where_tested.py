@@ -32,6 +32,7 @@ SUITES = {
     "tracking/nano_follows": "the shipped model on scenes with truth",
     "tracking/not_finite": "spoilt numbers, from the network to the session's events",
     "tracking/parity": "the whole engine against SAM 2's own predictor",
+    "ptz/follow": "the shipped model's masks, from a camera that turns after them",
     "webrtc/stock_player": "a player of npm's in a browser against the whole of webrtc",
     "webrtc/webrtcbin": "GStreamer's player against the whole of webrtc",
 }
