@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
@@ -20,9 +21,12 @@ from streamtrack.video.stream import VideoStream
 STOP_TIMEOUT_S = 1.5
 """For cameras and steps to end; what cannot be interrupted (FFmpeg, a step of a large model) is left
 behind. Half of the three seconds that a stop may take in all."""
+FORGET_AGAIN_S = 30.0
+"""After the end of a stream of which a thread was left behind: by then it has let go, too."""
 MAX_TOTALS = 256
 """Streams that were removed, whose totals are kept."""
 
+logger = logging.getLogger(__name__)
 PartT = TypeVar("PartT")
 
 
@@ -161,9 +165,12 @@ class Streams:
         stream = self.get(name)
         del self._running[name]
         await self._end(stream, "it was removed")
+        self._forget(name)
+        self._past = [*self._past, stream.pipeline.totals][-MAX_TOTALS:]
+
+    def _forget(self, name: str) -> None:
         if name not in self._running:  # nobody added one of the same name meanwhile
             self._shared.forget(name)
-        self._past = [*self._past, stream.pipeline.totals][-MAX_TOTALS:]
 
     def _begin(self, stream: RunningStream) -> None:
         if self._loop is not None:
@@ -174,6 +181,8 @@ class Streams:
     async def _end(self, stream: RunningStream, reason: str) -> None:
         # Told first: whoever watches learns why before the end comes.
         stream.tell(EventKind.STREAM_REMOVED, reason=reason)
-        ended = await asyncio.get_running_loop().run_in_executor(None, stream.end, STOP_TIMEOUT_S)
-        self.left_behind = self.left_behind or not ended
+        loop = asyncio.get_running_loop()
+        if not await loop.run_in_executor(None, stream.end, STOP_TIMEOUT_S):
+            logger.warning("stream %s: ends as soon as the call under way does", stream.name)
+            loop.call_later(FORGET_AGAIN_S, self._forget, stream.name)  # what it may yet tell
         await stream.dismiss()
