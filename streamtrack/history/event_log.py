@@ -213,7 +213,7 @@ def read_log(path: Path, query: EventQuery) -> EventPage:
 
 def _event(row: Sequence[Any]) -> KeptEvent:
     *values, detail, has_thumbnail = row
-    return KeptEvent(*values, json.loads(detail), bool(has_thumbnail))
+    return KeptEvent(*(*values, json.loads(detail), bool(has_thumbnail)))
 
 
 def _other_version(path: Path, version: int) -> str:

@@ -6,7 +6,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,29 +17,11 @@ from streamtrack.recording.film_shape import read_shape
 from streamtrack.recording.film_writer import FilmWriter
 from streamtrack.recording.masks_file import read_lines
 from tests.support.films import FPS, film_packets, shown_times, write_clip
+from tests.support.killed import killed_recordings
 from tests.support.waiting import SOON_S
 
 FRAMES = 100
 CUTS = 60
-KILLED_IN_TURN = """
-import os, random, signal, sys, time
-from pathlib import Path
-from streamtrack.config import RecordingConfig
-from tests.support.films import record_source
-
-chance = random.Random(17)
-config = RecordingConfig(mode="continuous", segment_s=4, overlay=True)
-for number in range(5):
-    folder, enough = Path(sys.argv[1]) / str(number), chance.randrange(30_000, 200_000)
-    child = os.fork()
-    if child == 0:
-        while True:
-            record_source(folder, sys.argv[2], config)
-    while sum(path.stat().st_size for path in folder.rglob("*.mp4")) < enough:
-        time.sleep(chance.random() / 100)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +34,8 @@ def film(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("film") / "whole.mp4"
     with av.open(str(clip)) as container:
         head = head_of_stream(container.streams.video[0])
-    packets, sizes = film_packets(clip, first=5_000), []
+    packets = film_packets(clip, first=5_000)
+    sizes: list[int] = []
     writer = FilmWriter(path, head, 5_000, sizes.append)
     for packet in packets:
         writer.write(packet)
@@ -167,11 +149,7 @@ def test_keyframe_behind_start_codes_makes_the_head_of_a_film(tmp_path: Path) ->
 def test_recording_killed_at_five_random_moments_plays_to_the_last_fragment(
     clip: Path, tmp_path: Path
 ) -> None:
-    # One process that imports, and is forked before it has a thread.
-    command = [sys.executable, "-c", KILLED_IN_TURN, str(tmp_path), str(clip)]
-    subprocess.run(command, timeout=3 * SOON_S, check=True)
-    folders = sorted(tmp_path.iterdir())
-    assert len(folders) == 5
+    folders = killed_recordings(tmp_path, clip)
     for folder in folders:
         check_killed(folder)
 

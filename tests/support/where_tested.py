@@ -26,6 +26,7 @@ SUITES = {
     "http/page_rules": "http/web in a browser: zones, lines and alerts",
     "http/page_second_thoughts": "http/web in a browser: what is taken back and said anew",
     "http/page_states": "http/web in a browser: troubles",
+    "http/page_timeline": "http/web in a browser: recordings played, events, clips",
     "http/page_streams": "http/web in a browser: streams",
     "pick/page": "pick in a browser: frames, prompts, previews, the job",
     "rules/real_run": "zones and lines over the tracker's own masks, from a camera to a webhook",
