@@ -33,7 +33,7 @@ MAX_BYTES_A_SECOND = 34_000
 """Of messages to one viewer, at the stream's highest rate."""
 UNITS_ACROSS = 1_280
 """Finer than this nobody sees; at least one pixel a unit."""
-FIRST_TOLERANCE, NEXT_TOLERANCE, MAX_TRIES = 0.8, 1.35, 12
+FIRST_TOLERANCE, NEXT_TOLERANCE, MAX_TRIES = 0.4, 1.35, 13
 """Units that a line may leave the mask's edge; raised by the factor until the message is short enough."""
 SMALL_RING_SHARE = 0.02
 """Parts of a mask, and holes in it, that have less than this share of its largest part are left out."""

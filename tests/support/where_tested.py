@@ -21,6 +21,7 @@ SUITES = {
     "http/page": "http/web in a browser: objects",
     "http/page_cameras": "http/web in a browser: cameras that are added, changed and removed",
     "http/page_clicks": "http/web in a browser: clicks on what moves",
+    "http/page_desk": "http/web in a browser: several cameras, names, languages, keys",
     "http/page_look": "http/web in a browser: looks and accessibility",
     "http/page_overlay": "http/web in a browser: what it draws, keeps and shows in small",
     "http/page_rules": "http/web in a browser: zones, lines and alerts",
