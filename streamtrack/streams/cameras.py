@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from streamtrack.config import Config, SourceConfig, StreamConfig, fill_in, is_loopback
@@ -34,6 +36,15 @@ WAIT_S = 20.0
 logger = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class _Place:
+    """Where changes of one stream take turns."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+    """Those that wait, and the one under way."""
+
+
 class Cameras:
     """Fulfils `CameraKeeper`. Belongs to the event loop; what takes time is done in threads."""
 
@@ -55,7 +66,7 @@ class Cameras:
         self._streams = streams
         self._shared = shared
         self._read_config = read_config
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: dict[str, _Place] = {}
         self._reloading = asyncio.Lock()
         self._writing = asyncio.Lock()
         self._trials = SourceTrials()
@@ -147,6 +158,9 @@ class Cameras:
             self._faults.pop(name, None)
             if name in self._streams and not clashes:
                 await self._streams.remove(name)
+            path = self._rules_file(name)
+            if path is not None:
+                await asyncio.to_thread(path.unlink, missing_ok=True)
         logger.info("stream %s: removed", name)
 
     async def try_source(self, body: TrialBody) -> tuple[TrialInfo, bytes]:
@@ -167,6 +181,7 @@ class Cameras:
             async with contextlib.AsyncExitStack() as changing:
                 for name in sorted(plan.touched):
                     await changing.enter_async_context(self._changing(name))
+                plan = plan_reload(self._config, config, self._made)  # one may have been added meanwhile
                 # Everything is made before anything ends: where one cannot be, all stays as it was.
                 made = await asyncio.to_thread(
                     lambda: [RunningStream(one, self._shared) for one in plan.to_make]
@@ -210,11 +225,14 @@ class Cameras:
 
     def _with_rules_file(self, config: StreamConfig) -> StreamConfig:
         """Its zones and lines are kept beside it."""
-        folder = self._config.cameras.state_dir
-        if folder is None:
+        path = self._rules_file(config.name)
+        if path is None:
             return config
-        rules = config.rules.model_copy(update={"file": folder / f"rules-{config.name}.json"})
-        return config.model_copy(update={"rules": rules})
+        return config.model_copy(update={"rules": config.rules.model_copy(update={"file": path})})
+
+    def _rules_file(self, name: str) -> Path | None:
+        folder = self._config.cameras.state_dir
+        return None if folder is None else folder / f"rules-{name}.json"
 
     async def _keep(self, made: Mapping[str, StreamConfig]) -> None:
         if self._state is not None:
@@ -228,21 +246,25 @@ class Cameras:
         Raises:
             DuplicateStreamError, BusyError: another one is under way, and `wait` is False or was in vain.
         """
-        lock = self._locks.setdefault(name, asyncio.Lock())
-        if lock.locked() and not wait:
+        place = self._locks.setdefault(name, _Place())
+        if place.users and not wait:
             raise DuplicateStreamError(
                 f"stream {name!r} is being added or removed, expected to be asked later"
             )
+        place.users += 1
         try:
-            async with asyncio.timeout(WAIT_S):
-                await lock.acquire()
-        except TimeoutError:
-            raise BusyError(f"stream {name!r} has been changing for {WAIT_S:g} s; ask again") from None
-        try:
-            yield
+            try:
+                async with asyncio.timeout(WAIT_S):
+                    await place.lock.acquire()
+            except TimeoutError:
+                raise BusyError(f"stream {name!r} has been changing for {WAIT_S:g} s; ask again") from None
+            try:
+                yield
+            finally:
+                place.lock.release()
         finally:
-            lock.release()
-            if not lock.locked() and self._locks.get(name) is lock:
+            place.users -= 1
+            if not place.users:
                 del self._locks[name]
 
     def _require_free(self, name: str) -> None:

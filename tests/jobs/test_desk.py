@@ -50,10 +50,10 @@ def desk_with(folder: Path | None, clock: SetClock | None = None, **limits: Any)
         assert desk.stop(20)
 
 
-def submit(desk: JobDesk, clip: Path, *exports: str) -> str:
+def submit(desk: JobDesk, clip: Path, *exports: str, end: int | None = 1) -> str:
     with desk.arriving(0):
         job_id, folder = desk.store.new_folder()
-        options = JobOptions(exports=exports or ("objects",))
+        options = JobOptions(exports=exports or ("objects",), end=end)
         prompts = PromptSet((Prompt(OBJECT, box=BOX, at_frame=0),))
         job = Job(
             id=job_id, film="clip.mp4", source="url", options=options, num_objects=1, created_ms=desk.now_ms()
@@ -83,7 +83,7 @@ def test_run_that_takes_or_writes_too_much_is_ended_and_says_by_which_bound(
     monkeypatch.setattr("streamtrack.jobs.film_run.MEASURE_STEPS", 2)
     with desk_with(tmp_path / "other", max_result_mb=1) as desk:
         monkeypatch.setattr(desk.store, "size_of", lambda job_id: 2 * MB)
-        large = ended(desk, submit(desk, clip))
+        large = ended(desk, submit(desk, clip, end=3))
     assert (large.state, large.error) == (JobState.FAILED, "it wrote more than 1 MB (jobs.max_result_mb)")
 
 

@@ -161,6 +161,9 @@ def test_kept_cameras_are_back_after_a_restart_and_those_that_cannot_run_stay(tm
         told = {one["name"]: one for one in api.get("/cameras").json()["cameras"]}
         assert "a folder without frames" in told["film"]["fault"]
         assert api.delete("/streams/film").status_code == 204
+        assert api.delete("/streams/door").status_code == 204
+        assert api.post("/streams", json=camera("door")).status_code == 201
+        assert api.get("/streams/door/rules").json()["rules"] == [], "another camera of that name"
         assert api.get("/streams/film/config").status_code == 404
 
 
@@ -190,6 +193,20 @@ def test_of_two_that_are_added_at_once_under_one_name_one_is(server: Server) -> 
         return [*sorted(answer.status_code for answer in answers), removed.status_code]
 
     assert asyncio.run(both()) == [201, 409, 409, 409, 204]
+
+
+def test_changes_of_one_stream_take_turns(server: Server) -> None:
+    async def many() -> list[int]:
+        async with httpx.AsyncClient(base_url=server.http_address, timeout=SOON_S) as api:
+            assert (await api.post("/streams", json=camera("busy"))).status_code == 201
+            patches = [
+                api.patch("/streams/busy", json={"tracking": {"max_objects": number}}) for number in (3, 4, 5)
+            ]
+            codes = [answer.status_code for answer in await asyncio.gather(*patches)]
+            return [*codes, (await api.delete("/streams/busy")).status_code]
+
+    assert asyncio.run(many()) == [200, 200, 200, 204]
+    assert server.cameras._locks == {}
 
 
 def test_number_of_streams_is_bounded(tmp_path: Path) -> None:
