@@ -15,8 +15,7 @@ from fastapi import FastAPI
 from streamtrack.config import parse_config
 from streamtrack.http.ptz_routes import FollowBody, MoveBody, ptz_router
 from streamtrack.http.push_routes import push_router
-from streamtrack.http.whep_routes import whep_router
-from streamtrack.webrtc.whep import WhepSessions
+from streamtrack.http.video_routes import video_router
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = {name: (DOCS / name).read_text(encoding="utf-8") for name in ("webrtc.md", "ptz.md")}
@@ -45,7 +44,7 @@ def test_bodies_fit() -> None:
 
 def test_routes_exist() -> None:
     app = FastAPI()
-    for router in (whep_router({}, WhepSessions()), push_router({}), ptz_router({})):
+    for router in (video_router({}), push_router({}), ptz_router({})):
         app.include_router(router)
     known = {
         (verb.upper(), path.replace("{name}", "N"))
