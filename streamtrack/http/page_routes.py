@@ -53,7 +53,7 @@ def page_router(*packages: str) -> APIRouter:
     async def colours() -> Response:
         return JSONResponse(palette(), headers=PAGE_HEADERS)
 
-    told = {"version": _digest(pages), "pages": sorted(name for name in pages if name.endswith(".html"))}
+    told = {"version": _digest(pages)}
 
     @router.get("/web/version.json", include_in_schema=False)
     async def version() -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -146,6 +147,28 @@ async def test_a_whole_day_is_done_by_keyboard_alone(server: PageServer, tab: Ta
         await api.delete("/streams/cam/rules/door")
 
 
+@pytest.mark.parametrize("on", [True, False], ids=["recorded", "not recorded"])
+async def test_events_lead_to_what_was_recorded_then(
+    on: bool, server: PageServer, chromium: Browsers
+) -> None:
+    async def tell(route: Any) -> None:
+        await route.fulfill(json={"on": on})
+
+    async with chromium.opened(server, "/web/icon.svg") as tab:
+        await tab.page.route("**/recordings?*", tell)
+        await tab.page.goto(f"{server.url}/#cam")
+        await tab.live()
+        red = await server.follow("red")
+        row = tab.page.locator("#events li").filter(has_text=f"Object {red}: followed")
+        await row.wait_for()
+        link = re.compile(r"^/timeline#stream=cam&t=\d{13}$")
+        if on:
+            await expect(row.locator(".moment")).to_have_attribute("href", link)
+        else:
+            await expect(row.locator(".moment")).not_to_have_attribute("href", link)
+        await expect(tab.page.locator("#history")).to_be_visible(visible=on)
+
+
 async def test_german_page_says_so_and_another_language_can_be_chosen(
     server: PageServer, chromium: Browsers
 ) -> None:
@@ -169,7 +192,7 @@ async def test_newer_page_of_a_server_that_came_back_is_offered(
     versions = ["one"]
 
     async def tell(route: Any) -> None:
-        await route.fulfill(json={"version": versions[-1], "pages": ["index.html"]})
+        await route.fulfill(json={"version": versions[-1]})
 
     async with chromium.opened(server, "/web/icon.svg") as tab:
         await tab.page.route("**/version.json", tell)

@@ -15,11 +15,12 @@ import { Looks } from "./looks.js";
 import { Mending } from "./mending.js";
 import { Names } from "./names.js";
 import { ObjectList } from "./objects.js";
+import { checkHistory } from "./past.js";
 import { Picker } from "./picker.js";
 import { saveSnapshot, toggleFullScreen } from "./picture.js";
 import { Pointing } from "./pointing.js";
 import { Rules } from "./rules.js";
-import { Settings, applyTheme } from "./settings.js";
+import { Settings } from "./settings.js";
 import { Sparks } from "./sparks.js";
 import { standing } from "./standing.js";
 import { Streams } from "./streams.js";
@@ -39,7 +40,6 @@ let now = standing({ status: null, link: { up: null }, play: {}, stalled: false 
 const undo = new Undo();
 
 adoptTokenFromAddress();
-applyTheme();
 fillTexts(document);
 const log = new EventLog($("events"), $("no-events"));
 const foot = new Foot($("hint"), $("notice"));
@@ -123,6 +123,7 @@ function onStreams(statuses) {
   if (ticking || turn === null) return;
   alerts.start();
   checkVersion();
+  checkHistory(log);
   ticking = setInterval(tick, TICK_MS);
 }
 
@@ -206,6 +207,7 @@ function onLink(mine, link) {
     if (!grid.whole) player.play(mine.name);
     streams.look();
     checkVersion();
+    checkHistory(log);
   }
   if (link.up !== up || !link.up) show();
 }

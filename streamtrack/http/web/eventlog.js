@@ -6,10 +6,17 @@ const MAX_ENTRIES = 200;
 
 export class EventLog {
   #entries = [];
+  #linkOf = () => null;
 
   constructor(list, empty) {
     this.list = list;
     this.empty = empty;
+  }
+
+  /** @param linkOf (stream, at) => the address of what was recorded then, or null */
+  linkTo(linkOf) {
+    this.#linkOf = linkOf;
+    for (const entry of this.#entries) this.#link(entry);
   }
 
   /**
@@ -34,8 +41,16 @@ export class EventLog {
     const place = later < 0 ? this.#entries.length : later;
     this.list.insertBefore(row, this.#entries[place]?.row ?? null);
     this.#entries.splice(place, 0, { at: newest, stream, words, count, row });
+    this.#link(this.#entries[place]);
     for (const entry of this.#entries.splice(MAX_ENTRIES)) entry.row.remove();
     this.empty.hidden = true;
+  }
+
+  #link({ stream, at, row }) {
+    const link = stream ? this.#linkOf(stream, at) : null;
+    const moment = row.querySelector(".moment");
+    if (link === null) moment.removeAttribute("href");
+    else Object.assign(moment, { href: link, title: text("toRecording") });
   }
 }
 
@@ -46,7 +61,10 @@ function makeRow({ at, stream, words, count, colour, bad, picture }) {
   const time = document.createElement("time");
   time.dateTime = at.toISOString();
   time.textContent = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
-  row.append(time, span("what", words));
+  const moment = document.createElement("a");
+  moment.className = "moment";
+  moment.append(time);
+  row.append(moment, span("what", words));
   if (count > 1) {
     const times = span("count", `×${count}`);
     times.title = text("times", { count });

@@ -2,9 +2,8 @@
 
 import { BURNT, STYLES } from "./looks.js";
 import { LANGUAGES, chooseLanguage, chosenLanguage, text } from "./strings.js";
+import { THEMES, chooseTheme, themeNow } from "./theme.js";
 
-const THEME_STORE = "streamtrack.theme";
-const THEMES = ["auto", "dark", "light"];
 const CHECKS = { "look-tags": "tags", "look-rules": "rules", "look-trails": "trails" };
 const $ = (id) => document.getElementById(id);
 
@@ -66,32 +65,6 @@ export class Settings {
     const selected = this.page.selected();
     if (selected !== null) work(selected);
   }
-}
-
-/** Shows the scheme that was chosen; the system's where none was. */
-export function applyTheme() {
-  const theme = themeNow();
-  if (theme === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
-}
-
-function themeNow() {
-  try {
-    const theme = localStorage.getItem(THEME_STORE);
-    return THEMES.includes(theme) ? theme : "auto";
-  } catch {
-    return "auto";
-  }
-}
-
-function chooseTheme(theme) {
-  try {
-    localStorage.setItem(THEME_STORE, theme);
-  } catch {
-    document.documentElement.dataset.theme = theme; // for this visit
-    return;
-  }
-  applyTheme();
 }
 
 function fill(select, choices) {

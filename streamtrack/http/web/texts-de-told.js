@@ -4,6 +4,7 @@ export const GERMAN_TOLD = {
   // the list of events
   events: "Ereignisse",
   noEvents: "Noch ist nichts geschehen.",
+  toRecording: "Abspielen, was da aufgezeichnet wurde",
   times: "{count} mal",
   event_added: "{object}: wird verfolgt",
   event_removed: "{object}: wird nicht mehr verfolgt",

@@ -4,6 +4,7 @@ export const ENGLISH_TOLD = {
   // the list of events
   events: "Events",
   noEvents: "Nothing has happened yet.",
+  toRecording: "Play what was recorded then",
   times: "{count} times",
   event_added: "{object}: followed",
   event_removed: "{object}: no longer followed",

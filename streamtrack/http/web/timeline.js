@@ -2,6 +2,7 @@
 
 import { ApiError, adoptTokenFromAddress, send } from "./api.js";
 import { fillTexts, text } from "./strings.js";
+import "./theme.js";
 import "./timeline-texts.js";
 import { Bars, clock, day } from "./timeline-bars.js";
 import { ClipDesk } from "./timeline-clip.js";

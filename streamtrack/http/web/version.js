@@ -15,6 +15,5 @@ export async function checkVersion() {
   }
   mine ??= told.version;
   $("fresh").hidden = told.version === mine;
-  $("history").hidden = !told.pages.includes("timeline.html");
   $("reload").onclick = () => location.reload();
 }

@@ -1,6 +1,7 @@
 // The page of `track --pick`: the film, what is picked on it, and the job. The server keeps all of it; this shows it.
 
 import "./pick-texts.js";
+import "./theme.js";
 import { adoptTokenFromAddress, download, readEvents, send } from "./api.js";
 import { Film } from "./pick-film.js";
 import { JobPanel, clock } from "./pick-job.js";
