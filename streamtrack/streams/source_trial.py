@@ -28,7 +28,7 @@ TIMEOUT_S = 15.0
 OPEN_MS, READ_MS = 8_000, 5_000
 """Longest limits of a trial's source, whatever its settings say."""
 MEASURE_S = 1.0
-"""How long pictures are counted of a source that does not tell its frame rate."""
+"""How long pictures are counted where the frame rate is not told, or cannot be believed."""
 MAX_STILL_PX = 1280
 JPEG_QUALITY = 85
 
@@ -112,11 +112,13 @@ def look_at(config: SourceConfig, gate: Gate, now_s: Callable[[], float] = time.
             raise SourceError(f"source {spec.redacted_url}: it opens, and no picture in it can be decoded")
         first_ms = round((now_s() - began_s) * 1000)
         image = crop_picture(first, config.crop, spec.redacted_url).image
-        fps = info.fps or _measured_fps(decoder, spec, first, now_s)
+        # Cameras say one rate and send another: of what is live the pictures are counted.
+        told = None if spec.live else info.fps
+        fps = told or _measured_fps(decoder, spec, first, now_s) or info.fps
     finally:
         decoder.close()
     height_px, width_px = image.shape[:2]
-    told = TrialInfo(
+    found = TrialInfo(
         source=spec.redacted_url,
         codec=info.codec,
         width_px=width_px,
@@ -126,7 +128,7 @@ def look_at(config: SourceConfig, gate: Gate, now_s: Callable[[], float] = time.
         live=spec.live,
         first_picture_ms=first_ms,
     )
-    return told, _as_jpeg(image)
+    return found, _as_jpeg(image)
 
 
 def _next_picture(

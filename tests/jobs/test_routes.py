@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import httpx
+import numpy as np
 import pytest
 
 from streamtrack.config import CamerasConfig, JobsConfig
 from streamtrack.publish.mask_codec import decode_rle
 from streamtrack.server import Server
+from tests.support.file_server import FileServer
 from tests.support.pipelines import SOON_S, stream_config, wait_until
 from tests.support.recordings import BOX, FRAMES, OBJECT, TRUTH, write_clip
 from tests.support.servers import server_config, serving
@@ -191,3 +194,31 @@ def test_jobs_run_one_at_a_time_a_few_wait_and_each_can_be_cancelled(
         api.post(f"/jobs/{first['id']}/cancel")
     assert ended(api, first)["state"] == "cancelled"
     assert ended(api, third)["state"] == "done"
+
+
+def test_mask_that_is_uploaded_beside_the_film_is_a_prompt(api: httpx.Client, clip: Path) -> None:
+    white = cv2.imencode(".png", TRUTH.view(np.uint8) * np.uint8(255))[1].tobytes()
+    files = {
+        "film": ("clip.mp4", clip.read_bytes()),
+        "mask": ("ball.png", white),
+        "prompts": (None, "- {object_id: 1, mask: ball.png}"),
+        "options": (None, '{"exports": ["objects"], "end": 2}'),
+    }
+    job = ended(api, api.post("/jobs", files=files).json())
+    assert (job["state"], job["error"], job["summary"]["frames"]) == ("done", "", 3)
+    rows = api.get(f"/jobs/{job['id']}/results/objects.csv").text.splitlines()
+    assert int(rows[1].split(",")[rows[0].split(",").index("area_px")]) == int(TRUTH.sum())
+
+
+def test_film_of_another_server_is_followed(api: httpx.Client, clip: Path) -> None:
+    with FileServer(clip.read_bytes()).running() as files:
+        body = {
+            "url": files.url.replace("http://", "http://admin:hunter2@"),
+            "prompts": json.loads(PROMPTS),
+            "options": {"exports": ["objects"], "end": 1},
+        }
+        answer = api.post("/jobs", json=body)
+        job = ended(api, answer.json())
+    assert (job["state"], job["error"], job["summary"]["frames"]) == ("done", "", 2)
+    assert job["film"].startswith("http://***@")
+    assert "hunter2" not in answer.text + json.dumps(job)

@@ -20,6 +20,8 @@ from streamtrack.config import CamerasConfig, Config
 from streamtrack.errors import ConfigError
 from streamtrack.server import Server
 from tests.support.pipelines import SCENE, SOON_S, stream_config, wait_until
+from tests.support.recordings import write_clip
+from tests.support.rtsp import RtspServer
 from tests.support.servers import server_config, serving
 
 SMALL = f"synthetic:{SCENE}?fps=10&width=160&height=90"
@@ -288,3 +290,27 @@ def test_reloaded_config_touches_only_what_changed_and_a_bad_one_nothing(tmp_pat
 
 ZONE = {"kind": "zone", "name": "yard", "points": [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]], "unit": "share"}
 PICTURE = cv2.imencode(".png", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
+
+
+@pytest.mark.rtsp
+def test_real_camera_is_tried_and_added_with_its_password(
+    server: Server, api: httpx.Client, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4")
+    with RtspServer([clip], fps=12, user="admin", password="hunter2") as camera_:
+        url = camera_.url.replace("rtsp://", "rtsp://admin:hunter2@")
+        found = api.post("/streams/test", json={"source": {"url": url}})
+        assert found.status_code == 200, found.text
+        told = found.json()
+        assert (told["codec"], told["width_px"], told["height_px"], told["live"]) == ("h264", 320, 180, True)
+        assert told["fps"] == pytest.approx(12, rel=0.25), "measured over a second of a camera with a clock"
+        assert told["first_picture_ms"] > 0
+        assert api.post("/streams", json=camera("gate", url)).status_code == 201
+        wait_until(lambda: tracked(server, "gate") >= 1, "frames of the camera")
+        shown = api.get("/streams/gate/config").json()["settings"]["source"]["url"]
+        again = api.post("/streams/test", json={"source": {"url": shown}, "name": "gate"})
+        assert again.status_code == 200, "what was shown is tried with the password that stands there"
+        wrong = api.post("/streams/test", json={"source": {"url": url.replace("hunter2", "hunter3")}})
+        assert "user or password is wrong" in wrong.json()["error"]
+        assert api.delete("/streams/gate").status_code == 204
+    assert "hunter" not in found.text + shown + again.text + wrong.text

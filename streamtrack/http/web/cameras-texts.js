@@ -43,6 +43,8 @@ const ENGLISH = {
   configReload: "Read the config file again",
   configReloaded: "Added: {added}. Changed: {changed}. Removed: {removed}.",
   configLater: "From the next start on: {later}.",
+  event_stream_added: "The camera begins",
+  event_stream_removed: "The camera ends: it was removed or changed",
 };
 
 const GERMAN = {
@@ -86,6 +88,8 @@ const GERMAN = {
   configReload: "Konfiguration neu lesen",
   configReloaded: "Hinzugefügt: {added}. Geändert: {changed}. Entfernt: {removed}.",
   configLater: "Ab dem nächsten Start: {later}.",
+  event_stream_added: "Die Kamera beginnt",
+  event_stream_removed: "Die Kamera endet: sie wurde entfernt oder geändert",
 };
 
 addTexts(ENGLISH, { de: GERMAN });
