@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from torch import Tensor
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.film_outputs import FollowedOutputs, OutputFile
 from streamtrack.engine.view import paste
-from streamtrack.errors import PromptError
+from streamtrack.errors import ObjectMemoryError, PromptError
 from streamtrack.frame import Frame, FrameResult, Undone
 from streamtrack.model.build import LoadedModel
 from streamtrack.prompt import Prompt, Values, check_frame_idx, check_object_id
@@ -32,7 +32,30 @@ HIDDEN_LOGIT = -1024.0
 """Of an object of which nothing is known on a frame."""
 
 
-class FilmSession:
+class _WithoutMemories:
+    """What a film's session has in place of objects as files."""
+
+    def export_object(self, object_id: int) -> NoReturn:
+        """Nothing: what is remembered of a film's object depends on the frame and the direction.
+
+        Raises:
+            ObjectMemoryError: always; it names what gives memories.
+        """
+        raise ObjectMemoryError(
+            f"object {object_id}: a film that goes to and fro gives no memory, expected a session "
+            "(Tracker.new_session) or Tracker.remember"
+        )
+
+
+def takes_no_memory(object_id: int) -> ObjectMemoryError:
+    """What to raise where a film is given an object's memory."""
+    return ObjectMemoryError(
+        f"object {object_id}: a film that goes to and fro takes no memory, "
+        "expected a prompt, or Tracker.track(memories=...)"
+    )
+
+
+class FilmSession(_WithoutMemories):
     """Objects on a film. Any number of prompts, on any frames, at any time; what was followed before is kept
     in a temporary file, and only the objects that changed since are followed again.
 
@@ -93,17 +116,22 @@ class FilmSession:
         at_frame: int | None = None,
         first_frame: int | None = None,
         last_frame: int | None = None,
+        memory: bytes | None = None,
     ) -> FrameResult:
         """Start an object with a prompt, or give it another one; see `Prompt`.
 
         Args:
             at_frame: None: the first frame that is looked at.
             first_frame, last_frame: a new object exists on these frames and between them alone.
+            memory: refused; `Tracker.track(memories=...)` follows such objects, forward.
         Returns:
             What is known of the prompt's frame.
         Raises:
             PromptError, ShapeError: the prompt does not fit its frame, or there is no such frame.
+            ObjectMemoryError: a memory is given.
         """
+        if memory is not None:
+            raise takes_no_memory(object_id)
         lifetimes = {object_id: (first_frame, last_frame)}
         return self.prompt([Prompt(object_id, points, labels, box, mask, label, at_frame)], lifetimes)[0]
 

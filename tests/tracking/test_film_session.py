@@ -14,7 +14,7 @@ import torch
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.film_follower import FilmFollower
 from streamtrack.engine.film_object import FilmObject
-from streamtrack.errors import ConfigError, PromptError, ShapeError
+from streamtrack.errors import ConfigError, ObjectMemoryError, PromptError, ShapeError
 from streamtrack.frame import FrameResult, Image
 from streamtrack.prompt import Prompt
 from streamtrack.tracking import FilmSession, Tracker
@@ -173,3 +173,12 @@ def test_clean_up_holds_for_films_and_streams(nano: Tracker, images: Sequence[Im
         film = nano.open_film(images[:2], config).add(1, mask=holed).objects[1].mask
         assert live[height // 2, width // 2] == is_filled
         assert np.array_equal(live, film)
+
+
+def test_film_gives_and_takes_no_memories_and_says_so(film: FilmSession) -> None:
+    with pytest.raises(
+        ObjectMemoryError, match=r"^object 1: .* takes no memory, expected a prompt, or Tracker"
+    ):
+        film.add(1, memory=b"any")
+    with pytest.raises(ObjectMemoryError, match=r"^object 1: .* gives no memory, expected a session"):
+        film.export_object(1)
