@@ -178,7 +178,8 @@ def _list_routes(archive: ArchiveOf) -> APIRouter:
 def _file_routes(archive: ArchiveOf) -> APIRouter:
     router = APIRouter(prefix="/recordings/{stream}/{name}", tags=["recordings"])
 
-    @router.api_route("/{film}.mp4", methods=["GET", "HEAD"], response_class=Response)
+    @router.head("/{film}.mp4", include_in_schema=False)
+    @router.get("/{film}.mp4", response_class=Response)
     async def play(
         request: Request, stream: StreamName, name: RecordingName, film: str, download: Download = False
     ) -> Response:
@@ -187,7 +188,8 @@ def _file_routes(archive: ArchiveOf) -> APIRouter:
         saved = f"{name}.{film}.mp4" if download else None
         return await _file(request, path, shape.whole_bytes, MP4, saved)
 
-    @router.api_route("/masks.jsonl", methods=["GET", "HEAD"], response_class=Response)
+    @router.head("/masks.jsonl", include_in_schema=False)
+    @router.get("/masks.jsonl", response_class=Response)
     async def masks(
         request: Request, stream: StreamName, name: RecordingName, download: Download = False
     ) -> Response:
@@ -222,7 +224,8 @@ def _clip_routes(archive: ArchiveOf) -> APIRouter:
         """One clip."""
         return _clip_answer(archive.shelves.clips.get(clip_id))
 
-    @router.api_route("/{clip_id}/{part}", methods=["GET", "HEAD"], response_class=Response)
+    @router.head("/{clip_id}/{part}", include_in_schema=False)
+    @router.get("/{clip_id}/{part}", response_class=Response)
     async def fetch_clip(request: Request, clip_id: ClipId, part: str, download: Download = True) -> Response:
         """A clip's `film.mp4` or `masks.jsonl`. Takes `Range`."""
         clips = archive.shelves.clips

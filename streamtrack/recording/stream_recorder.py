@@ -31,6 +31,8 @@ KEYFRAME_S = 2
 """Between two keyframes of what is encoded here."""
 LATE, MASKS_LATE, FAILED = "recording_late", "recording_masks_late", "recording_failed"
 """Drops, as they are counted: pictures, masks, and what an error cost."""
+MAX_UNTIMED = 25
+"""Packets of one opening without a time, after which no more are waited for."""
 NO_PACKETS = "the source has no packets"
 
 logger = logging.getLogger(__name__)
@@ -84,6 +86,7 @@ class StreamRecorder:
         self._overlay = overlay
         self._film: PacketFilm | None = None
         self._next_keyframe_ns: int | None = None
+        self._untimed, self._is_torn = 0, False
         self._clean = ""
         self._told_why: str | None = None
         self._thread = threading.Thread(target=self._run, name=f"recording-{stream}", daemon=True)
@@ -106,6 +109,7 @@ class StreamRecorder:
         if self._thread.ident is None:
             self._thread.start()
         self._film, self._next_keyframe_ns = None, None
+        self._untimed, self._is_torn = 0, False
         self._keys.open_run(self._clock.monotonic_ns())
         self._put(Item(self._restart))
 
@@ -132,9 +136,10 @@ class StreamRecorder:
         if film is None:
             return
         if packet.pts is None:
-            self._film = None
-            self._keys.use_packets(False)
-            self._tell_encoding("its packets tell no times")
+            self._pass_over_untimed()
+            return
+        self._is_torn = self._is_torn and not is_keyframe
+        if self._is_torn:
             return
         key = (self._keys.run.number, packet.pts)
         if is_keyframe:
@@ -158,6 +163,15 @@ class StreamRecorder:
         if self._put(Item(add, ItemKind.FRAME, num_bytes=frame.image.nbytes), LATE) and is_due:
             self._next_keyframe_ns = now_ns + KEYFRAME_S * NS_PER_S
             self._keys.note_keyframe(key)
+
+    def _pass_over_untimed(self) -> None:
+        """Leave a packet without a time out, and what may be built on it: cameras begin with some."""
+        self._is_torn = True
+        self._untimed += 1
+        if self._untimed > MAX_UNTIMED:
+            self._film = None
+            self._keys.use_packets(False)
+            self._tell_encoding("its packets tell no times")
 
     def _tell_encoding(self, why: str) -> None:
         self._clean = f"encoded: {why}"

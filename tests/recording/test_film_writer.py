@@ -145,6 +145,7 @@ def test_keyframe_behind_start_codes_makes_the_head_of_a_film(tmp_path: Path) ->
     assert b"avcC" in head_of_keyframe("h264", raw)
 
 
+@pytest.mark.process
 @pytest.mark.needs_program("ffprobe")
 def test_recording_killed_at_five_random_moments_plays_to_the_last_fragment(
     clip: Path, tmp_path: Path

@@ -9,7 +9,8 @@ import pytest
 
 from streamtrack.config import RecordingConfig
 from streamtrack.frame import Event, EventKind
-from tests.support.films import FPS, SIZE, Recorded, record_source, shown_times, write_clip
+from streamtrack.ingest.tap import CodedStream
+from tests.support.films import FPS, SIZE, Recorded, record_source, recording, shown_times, write_clip
 
 TICKS_A_FRAME = 90_000 // FPS
 
@@ -70,9 +71,9 @@ def check_encoded(found: Recorded, name: str) -> None:
     shown = shown_times(found.path(name, "clean"))
     lines = [line["pts"] for line in found.lines(name)]
     assert lines
-    assert lines == [time for time in shown if time <= lines[-1]]
+    assert lines == [time for time in shown if lines[0] <= time <= lines[-1]]
     frames = [line["frame"] for line in found.lines(name)]
-    assert lines == [frame * TICKS_A_FRAME for frame in frames]
+    assert lines == [lines[0] + (frame - frames[0]) * TICKS_A_FRAME for frame in frames]
 
 
 def test_what_does_not_fit_is_encoded_and_told(tmp_path: Path) -> None:
@@ -84,11 +85,29 @@ def test_what_does_not_fit_is_encoded_and_told(tmp_path: Path) -> None:
 
 
 def test_packets_without_times_are_encoded(tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "a.h264", 50)
-    found = record_source(tmp_path / "kept", str(clip), RecordingConfig(mode="continuous"), frames=20)
+    clip = write_clip(tmp_path / "a.h264", 90)
+    found = record_source(tmp_path / "kept", str(clip), RecordingConfig(mode="continuous"), frames=60)
     assert found.recorder.status().clean == "encoded: its packets tell no times"
     (one,) = found.all()
     check_encoded(found, one.name)
+
+
+def test_first_packets_without_times_are_passed_over(clip: Path, tmp_path: Path) -> None:
+    config = RecordingConfig(mode="continuous", masks=False)
+    with recording(tmp_path, config) as found, av.open(str(clip)) as container:
+        stream = container.streams.video[0]
+        recorder = found.recorder
+        recorder.opened()
+        parameters = bytes(stream.codec_context.extradata or b"")
+        assert stream.time_base is not None
+        recorder.coded(CodedStream("h264", stream.time_base, parameters, stream))
+        for number, packet in enumerate(packet for packet in container.demux(stream) if packet.size):
+            if number < 3:
+                packet.pts = packet.dts = None
+            recorder.packet(packet, is_keyframe=packet.is_keyframe)
+    (one,) = found.all()
+    assert found.recorder.status().clean == "packets"
+    assert len(shown_times(found.path(one.name, "clean"))) == 110 - 25
 
 
 def test_cropped_pictures_are_encoded_since_packets_show_more(clip: Path, tmp_path: Path) -> None:

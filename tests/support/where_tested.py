@@ -11,6 +11,7 @@ SUITES = {
     "docs_alerts": "everything that docs/alerts.md gives",
     "docs_webrtc": "everything that docs/webrtc.md and docs/ptz.md give",
     "docs_http": "everything that docs/http.md gives",
+    "docs_recording": "everything that docs/recording.md gives",
     "docs_rules": "everything that docs/rules.md gives",
     "docs": "every command that the FAQ and the tutorial give",
     "readme": "every command and figure that the README gives",
