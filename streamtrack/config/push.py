@@ -22,10 +22,11 @@ class PushConfig(Section):
 
     name: str | None = None
     """Names it in logs, states and metrics. null: its scheme and its place in the list."""
-    url: str = Field(min_length=1, max_length=4_096)
+    url: SecretStr = Field(min_length=1, max_length=4_096)
     """`rtsp://user:password@host/path` (ANNOUNCE and RECORD, as MediaMTX and many recorders take it),
     `rtmp://host/app/key`, `srt://host:port`, or `whip+https://host/path` (`whips://` is the same; `whip://`
-    is plain HTTP). Write credentials as `${NAME}`; they never reach a log, an error or an answer."""
+    is plain HTTP). Write credentials as `${NAME}`. Never shown whole, since many
+    end in a stream's key."""
     token: SecretStr | None = None
     """Bearer token of a WHIP server. null: none."""
     view: str = "overlay"
@@ -52,13 +53,14 @@ class PushConfig(Section):
 
     @field_validator("url")
     @classmethod
-    def _url_is_some(cls, value: str) -> str:
+    def _url_is_some(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
         try:
-            parts = urlsplit(value)
+            parts = urlsplit(text)
             host, _ = parts.hostname, parts.port
         except ValueError:
             host = None
-        if not host or not value.isprintable() or " " in value or parts.scheme.lower() not in PUSH_SCHEMES:
+        if not host or not text.isprintable() or " " in text or parts.scheme.lower() not in PUSH_SCHEMES:
             raise ValueError("expected rtsp://, rtmp://, srt:// or whip+https:// and a host")
         return value
 
@@ -76,7 +78,7 @@ class PushConfig(Section):
     @property
     def scheme(self) -> str:
         """Of the address, in small letters."""
-        return urlsplit(self.url).scheme.lower()
+        return urlsplit(self.url.get_secret_value()).scheme.lower()
 
 
 def push_names(pushes: tuple[PushConfig, ...]) -> tuple[str, ...]:

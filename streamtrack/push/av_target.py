@@ -12,8 +12,8 @@ from typing import IO, TYPE_CHECKING
 
 from streamtrack.config import PushConfig
 from streamtrack.errors import PublishError
-from streamtrack.ingest.redact import redact_text, redact_url
 from streamtrack.push.av_child import HEAD
+from streamtrack.push.shown import shown_trouble, shown_url
 from streamtrack.video.packet_queue import ThreadPacketQueue
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class AvTarget:
 
     def __init__(self, config: PushConfig) -> None:
         self._config = config
-        self._url = config.scheme + config.url[len(config.scheme) :]
+        self._url = config.scheme + config.url.get_secret_value()[len(config.scheme) :]
         self._timeout_s = config.timeout_ms / 1000
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -110,11 +110,12 @@ class AvTarget:
             return
         if PROTOCOL_MISSING in told:
             told = f"this FFmpeg was built without {self._config.scheme}; install a PyAV whose FFmpeg has it"
-        raise PublishError(f"{self._shown}: {redact_text(told, self._url) or 'the connection broke off'}")
+        trouble = shown_trouble(told, self._config) or "the connection broke off"
+        raise PublishError(f"{self._shown}: {trouble}")
 
     @property
     def _shown(self) -> str:
-        return redact_url(self._url)
+        return shown_url(self._config)
 
 
 def _read_answers(pipe: IO[bytes], answers: queue.SimpleQueue[str]) -> None:

@@ -12,8 +12,8 @@ from streamtrack.clock import NS_PER_MS, SYSTEM_CLOCK, Clock
 from streamtrack.config import PushConfig
 from streamtrack.errors import PublishError
 from streamtrack.ingest.backoff import backoff_delay_ms
-from streamtrack.ingest.redact import redact_url
 from streamtrack.ingest.retry_wait import RetryWait
+from streamtrack.push.shown import shown_url
 from streamtrack.push.target import Target
 from streamtrack.telemetry import StreamTelemetry
 from streamtrack.video.encoder import VideoCodec
@@ -86,7 +86,7 @@ class Pusher:
         """The push at this moment."""
         return PushStatus(
             name=self.name,
-            url=redact_url(self._config.url),
+            url=shown_url(self._config),
             view=self._config.view,
             state=self._state,
             trouble=self._trouble or None,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from streamtrack.config import PushConfig
 from streamtrack.errors import PublishError
 from streamtrack.ingest.loop_thread import GivenUp, LoopThread
-from streamtrack.ingest.redact import redact_url
 from streamtrack.ingest.rtc_http import rtc_address
+from streamtrack.push.shown import shown_url
 from streamtrack.video.encoder import EncodedPicture, VideoCodec
 from streamtrack.video.packet_queue import ThreadPacketQueue
 from streamtrack.webrtc.whip_client import WhipClient
@@ -39,14 +39,14 @@ class WhipTarget:
         try:
             self._client = self._wait(thread, self._connect(timeout_s), 3 * timeout_s)
         except PublishError as error:
-            raise PublishError(f"{redact_url(self._config.url)}: {error}") from None
+            raise PublishError(f"{shown_url(self._config)}: {error}") from None
 
     def send(self, packet: av.Packet, tap: ThreadPacketQueue) -> None:
         """Leave a packet for the network; never waits."""
         assert self._client is not None
         self._tap = tap
         if self._client.gone:
-            raise PublishError(f"{redact_url(self._config.url)}: the server hung up, or is out of reach")
+            raise PublishError(f"{shown_url(self._config)}: the server hung up, or is out of reach")
         self._client.offer(EncodedPicture(packet, bool(packet.is_keyframe)))
 
     def abort(self) -> None:
@@ -68,7 +68,9 @@ class WhipTarget:
 
     async def _connect(self, timeout_s: float) -> WhipClient:
         token = self._config.token
-        address = rtc_address(self._config.url, None if token is None else token.get_secret_value())
+        address = rtc_address(
+            self._config.url.get_secret_value(), None if token is None else token.get_secret_value()
+        )
         client = WhipClient(address, VideoCodec(self._config.codec), timeout_s, self._ask_for_keyframe)
         try:
             await client.connect()

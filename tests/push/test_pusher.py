@@ -14,6 +14,7 @@ import pytest
 from streamtrack.config import PushConfig
 from streamtrack.push.pusher import PushStatus
 from streamtrack.push.pushes import Pushes
+from streamtrack.push.shown import shown_trouble, shown_url
 from streamtrack.telemetry import Telemetry
 from streamtrack.video.encoder import EncodedPicture, Encoder, VideoCodec
 from streamtrack.video.stream import VideoStream
@@ -133,7 +134,7 @@ async def test_server_that_is_away_or_never_answers_holds_nobody_up() -> None:
                     await asyncio.sleep(0.01)
                     longest_s = max(longest_s, loop.time() - before_s)
                 await until(lambda: status_of(pushes).trouble is not None, 30)
-                told = f"rtmp://***@127.0.0.1:{deaf.getsockname()[1]}/live/key: did not answer within 0.5 s"
+                told = f"rtmp://***@127.0.0.1:{deaf.getsockname()[1]}/live/***: did not answer within 0.5 s"
                 assert status_of(pushes).trouble == told
     finally:
         for one in (deaf, *callers):
@@ -167,3 +168,19 @@ async def test_camera_that_is_off_hangs_up_and_nothing_is_encoded_meanwhile() ->
         await asyncio.sleep(0.2)
         assert status_of(pushes).state == "waiting"
         assert stream.num_viewers == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("RTMP://live.example/app/s3cret?a=b", "rtmp://live.example/app/***?***"),
+        ("srt://h:9?streamid=s3cret&passphrase=s3cret", "srt://h:9?***"),
+        ("rtsps://me:s3cret@h/live", "rtsps://***@h/live"),
+        ("whip+https://:s3cret@h/whip/live", "whip+https://***@h/whip/live"),
+    ],
+)
+def test_keys_and_passwords_are_hidden_wherever_an_address_is_shown(url: str, shown: str) -> None:
+    config = PushConfig.model_validate({"url": url})
+    assert shown_url(config) == shown
+    told = shown_trouble(f"I/O error: {url} (s3cret)", config)
+    assert "s3cret" not in f"{config!r} {told}"
