@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -171,6 +172,21 @@ async def test_server_draws_where_shapes_cannot_pass(server: PageServer, chromiu
         assert any(address.endswith("/streams/cam/whep") for address in tab.addresses)
         mixed = 0.55 * np.array(COLOURS["red"]) + 0.45 * np.array(object_colour(red))
         await until_seen(tab, ((RED[0] - 18, RED[1]), mixed))
+
+
+async def test_server_draws_where_it_has_no_room_for_another_encode(
+    server: PageServer, chromium: Browsers
+) -> None:
+    async def full(route: Any) -> None:
+        error = {"error": "1 views are encoded, and there is no place for another", "kind": "capacity"}
+        await route.fulfill(status=503, json=error, headers={"Retry-After": "2"})
+
+    async with chromium.opened(server, "/web/icon.svg") as tab:
+        await tab.page.route(re.compile(r"/whep\?view=clean$"), full)
+        await tab.page.goto(f"{server.url}/#cam")
+        await tab.live()
+        assert len(tab.sessions) == 1
+        await expect(tab.page.locator("#overlay")).to_be_hidden()
 
 
 async def test_enlarged_picture_takes_clicks_where_they_are(server: PageServer, tab: Tab) -> None:

@@ -20,6 +20,7 @@ class Turn {
     this.name = name;
     this.path = `/streams/${encodeURIComponent(name)}`;
     this.nap = new Nap();
+    this.plain = false; // the next try is for the server's drawing
     this.connection = null;
   }
   get signal() {
@@ -142,6 +143,10 @@ export class Player {
         if (error instanceof ApiError) {
           // The server answered: it is the source, or the room, that is missing, not a way for packets.
           waitMs = error.retryAfterS * 1000;
+          if (connection.clean && error.status === 503) {
+            turn.plain = true; // one encode more is too much, or one viewer: the second try tells
+            continue;
+          }
           if (error.status === 406) failures = TRIES_BEFORE_MJPEG;
           else say({ state: "refused", error });
         } else {
@@ -163,7 +168,8 @@ export class Player {
   }
 
   #newConnection(turn) {
-    const clean = this.#clean && !this.#undrawable.has(turn.name);
+    const clean = this.#clean && !turn.plain && !this.#undrawable.has(turn.name);
+    turn.plain = false;
     const connection = new WhepConnection(this.video, clean, {
       picture: (rtp) => turn.over || this.on.picture(rtp, connection),
       shapes: (shapes) => turn.over || this.on.shapes(shapes, connection),
