@@ -83,8 +83,12 @@ class TrackingConfig(Section, metaclass=MadeInPython):
     """How alike (cosine of pooled encoder features, -1 to 1) what is found again must look to what is
     remembered before the object is `tracking` again. Not with `memory: recent`."""
     found_margin: float = Field(0.03, ge=0, le=2)
-    """And by how much at most less alike than what is remembered is among itself (the median). Smaller: fewer
-    strangers, and fewer who come back. 2 leaves it at `found_similarity`. Not with `memory: recent`."""
+    """Where no colours are known: by how much at most less alike than what is remembered is among itself (the
+    median). Smaller: fewer strangers, and fewer who come back. 2 leaves it at `found_similarity`. Not with
+    `memory: recent`."""
+    found_colours: float = Field(0.82, ge=0, le=1)
+    """And how alike its colours must be, in the third of it, from top to bottom, where they differ most
+    (0 to 1). Higher: fewer strangers, and fewer who come back in another light. Not with `memory: recent`."""
     found_frames: int = Field(2, ge=1, le=60)
     """Tracked frames in a row on which that must hold. Not with `memory: recent`."""
     overlap: Literal["allow", "best_wins"] = "allow"

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from streamtrack.engine.appearance import Appearance, appearance_dim, pool_appearance
+from streamtrack.engine.appearance import Appearance, pool_appearance
 from streamtrack.engine.drift import Carried, Drift
 from streamtrack.engine.encoded_frames import EncodedFrames
 from streamtrack.engine.found import Found, evidence_of, to_found
@@ -82,7 +82,6 @@ class FrameFollower:
             max_conditioning_frames=max_conditioning_frames,
             history_frames=history_frames,
             device=network.device,
-            appearance_dim=appearance_dim(network.appearance_dim) if aware else 0,
         )
         self._rewind = Rewind(self._bank)
         self._locator = Locator(self._bank, plan, network.geometry.recent_frames, expects=aware)

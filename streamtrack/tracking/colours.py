@@ -7,6 +7,8 @@ of the others in 99.9 % of the pairs, where the encoder's pooled features of nan
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -20,6 +22,12 @@ BINS = (8, 6, 6)
 """Of lightness and both colour axes of Lab."""
 AXES = (96, 176)
 """Colour axes between these, of 0 to 255; what is more colourful counts as the outermost."""
+
+NUM_BINS = BINS[0] * BINS[1] * BINS[2]
+LEAST_SHARE, MORE_THAN_AROUND = 0.01, 3.0
+"""A colour is an object's if so much of it has that, and so many times as much as what surrounds it."""
+LEAST_SHOWN = 0.03
+"""Share of the place where an object is expected that shows its colours where it shows."""
 
 Colours = NDArray[np.float32]
 """(3, 288): roots of the shares of a band's pixels in each bin, so that a scalar product compares them."""
@@ -47,14 +55,87 @@ def colours_alike(first: Colours, second: Colours) -> float:
     return float((first * second).sum(axis=1)[shown].min()) if shown.any() else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Where an object's colours show."""
+
+    box: tuple[int, int, int, int]
+    """In pixels of the picture."""
+    own: BoolMask
+    """Which pixels of a part of the picture have its colours."""
+    origin: tuple[int, int]
+    """x, y of that part."""
+
+    def share(self, crop: BoolMask, box: tuple[int, int, int, int]) -> float:
+        """Of a mask, its crop at a box, that has the object's colours, 0 to 1."""
+        left, top = self.origin
+        height, width = self.own.shape
+        x0, y0, x1, y1 = (
+            max(box[0], left),
+            max(box[1], top),
+            min(box[2], left + width),
+            min(box[3], top + height),
+        )
+        if x0 >= x1 or y0 >= y1:
+            return 0.0
+        own = self.own[y0 - top : y1 - top, x0 - left : x1 - left]
+        both = np.count_nonzero(own & crop[y0 - box[1] : y1 - box[1], x0 - box[0] : x1 - box[0]])
+        return both / max(1, int(np.count_nonzero(crop)))
+
+
+def where_it_shows(
+    image: Image, place: tuple[float, float, float, float], known: Sequence[Colours]
+) -> Shown | None:
+    """Where an object's colours show inside the box where it is expected; None where none do.
+
+    Colours count that it has more of than what surrounds the place.
+
+    Args:
+        image: (H, W, 3) RGB.
+        place: x0, y0, x1, y1 in pixels.
+    """
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = (round(value) for value in place)
+    across, down = (x1 - x0) // 2, (y1 - y0) // 2
+    left, top = max(0, x0 - across), max(0, y0 - down)
+    right, bottom = min(width, x1 + across), min(height, y1 + down)
+    x0, y0, x1, y1 = max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        return None
+    around = np.ascontiguousarray(image[top:bottom, left:right])
+    places = _places(np.asarray(cv2.cvtColor(around, cv2.COLOR_RGB2LAB)))
+    inside = np.zeros(places.shape, np.bool_)
+    inside[y0 - top : y1 - top, x0 - left : x1 - left] = True
+    shares = np.mean([np.square(one).mean(axis=0) for one in known], axis=0)
+    beside = np.bincount(places[~inside], minlength=NUM_BINS) / max(1, int((~inside).sum()))
+    own = (shares >= LEAST_SHARE) & (shares >= MORE_THAN_AROUND * beside)
+    shown = cv2.morphologyEx(
+        (own[places] & inside).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)
+    )
+    number, _, stats, _ = cv2.connectedComponentsWithStats(shown, connectivity=8)
+    if number < 2:
+        return None
+    x, y, wide, tall, area = (int(value) for value in stats[1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())])
+    if area < LEAST_SHOWN * (x1 - x0) * (y1 - y0):
+        return None
+    box = left + x, top + y, left + x + wide, top + y + tall
+    return Shown(box, own[places], (left, top))
+
+
 def _shares(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(288,) of N pixels (N, 3) in Lab."""
+    counts = np.bincount(_places(pixels), minlength=NUM_BINS)
+    # In 255 steps, so that a byte holds each.
+    return (np.sqrt(counts / max(1, len(pixels))) * 255).round().astype(np.float32) / np.float32(255)
+
+
+def _places(pixels: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """(...) the bin of each of (..., 3) pixels in Lab."""
     low, high = AXES
-    lightness = pixels[:, 0].astype(np.intp) * BINS[0] // 256
+    lightness = pixels[..., 0].astype(np.intp) * BINS[0] // 256
     a, b = (
-        (pixels[:, axis].astype(np.intp).clip(low, high - 1) - low) * BINS[axis] // (high - low)
+        (pixels[..., axis].astype(np.intp).clip(low, high - 1) - low) * BINS[axis] // (high - low)
         for axis in (1, 2)
     )
-    places = (lightness * BINS[1] + a) * BINS[2] + b
-    counts = np.bincount(places, minlength=BINS[0] * BINS[1] * BINS[2])
-    return np.sqrt(counts / max(1, len(pixels))).astype(np.float32)
+    places: NDArray[np.intp] = (lightness * BINS[1] + a) * BINS[2] + b
+    return places

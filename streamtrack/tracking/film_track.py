@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from streamtrack.engine.anchored_plan import ANCHORS
 from streamtrack.engine.film_object import FilmObject
 from streamtrack.engine.film_outputs import FilmOutput
 from streamtrack.engine.prompt_input import CheckedPrompt
+from streamtrack.frame import Image
+from streamtrack.tracking.film_seen import Seen
 from streamtrack.tracking.film_watch import FilmWatch
+from streamtrack.tracking.memory_rules import Circumstances
 
 DIRECTIONS = (False, True)
 """Whether a pass is backward."""
@@ -38,6 +42,15 @@ class FilmTrack:
     def is_stale(self, position: int, *, reverse: bool) -> bool:
         """Whether a pass has to look for it on a frame."""
         return position not in self.conditioning and position not in self.fresh[reverse]
+
+    def watch(self, position: int, seen: Seen, sight: Circumstances, image: Image, *, reverse: bool) -> Seen:
+        """Judge what a pass saw on a frame, (H, W, 3) RGB, and look for the object there next."""
+        seen, verdict = self.watches[reverse].take(position, seen, sight, image)
+        if not verdict.remember:
+            self.passes[reverse].put_aside(position)
+        elif verdict.anchor:
+            self.passes[reverse].anchor(position, ANCHORS)
+        return seen
 
     def begin(self, watch: FilmWatch) -> None:
         """A pass begins in the direction of its watch."""

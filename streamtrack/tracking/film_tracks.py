@@ -19,6 +19,7 @@ from streamtrack.engine.view import View
 from streamtrack.errors import PromptError
 from streamtrack.frame import Frame
 from streamtrack.model.build import LoadedModel
+from streamtrack.tracking.film_again import find_again
 from streamtrack.tracking.film_apart import tell_apart
 from streamtrack.tracking.film_looks import FilmLooks, keep_body
 from streamtrack.tracking.film_seeing import FrameInput, Seeing, found_of
@@ -203,14 +204,19 @@ class FilmTracks:
             found[track.object_id] = keep_body(self._follower, film, watch, position, output, size)
         for track in tracks if self._keeps_outputs else ():
             track.fresh[reverse].add(position)
-        seen = self._seen(found, position, size, reverse=reverse, whole=not frame.damaged)
-        apart = tell_apart(self._follower, stale, seen, position, reverse=reverse)
-        seen |= self._seen(apart, position, size, reverse=reverse, whole=not frame.damaged)
+
+        def see(again: Mapping[int, FilmOutput | None]) -> dict[int, Seen]:
+            return self._seen(again, position, size, reverse=reverse, whole=not frame.damaged)
+
+        seen = see(found)
+        seen |= see(tell_apart(self._follower, stale, seen, position, reverse=reverse))
+        strangers = find_again(self._follower, stale, seen, position, frame.image, see, reverse=reverse)
         worse = set() if self._memory_rules is None else contested_of(seen)
         for track in tracks:
             key = track.object_id
-            sight = Circumstances(position in track.conditioning, True, key in worse, cut)
-            seen[key] = self._watch(track, position, seen[key], sight, reverse=reverse)
+            prompted = position in track.conditioning
+            sight = Circumstances(prompted, True, key in worse, cut, strangers.get(key))
+            seen[key] = track.watch(position, seen[key], sight, frame.image, reverse=reverse)
         self._last_seen[reverse].update(seen)
         return seen
 
@@ -220,17 +226,6 @@ class FilmTracks:
         self._cuts[reverse] = make_scene_cuts(self.config)
         for track in self.by_id.values():
             track.begin(self._new_watch(reverse=reverse))
-
-    def _watch(
-        self, track: FilmTrack, position: int, seen: Seen, sight: Circumstances, *, reverse: bool
-    ) -> Seen:
-        """Judge what a pass saw, and look for the object there next."""
-        seen, verdict = track.watches[reverse].take(position, seen, sight)
-        if not verdict.remember:
-            track.passes[reverse].put_aside(position)
-        elif verdict.anchor:
-            track.passes[reverse].anchor(position, ANCHORS)
-        return seen
 
     def _seen(
         self,

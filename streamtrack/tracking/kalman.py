@@ -21,6 +21,10 @@ FIRST_POSITION, FIRST_VELOCITY = 2.0, 10.0
 """How many times as unsure a new state is."""
 
 
+BOTH = 0.3
+"""Of what the one edge of a box moved that the other one did, the other way, where its middle stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Coordinate:
     """One number that moves, and how sure it is."""
@@ -119,6 +123,28 @@ def box_iou(first: Box, second: Box) -> float:
     areas = [max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1]) for box in (first, second)]
     union = sum(areas) - both
     return both / union if union > 0 else 0.0
+
+
+def completed(box: Box, before: Box, expected: Box) -> Box:
+    """A box of which a part is hidden, as large as the expected one. An edge that stands still is where it is
+    hidden; where both come in, as those of a ball do that goes behind a wall, the middle stays.
+
+    Args:
+        before: the box on the frame before.
+    """
+    x0, x1 = _completed((box[0], box[2]), (before[0], before[2]), expected[2] - expected[0])
+    y0, y1 = _completed((box[1], box[3]), (before[1], before[3]), expected[3] - expected[1])
+    return x0, y0, x1, y1
+
+
+def _completed(now: tuple[float, float], before: tuple[float, float], length: float) -> tuple[float, float]:
+    low, high = now
+    length = max(length, high - low)
+    moved_low, moved_high = low - before[0], high - before[1]
+    inward = sorted((abs(moved_low), abs(moved_high)))
+    if moved_low * moved_high <= 0 and inward[0] >= BOTH * inward[1]:
+        return (low + high - length) / 2, (low + high + length) / 2
+    return (low, low + length) if abs(moved_low) > abs(moved_high) else (high - length, high)
 
 
 def _measure(box: Box) -> tuple[float, float, float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamtrack.frame import Frame
+from streamtrack.frame import Frame, Image
 from streamtrack.model.interface import Size
 from streamtrack.tracking.scene_cut import Cut, SceneCuts
 from streamtrack.tracking.stream_time import StreamTime
@@ -26,6 +26,7 @@ class KeyLog:
         self._damaged = [False] * history_frames
         self._steps = [1] * history_frames
         self._cuts: list[Cut | None] = [None] * history_frames
+        self._images: list[Image | None] = [None] * history_frames
 
     @property
     def oldest(self) -> int:
@@ -54,7 +55,14 @@ class KeyLog:
         self._sizes[key % self._history] = frame.height_px, frame.width_px
         self._damaged[key % self._history] = frame.damaged
         self._steps[key % self._history] = frames_on
+        self._images[key % self._history] = frame.image
         self.newest = key
+
+    def image(self, key: int) -> Image:
+        """(H, W, 3) RGB."""
+        image = self._images[key % self._history]
+        assert image is not None
+        return image
 
     def size(self, key: int) -> Size:
         """H, W in pixels."""

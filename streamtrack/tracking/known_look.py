@@ -21,13 +21,17 @@ class KnownLook:
 
     features: Appearance
     """The encoder's, pooled under its mask."""
-    colours: Colours
+    colours: Colours | None = None
+    """None: nobody knows."""
 
     def likeness(self, other: KnownLook) -> float:
         """-1 to 1; as little as either says."""
         if self.features.shape != other.features.shape:
             return 0.0
-        return min(alike(self.features, other.features), colours_alike(self.colours, other.colours))
+        features = alike(self.features, other.features)
+        if self.colours is None or other.colours is None:
+            return features
+        return min(features, colours_alike(self.colours, other.colours))
 
 
 def look_at(

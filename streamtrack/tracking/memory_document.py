@@ -13,19 +13,23 @@ from typing import Any
 
 import numpy as np
 
-from streamtrack.engine.appearance import Appearance
 from streamtrack.errors import PromptError
+from streamtrack.tracking.colours import BANDS, BINS
+from streamtrack.tracking.gallery import GALLERY
 from streamtrack.tracking.kalman import Coordinate, Motion
+from streamtrack.tracking.known_look import KnownLook
 from streamtrack.tracking.memory_rules import MemoryRules
-from streamtrack.tracking.memory_watch import GALLERY, MemoryWatch, Past
+from streamtrack.tracking.memory_watch import MemoryWatch, Past
+from streamtrack.tracking.whereabouts import Stranger, Whereabouts
 
-VERSION = 1
+VERSION = 2
+COLOURS_SHAPE = BANDS, BINS[0] * BINS[1] * BINS[2]
 MAX_AREAS = 64
 """Areas that a document may carry; more than any watch keeps."""
 
 
 def to_document(watch: MemoryWatch, key: int) -> dict[str, Any]:
-    """JSON values, less than 16 KB; empty where the watch has seen nothing.
+    """JSON values, less than 64 KB; empty where the watch has seen nothing.
 
     Args:
         key: the newest key frame.
@@ -42,13 +46,15 @@ def to_document(watch: MemoryWatch, key: int) -> dict[str, Any]:
         "stable": past.stable,
         "frame_size": list(past.frame_size),
         "areas": list(past.areas),
-        "gallery": [base64.b64encode(look.astype("<f4").tobytes()).decode() for look in past.gallery],
+        "gallery": [_look_text(look) for look in past.gallery],
         "gallery_ago": key + 1 - past.gallery_key,
         "anchor_ago": None if past.anchor_key is None else key + 1 - past.anchor_key,
         "last_box": None if past.last_box is None else list(past.last_box),
         "hidden": past.hidden,
         "agreeing": past.agreeing,
         "unfit": past.unfit,
+        "partly": past.partly,
+        "where": _where_text(past.where),
     }
 
 
@@ -76,7 +82,8 @@ def _past_of(document: Mapping[str, Any], key: int) -> Past:
     height, width = (_whole(side) for side in document["frame_size"])
     areas = tuple(_whole(area) for area in document["areas"])
     gallery = tuple(_look_of(text) for text in document["gallery"])
-    if len(areas) > MAX_AREAS or len(gallery) > GALLERY or len({look.shape for look in gallery}) > 1:
+    shapes = {look.features.shape for look in gallery}
+    if len(areas) > MAX_AREAS or len(gallery) > GALLERY or len(shapes) > 1:
         raise ValueError(f"{len(areas)} areas and {len(gallery)} looks")
     return Past(
         motion=None if motion is None else _motion_of(motion),
@@ -90,6 +97,8 @@ def _past_of(document: Mapping[str, Any], key: int) -> Past:
         hidden=_whole(document["hidden"]),
         agreeing=_whole(document["agreeing"]),
         unfit=_whole(document["unfit"]),
+        partly=_whole(document["partly"]),
+        where=_where_of(document["where"]),
     )
 
 
@@ -103,11 +112,47 @@ def _box_of(numbers: Sequence[float]) -> tuple[float, float, float, float]:
     return x0, y0, x1, y1
 
 
-def _look_of(text: str) -> Appearance:
-    look = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
-    if not np.isfinite(look).all():
+def _look_text(look: KnownLook) -> list[str]:
+    features = base64.b64encode(look.features.astype("<f4").tobytes()).decode()
+    if look.colours is None:
+        return [features]
+    return [features, base64.b64encode((look.colours * 255).round().astype(np.uint8).tobytes()).decode()]
+
+
+def _look_of(texts: Sequence[str]) -> KnownLook:
+    features = np.frombuffer(base64.b64decode(texts[0], validate=True), "<f4").astype(np.float32)
+    if not np.isfinite(features).all():
         raise ValueError("a look that is not finite")
-    return look
+    if len(texts) == 1:
+        return KnownLook(features)
+    colours = np.frombuffer(base64.b64decode(texts[1], validate=True), np.uint8)
+    return KnownLook(features, colours.reshape(COLOURS_SHAPE).astype(np.float32) / np.float32(255))
+
+
+def _where_text(where: Whereabouts) -> dict[str, Any]:
+    stranger = where.stranger
+    return {
+        "pace": None if where.pace is None else list(where.pace),
+        "length": where.length,
+        "leaving": where.leaving,
+        "away": where.away,
+        "stranger": None if stranger is None else [list(one) for one in astuple(stranger.motion)],
+        "unseen": 0 if stranger is None else stranger.unseen,
+    }
+
+
+def _where_of(document: Mapping[str, Any]) -> Whereabouts:
+    pace, stranger = document["pace"], document["stranger"]
+    x, y = (None, None) if pace is None else (_finite(pace[0]), _finite(pace[1]))
+    if not isinstance(document["leaving"], bool):
+        raise ValueError(f"{document['leaving']!r} for true or false")
+    return Whereabouts(
+        pace=None if x is None or y is None else (x, y),
+        length=_finite(document["length"]),
+        leaving=document["leaving"],
+        away=_whole(document["away"]),
+        stranger=None if stranger is None else Stranger(_motion_of(stranger), _whole(document["unseen"])),
+    )
 
 
 def _whole(number: Any) -> int:

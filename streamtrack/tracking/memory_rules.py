@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streamtrack.config import TrackingConfig
-from streamtrack.engine.appearance import Appearance
 from streamtrack.model.interface import Size
 from streamtrack.tracking.kalman import Box
+from streamtrack.tracking.known_look import KnownLook
 
 MOTION_WEIGHT = 0.15
 """How much the motion's IoU counts beside the estimated one (SAMURAI's alpha)."""
@@ -37,6 +37,8 @@ class MemoryRules:
     most_growth: float = 1.5
     """Times the median area of the frames that were remembered lately that it may have; more, the longer ago
     they were."""
+    most_motion_growth: float = 1.25
+    """The same for the mask to say where the object goes: it is off where it took in some of another."""
     stable_frames: int = 15
     """Motion is known once so many frames in a row were seen well (tau_stable)."""
     stable_iou: float = 0.3
@@ -53,6 +55,7 @@ class MemoryRules:
     """and the last anchor more than so many frames ago."""
     found_similarity: float = 0.5
     found_margin: float = 0.03
+    found_colours: float = 0.82
     found_frames: int = 2
     """As `TrackingConfig` has them."""
 
@@ -65,7 +68,8 @@ class Sight:
     iou_score: float
     rival: float
     """See `Found`."""
-    appearance: Appearance | None
+    look: KnownLook | None
+    """None where nobody asked."""
     box: Box | None
     """In pixels of the picture; None where it is hidden."""
     area_px: int
@@ -74,6 +78,8 @@ class Sight:
     """False: the frame came damaged, or the mask is not believed: it changes nothing."""
     contested: bool = False
     """Another object claims the place with a better mask."""
+    stranger: Box | None = None
+    """Where it is hidden: what showed in its place, and cannot be it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,8 @@ class Circumstances:
     """Another object claims the place with a better mask."""
     cut: bool = False
     """Another scene begins with it."""
+    stranger: Box | None = None
+    """What showed in the object's place, and cannot be it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,5 +127,6 @@ def make_memory_rules(config: TrackingConfig) -> MemoryRules | None:
         anchors=not by_motion,
         found_similarity=config.found_similarity,
         found_margin=config.found_margin,
+        found_colours=config.found_colours,
         found_frames=config.found_frames,
     )

@@ -18,11 +18,12 @@ from streamtrack.engine.view import View
 from streamtrack.errors import ObjectMemoryError
 from streamtrack.frame import ObjectState
 from streamtrack.object_record import ObjectId
-from streamtrack.tracking.one_body import KnownBody, Outline
+from streamtrack.tracking.one_body import KNOWN_FRAMES, KnownBody
+from streamtrack.tracking.outline import Outline
 from streamtrack.tracking.tracked_object import Standing
 from streamtrack.tracking.window_policy import Seen
 
-MAX_PLAN_BYTES = 16_384
+MAX_PLAN_BYTES = 65_536
 """Of a memory plan's own part, as JSON."""
 LARGEST_WINDOW_PX = 1 << 26
 """Pixels of a window: 8192 x 8192."""
@@ -57,6 +58,7 @@ class _Body(msgspec.Struct, frozen=True):
     step: tuple[Place, Place]
     usual_px: Annotated[float, Meta(gt=0, le=1e12)]
     unclean: Count
+    known: Count = KNOWN_FRAMES
 
 
 class State(msgspec.Struct, frozen=True):
@@ -177,7 +179,7 @@ def _body_of(ago: int, known: KnownBody) -> _Body:
     view = outline.view
     corner, size = (view.x0, view.y0), (view.height, view.width)
     shown = outline.middle, outline.area_px
-    return _Body(ago, corner, size, *shown, known.at, known.step, known.usual_px, known.unclean)
+    return _Body(ago, corner, size, *shown, known.at, known.step, known.usual_px, known.unclean, known.known)
 
 
 def _known_body(body: _Body, packed: Tensor) -> KnownBody:
@@ -185,7 +187,7 @@ def _known_body(body: _Body, packed: Tensor) -> KnownBody:
     mask = np.unpackbits(packed.numpy(), count=height * width).reshape(height, width).astype(np.bool_)
     view = View(*body.corner, width, height)
     outline = Outline(mask, view, body.middle, body.area_px)
-    return KnownBody(outline, body.at, body.step, body.usual_px, body.unclean)
+    return KnownBody(outline, body.at, body.step, body.usual_px, body.unclean, body.known)
 
 
 def bad_memory(got: str, expected: str) -> ObjectMemoryError:

@@ -7,16 +7,18 @@ here each object of a stream has its own watch, of a fixed size, that can be set
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from streamtrack.engine.appearance import Appearance, alike
 from streamtrack.engine.view import Expected
 from streamtrack.model.interface import Size
-from streamtrack.tracking.kalman import Box, Motion, box_iou
+from streamtrack.tracking.colours import Colours
+from streamtrack.tracking.gallery import is_known, with_look
+from streamtrack.tracking.kalman import Box, Motion, box_iou, completed
+from streamtrack.tracking.known_look import KnownLook
 from streamtrack.tracking.memory_rules import ALL_WELL, MemoryRules, Sight, Verdict
+from streamtrack.tracking.whereabouts import NOWHERE, PART, WHOLE, Whereabouts, length_of
 
 HIDDEN_FRAMES = 3
 """Hidden for so many frames or more, an object that shows again has to be confirmed."""
@@ -29,13 +31,14 @@ PLACE_FRAMES = 5
 PATIENCE = 1.03
 """By how much larger it may be for every frame since one was remembered: what stays as large is its size in
 the end."""
-GALLERY = 8
-"""Looks that are remembered: that of the last prompt, and the newest of frames that were remembered."""
+LONGEST_HIDDEN = 45
+"""Frames after which nobody expects it where its motion would have taken it."""
 GALLERY_EVERY = 10
 """Frames between two of them: neighbours look the same."""
-REACH, REACH_SPEED = 2.0, 0.5
-"""How far from where it was last seen an object is plausibly found again: so many times its longer side, and
-for every frame that it was hidden this much more."""
+PARTLY_FRAMES = 30
+"""For so many frames in a row a smaller mask is a part of the object; then it is its size."""
+AT_PLACE = 0.5
+"""Share of a box that lies in the expected one from which on something is where it should be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +49,7 @@ class Past:
     stable: int
     frame_size: Size
     areas: tuple[int, ...]
-    gallery: tuple[Appearance, ...]
+    gallery: tuple[KnownLook, ...]
     gallery_key: int
     anchor_key: int | None
     last_box: Box | None
@@ -56,11 +59,14 @@ class Past:
     """Frames in a row on which what shows again looked like it."""
     unfit: int = 0
     """Frames on which it was seen since one was remembered."""
+    partly: int = 0
+    """Frames in a row on which a part of it was seen."""
+    where: Whereabouts = NOWHERE
 
     @property
     def wants_confirmation(self) -> bool:
         """Whether it was hidden for so long that what shows next may be another."""
-        return self.hidden >= HIDDEN_FRAMES
+        return self.hidden >= HIDDEN_FRAMES or self.where.away > 0
 
 
 @dataclass(slots=True)
@@ -89,6 +95,33 @@ class MemoryWatch:
             return None
         return past.motion.predict().box if past.stable >= PLACE_FRAMES else None
 
+    def refuses(self, key: int, box: Box, frame_size: Size) -> bool:
+        """Whether what shows on a frame cannot be the object, wherever it is and whatever it looks like."""
+        past = self._before(key)
+        if past is None or past.frame_size != frame_size:
+            return False
+        if past.agreeing and past.motion is not None and box_iou(past.motion.predict().box, box) > 0:
+            return False
+        return past.where.refuses(box, frame_size)
+
+    def hiding_place(self, key: int, frame_size: Size) -> Box | None:
+        """The box in which it shows on a frame if it comes out from behind something; None where it may be
+        anywhere, or outside."""
+        past = self._before(key)
+        if past is None or past.motion is None or past.frame_size != frame_size:
+            return None
+        where = past.where
+        known = where.pace is not None and not where.leaving and not where.away
+        return past.motion.predict().box if known and past.hidden < LONGEST_HIDDEN else None
+
+    def door(self, key: int, frame_size: Size) -> Box | None:
+        """The box in which it shows on a frame if it comes back into the picture where it went; None where
+        nobody waits for that."""
+        past = self._before(key)
+        if past is None or past.last_box is None or past.agreeing or past.frame_size != frame_size:
+            return None
+        return past.where.door(past.last_box, frame_size)
+
     def judge(self, key: int, sight: Sight, *, prompted: bool = False) -> Verdict:
         """What is made of a frame that was just seen."""
         past = self._before(key)
@@ -97,13 +130,14 @@ class MemoryWatch:
             return ALL_WELL
         if past.frame_size != sight.frame_size:
             # Pixels of another size: motion and areas begin anew, looks stay.
-            past = replace(past, motion=None, stable=0, areas=(), last_box=None)
+            past = replace(past, motion=None, stable=0, areas=(), last_box=None, where=NOWHERE)
         if not sight.fit:
             self._keep(key, _moved_on(past))
             confirmed = not past.wants_confirmation
             return Verdict(remember=False, anchor=False, confirmed=confirmed)
         if sight.box is None:
-            gone = replace(_moved_on(past), hidden=past.hidden + 1, agreeing=0, stable=0)
+            where = past.where.hidden(sight.stranger)
+            gone = replace(_moved_on(past), hidden=past.hidden + 1, agreeing=0, stable=0, where=where)
             self._keep(key, gone)
             return Verdict(remember=False, anchor=False, confirmed=not gone.wants_confirmation)
         if past.wants_confirmation:
@@ -117,7 +151,8 @@ class MemoryWatch:
         if past is None:
             return
         if past.hidden or box is None:
-            self._keep(key, replace(_moved_on(past), hidden=past.hidden + 1, stable=0))
+            where = past.where.hidden(None)
+            self._keep(key, replace(_moved_on(past), hidden=past.hidden + 1, stable=0, where=where))
             return
         moved = _moved_on(past)
         place = float(box[0]), float(box[1]), float(box[2]), float(box[3])
@@ -143,25 +178,42 @@ class MemoryWatch:
         """Go on behind a frame after which the object stood so."""
         self._keep(key, past)
 
-    def similarity(self, appearance: Appearance | None, key: int) -> float | None:
-        """How alike a look is to what was remembered before a frame, -1 to 1; None where nothing was."""
+    def colours(self, key: int) -> tuple[Colours, ...]:
+        """Those that were remembered before a frame."""
         past = self._before(key)
-        return None if past is None else _similarity(past.gallery, appearance)
+        return () if past is None else tuple(one.colours for one in past.gallery if one.colours is not None)
+
+    def wants_look(self, key: int) -> bool:
+        """Whether it has to be known how what shows on a frame looks."""
+        past = self._before(key)
+        return past is None or past.wants_confirmation or key - past.gallery_key >= GALLERY_EVERY
+
+    def waits(self, key: int) -> bool:
+        """Whether what shows on a frame has to be confirmed to be the object."""
+        past = self._before(key)
+        return past is not None and past.wants_confirmation
+
+    def in_doubt(self, key: int) -> bool:
+        """Whether what shows on a frame may be somebody else: the object was hidden before, or a stranger is
+        about."""
+        past = self._before(key)
+        return past is not None and (past.hidden > 0 or past.where.stranger is not None)
 
     # -- inside ------------------------------------------------------------------------------------
 
     def _begin(self, key: int, sight: Sight, past: Past | None) -> Past:
         """After a prompt: what it shows is the object."""
-        gallery = (() if past is None else past.gallery) + _look(sight)
+        known = () if past is None else past.gallery
         return Past(
             motion=None if sight.box is None else Motion.start(sight.box),
             stable=1 if sight.box is not None else 0,
             frame_size=sight.frame_size,
             areas=(sight.area_px,) if sight.area_px else (),
-            gallery=_newest(gallery, first=_look(sight)),
+            gallery=with_look(known, sight.look, prompted=True),
             gallery_key=key,
             anchor_key=None if past is None else past.anchor_key,
             last_box=sight.box,
+            where=_began(past, sight),
         )
 
     def _see(self, key: int, sight: Sight, box: Box, past: Past) -> Verdict:
@@ -170,45 +222,56 @@ class MemoryWatch:
         expected = None if past.motion is None else past.motion.predict()
         known = expected is not None and past.stable >= rules.stable_frames
         motion_iou = box_iou(expected.box, box) if expected is not None and known else 1.0
-        # A mask that may be two things' says nothing of where this one goes.
-        its_own = not sight.contested and self._is_sized(sight, past)
+        # A mask that may be two things' says nothing of where this one goes; a part says where its edge is.
+        its_own = not sight.contested and self._is_sized(sight, past, rules.most_motion_growth)
+        areas = past.areas if past.partly < PARTLY_FRAMES else (sight.area_px,)
+        share = sight.area_px / median(areas) if len(areas) >= KNOWN_AREAS else 1.0
+        whole = share >= WHOLE
         fits = (
-            its_own
+            not sight.contested
+            and self._is_sized(sight, past, rules.most_growth)
             and sight.iou_score > rules.least_iou
             and sight.object_score > rules.least_object_score
             and (motion_iou > rules.least_motion or not known)
         )
         anchor = fits and self._is_anchor(key, sight, past)
         stable, motion = 0, expected
-        if not its_own and expected is not None:
+        if expected is not None and not (its_own and share >= PART):
             stable = past.stable
         elif sight.iou_score > rules.stable_iou:
             stable = past.stable + 1
-            motion = Motion.start(box) if expected is None or past.stable == 0 else expected.update(box)
+            if expected is None or past.stable == 0:
+                motion = Motion.start(box)
+            else:
+                all_of_it = box if whole else completed(box, past.last_box or box, expected.box)
+                motion = expected.update(all_of_it)
+        paced = motion if stable >= PLACE_FRAMES else None
         seen = replace(
             past,
             motion=motion,
             stable=stable,
             frame_size=sight.frame_size,
-            areas=(*past.areas[1 - AREAS :], sight.area_px) if fits else past.areas,
+            areas=(*areas[1 - AREAS :], sight.area_px) if fits and whole else areas,
             unfit=0 if fits else past.unfit + 1,
             anchor_key=key if anchor else past.anchor_key,
             last_box=box,
             hidden=0,
             agreeing=0,
+            partly=0 if whole else past.partly + 1,
+            where=past.where.seen(box, paced, sight.frame_size, whole=its_own and whole),
         )
         if fits and key - past.gallery_key >= GALLERY_EVERY:
-            gallery = _newest(past.gallery + _look(sight), first=past.gallery[:1])
+            gallery = with_look(past.gallery, sight.look, prompted=False)
             seen = replace(seen, gallery=gallery, gallery_key=key)
         self._keep(key, seen)
         return Verdict(remember=fits, anchor=anchor, confirmed=True)
 
-    def _is_sized(self, sight: Sight, past: Past) -> bool:
+    def _is_sized(self, sight: Sight, past: Past, most: float) -> bool:
         """Whether it is not much larger than it was, as two that are taken for one are; half hidden it may be
         smaller."""
         if len(past.areas) < KNOWN_AREAS:
             return True
-        return sight.area_px <= self.rules.most_growth * PATIENCE**past.unfit * median(past.areas)
+        return sight.area_px <= most * PATIENCE**past.unfit * median(past.areas)
 
     def _is_anchor(self, key: int, sight: Sight, past: Past) -> bool:
         rules = self.rules
@@ -224,27 +287,20 @@ class MemoryWatch:
 
     def _confirm(self, key: int, sight: Sight, box: Box, past: Past) -> Verdict:
         """Something shows where the object was hidden: is it the object?"""
-        similarity = _similarity(past.gallery, sight.appearance)
-        looks_like_it = similarity is None or similarity >= self._least_alike(past.gallery)
-        same = looks_like_it and _plausible(box, past) and not sight.contested
+        expected = self.hiding_place(key, sight.frame_size)
+        at_place = expected is not None and _share_in(box, expected) >= AT_PLACE
+        looks_like_it = is_known(past.gallery, sight.look, self.rules)
+        anywhere = past.where.away > 0 or past.last_box is None
+        near = anywhere or past.where.far(box, past.last_box or box, past.hidden) <= 1
+        same = looks_like_it and near and not sight.contested
         agreeing = past.agreeing + 1 if same else 0
         if same and agreeing >= self.rules.found_frames:
-            begun = replace(past, motion=Motion.start(box), stable=0, hidden=0, agreeing=0, areas=())
+            motion = past.motion if at_place else Motion.start(box)
+            begun = replace(past, motion=motion, stable=0, hidden=0, agreeing=0, unfit=past.hidden)
             return self._see(key, sight, box, begun)
-        motion = Motion.start(box) if same else None
+        motion = Motion.start(box) if same and not at_place else _moved_on(past).motion
         self._keep(key, replace(past, hidden=past.hidden + 1, agreeing=agreeing, motion=motion, stable=0))
         return Verdict(remember=False, anchor=False, confirmed=False, same=same)
-
-    def _least_alike(self, gallery: tuple[Appearance, ...]) -> float:
-        """How alike a look must be to be the object's: nearly as much as its own are among themselves."""
-        least = self.rules.found_similarity
-        if len(gallery) < 2:
-            return least
-        nearest = [
-            max(alike(one, other) for j, other in enumerate(gallery) if i != j)
-            for i, one in enumerate(gallery)
-        ]
-        return max(least, median(nearest) - self.rules.found_margin)
 
     def _before(self, key: int) -> Past | None:
         index = max((index for index in self._past if index < key), default=None)
@@ -253,7 +309,9 @@ class MemoryWatch:
         past = self._past[index]
         if any(index < cut <= key for cut in self._cuts):
             hidden = max(past.hidden, HIDDEN_FRAMES)
-            past = replace(past, motion=None, stable=0, last_box=None, hidden=hidden, agreeing=0)
+            past = replace(
+                past, motion=None, stable=0, last_box=None, hidden=hidden, agreeing=0, where=NOWHERE
+            )
         return past
 
     def _keep(self, key: int, past: Past) -> None:
@@ -268,26 +326,18 @@ def _moved_on(past: Past) -> Past:
     return past if past.motion is None else replace(past, motion=past.motion.predict())
 
 
-def _look(sight: Sight) -> tuple[Appearance, ...]:
-    return (sight.appearance,) if sight.appearance is not None and sight.appearance.any() else ()
+def _began(past: Past | None, sight: Sight) -> Whereabouts:
+    """Where it is by a prompt; how fast it went stays."""
+    if sight.box is None:
+        return NOWHERE
+    if past is None or past.where.pace is None or past.frame_size != sight.frame_size:
+        return Whereabouts(length=length_of(sight.box))
+    return past.where.seen(sight.box, None, sight.frame_size, whole=False)
 
 
-def _newest(gallery: tuple[Appearance, ...], first: tuple[Appearance, ...]) -> tuple[Appearance, ...]:
-    """The look of the last prompt, and the newest others."""
-    others = tuple(look for look in gallery if not any(look is one for one in first))
-    return (*first, *others[len(first) - GALLERY :])
-
-
-def _similarity(gallery: tuple[Appearance, ...], appearance: Appearance | None) -> float | None:
-    if appearance is None or not gallery:
-        return None
-    return max(alike(look, appearance) for look in gallery)
-
-
-def _plausible(box: Box, past: Past) -> bool:
-    """Whether it can have come here since it was last seen."""
-    if past.last_box is None:
-        return True
-    (x, y), (last_x, last_y) = (((b[0] + b[2]) / 2, (b[1] + b[3]) / 2) for b in (box, past.last_box))
-    side = max(past.last_box[2] - past.last_box[0], past.last_box[3] - past.last_box[1], 1.0)
-    return math.hypot(x - last_x, y - last_y) <= (REACH + REACH_SPEED * past.hidden) * side
+def _share_in(inner: Box, outer: Box) -> float:
+    """Share of a box that lies in another, 0 to 1."""
+    width = min(inner[2], outer[2]) - max(inner[0], outer[0])
+    height = min(inner[3], outer[3]) - max(inner[1], outer[1])
+    area = (inner[2] - inner[0]) * (inner[3] - inner[1])
+    return max(0.0, width) * max(0.0, height) / max(area, 1e-6)

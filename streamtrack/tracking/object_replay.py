@@ -10,7 +10,10 @@ from streamtrack.engine.found import Conditioned, Found, Look, Replayed
 from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.engine.view import Expected, View
 from streamtrack.frame import EventKind, ObjectMask
+from streamtrack.tracking.finding_again import look_where_expected, refuse_found
+from streamtrack.tracking.kalman import Box
 from streamtrack.tracking.key_log import KeyLog
+from streamtrack.tracking.known_look import KnownLook, look_at
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.memory_rules import Circumstances
 from streamtrack.tracking.network_turns import NetworkTurns
@@ -97,14 +100,44 @@ class ObjectReplay:
             return
         if not prompted and self.keep_body(tracked, found, key):
             [found] = self._follower.found((tracked.slot,), key)
-        mask, contested = build_object(tracked, found, self._keys.size(key)), False
+        mask, contested, stranger = build_object(tracked, found, self._keys.size(key)), False, None
         if tracked.memory is not None and not prompted:
             in_one_place, contested = self._claims(key, mask)
-            again = look_again(self._follower, tracked, mask, key) if in_one_place else None
-            if again is not None:
-                found, mask = again, build_object(tracked, again, self._keys.size(key))
+            apart = look_again(self._follower, tracked, mask, key) if in_one_place else None
+            if apart is not None:
+                found, mask = apart, build_object(tracked, apart, self._keys.size(key))
+            again = self.find_again(tracked, mask, key)
+            found, mask, stranger = again or (found, mask, None)
+            if apart is not None or again is not None:
                 _, contested = self._claims(key, mask)
-        self.update_state(tracked, found, mask, key, prompted=prompted, contested=contested)
+        self.update_state(
+            tracked, found, mask, key, prompted=prompted, contested=contested, stranger=stranger
+        )
+
+    def find_again(
+        self, tracked: TrackedObject, mask: ObjectMask, key: int
+    ) -> tuple[Found, ObjectMask, Box | None] | None:
+        """What of an object's mask on a key frame can be it, or is found where it has to show, and who showed
+        in its place; None where nothing has changed."""
+        refused = refuse_found(self._follower, tracked, mask, key)
+        if refused is not None:
+            _, mask = self._now(tracked, key)
+        again = look_where_expected(self._follower, tracked, mask, key, self._keys.image(key))
+        if refused is None and again is None:
+            return None
+        hidden = again is None and refused is not None and not refused.left
+        return *self._now(tracked, key), refused.stranger if hidden and refused is not None else None
+
+    def _now(self, tracked: TrackedObject, key: int) -> tuple[Found, ObjectMask]:
+        [found] = self._follower.found((tracked.slot,), key)
+        return found, build_object(tracked, found, self._keys.size(key))
+
+    def _look(self, tracked: TrackedObject, found: Found, key: int, *, prompted: bool) -> KnownLook | None:
+        """How what was found on a key frame looks; None where nobody has to know."""
+        if tracked.memory is None or not (prompted or tracked.memory.wants_look(key)):
+            return None
+        logits, image = found.low_res_mask_logits.copy(), self._keys.image(key)
+        return look_at(self._follower, image, key, logits, found.view)
 
     def keep_body(self, tracked: TrackedObject, found: Found, key: int) -> bool:
         """Cut other bodies off what was found of a followed object on a key frame. Returns whether there were
@@ -126,11 +159,13 @@ class ObjectReplay:
         *,
         prompted: bool = False,
         contested: bool = False,
+        stranger: Box | None = None,
     ) -> None:
         """The object's state after a key frame, and whether the frame stays in its memory.
 
         Args:
             contested: another object claims the place of the mask with a better one.
+            stranger: what showed in its place, and cannot be it.
         """
         if not found.finite:
             tracked.note_window(mask, key, believed=False)
@@ -138,10 +173,21 @@ class ObjectReplay:
                 self._report(EventKind.NOT_FINITE, key, tracked.object_id, count=tracked.not_finite.count)
             return
         explodes = tracked.explodes(mask, key, prompted=prompted)
-        own = explodes or not is_visible(mask) or tracked.note_body(mask, key, prompted=prompted)
+        # Whose outline it is has to be known first.
+        waits = not prompted and tracked.memory is not None and tracked.memory.waits(key)
+        unknown = explodes or not is_visible(mask)
+        own = unknown or waits or tracked.note_body(mask, key, prompted=prompted)
         fit = not (explodes or self._keys.came_damaged(key))
         cut = self._keys.begins_scene(key) and not prompted
-        verdict = tracked.judge(found, mask, key, Circumstances(prompted, fit, contested, cut))
+        look = None
+        if tracked.memory is not None and is_visible(mask) and (prompted or tracked.memory.wants_look(key)):
+            logits, image = found.low_res_mask_logits.copy(), self._keys.image(key)
+            look = look_at(self._follower, image, key, logits, found.view)
+        verdict = tracked.judge(
+            found, mask, key, look, Circumstances(prompted, fit, contested, cut, stranger)
+        )
+        if waits and verdict.confirmed and not unknown:
+            own = tracked.note_body(mask, key, prompted=False)
         # Hidden frames would crowd out those by which it is known again when it comes back.
         hidden = tracked.window is not None and not is_visible(mask)
         if explodes or hidden or not own or not verdict.remember:

@@ -13,7 +13,8 @@ from streamtrack.engine.found import Conditioned
 from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.errors import CapacityError
 from streamtrack.frame import EventKind, Frame, ObjectMask, ObjectState
-from streamtrack.tracking.claims import ClashWatch, contested, in_one_place
+from streamtrack.tracking.claims import ClashWatch
+from streamtrack.tracking.kalman import Box
 from streamtrack.tracking.key_log import KeyLog
 from streamtrack.tracking.keyframes import Move
 from streamtrack.tracking.looking import Looking
@@ -25,8 +26,8 @@ from streamtrack.tracking.object_replay import ObjectReplay, Report
 from streamtrack.tracking.prompt_history import Given
 from streamtrack.tracking.results import build_object
 from streamtrack.tracking.scene_cut import make_scene_cuts
-from streamtrack.tracking.telling_apart import look_again
 from streamtrack.tracking.tracked_object import TrackedObject
+from streamtrack.tracking.who_is_who import tell_who_is_who
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +119,19 @@ class ObjectTracks:
         if cut is not None:
             self._report(EventKind.SCENE_CUT, key, None, **cut.as_detail())
         worse: set[int] = set()
+        strangers: Mapping[int, Box] = {}
         if self._memory_rules is not None:
-            meeting = in_one_place(masks) - {one.object_id for one in self._carried}
-            for one in sorted(meeting):
-                again = look_again(self._follower, self._tracked[one], masks[one], key)
-                masks |= {} if again is None else self._masks.build({one: again}, size)
-            # What was downloaded before other looks were is not valid any more.
-            found = self._masks.found(key) if meeting else found
-            worse = contested(masks)
+            carried = {one.object_id for one in self._carried}
+            who = tell_who_is_who(
+                self._follower, self._replay, self._masks, self._tracked, followed, masks, key, carried
+            )
+            masks, worse, strangers = who.masks, who.worse, who.strangers
+            found = self._masks.found(key) if who.changed else found
         for tracked in followed:
             one = tracked.object_id
-            self._replay.update_state(tracked, found[one], masks[one], key, contested=one in worse)
+            self._replay.update_state(
+                tracked, found[one], masks[one], key, contested=one in worse, stranger=strangers.get(one)
+            )
         for tracked in self._carried:
             tracked.note_carried(masks[tracked.object_id], key, self.keys.frames_on(key))
         for clash in self._clashes.see(masks):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from streamtrack.engine.view import OUTSIDE_LOGIT, View
 from streamtrack.frame import BoolMask
 from streamtrack.model.interface import Size
+from streamtrack.tracking.outline import Outline, box_of, length_of, moved, outline_at, outline_of
 
 Box = tuple[int, int, int, int]
 """x0, y0, x1, y1 in pixels of the picture."""
@@ -26,12 +27,19 @@ Logits = NDArray[np.float32]
 """(h, w) mask logits of a view."""
 
 
+KNOWN_FRAMES = 3
+"""Of so many frames the outline must be known before it says how an object grows: what a prompt shows is
+often a part of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class BodyRules:
     """When something is another body. Lengths are in longer sides of the object."""
 
     reach: float = 0.1
-    """How far from where it is expected a part of an object may lie."""
+    """How far from where it is expected an object may lie."""
+    edge: float = 0.05
+    """How far beside its outline a part of it may lie."""
     haste: float = 0.5
     """How much further, in steps that it goes from frame to frame."""
     share: float = 0.3
@@ -46,25 +54,16 @@ class BodyRules:
     """By how much of the difference the usual area follows a larger one."""
     alike: float = 0.75
     """IoU with its outline, scaled, of a mask that has grown as a whole."""
+    haste_alike: float = 0.9
+    """The same of one that has grown faster than what comes nearer does."""
+    nearing: float = 1.12
+    """Times its area that what comes nearer has a frame later, at most."""
     patience: int = 12
     """Frames after which a mask that stays large is the object's after all."""
     blind: int = 8
     """Frames without a mask after which nothing is known of where the object is."""
     least: float = 0.3
     """Of the usual area which must be left; else the object has gone elsewhere, and the mask stays."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """A mask, and where it lies."""
-
-    mask: BoolMask
-    """(h, w), of a view."""
-    view: View
-    middle: tuple[float, float]
-    """x, y of its middle, in pixels of the picture."""
-    area_px: float
-    """In pixels of the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +80,18 @@ class KnownBody:
     """Its usual area."""
     unclean: int = 0
     """Frames since a mask was its outline."""
+    known: int = KNOWN_FRAMES
+    """Frames since a prompt whose masks were its outline, as far as they count."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """How an outline lies in a mask that may be of more."""
+
+    at: tuple[float, float]
+    """Its middle, x, y in pixels of the picture."""
+    cut: bool
+    """The rest of the mask was cut away."""
 
 
 @dataclass(slots=True)
@@ -93,6 +104,8 @@ class OneBody:
     _known: dict[int, KnownBody] = field(default_factory=dict)
     _sizes: dict[int, Size] = field(default_factory=dict)
     """Of the pictures of those frames."""
+    _fits: dict[int, _Fit] = field(default_factory=dict)
+    """Of frames whose masks may be of more."""
     _cut: int = -1
 
     def keep(self, key: int, logits: Logits, view: View, frame_size: Size) -> Logits | None:
@@ -101,8 +114,19 @@ class OneBody:
         before = self._before(key, frame_size)
         if before is None or key - before > self.rules.blind or not mask.any():
             return None
-        kept = self._own(outline_of(mask, view), self._known[before], key - before)
-        if kept is None or bool((kept == mask).all()):
+        self._fits.pop(key, None)
+        now, last, frames = outline_of(mask, view), self._known[before], key - before
+        if now.area_px <= self.rules.clean * last.usual_px or self._has_grown_evenly(now, last, frames):
+            return None
+        fit = self._fit(now, last, frames)
+        if fit is None:
+            return None
+        kept = self._own(now, last, fit)
+        if kept is None:
+            return None
+        whole = bool((kept == mask).all())
+        self._fits[key] = _Fit(fit, cut=not whole)
+        if whole:
             return None
         return np.where(kept | ~mask, logits, np.float32(OUTSIDE_LOGIT)).astype(np.float32)
 
@@ -111,25 +135,32 @@ class OneBody:
         and had better not be remembered. Where it is `prompted` it is the object's whatever it looks like."""
         if not crop.any():
             return True
-        now = _outline(crop, box)
+        now = outline_at(crop, box)
         before = self._before(key, frame_size)
         if before is None or prompted or key - before > self.rules.blind:
-            self._keep(key, KnownBody(now, now.middle, (0.0, 0.0), now.area_px), frame_size)
+            begun = KnownBody(now, now.middle, (0.0, 0.0), now.area_px, known=0)
+            self._keep(key, begun, frame_size)
             return True
         last, frames = self._known[before], key - before
         rules, usual = self.rules, last.usual_px
-        grown = now.area_px > rules.clean * usual
-        if grown and last.unclean < rules.patience and not self._has_grown_evenly(now, last):
+        grown, fit = now.area_px > rules.clean * usual, self._fits.get(key)
+        doubtful = grown and last.known >= KNOWN_FRAMES
+        evenly = (fit is None or not fit.cut) and self._has_grown_evenly(now, last, frames)
+        fit = None if evenly else fit
+        at = now.middle if fit is None else fit.at
+        moved = ((at[0] - last.at[0]) / frames, (at[1] - last.at[1]) / frames)
+        step = (last.step[0] + moved[0]) / 2, (last.step[1] + moved[1]) / 2
+        if doubtful and last.unclean < rules.patience and not evenly:
             unclean = last.unclean + frames
-            self._keep(key, replace(last, at=_ahead(last, frames), unclean=unclean), frame_size)
+            there = (_ahead(last, frames), last.step) if fit is None else (at, step)
+            self._keep(key, replace(last, at=there[0], step=there[1], unclean=unclean), frame_size)
             return False
         if now.area_px < usual:
             usual = max(now.area_px, usual * rules.shrink**frames)
-        else:
+        elif fit is None or grown:
             usual = now.area_px if grown else usual + rules.rise * (now.area_px - usual)
-        moved = ((now.middle[0] - last.at[0]) / frames, (now.middle[1] - last.at[1]) / frames)
-        step = (last.step[0] + moved[0]) / 2, (last.step[1] + moved[1]) / 2
-        self._keep(key, KnownBody(now, now.middle, step, usual), frame_size)
+        known = min(KNOWN_FRAMES, last.known + 1)
+        self._keep(key, KnownBody(now, at, step, usual, known=known), frame_size)
         return True
 
     def last(self, key: int) -> tuple[int, KnownBody] | None:
@@ -145,10 +176,21 @@ class OneBody:
         """With a frame another scene begins, where things are elsewhere."""
         self._cut = key
 
+    def box(self, key: int) -> tuple[float, float, float, float] | None:
+        """x0, y0, x1, y1 of the object on a frame, in pixels of the picture: of its mask, or of its outline
+        where the mask is of more; None where the frame says nothing."""
+        known = self._known.get(key)
+        if known is None:
+            return None
+        x0, y0, x1, y1 = box_of(known.outline)
+        across, down = (now - was for now, was in zip(known.at, known.outline.middle, strict=True))
+        return x0 + across, y0 + down, x1 + across, y1 + down
+
     def restart(self, key: int) -> None:
         """Forget what was seen from a frame on."""
         for index in [index for index in self._known if index >= key]:
             del self._known[index]
+        self._fits = {index: at for index, at in self._fits.items() if index < key}
 
     def _before(self, key: int, frame_size: Size | None = None) -> int | None:
         """The last frame before one that shows the same scene, in a picture of the same size."""
@@ -165,71 +207,70 @@ class OneBody:
         for index in [index for index in self._known if index <= key - self.history]:
             del self._known[index]
             self._sizes.pop(index, None)
+        self._fits = {index: at for index, at in self._fits.items() if index > key - self.history}
 
-    def _own(self, now: Outline, last: KnownBody, frames: int) -> BoolMask | None:
-        """What of a mask is the object's; None where all may be."""
+    def _fit(self, now: Outline, last: KnownBody, frames: int) -> tuple[float, float] | None:
+        """Where in a mask the object's outline lies, near where it is expected; None where it is not seen."""
+        (rows, columns), view = now.mask.shape, now.view
+        (x, y), across, down = _ahead(last, frames), view.width / columns, view.height / rows
+        expected = moved(last.outline, (x, y), 1.0, now.mask.shape, view)
+        if not expected.any():
+            return None
+        reach = min(max(1, round(self._reach_px(last, frames) / down)), rows, columns)
+        cells_across, cells_down = _shift(now.mask, expected, reach)
+        return x + cells_across * across, y + cells_down * down
+
+    def _own(self, now: Outline, last: KnownBody, at: tuple[float, float]) -> BoolMask | None:
+        """What of a mask is the object's whose outline lies there; None where that is too little."""
         rules, mask = self.rules, now.mask
-        if now.area_px <= rules.grown * last.usual_px or self._has_grown_evenly(now, last):
-            return None
-        expected = moved(last.outline, _ahead(last, frames), 1.0, mask.shape, now.view)
-        rows, columns = np.flatnonzero(expected.any(1)), np.flatnonzero(expected.any(0))
-        if not rows.size:
-            return None
-        length = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-        speed = math.hypot(*last.step) * mask.shape[0] / now.view.height
-        reach = max(1, round((rules.reach * length + rules.haste * speed) * frames))
-        reach = min(reach, max(mask.shape))
-        near = cv2.dilate(expected.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
-        kept = _bodies_at(mask, near, rules.share)
         cells = last.usual_px / now.area_px * float(mask.sum())
+        if mask.sum() <= rules.grown * cells:
+            return mask
+        beside = rules.edge if last.known >= KNOWN_FRAMES else rules.reach
+        edge = beside * length_of(last.outline) * mask.shape[0] / now.view.height
+        near = _dilated(moved(last.outline, at, 1.0, mask.shape, now.view), max(1, round(edge)))
+        kept = _bodies_at(mask, near, rules.share)
         if kept.sum() > rules.grown * cells:
             kept = kept & near
         return kept if kept.sum() >= rules.least * cells else None
 
-    def _has_grown_evenly(self, now: Outline, last: KnownBody) -> bool:
-        """Whether a mask is the outline that was known, only larger: the object came nearer."""
+    def _reach_px(self, last: KnownBody, frames: int) -> float:
+        """How far from where it is expected it may be."""
+        return (
+            self.rules.reach * length_of(last.outline) + self.rules.haste * math.hypot(*last.step)
+        ) * frames
+
+    def _has_grown_evenly(self, now: Outline, last: KnownBody, frames: int) -> bool:
+        """Whether a mask is the outline that was known, only larger, and where it should be: the object came
+        nearer."""
+        known = last.known >= KNOWN_FRAMES
+        if known and math.dist(now.middle, _ahead(last, frames)) > self._reach_px(last, frames):
+            return False
         scale = math.sqrt(now.area_px / last.outline.area_px)
         expected = moved(last.outline, now.middle, scale, now.mask.shape, now.view)
         both = np.count_nonzero(now.mask & expected)
-        return bool(both >= self.rules.alike * np.count_nonzero(now.mask | expected))
+        nearer = self.rules.nearing ** (last.unclean + frames) * last.outline.area_px
+        slow = not known or now.area_px <= nearer
+        alike = self.rules.alike if slow else self.rules.haste_alike
+        # The scaled outline has as many cells, of which some may lie outside.
+        return bool(both >= alike * (2 * np.count_nonzero(now.mask) - both))
 
 
-def outline_of(mask: BoolMask, view: View) -> Outline:
-    """The outline that a view's mask, (h, w) and not empty, shows."""
-    rows, columns = np.nonzero(mask)
-    across, down = view.width / mask.shape[1], view.height / mask.shape[0]
-    middle = view.x0 + (float(columns.mean()) + 0.5) * across, view.y0 + (float(rows.mean()) + 0.5) * down
-    return Outline(mask, view, middle, rows.size * across * down)
+def _shift(mask: BoolMask, outline: BoolMask, reach: int) -> tuple[int, int]:
+    """By how many cells across and down an outline has to be moved, up to `reach` each way, to lie in a mask
+    as far as it can; of equals the shortest way."""
+    padded = cv2.copyMakeBorder(mask.astype(np.float32), reach, reach, reach, reach, cv2.BORDER_CONSTANT)
+    covered = cv2.matchTemplate(padded, outline.astype(np.float32), cv2.TM_CCORR)
+    ways = np.arange(-reach, reach + 1, dtype=np.float32)
+    cost = np.hypot(ways[:, None], ways[None]) / max(1, 2 * reach)
+    down, across = np.unravel_index(int((np.round(covered) - cost).argmax()), covered.shape)
+    return int(across) - reach, int(down) - reach
 
 
-def moved(
-    outline: Outline, there: tuple[float, float], scale: float, shape: tuple[int, ...], view: View
-) -> BoolMask:
-    """An outline scaled about its middle, which comes to lie `there`, as another view's mask of a shape."""
-    height, width = shape
-    seen, mask = outline.view, outline.mask
-    across, x = _along((seen.x0, seen.width, mask.shape[1]), (view.x0, view.width, width), scale)
-    down, y = _along((seen.y0, seen.height, mask.shape[0]), (view.y0, view.height, height), scale)
-    x += (there[0] - scale * outline.middle[0]) * width / view.width
-    y += (there[1] - scale * outline.middle[1]) * height / view.height
-    matrix = np.array([[across, 0, x], [0, down, y]], np.float32)
-    warped = cv2.warpAffine(mask.astype(np.float32), matrix, (width, height), flags=cv2.INTER_LINEAR)
-    expected: BoolMask = warped > 0.5
-    return expected
-
-
-def _along(seen: tuple[int, int, int], shown: tuple[int, int, int], scale: float) -> tuple[float, float]:
-    """Factor and offset from cells of one view to those of another along one axis, each given as its start
-    and length in pixels and its cells; middles of cells are at whole numbers."""
-    start, length, cells = seen
-    new_start, new_length, new_cells = shown
-    factor = scale * length / cells * new_cells / new_length
-    offset = (scale * start - new_start) * new_cells / new_length
-    return factor, offset + (factor - 1) / 2
-
-
-def _outline(crop: BoolMask, box: Box) -> Outline:
-    return outline_of(crop, View(box[0], box[1], crop.shape[1], crop.shape[0]))
+def _dilated(mask: BoolMask, cells: int) -> BoolMask:
+    size = 2 * cells + 1
+    grown: BoolMask = cv2.dilate(mask.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
+    return grown
 
 
 def _ahead(last: KnownBody, frames: int) -> tuple[float, float]:

@@ -68,7 +68,8 @@ def remember_picture(
             follower.remember(slot, whole)
         found = _remember_closely(follower, tracked, image, checked, close.view) or found
         newest = CLOSE
-    tracked.judge(close.found, found, newest, Circumstances(prompted=True))
+    known = look_at(follower, image, newest, close.found.low_res_mask_logits, close.view)
+    tracked.judge(close.found, found, newest, known, Circumstances(prompted=True))
     tracked.update_state(found, newest, 0)
     file = MemoryFile(
         facts,
@@ -76,7 +77,7 @@ def remember_picture(
         prompt.label,
         follower.take_out(slot, newest + 1),
         tracked.standing(newest, 0),
-        look_at(follower, image, newest, close.found.low_res_mask_logits, close.view),
+        known,
         None if watch is None else to_document(watch, newest),
     )
     return encode_memory(file)

@@ -56,9 +56,12 @@ def place_to_look(place: Box | None, seen: Sequence[int], frame_size: Size) -> C
     if place is None or box_iou(place, to_box(seen)) >= IN_PLACE:
         return None
     shown = _inside(place, frame_size)
-    if shown is None:
-        return None
-    corners = np.array([shown[:2], shown[2:]], np.float32)
+    return None if shown is None else box_prompt(shown, frame_size)
+
+
+def box_prompt(box: Box, frame_size: Size) -> CheckedPrompt:
+    """The prompt of a box in a picture."""
+    corners = np.array([box[:2], box[2:]], np.float32)
     labels = np.array([BOX_FIRST_CORNER, BOX_SECOND_CORNER], np.int32)
     return CheckedPrompt(corners, labels, None, frame_size)
 

@@ -143,22 +143,27 @@ class TrackedObject:
             if part is not None:
                 part.note_cut(key)
 
-    def judge(self, found: Found, mask: ObjectMask, key: int, sight: Circumstances) -> Verdict:
-        """What is made of a frame, as its memory has it."""
+    def judge(
+        self, found: Found, mask: ObjectMask, key: int, look: KnownLook | None, sight: Circumstances
+    ) -> Verdict:
+        """What is made of a frame, as its memory has it. `look`: how the object looks there, if it was asked
+        for."""
         if self.memory is None:
             return ALL_WELL if not sight.cut else CUT
         shows = is_visible(mask)
         x0, y0, x1, y1 = mask.box
+        box = None if self.body is None else self.body.box(key)
         seen = Sight(
             mask.object_score,
             mask.iou_score,
             found.rival,
-            found.appearance,
-            (float(x0), float(y0), float(x1), float(y1)) if shows else None,
+            look,
+            (box or (float(x0), float(y0), float(x1), float(y1))) if shows else None,
             mask.area_px if shows else 0,
             mask.frame_size,
             sight.fit,
             sight.contested,
+            sight.stranger,
         )
         return self.memory.judge(key, seen, prompted=sight.prompted)
 

@@ -196,8 +196,10 @@ COVERED_BY = {
         "streams/source_trial",
     ),
     "streams/test_streams": ("streams/running_stream",),
+    "tracking/test_one_body": ("tracking/outline",),
     "tracking/test_memory_watch": ("tracking/memory_rules",),
     "tracking/test_telling_apart": ("tracking/film_apart",),
+    "tracking/test_who_is_who": ("tracking/film_again",),
     "tracking/test_session": (
         "tracking/key_log",
         "tracking/object_masks",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streamtrack.frame import BoolMask, Image
-from streamtrack.tracking.colours import colours_alike, colours_of
+from streamtrack.tracking.colours import colours_alike, colours_of, where_it_shows
 
 RED, BLUE, BLACK = (200, 30, 30), (40, 60, 210), (15, 15, 15)
 BOX = (10, 6, 30, 66)
@@ -52,3 +52,28 @@ def test_band_that_is_not_seen_says_nothing() -> None:
 def test_empty_mask_has_no_colours() -> None:
     image, mask = figure(RED)
     assert colours_of(image, ~mask, BOX) is None
+
+
+def test_colours_show_where_they_are_more_than_around() -> None:
+    image, mask = figure(RED)
+    known = colours_of(image, mask, BOX)
+    assert known is not None
+    ground = np.full((80, 120, 3), 90, np.uint8)
+    ground[20:60, 60:66] = RED
+    shown = where_it_shows(ground, (50, 15, 80, 65), [known])
+    assert shown is not None
+    assert shown.box == pytest.approx((60, 20, 66, 60), abs=1)
+    assert shown.share(np.ones((40, 6), np.bool_), (60, 20, 66, 60)) == pytest.approx(1)
+    assert shown.share(np.ones((40, 12), np.bool_), (60, 20, 72, 60)) == pytest.approx(0.5)
+    assert shown.share(np.ones((4, 4), np.bool_), (0, 0, 4, 4)) == 0
+    assert where_it_shows(ground, (50, 15, 80, 65), [np.zeros_like(known)]) is None
+    ground[:] = RED
+    assert where_it_shows(ground, (50, 15, 80, 65), [known]) is None, "it is the ground's colour"
+    assert where_it_shows(ground, (-40, 0, -20, 10), [known]) is None
+
+
+def test_colours_come_in_steps_that_a_byte_holds() -> None:
+    known = colours_of(*figure(BLACK, RED, BLUE), BOX)
+    assert known is not None
+    stepped = (known * 255).round().astype(np.uint8).astype(np.float32) / np.float32(255)
+    assert np.array_equal(stepped, known)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streamtrack.tracking.kalman import Box, Motion, box_iou
+from streamtrack.tracking.kalman import Box, Motion, box_iou, completed
 
 Matrix = NDArray[np.float64]
 F = np.eye(8)
@@ -59,3 +59,14 @@ def test_overlap_of_boxes() -> None:
     assert box_iou((0, 0, 4, 4), (0, 0, 4, 2)) == pytest.approx(0.5)
     assert box_iou((0, 0, 1, 1), (2, 2, 3, 3)) == 0.0
     assert box_iou((0, 0, 0, 0), (0, 0, 0, 0)) == 0.0
+
+
+def test_a_box_that_goes_behind_something_is_completed_beside_its_still_edge() -> None:
+    whole, before = (100.0, 50.0, 140.0, 90.0), (96.0, 50.0, 120.0, 90.0)
+    # The right edge stands still: there it is hidden.
+    assert completed((100.0, 50.0, 120.0, 90.0), before, whole) == (100.0, 50.0, 140.0, 90.0)
+    # It comes out to the right, and up and down it is what shows of a ball.
+    out = completed((120.0, 55.0, 130.0, 85.0), (120.0, 58.0, 126.0, 82.0), whole)
+    assert out == (90.0, 50.0, 130.0, 90.0)
+    larger = (90.0, 40.0, 150.0, 100.0)
+    assert completed(larger, larger, whole) == larger

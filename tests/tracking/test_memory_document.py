@@ -47,14 +47,17 @@ def test_of_another_plan_or_of_nothing_a_fresh_one_begins() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("version", 2),
+        ("version", 3),
         ("ago", "1"),
         ("stable", 1.5),
         ("frame_size", [1]),
         ("motion", [[1.0] * 5] * 3),
         ("motion", [[float("nan")] * 5] * 4),
         ("gallery", ["&"]),
-        ("gallery", ["AACAfw=="]),  # infinity
+        ("gallery", [["AACAfw=="]]),  # infinity
+        ("gallery", [["AACAPw==", "AAA="]]),
+        ("partly", None),
+        ("where", {"pace": [1.0]}),
         ("areas", [1] * 1000),
         ("last_box", [0, 0, 1]),
         ("hidden", True),

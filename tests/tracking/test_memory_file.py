@@ -147,7 +147,7 @@ def test_decoded_and_encoded_it_is_the_same(kind: type) -> None:
         (rewritten(state={"evidence": [[77, [0.5, 0.5, None]]]}), "state cannot be read"),
         (rewritten(state={"view": [0, 0, 0, 5]}), "a window of 0 x 5 pixels"),
         (rewritten(state={"view": [0, 0, 100_000, 100_000]}), "a window of 100000 x 100000 pixels"),
-        (rewritten(state={"plan": {"x": "y" * 20_000}}), "a plan of too many bytes"),
+        (rewritten(state={"plan": {"x": "y" * 70_000}}), "a plan of too many bytes"),
         (rewritten(state={"hidden_ns": -1}), "state cannot be read"),
         (rewritten(state={"body": STATE["body"] | {"size": [9999, 9999]}}), "body.outline is uint8"),
         (rewritten(state={"body": STATE["body"] | {"area_px": 0}}), "state cannot be read"),

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from streamtrack.engine.view import View
 from streamtrack.frame import BoolMask
-from streamtrack.tracking.one_body import OneBody, moved, outline_of
+from streamtrack.tracking.one_body import OneBody
+from streamtrack.tracking.outline import moved, outline_of
 
 VIEW = View(100, 50, 128, 128)
 """Two pixels of the picture in a cell."""
@@ -106,6 +107,30 @@ def test_it_is_known_again_behind_a_meeting() -> None:
         assert not note(body, key, (x0 - 2, y0, x1 + 6, y1))
     back = (2, 20, 10, 44)
     np.testing.assert_array_equal(kept(body, 7, walker(7), back), mask_of(walker(7)))
+
+
+def test_a_neighbour_that_comes_in_bit_by_bit_is_not_taken_in() -> None:
+    body = walked(4)
+    for key in range(4, 12):
+        x0, y0, x1, y1 = walker(key)
+        # One beside it goes along, and more of them is in the mask on every frame.
+        left = kept(body, key, (x0, y0, x1 + min(8, 2 * (key - 3)), y1))
+        rows, columns = np.nonzero(left)
+        seen = int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+        note(body, key, seen)
+        assert left.sum() <= 1.45 * mask_of(walker(key)).sum(), key
+
+
+def test_its_box_is_its_own_where_the_mask_is_of_more() -> None:
+    body = walked(4)
+    x0, y0, x1, y1 = walker(4)
+    both = x0, y0, x1 + 12, y1
+    kept(body, 4, both)
+    note(body, 4, both)
+    box = body.box(4)
+    assert box is not None
+    assert box == pytest.approx((100 + 2 * x0, 50 + 2 * y0, 100 + 2 * x1, 50 + 2 * y1), abs=6)
+    assert body.box(5) is None
 
 
 def test_nothing_is_cut_where_it_has_gone_elsewhere() -> None:
