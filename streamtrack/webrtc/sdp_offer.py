@@ -119,6 +119,15 @@ def readable_offer(sdp: str) -> str:
     return "".join(f"{line}\r\n" for line in lines)
 
 
+def answer_to(offer: str, answer: str) -> str:
+    """An answer of aiortc's without the bundle that it always names, where the offer asks for none: the
+    viewer would look for all sections on the first one's transport (RFC 9143, section 7.3)."""
+    if any(line.startswith("a=group:BUNDLE") for line in offer.splitlines()):
+        return answer
+    lines = answer.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("a=group:BUNDLE"))
+
+
 def is_mdns_candidate(line: str) -> bool:
     """Whether a candidate's address is an mDNS name."""
     return ".local " in line.lower()

@@ -35,7 +35,7 @@ from streamtrack.webrtc.internals import (
 )
 from streamtrack.webrtc.polygon_channel import PolygonChannel
 from streamtrack.webrtc.restartable_ice import RestartableIce
-from streamtrack.webrtc.sdp_offer import check_offer, choose_codec, readable_offer
+from streamtrack.webrtc.sdp_offer import answer_to, check_offer, choose_codec, readable_offer
 from streamtrack.webrtc.whep_session import PacketTrack, WhepSession
 
 logger = logging.getLogger(__name__)
@@ -107,11 +107,12 @@ class WhepSessions:
                 on_keyframe_request(transceiver.sender, queue.request_keyframe)
                 on_reports(transceiver.sender, queue.told_loss, queue.told_limit)
                 await connection.setRemoteDescription(RTCSessionDescription(readable_offer(offer), "offer"))
+                _refuse_all_else(connection, transceiver)
                 session.ice = _prepare_ice(connection, configuration, addresses)
                 # All candidates of ours are in the answer: nothing could tell the viewer of others later.
                 await connection.setLocalDescription(await connection.createAnswer())
                 session.answered_with(offer)
-                answer = str(connection.localDescription.sdp)
+                answer = answer_to(offer, str(connection.localDescription.sdp))
         except BaseException as error:
             await self.close(session_id)
             # aiortc's parser fails with whatever the text leads it into: IndexError, KeyError, its own
@@ -186,6 +187,13 @@ def _prepare(connection: Any, track: PacketTrack, codec: VideoCodec) -> Any:
     accept_rsa_certificates(transceiver)
     track.feed(transceiver.sender)
     return transceiver
+
+
+def _refuse_all_else(connection: Any, transceiver: Any) -> None:
+    """Take nothing that a viewer would send us, such as its microphone."""
+    for other in connection.getTransceivers():
+        if other is not transceiver:
+            other.direction = "inactive"
 
 
 def _prepare_ice(

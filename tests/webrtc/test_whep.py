@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import random
+import re
 from typing import Any
 
 import numpy as np
@@ -289,6 +290,25 @@ async def test_offer_that_leaves_out_the_default_is_played(mend: str) -> None:
             offer = offer.replace("t=0 0\r\n", f"t=0 0\r\n{mend}").replace(";profile", "; profile")
             answer = await door.post(offer)
             await viewer.pc.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+            await viewer.picture()
+            await viewer.close()
+
+
+async def test_sections_that_are_not_bundled_are_answered_apart_and_nothing_is_taken_of_the_viewer() -> None:
+    async with opened() as door:
+        with pushing(door.stream):
+            viewer = Viewer()
+            viewer.pc.addTransceiver("audio", direction="sendrecv")
+            offer = re.sub(r"a=group:BUNDLE.*\r\n", "", await viewer.offer())
+            answer = (await door.post(offer)).text
+            assert "BUNDLE" not in answer
+            assert re.findall(r"^m=(\w+)|^a=(sendonly|recvonly|sendrecv|inactive)", answer, re.MULTILINE) == [
+                ("video", ""),
+                ("", "sendonly"),
+                ("audio", ""),
+                ("", "inactive"),
+            ]
+            await viewer.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
             await viewer.picture()
             await viewer.close()
 
