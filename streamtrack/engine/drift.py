@@ -30,5 +30,6 @@ class Carried:
     """The frame before it that the network looked at last."""
     source: int
     """The frame whose mask is carried: that one, or where its mask is not kept, a later carried one."""
-    drift: Drift
-    """From this frame to the source."""
+    drift: Drift | None
+    """From this frame to the source; None of all frames but the newest, for which it is found again where it
+    is needed."""

@@ -39,10 +39,17 @@ class Carry(Protocol):
     """Carries a mask to a frame that the network does not look at."""
 
     def __call__(
-        self, logits: Logits, view: View | None, drift: Drift | None, frame_size: Size, source: int, /
+        self,
+        logits: Logits,
+        view: View | None,
+        drift: Drift | None,
+        frame_size: Size,
+        source: int,
+        since: int,
+        /,
     ) -> tuple[Logits, View | None, Drift]:
         """Low-res mask logits (h, w) of an earlier frame, the source, and the window that they are of, where
-        they had gone on the frame before (None: that is the source), H, W of the picture: where they are
+        they had gone on the frame `since` (None: that is the source), H, W of the picture: where they are
         now."""
 
 
@@ -197,11 +204,12 @@ class FrameFollower:
         moved, size = np.empty_like(shown), self._frames.size_of(frame_idx)
         for place, (slot, was) in enumerate(zip(slots, kept, strict=True)):
             looked_at, view = slot.looked_at(frame_idx - 1), slot.views.get(sources[place])
-            earlier = None if was is None else was.drift
-            moved[place], view, drift = carry(shown[place], view, earlier, size, sources[place])
+            earlier, source = None if was is None else was.drift, sources[place]
+            since = source if earlier is None else frame_idx - 1
+            moved[place], view, drift = carry(shown[place], view, earlier, size, source, since)
             slot.note_followed(frame_idx)
             slot.release(frame_idx)
-            slot.carried[frame_idx] = Carried(looked_at, sources[place], drift)
+            slot.note_carried(frame_idx, Carried(looked_at, source, drift))
             slot.note_view(frame_idx, view)
             slot.forget_far(frame_idx, self._history_frames)
             self._rewind.forget_before(slot, frame_idx - self._history_frames + 1)

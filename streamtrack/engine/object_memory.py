@@ -85,6 +85,13 @@ class ObjectMemory:
         self.evidence.pop(frame_idx, None)
         self.carried.pop(frame_idx, None)
 
+    def note_carried(self, frame_idx: int, how: Carried) -> None:
+        """The network did not look at a frame; where its mask had gone is kept of the newest one only."""
+        for index, one in self.carried.items():
+            if one.drift is not None:
+                self.carried[index] = replace(one, drift=None)
+        self.carried[frame_idx] = how
+
     def looked_at(self, frame_idx: int) -> int:
         """The last frame up to a kept one that the network looked at."""
         carried = self.carried.get(frame_idx)

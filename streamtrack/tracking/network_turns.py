@@ -69,12 +69,16 @@ class NetworkTurns:
         motion = self._motion
         if motion is None:
             return None
-        moved = motion.at(key)
 
         def carry(
-            logits: Logits, view: View | None, drift: Drift | None, frame_size: Size, source: int
+            logits: Logits, view: View | None, drift: Drift | None, frame_size: Size, source: int, since: int
         ) -> tuple[Logits, View | None, Drift]:
-            return self._drift.carry(logits, view, drift, frame_size, moved, motion.grey(source))
+            looked_at = motion.grey(source)
+            # Where it had gone is not kept of older frames: then on from the source, frame by frame.
+            for between in range(since + 1, key):
+                moved = motion.at(between)
+                _, _, drift = self._drift.carry(logits, view, drift, frame_size, moved, looked_at)
+            return self._drift.carry(logits, view, drift, frame_size, motion.at(key), looked_at)
 
         return carry
 

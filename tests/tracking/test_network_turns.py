@@ -217,6 +217,15 @@ def test_bytes_stay_what_they_were(colour: Tracker, scene: Scene) -> None:
     assert num_bytes > begun(colour).num_bytes
 
 
+def test_where_masks_had_gone_is_kept_of_one_frame_an_object(colour: Tracker, scene: Scene) -> None:
+    session = begun(colour, objects_per_step=1)
+    stepped(session, scene)
+    for tracked in session._tracks.by_id.values():
+        assert len(tracked.slot.carried) > 4
+        assert len(tracked.slot.left_out) <= 12
+        assert sum(one.drift is not None for one in tracked.slot.carried.values()) == 1
+
+
 # -- with the rest ---------------------------------------------------------------------------------
 
 
