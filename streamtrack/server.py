@@ -102,6 +102,7 @@ class Server:
             self.streams.put_all([RunningStream(stream, shared) for stream in config.streams])
             self.cameras = Cameras(config, self.streams, shared, read_config)
             """Adds, changes and removes streams while the server runs."""
+            undo.callback(self.cameras.close)
             self.jobs = self._job_desk(config)
             """Films that are followed on request; None where none are taken."""
             self._control = ZmqControl(config.zmq, self) if config.zmq.control_address is not None else None
@@ -281,6 +282,7 @@ class Server:
         # After the streams: what they told last is on its way or in the spool.
         self.all_ended = await asyncio.to_thread(self._alerts.stop, STOP_TIMEOUT_S) and self.all_ended
         self.archive.close()
+        self.cameras.close()
         if self._control is not None:
             await self._control.stop()
         self._publisher.close()

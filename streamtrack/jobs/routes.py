@@ -46,6 +46,8 @@ TELL_PERIOD_S = 0.2
 KEEP_ALIVE_S = 1.0
 FORM_TYPE, JSON_TYPE = "multipart/form-data", "application/json"
 MAX_JSON_BYTES = 1 << 20
+UPLOAD_TIMEOUT_S = 3_600.0
+"""A film that comes more slowly keeps its place from others."""
 MAX_DEPTH = 6
 
 JobId = Annotated[str, Path(pattern=f"^{JOB_ID.pattern}$")]
@@ -233,7 +235,11 @@ async def _received(request: Request, kind: str, folder: FilePath, max_film_byte
     """The parts of a request, files in the folder."""
     if kind == FORM_TYPE:
         reader = FormReader(request.headers["content-type"], folder, max_film_bytes)
-        return await reader.read(request.stream())
+        try:
+            async with asyncio.timeout(UPLOAD_TIMEOUT_S):
+                return await reader.read(request.stream())
+        except TimeoutError:
+            raise BadRequestError(f"the film has not come within {UPLOAD_TIMEOUT_S:g} s") from None
     data = await request.body()
     if len(data) > MAX_JSON_BYTES:
         raise TooLargeError(f"the body has {len(data)} bytes, expected at most {MAX_JSON_BYTES}")

@@ -78,7 +78,16 @@ class Cameras:
         folder = config.cameras.state_dir
         self._state = None if folder is None else StateFile(folder, shared.clock)
         if self._state is not None:
-            self._restore(self._state.read())
+            try:
+                self._restore(self._state.read())
+            except BaseException:
+                self._state.close()
+                raise
+
+    def close(self) -> None:
+        """The server ends. May be called again."""
+        if self._state is not None:
+            self._state.close()
 
     @property
     def gate(self) -> Gate:

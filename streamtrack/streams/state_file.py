@@ -12,13 +12,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from streamtrack.clock import NS_PER_S, SYSTEM_CLOCK, Clock
 from streamtrack.config import StreamConfig
 from streamtrack.errors import ConfigError, PublishError
 from streamtrack.streams.credentials import plain_values
 from streamtrack.streams.given import parse_stream
 
-FILE = "streams.json"
+FILE, LOCK = "streams.json", ".lock"
 VERSION = 1
 MAX_FILE_BYTES = 8 << 20
 
@@ -29,10 +31,10 @@ class StateFile:
     """The cameras that were added, on disk."""
 
     def __init__(self, folder: Path, clock: Clock = SYSTEM_CLOCK) -> None:
-        """Make the folder where it is not there.
+        """Make the folder where it is not there, and keep other servers out of it until `close`.
 
         Raises:
-            ConfigError: it cannot be made, or nothing can be written into it.
+            ConfigError: it cannot be made, nothing can be written into it, or another server uses it.
         """
         self._path = folder / FILE
         self._clock = clock
@@ -40,8 +42,18 @@ class StateFile:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass
+            self._lock = FileLock(folder / LOCK, thread_local=False)
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise ConfigError(
+                f"--state-dir {folder}: another server uses it, expected one of its own"
+            ) from None
         except OSError as error:
             raise ConfigError(f"--state-dir {folder}: cannot be written: {_reason(error)}") from error
+
+    def close(self) -> None:
+        """Let another server use the folder. May be called again."""
+        self._lock.release()
 
     def read(self) -> tuple[StreamConfig, ...]:
         """The cameras. A file that cannot be read, or of which a part cannot, is put aside under another name

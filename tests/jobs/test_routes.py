@@ -198,7 +198,7 @@ def test_jobs_run_one_at_a_time_a_few_wait_and_each_can_be_cancelled(
 
 def test_mask_that_is_uploaded_beside_the_film_is_a_prompt(api: httpx.Client, clip: Path) -> None:
     white = cv2.imencode(".png", TRUTH.view(np.uint8) * np.uint8(255))[1].tobytes()
-    files = {
+    files: dict[str, Any] = {
         "film": ("clip.mp4", clip.read_bytes()),
         "mask": ("ball.png", white),
         "prompts": (None, "- {object_id: 1, mask: ball.png}"),

@@ -11,7 +11,7 @@ import pytest
 
 from streamtrack.config import SourceConfig, StreamConfig
 from streamtrack.errors import ConfigError, PublishError
-from streamtrack.streams.state_file import FILE, StateFile
+from streamtrack.streams.state_file import FILE, LOCK, StateFile
 
 CAMERAS = (
     StreamConfig(name="door", source=SourceConfig(url="rtsp://admin:hunter2@10.0.0.1/1", max_width_px=640)),
@@ -27,10 +27,11 @@ def test_cameras_come_back_with_the_keys_that_were_set_and_no_others(tmp_path: P
     state = StateFile(tmp_path / "new" / "folder")
     assert state.read() == ()
     state.write(CAMERAS)
+    state.close()
     back = StateFile(tmp_path / "new" / "folder").read()
     assert back == CAMERAS
     assert back[1].model_fields_set == {"name", "source"}
-    assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == [FILE]
+    assert {path.name for path in (tmp_path / "new" / "folder").iterdir()} <= {FILE, LOCK}
 
 
 @pytest.mark.parametrize(
@@ -96,4 +97,12 @@ def test_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch:
         state.write(CAMERAS[:1])
     monkeypatch.undo()
     assert state.read() == CAMERAS
-    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+    assert {path.name for path in tmp_path.iterdir()} <= {FILE, LOCK}
+
+
+def test_folder_of_another_server_is_left_alone(tmp_path: Path) -> None:
+    first = StateFile(tmp_path)
+    with pytest.raises(ConfigError, match="another server uses it"):
+        StateFile(tmp_path)
+    first.close()
+    StateFile(tmp_path).close()
