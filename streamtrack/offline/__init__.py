@@ -5,7 +5,7 @@ from streamtrack.offline.autoprompt import find_objects, read_autoprompt
 from streamtrack.offline.export_options import ExportOptions, parse_colour, parse_panels
 from streamtrack.offline.export_results import export_results
 from streamtrack.offline.exporters import Exporter, Run, describe_exporters, find_exporter, find_exporters
-from streamtrack.offline.film_job import FilmJob, StartedJob, follow_film, goes_through_session
+from streamtrack.offline.film_job import FilmJob, StartedJob, follow_film
 from streamtrack.offline.frame_names import FrameNames, names_of
 from streamtrack.offline.frame_pictures import FramePictures
 from streamtrack.offline.journal import Journal, Journals
@@ -58,7 +58,6 @@ __all__ = [
     "find_objects",
     "follow",
     "follow_film",
-    "goes_through_session",
     "mask_paths",
     "names_of",
     "open_recording",

@@ -23,11 +23,11 @@ from streamtrack.detect.start_policy import SAME_THING_IOU, is_asked_for
 from streamtrack.errors import ConfigError, PromptError
 from streamtrack.frame import Frame
 from streamtrack.ingest import FilmReader, prompts_from_masks
-from streamtrack.offline.film_job import goes_through_session
 from streamtrack.offline.prompts import FIRST_OBJECT_ID, PromptSet
 from streamtrack.offline.scout import scout
 from streamtrack.offline.track import open_recording
 from streamtrack.prompt import Prompt
+from streamtrack.tracking.film_source import goes_through_session
 from streamtrack.tracking.film_span import FilmSpan
 
 Autoprompt = SceneAutoprompt | FindingAutoprompt
