@@ -87,7 +87,7 @@ def dropped(telemetry: Telemetry, reason: str) -> float:
     )
 
 
-async def until(what: Callable[[], bool], timeout_s: float = 10) -> None:
+async def until(what: Callable[[], bool], timeout_s: float = 20) -> None:
     """Wait until something that another thread or task does is done."""
     async with asyncio.timeout(timeout_s):
         while not what():  # noqa: ASYNC110  what changes it knows no event
