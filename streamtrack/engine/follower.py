@@ -145,15 +145,19 @@ class Follower(FrameFollower):
         return self._downloaded(prediction, memory_features, look.frame_idx, look.view)
 
     @torch.inference_mode()
-    def remember(self, slot: Slot, look: Look, *, restarts: bool = False) -> Conditioned:
+    def remember(
+        self, slot: Slot, look: Look, *, restarts: bool = False, mended: bool = False
+    ) -> Conditioned:
         """Remember a look's frame as a conditioning frame.
 
         Args:
+            mended: by what was found, and not by what anybody said: it has a place of its own.
             restarts: everything remembered of later frames is dropped: they will be replayed.
         """
         frame_idx = look.frame_idx
         if restarts:
             self._rewind.forget_after(slot, frame_idx)
+        (slot.mended.add if mended else slot.mended.discard)(frame_idx)
         self._rewind.before_prompt(slot, frame_idx)
         evicted = self._bank.write_conditioning(slot, frame_idx, look.prediction, look.memory_features)
         slot.note_view(frame_idx, look.view)
@@ -271,7 +275,7 @@ class Follower(FrameFollower):
             corrects = index > 0 or frame_idx != slot.first_frame
             look = (look_at or self.look)(slot, frame_idx, prompt, corrects=corrects)
             if look is not None:
-                conditioned = self.remember(slot, look)
+                conditioned = self.remember(slot, look, mended=frame_idx in slot.mended)
                 yield Replayed(frame_idx, conditioned.found, conditioned, index)
 
 

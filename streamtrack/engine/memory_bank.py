@@ -209,10 +209,13 @@ class MemoryBank:
     ) -> int | None:
         """Store a prompted frame of one object; returns the conditioning frame that had to go, if one had.
 
-        The frame is stored as a followed one, too: evicted later, it is a recent frame like any other.
+        The frame is stored as a followed one, too: evicted later, it is a recent frame like any other. One
+        that was mended is no more than that where every place holds what somebody said.
         """
         self.write_followed(memory, frame_idx, prediction, features)
         evicted = self.evicted_for(memory, frame_idx)
+        if evicted is None and memory.has_no_place(frame_idx, self.max_conditioning_frames):
+            return None
         if evicted is not None:
             del memory.conditioning[evicted]
         place = self.reserve_conditioning(memory, frame_idx).features
@@ -222,10 +225,7 @@ class MemoryBank:
 
     def evicted_for(self, memory: ObjectMemory, frame_idx: int) -> int | None:
         """The conditioning frame that goes where this one is stored, if one must."""
-        if frame_idx in memory.conditioning or len(memory.conditioning) < self.max_conditioning_frames:
-            return None
-        # The first prompt says what the object is and stays; the oldest of the others goes.
-        return list(memory.conditioning)[1]
+        return memory.evicted_for(frame_idx, self.max_conditioning_frames)
 
     def reserve_conditioning(self, memory: ObjectMemory, frame_idx: int) -> Rows:
         """Where a frame lies among the conditioning slots, of which one is free or its own."""

@@ -23,6 +23,8 @@ class ObjectMemory:
     """Positions of object pointers that hold nothing."""
     conditioning: dict[int, int] = field(default_factory=dict)
     """Conditioning frames, oldest first: frame_idx to position among the conditioning slots."""
+    mended: set[int] = field(default_factory=set)
+    """Frames that were conditioned by what was found, and not by what anybody said."""
     features: dict[int, int] = field(default_factory=dict)
     """Followed frames whose memory features are stored, in the order in which they were followed: frame_idx
     to position."""
@@ -67,6 +69,9 @@ class ObjectMemory:
     def forget_far(self, frame_idx: int, history_frames: int) -> None:
         """Forget what is known of frames that are no longer kept."""
         self.not_finite = {i for i in self.not_finite if abs(frame_idx - i) < history_frames}
+        self.mended = {
+            i for i in self.mended if i in self.conditioning or abs(frame_idx - i) < history_frames
+        }
         self.views = {i: view for i, view in self.views.items() if abs(frame_idx - i) < history_frames}
         if self.left_out:
             self.left_out = {i for i in self.left_out if abs(frame_idx - i) < history_frames}
@@ -96,6 +101,23 @@ class ObjectMemory:
         """The last frame up to a kept one that the network looked at."""
         carried = self.carried.get(frame_idx)
         return frame_idx if carried is None else carried.looked_at
+
+    def evicted_for(self, frame_idx: int, places: int) -> int | None:
+        """The conditioning frame that makes room for this one, if one must; there are so many places."""
+        # The first prompt says what the object is and stays.
+        others = list(self.conditioning)[1:]
+        if frame_idx in self.conditioning or not others:
+            return None
+        mended = [index for index in others if index in self.mended]
+        if frame_idx in self.mended:  # what was found has one place, and takes none from anybody
+            return mended[0] if mended else None
+        if len(self.conditioning) < places:
+            return None
+        return mended[0] if mended else others[0]
+
+    def has_no_place(self, frame_idx: int, places: int) -> bool:
+        """Whether a frame can lie in none of so many places for conditioning frames."""
+        return frame_idx not in self.conditioning and len(self.conditioning) >= places
 
     def release(self, frame_idx: int) -> None:
         """Forget a followed frame; its positions are free again. Conditioning slots stay."""

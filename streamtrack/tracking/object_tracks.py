@@ -267,7 +267,8 @@ class ObjectTracks:
         for in_doubt in range(key if why.in_doubt_from is None else why.in_doubt_from, key):
             self._follower.forget(tracked.slot, in_doubt, prompted=True)
             tracked.prompts.set(in_doubt, ())
-        conditioned = self._follower.remember(tracked.slot, look, restarts=True)
+        mended = why.kind is EventKind.MENDED
+        conditioned = self._follower.remember(tracked.slot, look, restarts=True, mended=mended)
         tracked.prompts.forget_before(self.oldest_key)
         tracked.prompts.set(key, (*tracked.prompts.on(key), given))
         self._replay.report_eviction(tracked, key, conditioned.evicted)

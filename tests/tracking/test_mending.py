@@ -106,6 +106,27 @@ def test_undo_takes_what_a_person_said_and_no_mending(astray: Session, shapes: S
     assert astray.undo(1).what == "correct"
 
 
+def test_what_is_found_takes_no_place_from_what_somebody_said(colour: Tracker, shapes: Shapes) -> None:
+    session = colour.new_session(TrackingConfig(history_frames=HISTORY, max_conditioning_frames=3))
+    session.add(1, box=box_of(shapes[0][1][0]))
+    slot = None
+    for index, (image, masks) in enumerate(shapes[:6]):
+        session.step(image)
+        slot = session._tracks.by_id[1].slot
+        prompt = Prompt(1, box=box_of(masks[0]))
+        if index == 1:
+            session.refine(prompt)
+        elif index > 1:
+            session.mending.mend(prompt)
+    assert slot is not None
+    assert sorted(slot.conditioning) == [0, 1, 5], "of the mendings the last one"
+    session.refine(Prompt(1, mask=shapes[5][1][0]), at_frame=4)
+    assert {0, 1, 4} <= set(slot.conditioning), "what was found makes room"
+    session.mending.mend(Prompt(1, box=box_of(shapes[5][1][0])))
+    assert sorted(slot.conditioning) == [0, 1, 4], "and takes none where there is none"
+    assert iou(session.result().objects[1].mask, shapes[5][1][0]) > 0.8
+
+
 def test_what_does_not_fit_is_refused(astray: Session, shapes: Shapes) -> None:
     box = box_of(shapes[5][1][0])
     with pytest.raises(PromptError, match="object 9 is not followed"):
