@@ -195,6 +195,9 @@ class MotionAutoprompt(FindingAutoprompt):
     """What its objects are called."""
     remove_unconfirmed_after_ms: int | None = Field(None, ge=0)
     """Its objects end when nothing moved under their mask for so long. null: what stands still is kept."""
+    mend: MendConfig | None = None
+    """How what moves mends objects, as a detector's finds do: a mask that is far less than what moves, or
+    more, goes on from its box. null: it does not."""
 
 
 class GridAutoprompt(FindingAutoprompt):

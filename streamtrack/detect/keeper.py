@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from streamtrack.config import DetectorAutoprompt, FindingAutoprompt
+from streamtrack.config import DetectorAutoprompt, FindingAutoprompt, MotionAutoprompt
 from streamtrack.detect.boxes import Box
 from streamtrack.detect.detector import Detection
 from streamtrack.detect.mend_policy import Mender
@@ -44,7 +44,7 @@ class Keeper:
     def __init__(self, config: FindingAutoprompt) -> None:
         self._config = config
         self._prompter = Autoprompter(config)
-        mend = config.mend if isinstance(config, DetectorAutoprompt) else None
+        mend = config.mend if isinstance(config, DetectorAutoprompt | MotionAutoprompt) else None
         self._mender = None if mend is None else Mender(mend)
         self._starts = not isinstance(config, DetectorAutoprompt) or config.start
 

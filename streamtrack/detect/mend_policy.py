@@ -222,6 +222,8 @@ class Mender:
             return "shared"
         if known.by_hand:
             return None
+        if any(_is_part_of(known, mask, one, self.config.over_box) for one in found):
+            return "too_small"
         if mask.state is ObjectState.UNCERTAIN:
             return "uncertain"
         adrift = known.unmet >= ADRIFT_LOOKS and known.well.times >= ADRIFT_LOOKS
@@ -313,6 +315,12 @@ def _holds_another(mask: ObjectMask, find: Detection, found: Sequence[Detection]
         and covers(mask, other.box)
         for other in found
     )
+
+
+def _is_part_of(known: KnownObject, mask: ObjectMask, find: Detection, over_box: float) -> bool:
+    """Whether a mask is far less than a find shows, as that of what was started while it came in."""
+    inside = _share_in(_box(mask), find.box) >= INSIDE
+    return known.fits(find) and inside and area_of(find.box) > over_box * area_of(_box(mask))
 
 
 def _box(mask: ObjectMask) -> Box:

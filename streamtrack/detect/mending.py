@@ -9,7 +9,7 @@ from typing import Literal
 from streamtrack.detect.boxes import Box
 from streamtrack.detect.detector import Detection
 
-Reason = Literal["uncertain", "too_large", "several", "shared", "adrift", "lost"]
+Reason = Literal["uncertain", "too_large", "too_small", "several", "shared", "adrift", "lost"]
 Likeness = Callable[[int, Sequence[Box]], Sequence[float | None]]
 """How much what boxes show looks like what is remembered of an object, -1 to 1; None where nobody knows."""
 
@@ -21,9 +21,9 @@ class Mending:
     object_id: int
     find: Detection
     reason: Reason
-    """What it disagrees with: a mask that is `uncertain`; one that is too large for the find, covers several,
-    lies on what another object is on (shared) or was met by no find for long (adrift); or nothing, as the
-    object is gone (lost)."""
+    """What it disagrees with: a mask that is `uncertain`; one that is too large or too small for the find,
+    covers several, lies on what another object is on (shared) or was met by no find for long (adrift); or
+    nothing, as the object is gone (lost)."""
     overlap: float
     """IoU of the mask's box with the find's, 0 to 1."""
     likeness: float | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,9 @@ HELD_SHARE, WORTH_SHARE = 0.5, 0.1
 """So is one that lies by half in the box, unless it is tiny there, such as the bag of a person."""
 SAME_MASK_IOU = 0.7
 """Two masks that overlap more follow one thing."""
+KNOWN_APART, MEETING_LOOKS = 2, 4
+"""Two that were found apart for so many looks are passing each other; so many looks in a row on one thing,
+and they are one."""
 SAME_PLACE_IOU = 0.3
 MAX_PLACES = 32
 """Places kept of what was removed by hand; beyond that the oldest is forgotten."""
@@ -46,6 +49,10 @@ class _Own:
 
     confirmed_ns: int
     lost_since_ns: int | None = None
+    apart: int = 0
+    """Looks in which it was found, and was on nothing that an elder one is on."""
+    together: int = 0
+    """Looks in a row in which it was on what an elder one is on."""
 
 
 @dataclass(slots=True)
@@ -83,7 +90,7 @@ class Autoprompter:
         """
         for object_id in kept:
             if object_id in self._own:
-                self._own[object_id] = _Own(now_ns)
+                self._own[object_id] = replace(self._own[object_id], confirmed_ns=now_ns, lost_since_ns=None)
         objects = {key: mask for key, mask in objects.items() if key not in kept}
         ends = self._ends(found, objects, now_ns, kept)
         finds = self._wanted(found)
@@ -144,7 +151,8 @@ class Autoprompter:
             if object_id in kept:
                 continue
             mask = objects[object_id]
-            if any(covers(mask, find.box) for find in finds):
+            met = any(covers(mask, find.box) for find in finds)
+            if met:
                 own.confirmed_ns = now_ns
             if mask.state is not ObjectState.LOST:
                 if own.lost_since_ns is not None:  # it is back: whether it was found before says nothing
@@ -153,12 +161,13 @@ class Autoprompter:
             elif own.lost_since_ns is None:
                 own.lost_since_ns = now_ns
             reason = self._why_it_ends(own, mask.state, now_ns)
-            if reason is None and any(
-                masks_iou(mask, elder) > SAME_MASK_IOU
-                for elder in objects.values()
-                if elder.object_id < object_id
-            ):
-                reason = "duplicate"
+            elders = (one for one in objects.values() if one.object_id < object_id)
+            if not any(masks_iou(mask, elder) > SAME_MASK_IOU for elder in elders):
+                own.apart, own.together = own.apart + met, 0
+            else:
+                own.together += 1
+                passing = own.apart >= KNOWN_APART and own.together < MEETING_LOOKS
+                reason = reason or (None if passing else "duplicate")
             if reason is not None:
                 ends.append((object_id, reason))
         return ends

@@ -224,6 +224,16 @@ def test_object_of_a_person_is_mended_once_finds_agreed_unless_only_own_ones_are
         assert stream.mended([find()], astray) == expected
 
 
+def test_mask_of_a_part_of_its_find_goes_on_from_all_of_it() -> None:
+    part = mask_in((100, 150, 160, 200), share=1.0)
+    assert Stream().start().mended([find()], part) == ["too_small"]
+    assert Stream().start().mended([find()], mask_in((100, 100, 160, 200), share=1.0)) == [], "it agrees"
+    assert Stream().start((100, 150, 160, 200)).mended([find()], part) == [], "it was never so large"
+    chosen = Stream().start()
+    chosen.mender.corrected_by_hand(1)
+    assert chosen.mended([find()], part) == [], "somebody wants a part"
+
+
 def test_part_that_somebody_chose_is_left_alone_until_a_find_agrees_again() -> None:
     astray = mask_in(moved(PERSON, -50), state=UNCERTAIN)
     stream = Stream().start()

@@ -12,7 +12,7 @@ import pytest
 from streamtrack.clock import NS_PER_MS
 from streamtrack.config import DetectorAutoprompt
 from streamtrack.detect import Box, Detection
-from streamtrack.detect.start_policy import MAX_PLACES, Autoprompter, Plan, covers
+from streamtrack.detect.start_policy import KNOWN_APART, MAX_PLACES, MEETING_LOOKS, Autoprompter, Plan, covers
 from streamtrack.frame import ObjectMask, ObjectState, masks_iou
 
 PERSON: Box = (100, 50, 160, 200)
@@ -186,6 +186,19 @@ def test_younger_of_two_objects_that_follow_one_thing_ends() -> None:
     stream.with_own_object()
     objects = {3: mask_in(PERSON, 3), 5: mask_in(PERSON, 5)}
     assert stream.see(find(), objects=objects).ends == ((5, "duplicate"),)
+
+
+def test_two_that_pass_each_other_are_not_one_at_once() -> None:
+    stream = Stream()
+    stream.next_id = 5
+    stream.with_own_object()
+    apart = {3: mask_in((300, 50, 360, 200), 3), 5: mask_in(PERSON, 5)}
+    for _ in range(KNOWN_APART):
+        assert not stream.see(find(), objects=apart).ends
+    meeting = {3: mask_in(PERSON, 3), 5: mask_in(PERSON, 5)}
+    for _ in range(MEETING_LOOKS - 1):
+        assert not stream.see(find(), objects=meeting).ends
+    assert stream.see(find(), objects=meeting).ends == ((5, "duplicate"),)
 
 
 def test_objects_of_people_never_end() -> None:
