@@ -51,7 +51,7 @@ async def test_camera_is_tried_added_changed_and_removed(server: PageServer, tab
     await expect(page).to_have_title("yard · streamtrack")
     await tab.live()
     await page.click("#cameras")
-    await page.get_by_role("button", name="Change the camera yard").click()
+    await page.get_by_role("button", name="Change the camera yard", exact=True).click()
     await page.select_option("#camera-finds", "motion")
     await page.click("#camera-save")
     async with server.api() as api:
@@ -59,12 +59,12 @@ async def test_camera_is_tried_added_changed_and_removed(server: PageServer, tab
         told = (await api.get("/streams/yard/config")).json()["settings"]
         assert told["autoprompt"] == {"kind": "motion"}
         await page.click("#cameras")
-        await page.get_by_role("button", name="Remove the camera yard").click()
+        await page.get_by_role("button", name="Remove the camera yard", exact=True).click()
         await expect(page.get_by_role("heading", name="Remove the camera yard?")).to_be_visible()
         await page.get_by_role("button", name="Remove", exact=True).click()
         await expect(page.locator("#camera-list li")).to_have_count(1)
         assert [one["name"] for one in (await api.get("/streams")).json()] == ["cam"]
-    await page.get_by_role("button", name="Close").click()
+    await page.get_by_role("button", name="Close", exact=True).click()
     await expect(page).to_have_title("cam · streamtrack")
 
 
@@ -84,7 +84,7 @@ async def test_what_is_refused_is_said_in_the_dialog(tab: Tab) -> None:
     await page.fill("#camera-name", "other")
     await page.click("#camera-save")
     await expect(page.locator("#camera-wrong")).to_contain_text("cameras.allow_folders")
-    await page.get_by_role("button", name="Back").click()
+    await page.get_by_role("button", name="Back", exact=True).click()
     await expect(page.locator("#cameras-dialog")).to_be_visible()
 
 
