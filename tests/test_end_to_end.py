@@ -140,6 +140,9 @@ async def test_click_in_the_browser_is_followed_and_drawn(clip: Clip, tmp_path: 
     with RtspServer([clip.path], fps=FPS) as camera, served(camera.url, tmp_path) as server:
         followed, _, _ = prompt_followed(server, clip)
         async with browsers() as chromium, chromium.opened(server) as tab:
+            # As the server draws it: what the page draws itself is looked at in http/test_page_overlay.
+            await tab.page.evaluate("""localStorage.setItem("streamtrack.looks", '{"style": "burnt"}')""")
+            await tab.page.reload()
             await tab.live()
             await (await tab.row(followed)).wait_for()
             # A click on a picture that stands must give feedback, too.
