@@ -46,7 +46,7 @@ test-exact: $(READY)  ## masks beside those of sam2's and transformers' own code
 test-process: $(READY)  ## commands as processes of their own: signals, kills, a camera that fails; two minutes
 	$(PYTEST) -m "process and not slow and not browser" $(ARGS)
 
-test-page: $(READY)  ## the pages in a real browser; three minutes
+test-page: $(READY)  ## the pages in a real browser; five minutes
 	$(PYTEST) -m "browser and not slow" $(ARGS)
 
 test-bench: $(READY)  ## each bench from end to end on a small case; two minutes
