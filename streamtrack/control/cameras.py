@@ -34,6 +34,8 @@ class CamerasInfo(BaseModel):
     """Schemes that a source may have that is added."""
     allow_files: bool
     """Whether files of some folders may be added."""
+    records: bool
+    """Whether films can be kept: `archive.folder` is set."""
     reloads: bool
     """Whether there is a config file to reload."""
 

@@ -106,6 +106,7 @@ class Cameras:
             max_streams=limits.max_streams,
             allow_schemes=limits.allow_schemes,
             allow_files=bool(limits.allow_folders),
+            records=self._shared.archive.is_on,
             reloads=self._read_config is not None,
         )
 
@@ -116,8 +117,7 @@ class Cameras:
             origin = "memory" if self._state is None else "state"
             fault = self._faults.get(name, "")
             return CameraInfo(name=name, origin=origin, settings=shown_values(made), fault=fault)
-        config = self._streams.get(name).config
-        return CameraInfo(name=name, origin="config", settings=shown_values(config))
+        return CameraInfo(name=name, origin="config", settings=shown_values(self._streams.get(name).config))
 
     # -- what is changed -------------------------------------------------------------------------------
 

@@ -75,6 +75,8 @@ async def test_what_is_refused_is_said_in_the_dialog(tab: Tab) -> None:
     await page.fill("#camera-url", "http://169.254.169.254/latest")
     await page.click("#camera-test")
     await expect(page.locator("#camera-wrong")).to_contain_text("cameras.allow_hosts")
+    await expect(page.locator("#camera-records")).to_be_disabled()
+    await expect(page.locator("#camera-no-archive")).to_contain_text("archive.folder")
     await page.select_option("#camera-kind", "file")
     await expect(page.locator("#camera-no-files")).to_be_visible()
     await page.fill("#camera-path", "/etc/passwd")

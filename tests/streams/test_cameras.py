@@ -229,6 +229,14 @@ def test_number_of_streams_is_bounded(tmp_path: Path) -> None:
         assert api.get("/cameras").json()["stored"] is False
 
 
+def test_films_of_a_camera_are_kept_only_where_a_folder_is(api: httpx.Client) -> None:
+    assert api.get("/cameras").json()["records"] is False
+    answer = api.post("/streams", json={**camera("film"), "recording": {"mode": "continuous"}})
+    assert answer.status_code == 409
+    assert "archive.folder is not set" in answer.json()["error"]
+    assert "film" not in [one["name"] for one in api.get("/streams").json()]
+
+
 def test_source_that_never_answers_is_removed_at_once(server: Server, api: httpx.Client) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"rtsp://127.0.0.1:{listener.getsockname()[1]}/silent"

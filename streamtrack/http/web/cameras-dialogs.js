@@ -36,12 +36,20 @@ const MARKUP = `
       <option value="motion" data-text="cameraFinds_motion"></option>
       <option value="other" data-text="cameraFinds_other"></option>
     </select></label>
+    <label><span data-text="cameraRecords"></span><select id="camera-records" aria-describedby="camera-no-archive">
+      <option value="off" data-text="cameraRecords_off"></option>
+      <option value="continuous" data-text="cameraRecords_continuous"></option>
+      <option value="events" data-text="cameraRecords_events"></option>
+    </select></label>
+    <p id="camera-no-archive" data-text="cameraNoArchive" hidden></p>
     <p id="camera-told" role="status" hidden></p>
     <p id="camera-wrong" role="alert" hidden></p>
     <img id="camera-still" alt="" hidden>
-    <button type="button" id="camera-test" class="second" data-text="cameraTest"></button>
-    <button type="submit" value="save" id="camera-save" data-text="cameraSave"></button>
-    <button type="submit" value="" class="second" data-text="cameraBack" formnovalidate></button>
+    <div class="camera-acts">
+      <button type="button" id="camera-test" class="second" data-text="cameraTest"></button>
+      <button type="submit" value="save" id="camera-save" data-text="cameraSave"></button>
+      <button type="submit" value="" class="second" data-text="cameraBack" formnovalidate></button>
+    </div>
   </form>
 </dialog>
 <dialog id="camera-remove-dialog" aria-labelledby="camera-remove-question">

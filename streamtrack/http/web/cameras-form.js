@@ -53,6 +53,10 @@ export class CameraForm {
     $("camera-name-box").hidden = camera !== null;
     $("camera-finds").value = findsOf(camera?.settings.autoprompt);
     $("camera-finds").querySelector("[value=other]").hidden = $("camera-finds").value !== "other";
+    const records = recordsOf(camera);
+    $("camera-records").value = records;
+    $("camera-records").disabled = !info.records && records === "off";
+    $("camera-no-archive").hidden = info.records;
     this.#tell("");
     this.#wrong("");
     $("camera-still").hidden = true;
@@ -127,6 +131,8 @@ export class CameraForm {
       const finds = $("camera-finds").value;
       const asked = { source: this.#source };
       if (finds !== "other" && (known || finds !== "none")) asked.autoprompt = FINDS[finds]();
+      const records = $("camera-records").value;
+      if (records !== recordsOf(known)) asked.recording = { mode: records };
       if (known) await send("PATCH", `/streams/${encodeURIComponent(name)}`, asked, SAVE_LIMIT);
       else await send("POST", "/streams", { name, ...asked }, SAVE_LIMIT);
       this.saved = name;
@@ -171,6 +177,8 @@ function kindOf(url) {
   if (url.startsWith("webcam:")) return "webcam";
   return url === "" || /^[a-z][a-z0-9+.-]+:/i.test(url) ? "url" : "file";
 }
+
+const recordsOf = (camera) => camera?.settings.recording?.mode ?? "off";
 
 function findsOf(auto) {
   if (!auto) return "none";
