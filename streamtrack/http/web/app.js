@@ -132,9 +132,9 @@ function onNoStreams(error) {
 }
 
 function showStart(name, error = null) {
-  const curtain = { text: text(name), detail: "", nextTryAt: null, retry: null };
+  const curtain = { text: text(name), detail: error === null ? text("noStreamsHow") : "", nextTryAt: null, retry: null };
   if (typeof error?.status === "number") curtain.text = sentence(error);
-  showStanding({ dot: "connecting", text: text("connecting"), curtain });
+  showStanding({ dot: "connecting", text: text(error === null ? "noStreams" : "connecting"), curtain });
 }
 
 // one stream
