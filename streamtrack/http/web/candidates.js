@@ -7,9 +7,11 @@ import { text } from "./strings.js";
 const NAMES = ["candidateWhole", "candidatePart", "candidateDetail"];
 const PREVIEW = [255, 255, 255];
 const THUMB_PX = [52, 36];
+const LAST_MS = 30_000; // what nobody chooses from does not stand in the picture for ever
 
 export class Candidates {
   #shown = null; // { turn, id, offered }
+  #ending = 0;
 
   /**
    * @param box where they are shown
@@ -36,9 +38,11 @@ export class Candidates {
     if (turn.over || offered.length < 2) return;
     this.#shown = { turn, id, offered };
     this.#draw();
+    this.#endLater();
   }
 
   hide() {
+    clearTimeout(this.#ending);
     if (this.#shown === null) return;
     this.#shown = null;
     this.box.hidden = true;
@@ -64,7 +68,17 @@ export class Candidates {
     }
     for (const one of shown.offered) one.chosen = one.index === index;
     this.actions.chosen(shown.turn, shown.id);
-    if (this.#shown === shown) this.#mark();
+    if (this.#shown !== shown) return;
+    this.#mark();
+    this.#endLater();
+  }
+
+  #endLater() {
+    clearTimeout(this.#ending);
+    this.#ending = setTimeout(() => {
+      if (this.box.matches(":hover, :focus-within")) this.#endLater();
+      else this.hide();
+    }, LAST_MS);
   }
 
   #draw() {
