@@ -150,7 +150,6 @@ async def test_day_with_the_mouse(desk: Desk, chromium: Browsers, tmp_path: Path
         # One leaves: the event leads to what was recorded of it.
         left = told(tab, "Ann left yard")
         await left.wait_for(timeout=ROUND_MS)
-        await told(tab, "Ann: lost").wait_for(timeout=ROUND_MS)
         await look("left", phone=True)
         await left.locator(".moment").click()
         await shows_recording(page)
