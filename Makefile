@@ -26,7 +26,7 @@ PEERS_READY := .venv-peers/.ready
 TRAIN_READY := .venv/.ready-train
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-page test-bench coverage test-slow style types fix bench peers sources train evaluate clean distclean
+.PHONY: help demo test test-exact test-process test-page test-bench coverage test-slow style types fix bench peers sources train evaluate clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## what there is to make
