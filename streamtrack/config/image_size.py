@@ -31,7 +31,9 @@ def read_image_size(value: Any) -> int | str:
     else:
         raise ValueError(f"expected a whole number of pixels, {LEAST_PX} to {MOST_PX}, or two: 1024x576")
     if not all(LEAST_PX <= side <= MOST_PX for side in (width, height)):
-        raise ValueError(f"expected {LEAST_PX} to {MOST_PX} px")
+        # Who tells of it shows numbers as they are, of texts their length alone.
+        got = f"{width}x{height}, " if found is not None else ""
+        raise ValueError(f"{got}expected {LEAST_PX} to {MOST_PX} px")
     return width if width == height else f"{width}x{height}"
 
 

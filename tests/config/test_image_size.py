@@ -31,7 +31,7 @@ def test_sizes_are_read_kept_and_written(written: Any, kept: int | str, input_si
     ("written", "told"),
     [
         (64, "image_size is 64: expected 128 to 2048 px"),
-        ("1024x64", "expected 128 to 2048 px"),
+        ("1024x64", "1024x64, expected 128 to 2048 px"),
         ("99999999999999999999", "expected 128 to 2048 px"),
         ("16:9", "image_size is '16:9': expected a whole number of pixels, 128 to 2048, or two: 1024x576"),
         ("1024x", "expected a whole number of pixels"),
