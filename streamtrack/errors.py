@@ -34,6 +34,8 @@
     │   └── BusyError             too many requests at once; ask again
     ├── StreamOfflineError    a stream that cannot carry out a command now
     ├── PtzError              a camera that does not turn
+    ├── UnauthorizedError     a request without a key, or with one that does not hold
+    ├── ForbiddenError        a request whose role is too small
     └── PublishError          an output that cannot be opened or a message that cannot be read
         └── NoCommonCodecError    a viewer's offer without a codec that is spoken here
 
@@ -319,6 +321,25 @@ class PtzError(StreamTrackError):
 
     kind = "ptz"
     http_status = 409
+
+
+class UnauthorizedError(StreamTrackError):
+    """A request without a key, or with one that does not hold: wrong, revoked, expired."""
+
+    kind = "unauthorized"
+    http_status = 401
+
+
+class ForbiddenError(StreamTrackError):
+    """A request whose role is too small."""
+
+    kind = "forbidden"
+    http_status = 403
+
+    def __init__(self, what: str, role: str, needed: str) -> None:
+        super().__init__(f"{what} needs the role {needed}, yours is {role}")
+        self.role = role
+        self.needed = needed
 
 
 class PublishError(StreamTrackError):

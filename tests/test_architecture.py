@@ -38,7 +38,7 @@ LAYERS = (
         "signals",
     ),
     "telemetry",
-    *("weights", "config", "scenes", "ingest", "model", "engine", "tracking", "rules"),
+    *("weights", "config", "access", "scenes", "ingest", "model", "engine", "tracking", "rules"),
     *(
         "publish",
         "video",

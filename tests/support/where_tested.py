@@ -43,6 +43,7 @@ SUITES = {
 """Test files that follow no single module, and what they follow."""
 
 COVERED_BY = {
+    "access/test_roles": ("access/principal",),
     "alerts/test_webhook": ("alerts/*",),
     "alerts/test_mqtt": ("alerts/home_assistant",),
     "cli/test_main": ("cli/bench", "cli/compile", "cli/options"),
