@@ -34,8 +34,8 @@
     │   └── BusyError             too many requests at once; ask again
     ├── StreamOfflineError    a stream that cannot carry out a command now
     ├── PtzError              a camera that does not turn
-    ├── UnauthorizedError     a request without a key, or with one that does not hold
-    ├── ForbiddenError        a request whose role is too small
+    ├── UnauthorizedError     access.refusals: a request without a key that holds
+    ├── ForbiddenError        access.refusals: a request whose role is too small
     └── PublishError          an output that cannot be opened or a message that cannot be read
         └── NoCommonCodecError    a viewer's offer without a codec that is spoken here
 
@@ -45,7 +45,7 @@ A message says where, what, got and expected, in one line. Facts that a program 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Self
 
 
@@ -323,25 +323,6 @@ class PtzError(StreamTrackError):
     http_status = 409
 
 
-class UnauthorizedError(StreamTrackError):
-    """A request without a key, or with one that does not hold: wrong, revoked, expired."""
-
-    kind = "unauthorized"
-    http_status = 401
-
-
-class ForbiddenError(StreamTrackError):
-    """A request whose role is too small."""
-
-    kind = "forbidden"
-    http_status = 403
-
-    def __init__(self, what: str, role: str, needed: str) -> None:
-        super().__init__(f"{what} needs the role {needed}, yours is {role}")
-        self.role = role
-        self.needed = needed
-
-
 class PublishError(StreamTrackError):
     """An output that cannot be opened, or a message that cannot be read."""
 
@@ -354,16 +335,3 @@ class NoCommonCodecError(PublishError):
 
     kind = "no_common_codec"
     http_status = 406
-
-
-def error_classes(root: type[StreamTrackError] = StreamTrackError) -> Iterator[type[StreamTrackError]]:
-    """The tree, each class before those derived from it; those without a kind of their own left out."""
-    yield root
-    for derived in root.__subclasses__():
-        if "kind" in vars(derived):
-            yield from error_classes(derived)
-
-
-def error_of_kind(kind: str) -> type[StreamTrackError]:
-    """The class that a machine's `kind` names; the root for one that a newer peer invented."""
-    return next((found for found in error_classes() if found.kind == kind), StreamTrackError)

@@ -27,6 +27,7 @@ TESTS = REPOSITORY / "tests"
 LAYERS = (
     *(
         "errors",
+        "error_kinds",
         "openmp",
         "clock",
         "object_record",

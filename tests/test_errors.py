@@ -5,7 +5,9 @@ import re
 
 import pytest
 
+import streamtrack.access.refusals
 import streamtrack.errors as module
+from streamtrack.error_kinds import error_classes, error_of_kind
 from streamtrack.errors import (
     CapacityError,
     FrameExpiredError,
@@ -13,9 +15,11 @@ from streamtrack.errors import (
     StreamOfflineError,
     StreamTrackError,
     UnknownObjectError,
-    error_classes,
-    error_of_kind,
 )
+
+
+def test_errors_of_access_are_of_the_tree() -> None:
+    assert streamtrack.access.refusals.ForbiddenError in set(error_classes())
 
 
 def test_every_kind_names_one_class() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from streamtrack.access.refusals import ForbiddenError
 from streamtrack.access.roles import Role
-from streamtrack.errors import ForbiddenError
 
 Kind = Literal["key", "token", "curve", "anyone"]
 """By what somebody is known: a key of the key file, the config's token, a CURVE key; or not at all, where
@@ -30,7 +30,7 @@ class Principal:
             ForbiddenError: the role is too small.
         """
         if not self.role.allows(needed):
-            raise ForbiddenError(what, self.role.value, needed.value)
+            raise ForbiddenError(what, self.role, needed)
 
 
 ANYONE = Principal("anyone", Role.ADMIN, "anyone")

@@ -17,13 +17,13 @@ from typing import Any, Literal
 import msgspec
 
 from streamtrack.control.untrusted import MAX_REQUEST_BYTES, check_extent, one_line
+from streamtrack.error_kinds import error_of_kind
 from streamtrack.errors import (
     BadRequestError,
     FrameExpiredError,
     PromptError,
     PublishError,
     StreamTrackError,
-    error_of_kind,
 )
 from streamtrack.object_record import CandidateInfo, ObjectInfo
 

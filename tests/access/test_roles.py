@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from streamtrack.access.principal import ANYONE, TOKEN, Principal
+from streamtrack.access.refusals import ForbiddenError
 from streamtrack.access.roles import Role
-from streamtrack.errors import ForbiddenError
 
 
 @pytest.mark.parametrize("role", Role)
