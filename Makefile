@@ -26,7 +26,7 @@ PEERS_READY := .venv-peers/.ready
 TRAIN_READY := .venv/.ready-train
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-exact test-process test-page test-bench coverage test-slow style types fix bench peers sources train evaluate clean distclean
+.PHONY: help demo test test-exact test-process test-page test-bench coverage test-slow faults style types fix bench peers sources train evaluate clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## what there is to make
@@ -56,7 +56,13 @@ coverage: $(READY)  ## the suite, and which lines it does not run; their share m
 	$(PYTEST) -m "not slow and not whole_bench" --cov --cov-report term:skip-covered $(ARGS)
 
 test-slow: $(READY)  ## what takes minutes: parity at 1024 pixels, endurance
-	$(BIN)/python -m pytest -m slow --timeout 1800 $(ARGS)
+	$(BIN)/python -m pytest -m "slow and not faults" --timeout 1800 $(ARGS)
+
+FAULTS := out/faults
+faults: $(READY)  ## everything that goes wrong, done to the real parts; writes the table of docs/faults.md
+	rm -rf $(FAULTS)
+	STREAMTRACK_FAULTS=$(abspath $(FAULTS)) $(BIN)/python -m pytest -m faults --timeout 1800 $(ARGS); status=$$?; \
+		$(BIN)/python -m tests.faults.table $(if $(ARGS),,--all) $(FAULTS); exit $$status
 
 style: $(READY)  ## ruff: rules and format
 	$(BIN)/ruff check

@@ -44,6 +44,8 @@ class Camera:
         self.hidden: frozenset[str] = frozenset()
         """Discs that are out of sight."""
         self._number = 0
+        self.num_sent = 0
+        """Pictures that were written to whoever watches."""
         self._out = threading.Event()
         self._server: http.server.ThreadingHTTPServer | None = None
         self.port = 0
@@ -98,5 +100,6 @@ class Camera:
                 handler.wfile.write(head.encode() + jpeg + b"\r\n")
             except OSError:
                 return
+            self.num_sent += 1
             due = max(due + 1 / self.fps, time.monotonic())
             self._out.wait(due - time.monotonic())
