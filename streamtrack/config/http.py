@@ -29,6 +29,10 @@ class HttpConfig(Section):
     token: SecretStr | None = None
     """Bearer token that every endpoint then asks for: a long random text, ASCII without blanks; fewer than 16
     characters are refused. `${NAME}` takes it from the environment. null: none."""
+    hosts: tuple[str, ...] = ()
+    """Names beside its addresses and its own name by which this server is reached (cams.example, or what a
+    proxy in front is called): a Host that is none of them is refused, since web pages can be bound to any
+    address (DNS rebinding). `*` takes every one."""
     cors_origins: tuple[str, ...] = ()
     """Other origins (https://host:port) whose pages may call the API. `*`, every page there is, needs `token`
     (or `allow_open`)."""
@@ -49,6 +53,14 @@ class HttpConfig(Section):
         fault = None if value is None else token_fault(value.get_secret_value())
         if fault is not None:
             raise ValueError(fault)
+        return value
+
+    @field_validator("hosts")
+    @classmethod
+    def _hosts_are_some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if host != "*" and not _HOST_NAME.fullmatch(host) and not _is_ip(host.strip("[]")):
+                raise ValueError(f"{describe_value(host)} is no host, expected a name such as cams.example")
         return value
 
     @field_validator("cors_origins")

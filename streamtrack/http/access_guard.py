@@ -19,8 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamtrack.control.untrusted import MAX_REQUEST_BYTES
 from streamtrack.errors import BusyError
-from streamtrack.http.auth import SAFE_METHODS, AccessPolicy, Refusal, given_token
+from streamtrack.http.auth import AccessPolicy, given_token
+from streamtrack.http.origins import SAFE_METHODS
 from streamtrack.http.peers import peer_of
+from streamtrack.http.refusal import Refusal
 from streamtrack.http.token_guesses import TokenGuesses
 from streamtrack.object_record import MAX_MEMORY_BYTES
 

@@ -40,12 +40,13 @@ from streamtrack.control.status import PastEvent, Readiness, StreamBoard, Stream
 from streamtrack.errors import CapacityError
 from streamtrack.http.access_guard import AccessGuard
 from streamtrack.http.answer_headers import AnswerHeaders, UnexpectedErrors
-from streamtrack.http.auth import AccessPolicy, normal_origin
+from streamtrack.http.auth import AccessPolicy
 from streamtrack.http.command_route import CommandRoute
 from streamtrack.http.docs_page import docs_router
 from streamtrack.http.error_answers import add_error_answers
 from streamtrack.http.live import live_stream
 from streamtrack.http.memory_routes import TAKES_A_MEMORY, memory_routes, prompts_or_memories
+from streamtrack.http.origins import normal_origin
 from streamtrack.http.paths import Hidden, ObjectIdPath, StreamName, for_stream
 from streamtrack.http.peers import peer_of
 from streamtrack.http.second_thoughts_routes import second_thoughts_routes
