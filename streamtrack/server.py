@@ -16,6 +16,7 @@ from streamtrack.alerts.hub import AlertsHub
 from streamtrack.archive import Archive
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import Config, fill_in
+from streamtrack.config.exposure import open_doors
 from streamtrack.consumer import Consumer
 from streamtrack.control.commands import Answer, AnyCommand, ExportAnswer
 from streamtrack.control.memory_commands import AddFromCommand, ExportCommand, ProposeCommand
@@ -26,12 +27,14 @@ from streamtrack.frame import Event
 from streamtrack.http.alerts_routes import alerts_router
 from streamtrack.http.api import create_app
 from streamtrack.http.cameras_routes import cameras_router
+from streamtrack.http.connections import ConnectionLimits
 from streamtrack.http.history_routes import history_router
 from streamtrack.http.masks_routes import masks_router
 from streamtrack.http.ptz_routes import ptz_router
 from streamtrack.http.push_routes import push_router
 from streamtrack.http.recordings_routes import recordings_router
 from streamtrack.http.rules_routes import rules_router
+from streamtrack.http.tls import Certificate, TlsFiles
 from streamtrack.http.video_routes import video_router
 from streamtrack.http.web_server import WebServer, bind_http
 from streamtrack.jobs.desk import JobDesk, ModelUse
@@ -75,7 +78,8 @@ class Server:
         Raises:
             PublishError: a port is in use.
             SourceError: a source can never work.
-            ConfigError: a file of rules, a spool of alerts or the archive's folder cannot be used.
+            ConfigError: a file of rules, a spool of alerts, the archive's folder or the certificate cannot be
+                used.
         """
         config = fill_in(config)
         self._config = config
@@ -89,6 +93,8 @@ class Server:
         self.all_ended = True
         """False after `run` where a thread was left behind in a call that cannot be interrupted."""
         with contextlib.ExitStack() as undo:
+            files = TlsFiles.of(config.http)
+            certificate = None if files is None else Certificate(files)
             self._listener = undo.enter_context(bind_http(config.http.host, config.http.port))
             self._publisher = undo.enter_context(ZmqPublisher(config.zmq, self._telemetry, clock))
             self._alerts = AlertsHub(config.alerts, self._telemetry, clock)
@@ -108,7 +114,8 @@ class Server:
             self._control = ZmqControl(config.zmq, self) if config.zmq.control_address is not None else None
             undo.pop_all()
         host, port = self._listener.getsockname()[:2]
-        self.http_address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        scheme = "http" if certificate is None else "https"
+        self.http_address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
         """The page's address, with the port that was taken."""
         routers: tuple[APIRouter, ...] = (
             cameras_router(self.cameras),
@@ -124,7 +131,9 @@ class Server:
         if self.jobs is not None:
             routers = (*routers, jobs_router(self.jobs, self.cameras.gate))
         app = create_app(self, config.http, routers, self._telemetry.refused)
-        self._web = WebServer(app, self._listener)
+        self._web = WebServer(app, self._listener, ConnectionLimits.of(config.http), certificate)
+        for door in open_doors(config.http, config.zmq):
+            logger.warning("open to the network without authentication: %s", door)
 
     def _job_desk(self, config: Config) -> JobDesk | None:
         if not config.jobs.enabled:
@@ -208,6 +217,7 @@ class Server:
         task.add_done_callback(self._reloads.discard)
 
     async def _reload(self) -> None:
+        await self._web.reload_certificate()
         try:
             told = await self.cameras.reload()
         except StreamTrackError as error:

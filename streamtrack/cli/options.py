@@ -35,6 +35,14 @@ Settings = Annotated[
         show_default=False,
     ),
 ]
+Insecure = Annotated[
+    bool,
+    typer.Option(
+        "--insecure",
+        help="Let the network in without a token or keys: whoever reaches the ports watches and commands "
+        "(`http.allow_open`, `zmq.allow_open`).",
+    ),
+]
 Port = Annotated[
     int | None,
     typer.Option(
@@ -53,6 +61,7 @@ def flag_overrides(
     device: str | None = None,
     preset: str | None = None,
     settings: list[str] | None = None,
+    insecure: bool = False,
 ) -> list[Override | str]:
     """What flags say of the config; `--set` comes last, so it stands above them."""
     keys: dict[tuple[str, str], Any] = {
@@ -66,6 +75,8 @@ def flag_overrides(
         for path, value in keys.items()
         if value is not None
     ]
+    if insecure:
+        given += [Override((section, "allow_open"), True, "--insecure") for section in ("http", "zmq")]
     if model is not None:  # the file's own weights are of the model that it named
         given.append(Override(("model", "checkpoint"), None, "--model"))
     return [*given, *(settings or ())]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from streamtrack.cli.options import Device, Model, Port, PresetName, Settings, flag_overrides
+from streamtrack.cli.options import Device, Insecure, Model, Port, PresetName, Settings, flag_overrides
 from streamtrack.cli.target import read_target
 from streamtrack.config import Config, Override, ZmqConfig
 from streamtrack.config.resolve import Resolved, only_url, resolve
@@ -80,10 +80,13 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    insecure: Insecure = False,
     settings: Settings = None,
 ) -> None:
     """Track live streams: masks on ZeroMQ, annotated video in the browser."""
-    flags = flag_overrides(port=port, model=model, device=device, preset=preset, settings=settings)
+    flags = flag_overrides(
+        port=port, model=model, device=device, preset=preset, settings=settings, insecure=insecure
+    )
     if state_dir is not None:
         flags.insert(0, Override(("cameras", "state_dir"), str(state_dir.absolute()), "--state-dir"))
 

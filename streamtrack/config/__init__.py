@@ -14,7 +14,8 @@ from streamtrack.config.autoprompt import (
     SceneAutoprompt,
 )
 from streamtrack.config.cameras import CamerasConfig
-from streamtrack.config.http import HttpConfig
+from streamtrack.config.exposure import is_loopback
+from streamtrack.config.http import HttpConfig, HttpLimitsConfig
 from streamtrack.config.jobs import JobsConfig
 from streamtrack.config.model import ModelConfig, live_threads
 from streamtrack.config.overrides import Override
@@ -30,7 +31,7 @@ from streamtrack.config.supervision import SupervisionConfig
 from streamtrack.config.tracking import TrackingConfig
 from streamtrack.config.video import AnnotateConfig, VideoConfig
 from streamtrack.config.webrtc import IceServerConfig, WebrtcConfig
-from streamtrack.config.whole import Config, is_loopback
+from streamtrack.config.whole import Config
 from streamtrack.config.zmq import CurveConfig, ZmqConfig
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "FindingAutoprompt",
     "GridAutoprompt",
     "HttpConfig",
+    "HttpLimitsConfig",
     "IceServerConfig",
     "JobsConfig",
     "LineRule",

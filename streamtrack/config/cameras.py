@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from streamtrack.config.networks import network_of
 from streamtrack.config.section import Section
 from streamtrack.config.shown import describe_value
 
@@ -60,11 +60,3 @@ class CamerasConfig(Section):
                     f"{describe_value(host)} is no host, expected a name, an address or 10.0.0.0/8"
                 )
         return value
-
-
-def network_of(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """The network, or single address, that a text names; None where it names none."""
-    try:
-        return ipaddress.ip_network(text.strip("[]"), strict=False)
-    except ValueError:
-        return None

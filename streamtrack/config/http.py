@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from streamtrack.config.networks import network_of
 from streamtrack.config.section import Section
 from streamtrack.config.shown import describe_value
 
@@ -17,6 +20,29 @@ EVERY_ORIGIN = ("*", "null")
 """Origins that any web page can have; null is that of a sandboxed frame."""
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9.])?")
+
+
+class HttpLimitsConfig(Section):
+    """What one client, one connection and all together may take."""
+
+    connections: int = Field(512, ge=8, le=65_536)
+    """Open connections at one time. When they run out, the one that has waited longest without a request
+    makes room."""
+    connections_per_address: int = Field(192, ge=4, le=65_536)
+    """Of one client address (of IPv6 a /64 network). Those of a trusted proxy are counted among all alone."""
+    requests: int = Field(448, ge=1, le=65_536)
+    """Requests under way at one time, viewers included; more are answered 503. `/healthz` and `/readyz` are
+    answered beside them."""
+    requests_per_address: int = Field(160, ge=1, le=65_536)
+    """Of one client address."""
+    head_bytes: int = Field(16_384, ge=2_048, le=1 << 20)
+    """Of a request's line and headers, its address included; more is answered 431."""
+    head_timeout_s: float = Field(10.0, ge=0.1, le=600)
+    """From the connection, or the answer before, to the end of a request's head; TLS's handshake as well."""
+    body_timeout_s: float = Field(20.0, ge=0.1, le=3_600)
+    """How long a body may take; films that are uploaded are bounded by the section `jobs`."""
+    write_timeout_s: float = Field(10.0, ge=0.1, le=600)
+    """How long a client may leave what it is sent unread, after which it is cut off."""
 
 
 class HttpConfig(Section):
@@ -38,7 +64,23 @@ class HttpConfig(Section):
     (or `allow_open`)."""
     allow_open: bool = False
     """Lets the server bind to the network, or let every origin in, without `token`: whoever reaches the port
-    watches and commands."""
+    watches and commands. `serve --insecure` says it for HTTP and ZeroMQ."""
+    tls_certificate: Path | None = None
+    """A PEM file with this server's certificate, and those between it and its authority behind it (certbot's
+    fullchain.pem); then everything is https and wss. It is read again when it changes, and at SIGHUP;
+    connections go on. null: plain HTTP."""
+    tls_key: Path | None = None
+    """The PEM file with its key (privkey.pem)."""
+    tls_key_password: SecretStr | None = None
+    """Of an encrypted key. Write it as `${NAME}`."""
+    hsts_max_age_s: int = Field(15_552_000, ge=0)
+    """Over TLS browsers are told to come by TLS alone for so long (Strict-Transport-Security), where the Host
+    is a name. 0 does not tell them."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies in front (127.0.0.1, 10.0.0.0/8), whose X-Forwarded-For,
+    X-Forwarded-Proto and X-Forwarded-Host are believed. Empty: nobody's."""
+    limits: HttpLimitsConfig = HttpLimitsConfig()
+    """How much, how many and how long."""
 
     @field_validator("host")
     @classmethod
@@ -71,6 +113,24 @@ class HttpConfig(Section):
                 raise ValueError(f"{describe_value(origin)} is no origin, expected https://host:port")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in value:
+            if network_of(proxy) is None:
+                raise ValueError(f"{describe_value(proxy)} is no address, expected 127.0.0.1 or 10.0.0.0/8")
+        return value
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError(
+                "http.tls_certificate and http.tls_key: one is set without the other, expected both or none"
+            )
+        if self.tls_key_password is not None and self.tls_key is None:
+            raise ValueError("http.tls_key_password is set without http.tls_key, expected both or none")
+        return self
+
 
 def token_fault(token: str) -> str | None:
     """What makes a token useless, in one line that does not show it; None where it is sound."""
@@ -83,19 +143,6 @@ def token_fault(token: str) -> str | None:
             f"token has {len(token)} characters, expected at least {MIN_TOKEN_CHARS}, better 20 random ones"
         )
     return None
-
-
-def check_origins_guarded(http: HttpConfig) -> None:
-    """Refuse every web page where there is no token.
-
-    Raises:
-        ValueError: any page may watch and command.
-    """
-    if http.token is None and not http.allow_open and not set(EVERY_ORIGIN).isdisjoint(http.cors_origins):
-        raise ValueError(
-            "http.cors_origins lets every web page watch and command and http.token is not set; "
-            "expected origins, a token, or http.allow_open: true"
-        )
 
 
 def _is_ip(host: str) -> bool:

@@ -147,7 +147,8 @@ def _beside(config: Config, folder: Path) -> Config:
     folders = tuple(folder / path for path in cameras.allow_folders)
     cameras = cameras.model_copy(update={"allow_folders": folders})
     jobs = _in_folder(config.jobs, "folder", folder)
-    update = {"alerts": alerts, "archive": archive, "cameras": cameras, "jobs": jobs}
+    http = _in_folder(_in_folder(config.http, "tls_certificate", folder), "tls_key", folder)
+    update = {"alerts": alerts, "archive": archive, "cameras": cameras, "jobs": jobs, "http": http}
     return config.model_copy(update={"streams": streams, **update})
 
 

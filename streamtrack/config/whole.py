@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections import Counter
-from collections.abc import Iterator
 from typing import Self
 
 from pydantic import model_validator
 
 from streamtrack.config.alerts import AlertsConfig
 from streamtrack.config.cameras import CamerasConfig
-from streamtrack.config.http import HttpConfig, check_origins_guarded
+from streamtrack.config.exposure import check_http_guarded, check_zmq_guarded, zmq_addresses
+from streamtrack.config.http import HttpConfig
 from streamtrack.config.jobs import JobsConfig
 from streamtrack.config.model import ModelConfig
 from streamtrack.config.recording import ArchiveConfig
 from streamtrack.config.section import Section
-from streamtrack.config.shown import describe_address, describe_value
+from streamtrack.config.shown import describe_value
 from streamtrack.config.stream import StreamConfig
 from streamtrack.config.webrtc import WebrtcConfig
 from streamtrack.config.zmq import ZmqConfig
@@ -69,31 +68,16 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _zmq_addresses_are_some(self) -> Self:
-        for key, address in self._zmq_addresses():
+        for key, address in zmq_addresses(self.zmq):
             if not _ZMQ_ADDRESS.fullmatch(address):
                 got = describe_value(address)
                 raise ValueError(f"{key} is {got}, expected tcp://HOST:PORT or ipc://PATH")
         return self
 
     @model_validator(mode="after")
-    def _origins_are_guarded(self) -> Self:
-        check_origins_guarded(self.http)
-        return self
-
-    @model_validator(mode="after")
     def _closed_by_default(self) -> Self:
-        if not (is_loopback(self.http.host) or self.http.token or self.http.allow_open):
-            host = describe_address(self.http.host)
-            raise ValueError(
-                f"http.host {host} is open to the network and http.token is not set; "
-                "expected a token, or http.allow_open: true"
-            )
-        for key, address in self._zmq_addresses():
-            if not (is_loopback(address) or self.zmq.curve or self.zmq.allow_open):
-                raise ValueError(
-                    f"{key} {describe_address(address)} is open to the network and zmq.curve is not set; "
-                    "expected keys, or zmq.allow_open: true"
-                )
+        check_http_guarded(self.http)
+        check_zmq_guarded(self.zmq)
         return self
 
     @model_validator(mode="after")
@@ -114,24 +98,3 @@ class Config(Section):
                     got = describe_value(name)
                     raise ValueError(f"{place}.streams names {got}, expected some of: {', '.join(names)}")
         return self
-
-    def _zmq_addresses(self) -> Iterator[tuple[str, str]]:
-        yield "zmq.masks_address", self.zmq.masks_address
-        if self.zmq.control_address is not None:
-            yield "zmq.control_address", self.zmq.control_address
-
-
-def is_loopback(address: str) -> bool:
-    """Whether a host name, or the host of a ZeroMQ address, is reached from this machine only."""
-    if address.startswith(("ipc://", "inproc://")):
-        return True
-    host = address.removeprefix("tcp://")
-    if host != address:  # tcp://host:port
-        host = host.rsplit(":", 1)[0]
-    host = host.strip("[]").lower()
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

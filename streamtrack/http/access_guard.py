@@ -17,6 +17,7 @@ from http import HTTPStatus
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from streamtrack.config import HttpLimitsConfig
 from streamtrack.control.untrusted import MAX_REQUEST_BYTES
 from streamtrack.errors import BusyError
 from streamtrack.http.auth import AccessPolicy, given_token
@@ -37,13 +38,8 @@ MAX_UPLOADS = 2
 FILMS_PATH, FORM_TYPE = "/jobs", "multipart/form-data"
 """Where films are uploaded, and as what."""
 PROMPT_SUFFIXES = ("/objects", "/prompts", FILMS_PATH)
-BODY_TIMEOUT_S = 20.0
-"""How long a client may take to send a body."""
-MAX_REQUESTS = 448
-"""Requests at one time, streaming ones included; UNCOUNTED_PATHS are answered beside them."""
-MAX_REQUESTS_PER_PEER = 160
-"""Of one client address."""
 UNCOUNTED_PATHS = frozenset({"/healthz", "/readyz"})
+"""Answered beside those that have a place."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +48,15 @@ class AccessGuard:
     """The policy and the limits in front of an ASGI app."""
 
     def __init__(
-        self, app: ASGIApp, policy: AccessPolicy, on_refused: Callable[[str], None] | None = None
+        self,
+        app: ASGIApp,
+        policy: AccessPolicy,
+        on_refused: Callable[[str], None] | None = None,
+        limits: HttpLimitsConfig | None = None,
     ) -> None:
         """`on_refused` is given the kind of each refusal."""
         self._app = app
+        self._limits = limits or HttpLimitsConfig()
         self._policy = policy
         self._guesses = TokenGuesses()
         self._on_refused = on_refused
@@ -106,7 +107,7 @@ class AccessGuard:
             raise RefusedError(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, error, BusyError.kind), 2)
         self._uploads += long
         try:
-            body = await read_body(receive, limit)
+            body = await read_body(receive, limit, self._limits.body_timeout_s)
             await self._app(scope, _Replay(body, receive).receive, send)
         finally:
             self._uploads -= long
@@ -161,7 +162,7 @@ class AccessGuard:
             return
         peer = peer_of(scope["client"])
         total, of_peer = self._under_way.total(), self._under_way[peer]
-        if total >= MAX_REQUESTS or of_peer >= MAX_REQUESTS_PER_PEER:
+        if total >= self._limits.requests or of_peer >= self._limits.requests_per_address:
             error = f"{total} requests are under way, {of_peer} of them yours, expected fewer; ask again"
             raise RefusedError(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, error, BusyError.kind), 2)
         self._under_way[peer] += 1
@@ -199,16 +200,16 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-async def read_body(receive: Receive, limit: int = MAX_BODY_BYTES) -> bytes:
+async def read_body(receive: Receive, limit: int, timeout_s: float) -> bytes:
     """The whole body, counted while it comes in: a chunked one does not tell its length before.
 
     Raises:
-        RefusedError: it is over `limit` bytes, or has not ended after BODY_TIMEOUT_S.
+        RefusedError: it is over `limit` bytes, or has not ended after `timeout_s`.
     """
     parts: list[bytes] = []
     num_bytes = 0
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             while True:
                 message = await receive()
                 if message["type"] != "http.request":  # the client went away
@@ -220,7 +221,7 @@ async def read_body(receive: Receive, limit: int = MAX_BODY_BYTES) -> bytes:
                 if not message.get("more_body", False):
                     return b"".join(parts)
     except TimeoutError:
-        error = f"the body has not ended after {BODY_TIMEOUT_S:g} s"
+        error = f"the body has not ended after {timeout_s:g} s"
         raise RefusedError(Refusal(HTTPStatus.REQUEST_TIMEOUT, error, "timeout")) from None
 
 

@@ -49,6 +49,7 @@ from streamtrack.http.memory_routes import TAKES_A_MEMORY, memory_routes, prompt
 from streamtrack.http.origins import normal_origin
 from streamtrack.http.paths import Hidden, ObjectIdPath, StreamName, for_stream
 from streamtrack.http.peers import peer_of
+from streamtrack.http.proxies import ForwardedHeaders, TrustedProxies
 from streamtrack.http.second_thoughts_routes import second_thoughts_routes
 from streamtrack.http.watchers import Watchers
 from streamtrack.object_record import ObjectInfo
@@ -119,10 +120,14 @@ def create_app(
     for router in routers:
         app.include_router(router)
     add_error_answers(app)
-    app.add_middleware(AccessGuard, policy=policy, on_refused=on_refused)
+    app.add_middleware(AccessGuard, policy=policy, on_refused=on_refused, limits=config.limits)
     app.add_middleware(UnexpectedErrors)
     add_cors(app, config.cors_origins)  # in front of the guard: those pages must be able to read refusals
-    app.add_middleware(AnswerHeaders, embeddable=bool(config.cors_origins))
+    app.add_middleware(
+        AnswerHeaders, embeddable=bool(config.cors_origins), hsts_max_age_s=config.hsts_max_age_s
+    )
+    if config.trusted_proxies:  # in front of all: what they tell is what the others judge by
+        app.add_middleware(ForwardedHeaders, proxies=TrustedProxies(config.trusted_proxies))
     return app
 
 

@@ -32,7 +32,7 @@ class AccessPolicy:
         if "*" in config.cors_origins and self._token is None and not config.allow_open:
             raise ConfigError(
                 "http.cors_origins is '*' without http.token, which lets every web page watch and command; "
-                "expected origins, a token, or http.allow_open: true"
+                "expected origins, a token, or --insecure (http.allow_open: true)"
             )
         self._origins = OriginPolicy(config)
 

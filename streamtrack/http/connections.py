@@ -15,13 +15,17 @@ import logging
 import socket
 import struct
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from streamtrack.config import HttpConfig
+from streamtrack.http.answer_headers import HEADERS
 from streamtrack.http.peers import peer_of
+from streamtrack.http.proxies import TrustedProxies
 
 UNSENT_BYTES = 16_384
 """Bytes that the kernel holds unsent for one client: what it does not read is noticed soon, and is fresh."""
@@ -46,7 +50,25 @@ class ConnectionLimits:
     """How often both are looked at."""
     max_connections: int = 512
     max_connections_per_peer: int = 192
-    """Of one client address; what is behind one proxy counts as one."""
+    """Of one client address; what is behind one proxy counts as one, unless it is one of `proxies`."""
+    max_head_bytes: int = 16_384
+    """Of a request's line and headers."""
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
+    """Whose connections are those of many clients."""
+
+    @classmethod
+    def of(cls, config: HttpConfig) -> ConnectionLimits:
+        """Those of a config."""
+        limits = config.limits
+        return cls(
+            head_timeout_s=limits.head_timeout_s,
+            write_timeout_s=limits.write_timeout_s,
+            sweep_s=min(0.5, limits.head_timeout_s, limits.write_timeout_s),
+            max_connections=limits.connections,
+            max_connections_per_peer=limits.connections_per_address,
+            max_head_bytes=limits.head_bytes,
+            proxies=TrustedProxies(config.trusted_proxies),
+        )
 
 
 class _Unread:
@@ -70,23 +92,20 @@ class LimitedProtocol(H11Protocol):
 
     limits = ConnectionLimits()
     peer = ""
+    client_host = ""
     connections: set[Any]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a place, if need be that of a connection without a request."""
         super().connection_made(transport)
         self.peer = peer_of(self.client)
+        self.client_host = self.client[0] if self.client else ""
         self._waiting_since = self.loop.time()
         self._unread = _Unread()
         self.logger = _logger
         transport.set_write_buffer_limits(high=UNREAD_BYTES)
         _limit_unsent(transport)
-        alive = [other for other in self.connections if not other.transport.is_closing()]
-        of_peer = [other for other in alive if other.peer == self.peer]
-        if len(of_peer) > self.limits.max_connections_per_peer:
-            self._make_room(of_peer)
-        elif len(alive) > self.limits.max_connections:
-            self._make_room(alive)
+        take_place(self)
 
     @property
     def answering(self) -> bool:
@@ -106,22 +125,18 @@ class LimitedProtocol(H11Protocol):
     def end_if_overdue(self, now: float) -> None:
         """Close the connection if its client has not asked, or not read, for too long."""
         if self._head_is_overdue(now) or self._reading_is_overdue(now):
-            _reset(self.transport)
+            reset(self.transport)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, in the form of every other error."""
-        body = json.dumps({"error": "the request is not HTTP/1.1", "kind": "bad_request"})
-        head = (
-            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
-            f"x-content-type-options: nosniff\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write((head + body).encode())
+        """Refuse what is not HTTP, or too long a head, in the form of every other error."""
+        limit = self.limits.max_head_bytes
+        if len(self.conn.trailing_data[0]) > limit:
+            error = f"the request's line and headers are longer than {limit} bytes, expected fewer"
+            told = bare_answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, error, "too_large")
+        else:
+            told = bare_answer(HTTPStatus.BAD_REQUEST, "the request is not HTTP/1.1", "bad_request")
+        self.transport.write(told)
         self.transport.close()
-
-    def _make_room(self, among: Collection[LimitedProtocol]) -> None:
-        idle = [other for other in among if other is not self and not other.answering]
-        leaving = min(idle, key=lambda other: other.rank) if idle else self
-        leaving.transport.abort()
 
     def _head_is_overdue(self, now: float) -> bool:
         return not self.answering and now - self._waiting_since > self.limits.head_timeout_s
@@ -150,7 +165,38 @@ class LimitedWebSocket(WebSocketsSansIOProtocol):
         """Close the connection if its client has not read for too long."""
         since = self._unread.since(self.transport.get_write_buffer_size(), now)
         if since is not None and now - since > self.limits.write_timeout_s:
-            _reset(self.transport)
+            reset(self.transport)
+
+
+def bare_answer(status: HTTPStatus, error: str, kind: str) -> bytes:
+    """An error to what never becomes a request, with the headers of every answer."""
+    body = json.dumps({"error": error, "kind": kind})
+    lines = [
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        *(f"{name}: {value}" for name, value in HEADERS.items()),
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+def take_place(newcomer: Any) -> None:
+    """See that there is a place for a connection that was made, if need be that of one without a request."""
+    limits: ConnectionLimits = newcomer.limits
+    alive = [other for other in newcomer.connections if not other.transport.is_closing()]
+    of_peer = [other for other in alive if other.peer == newcomer.peer]
+    of_proxy = newcomer.client_host in limits.proxies
+    if len(of_peer) > limits.max_connections_per_peer and not of_proxy:
+        _make_room(newcomer, of_peer)
+    elif len(alive) > limits.max_connections:
+        _make_room(newcomer, alive)
+
+
+def _make_room(newcomer: Any, among: Collection[Any]) -> None:
+    idle = [other for other in among if other is not newcomer and not other.answering]
+    leaving = min(idle, key=lambda other: other.rank) if idle else newcomer
+    leaving.transport.abort()
 
 
 async def end_overdue(connections: Collection[Any], limits: ConnectionLimits) -> None:
@@ -162,7 +208,7 @@ async def end_overdue(connections: Collection[Any], limits: ConnectionLimits) ->
             connection.end_if_overdue(loop.time())
 
 
-def _reset(transport: asyncio.Transport) -> None:
+def reset(transport: asyncio.Transport) -> None:
     """Close at once; what was not read is forgotten here, too, and not kept for a client that may read it."""
     opened = transport.get_extra_info("socket")
     if opened is not None:

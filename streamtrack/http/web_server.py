@@ -8,15 +8,20 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from streamtrack.errors import PublishError
 from streamtrack.http.connections import ConnectionLimits, LimitedProtocol, LimitedWebSocket, end_overdue
+from streamtrack.http.tls import Certificate
+from streamtrack.http.tls_handshake import TlsHandshake
 
 CONNECTIONS_WAITING = 128
 """Connections that the kernel keeps until they are accepted."""
+CERTIFICATE_PERIOD_S = 5.0
+"""How often it is looked whether the files of the certificate have changed."""
 KEEP_ALIVE_S = 5
 """How long a connection is kept open for a next request."""
 MAX_HEARD_BYTES = 4096
@@ -55,11 +60,23 @@ def bind_http(host: str, port: int) -> socket.socket:
 class WebServer:
     """Serves an app on a bound socket until told to stop."""
 
-    def __init__(self, app: FastAPI, listener: socket.socket, limits: ConnectionLimits | None = None) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        listener: socket.socket,
+        limits: ConnectionLimits | None = None,
+        certificate: Certificate | None = None,
+    ) -> None:
+        """`certificate`: speak TLS with it."""
         self._limits = limits or ConnectionLimits()
+        self._certificate = certificate
+        http: type[Any] = type("_Protocol", (LimitedProtocol,), {"limits": self._limits})
+        if certificate is not None:
+            facts = {"limits": self._limits, "certificate": certificate, "http": http}
+            http = type("_Handshake", (TlsHandshake,), facts)
         config = uvicorn.Config(
             app,
-            http=type("_Protocol", (LimitedProtocol,), {"limits": self._limits}),
+            http=http,
             ws=type("_WebSocket", (LimitedWebSocket,), {"limits": self._limits}),
             ws_max_size=MAX_HEARD_BYTES,
             ws_per_message_deflate=False,  # masks are packed already, and pictures of processor time are dear
@@ -69,12 +86,13 @@ class WebServer:
             server_header=False,
             # Not `limit_concurrency`: it counts connections that never ask, and refuses /healthz as well.
             timeout_keep_alive=KEEP_ALIVE_S,
+            h11_max_incomplete_event_size=self._limits.max_head_bytes,
             timeout_graceful_shutdown=SHUTDOWN_S,
         )
         self._server = _QuietServer(config)
         self._listener = listener
         self._task: asyncio.Task[None] | None = None
-        self._sweeper: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Serve from now on.
@@ -89,7 +107,15 @@ class WebServer:
                 raise PublishError("http: the server did not start, see the log")
             await asyncio.sleep(0.01)
         connections = self._server.server_state.connections
-        self._sweeper = asyncio.create_task(end_overdue(connections, self._limits), name="http-sweep")
+        self._tasks.append(asyncio.create_task(end_overdue(connections, self._limits), name="http-sweep"))
+        if self._certificate is not None:
+            watch = _refresh_at_times(self._certificate)
+            self._tasks.append(asyncio.create_task(watch, name="http-certificate"))
+
+    async def reload_certificate(self) -> None:
+        """Read certificate and key again, and log what became of it."""
+        if self._certificate is not None:
+            await asyncio.to_thread(self._certificate.reload)
 
     def stop_soon(self) -> None:
         """Accept nothing more."""
@@ -98,14 +124,22 @@ class WebServer:
     async def stop(self) -> None:
         """Stop; answers under way get SHUTDOWN_S."""
         self.stop_soon()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            await asyncio.wait((self._sweeper,), timeout=SHUTDOWN_S)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=SHUTDOWN_S)
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=SHUTDOWN_S + 1)
             self._task.cancel()
             await asyncio.wait((self._task,), timeout=SHUTDOWN_S)
         self._listener.close()
+
+
+async def _refresh_at_times(certificate: Certificate) -> None:
+    """Notice a certificate that was renewed."""
+    while True:
+        await asyncio.sleep(CERTIFICATE_PERIOD_S)
+        await asyncio.to_thread(certificate.refresh)
 
 
 class _QuietServer(uvicorn.Server):

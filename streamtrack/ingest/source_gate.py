@@ -17,7 +17,8 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from streamtrack.config import CamerasConfig, SourceConfig
-from streamtrack.config.cameras import ANY, network_of
+from streamtrack.config.cameras import ANY
+from streamtrack.config.networks import network_of
 from streamtrack.errors import ForbiddenSourceError, SourceError
 from streamtrack.ingest.redact import redact_url
 from streamtrack.ingest.source import SourceKind, resolve_source

@@ -21,6 +21,8 @@ from streamtrack.cli import main as cli
 from streamtrack.cli.options import flag_overrides
 from streamtrack.cli.serve import SCENES, demo_config, free_port
 from streamtrack.config import ModelConfig, live_threads
+from streamtrack.config.resolve import resolve
+from streamtrack.config.yaml_file import Document
 from streamtrack.errors import CheckpointError, ConfigError
 from streamtrack.http.web_server import bind_http
 from streamtrack.model.chosen import check_model
@@ -239,3 +241,16 @@ def test_track_writes_its_files(tmp_path: Path) -> None:
         "objects.csv",
         "streamtrack-files.txt",
     ]
+
+
+def test_insecure_is_spelled_out_for_every_door() -> None:
+    raw = {
+        "streams": [{"name": "cam", "source": {"url": "synthetic:demo"}}],
+        "http": {"host": "0.0.0.0"},
+        "zmq": {"masks_address": "tcp://*:5555", "control_address": "tcp://*:5556"},
+    }
+    with pytest.raises(ConfigError, match="--insecure"):
+        resolve(Document("live.yaml", raw), flag_overrides())
+    config = resolve(Document("live.yaml", raw), flag_overrides(insecure=True)).config
+    assert config.http.allow_open
+    assert config.zmq.allow_open

@@ -123,7 +123,8 @@ def test_fault_never_repeats_what_may_be_a_secret(raw: dict[str, Any]) -> None:
         (
             whole(http={"cors_origins": ["*"]}),
             "live.yaml: http.cors_origins lets every web page watch and "
-            "command and http.token is not set; expected origins, a token, or http.allow_open: true",
+            "command and http.token is not set; expected origins, a token, or --insecure "
+            "(http.allow_open: true)",
         ),
         (
             whole(zmq={"masks_address": "tcp://127.0.0.1"}),

@@ -12,9 +12,9 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from pydantic import SecretStr, ValidationError
 
-from streamtrack.config import HttpConfig
+from streamtrack.config import HttpConfig, HttpLimitsConfig
 from streamtrack.errors import ConfigError
-from streamtrack.http import access_guard
+from streamtrack.http.answer_headers import HEADERS
 from streamtrack.http.api import create_app
 from streamtrack.http.auth import AccessPolicy
 from streamtrack.http.page_routes import page_router
@@ -75,7 +75,9 @@ async def test_every_answer_carries_the_headers(path: str, status: int) -> None:
     assert answer.status_code == status
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
-    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    for name, value in HEADERS.items():
+        assert name in answer.headers
+        assert name == "Content-Security-Policy" or answer.headers[name] == value
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
@@ -130,18 +132,17 @@ async def test_guesses_are_slowed_counted_and_reported_once(caplog: pytest.LogCa
     assert lines == ["http: 1 requests with a wrong token from 127.0.0.1"]
 
 
-async def test_health_is_answered_when_every_place_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access_guard, "MAX_REQUESTS", 0)
-    async with client_of(app_of()) as http:
+async def test_health_is_answered_when_every_place_is_taken() -> None:
+    full = HttpLimitsConfig().model_copy(update={"requests": 0})
+    async with client_of(app_of(limits=full)) as http:
         assert (await http.get("/healthz")).status_code == 200
         assert (await http.get("/readyz")).status_code == 200
         busy = await http.get("/streams")
     assert (busy.status_code, busy.json()["kind"]) == (503, "busy")
 
 
-async def test_place_is_free_again_after_each_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access_guard, "MAX_REQUESTS_PER_PEER", 1)
-    async with client_of(app_of()) as http:
+async def test_place_is_free_again_after_each_answer() -> None:
+    async with client_of(app_of(limits={"requests_per_address": 1})) as http:
         for path, status in (("/streams", 200), ("/broken", 500), ("/nowhere", 404), ("/streams", 200)):
             assert (await http.get(path)).status_code == status
 

@@ -13,8 +13,10 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import StreamingResponse
 
+from streamtrack.http.answer_headers import HEADERS
 from streamtrack.http.connections import ConnectionLimits
 from streamtrack.http.peers import peer_of
+from streamtrack.http.proxies import TrustedProxies
 from streamtrack.http.web_server import WebServer, bind_http
 from tests.support.video import until
 
@@ -207,6 +209,31 @@ async def test_what_is_not_http_is_refused_in_the_form_of_every_error() -> None:
         answer = await reader.read()
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.endswith(b'{"error": "the request is not HTTP/1.1", "kind": "bad_request"}')
+
+
+@pytest.mark.parametrize(
+    "long", [b"GET /?" + b"q" * 40_000, HEAD + b"X: " + b"y" * 40_000, HEAD + b"X: y\r\n" * 7_000]
+)
+async def test_head_that_is_too_long_is_refused_while_it_comes(long: bytes) -> None:
+    async with served(QUICK) as address, connected(address, 1, lambda _: long) as (reader,):
+        answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert answer.endswith(b'longer than 16384 bytes, expected fewer", "kind": "too_large"}')
+
+
+@pytest.mark.parametrize("asked", [b"\x16\x03\x01 hello\r\n\r\n", b"GET /?" + b"q" * 40_000])
+async def test_refusal_of_what_never_is_a_request_carries_every_header(asked: bytes) -> None:
+    async with served(QUICK) as address, connected(address, 1, lambda _: asked) as (reader,):
+        lines = (await reader.read()).decode().split("\r\n")
+    assert {f"{name}: {value}" for name, value in HEADERS.items()} <= set(lines)
+
+
+async def test_connections_of_a_trusted_proxy_are_those_of_many() -> None:
+    endless = Endless()
+    limits = ConnectionLimits(max_connections_per_peer=2, proxies=TrustedProxies(("127.0.0.1",)))
+    asked = b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with served(limits, endless) as address, connected(address, 6, lambda _: asked):
+        await until(lambda: endless.readers == 6)
 
 
 @pytest.mark.parametrize(
