@@ -25,8 +25,12 @@ BENCH_READY := .venv/.ready-bench
 PEERS_READY := .venv-peers/.ready
 TRAIN_READY := .venv/.ready-train
 
+# Compiled modules are kept even where the environment says not to: a test that starts a process would compile
+# the package anew each time.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-exact test-process test-page test-bench coverage test-slow faults style types fix bench peers sources train evaluate clean distclean
+.PHONY: help demo test test-track test-exact test-process test-page test-bench coverage test-slow faults style types fix bench peers sources train evaluate clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## what there is to make
@@ -35,22 +39,27 @@ help:  ## what there is to make
 demo: $(READY) $(COMPILED)  ## a live synthetic camera, tracked; prints the page to open
 	@$(BIN)/streamtrack demo $(ARGS)
 
+# the files in which a mark is given, so that a part of the suite does not collect all of it
+marked = $(shell grep -rlE 'mark\.$(1)\b' tests --include='*.py')
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: $(READY)  ## the suite without the parts below; what this machine lacks is skipped with its reason, and required under CI=true
-	$(PYTEST) -m "not slow and not whole_bench and not browser and not reference and not process" $(ARGS)
+	$(PYTEST) -m "not slow and not whole_bench and not browser and not reference and not process and not tracks" $(ARGS)
+
+test-track: $(READY)  ## sessions that follow objects with a real network; two minutes
+	$(PYTEST) -m "tracks and not slow" $(call marked,tracks) $(ARGS)
 
 test-exact: $(READY)  ## masks beside those of sam2's and transformers' own code; two minutes
-	$(PYTEST) -m "reference and not slow" $(ARGS)
+	$(PYTEST) -m "reference and not slow" $(call marked,reference) $(ARGS)
 
 test-process: $(READY)  ## commands as processes of their own: signals, kills, a camera that fails; two minutes
-	$(PYTEST) -m "process and not slow and not browser" $(ARGS)
+	$(PYTEST) -m "process and not slow and not browser" $(call marked,process) $(ARGS)
 
 test-page: $(READY)  ## the pages in a real browser; five minutes
-	$(PYTEST) -m "browser and not slow" $(ARGS)
+	$(PYTEST) -m "browser and not slow" $(call marked,browser) $(ARGS)
 
 test-bench: $(READY)  ## each bench from end to end on a small case; two minutes
-	$(PYTEST) -m "whole_bench and not slow" $(ARGS)
+	$(PYTEST) -m "whole_bench and not slow" $(call marked,whole_bench) $(ARGS)
 
 coverage: $(READY)  ## the suite, and which lines it does not run; their share may not grow
 	$(PYTEST) -m "not slow and not whole_bench" --cov --cov-report term:skip-covered $(ARGS)

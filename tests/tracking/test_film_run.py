@@ -19,6 +19,8 @@ from streamtrack.tracking.film_span import Direction, FilmSpan
 from streamtrack.tracking.films import start_run
 from tests.support.faulty_network import make_faulty
 
+pytestmark = pytest.mark.tracks
+
 FIRST, SECOND = (100, 80), (188, 87)
 PROMPTED = 3
 

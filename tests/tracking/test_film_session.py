@@ -21,6 +21,8 @@ from streamtrack.tracking import FilmSession, Tracker
 from streamtrack.tracking.film_session import HIDDEN_LOGIT
 from streamtrack.tracking.film_span import Direction
 
+pytestmark = pytest.mark.tracks
+
 FIRST, SECOND = (100, 80), (188, 87)
 FRAMES = 6
 

@@ -16,6 +16,8 @@ from streamtrack.scenes.scene import make_scene
 from streamtrack.tracking import Session, Tracker
 from streamtrack.tracking.keyframes import EveryFrame
 
+pytestmark = pytest.mark.tracks
+
 NUM_FRAMES = 24
 CAR = (197.5, 126.5)
 

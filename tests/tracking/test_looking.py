@@ -21,6 +21,8 @@ from streamtrack.scenes.scene import Scene, innermost_point, make_scene
 from streamtrack.tracking import Session, Tracker
 from streamtrack.tracking.looking import make_looking, prompt_extent
 
+pytestmark = pytest.mark.tracks
+
 FRAMES = 16
 CAR = 1
 

@@ -17,6 +17,8 @@ from tests.support.pipelines import nano
 from training.measures import roc_auc
 from training.prompts import corrections
 
+pytestmark = pytest.mark.tracks
+
 SCENES = ("demo", "occlusion", "many")
 FRAME = 20
 CLICKS = 3

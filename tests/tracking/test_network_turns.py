@@ -20,6 +20,8 @@ from streamtrack.tracking.mask_drift import MaskDrift
 from tests.support.colour_family import coloured_shapes
 from tests.support.memories import make_colour
 
+pytestmark = pytest.mark.tracks
+
 FRAMES = 24
 CENTRES = ((60, 50), (230, 130), (60, 130), (240, 40))
 """Of the four shapes on the first frame."""

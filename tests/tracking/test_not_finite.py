@@ -19,6 +19,8 @@ from streamtrack.scenes.scene import make_scene
 from streamtrack.tracking import Session, Tracker
 from tests.support.faulty_network import make_faulty
 
+pytestmark = pytest.mark.tracks
+
 CAR = (197.5, 126.5)
 FPS = 15
 MINDED = ("features", "mask", "score", "iou", "pointer", "memory")

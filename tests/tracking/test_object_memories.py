@@ -29,6 +29,8 @@ from tests.support.memories import CLICK, CONFIG, begun, make_colour
 from tests.support.pictures import drifting_ellipses
 from tests.support.reference import make_network, random_weights
 
+pytestmark = pytest.mark.tracks
+
 
 @pytest.fixture(scope="module")
 def colour() -> Tracker:

@@ -14,6 +14,8 @@ from streamtrack.frame import BoolMask, Image
 from streamtrack.scenes.scene import make_scene
 from tests.support.pipelines import nano
 
+pytestmark = pytest.mark.tracks
+
 GROUND = (90, 110, 100)
 CONFIG = TrackingConfig(window="auto")
 OBJECT = 1

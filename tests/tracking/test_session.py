@@ -15,6 +15,8 @@ from streamtrack.tracking import Session, Tracker
 from tests.support.pictures import SIZE, ellipse
 from tests.support.reference import Found, snapshot
 
+pytestmark = pytest.mark.tracks
+
 FIRST: dict[str, Any] = {"points": [(100, 80)]}
 """A click on the ellipse that moves right."""
 

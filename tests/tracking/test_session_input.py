@@ -17,6 +17,8 @@ from streamtrack.tracking import Tracker
 from tests.support.pictures import SIZE
 from tests.tracking.test_session import FIRST, run
 
+pytestmark = pytest.mark.tracks
+
 
 @pytest.mark.parametrize(
     "view",

@@ -13,6 +13,8 @@ from streamtrack.prompt import Prompt
 from streamtrack.scenes.scene import make_scene
 from streamtrack.tracking import Session, Tracker
 
+pytestmark = pytest.mark.tracks
+
 PLANS = ("recent", "motion_aware", "distractor_aware")
 AWARE = PLANS[1:]
 Pond = tuple[list[Image], dict[int, BoolMask]]

@@ -14,6 +14,8 @@ from streamtrack.frame import BoolMask, EventKind, Image
 from streamtrack.scenes.scene import make_scene
 from streamtrack.tracking import Tracker
 
+pytestmark = pytest.mark.tracks
+
 
 @dataclass
 class EverySecondFrame:

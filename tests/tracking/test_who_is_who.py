@@ -13,6 +13,8 @@ from streamtrack.config import TrackingConfig
 from streamtrack.frame import BoolMask, FrameResult, Image, ObjectState
 from streamtrack.tracking import Tracker
 
+pytestmark = pytest.mark.tracks
+
 WIDTH, HEIGHT, RADIUS = 192, 108, 16
 GONE = (ObjectState.OCCLUDED, ObjectState.LOST)
 OUT, BACK = 12, 29
