@@ -111,7 +111,8 @@ class Server:
             undo.callback(self.cameras.close)
             self.jobs = self._job_desk(config)
             """Films that are followed on request; None where none are taken."""
-            self._control = ZmqControl(config.zmq, self) if config.zmq.control_address is not None else None
+            has_control = config.zmq.control_address is not None
+            self._control = ZmqControl(config.zmq, self, self._telemetry.refused) if has_control else None
             undo.pop_all()
         host, port = self._listener.getsockname()[:2]
         scheme = "http" if certificate is None else "https"

@@ -119,7 +119,7 @@ class Telemetry:
             "streamtrack_tracker_bytes", "Bytes of the session's own tensors", ["stream"], registry=r
         )
         self.requests_refused = Counter(
-            "streamtrack_requests_refused", "HTTP requests refused at the entrance", ["kind"], registry=r
+            "streamtrack_requests_refused", "HTTP and ZeroMQ, refused at the entrance", ["kind"], registry=r
         )
         self.alerts = Counter(
             "streamtrack_alerts",
@@ -146,7 +146,7 @@ class Telemetry:
         Gauge("process_threads", "Threads of the process", registry=r).set_function(count_threads)
 
     def refused(self, kind: str) -> None:
-        """A request was refused before it was looked at: unauthorized, forbidden, too_many_guesses, ..."""
+        """A request was refused before it was looked at: unauthorized, forbidden, curve (of ZeroMQ), ..."""
         self.requests_refused.labels(kind).inc()
 
     def alerted(self, receiver: str, outcome: str, number: int = 1) -> None:

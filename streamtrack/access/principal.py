@@ -35,5 +35,7 @@ class Principal:
 
 ANYONE = Principal("anyone", Role.ADMIN, "anyone")
 """Everybody on this machine, where nothing asks for authentication."""
+LISTED = Principal("curve", Role.ADMIN, "curve")
+"""Whoever has a CURVE key that stands in a list without roles."""
 TOKEN = Principal("token", Role.ADMIN, "token")
 """Whoever has the config's one token."""

@@ -28,11 +28,11 @@ _MAX_PORT = 65_535
 
 @dataclass(frozen=True, slots=True)
 class ClientKeys:
-    """CURVE keys in Z85; `zmq.curve_keypair()` makes a client's pair."""
+    """CURVE keys in Z85; `streamtrack keys curve make` makes a pair, as does `zmq.curve_keypair()`."""
 
     server_public_key: str
     public_key: str
-    """This client's; the server's config lists it in `zmq.curve.allowed_client_keys`."""
+    """This client's, which the server lists."""
     secret_key: str = field(repr=False)
 
     def apply(self, socket: zmq.Socket[bytes]) -> None:

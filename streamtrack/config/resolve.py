@@ -21,6 +21,7 @@ from streamtrack.config.presets import PRESETS, model_with_preset, tracking_of_m
 from streamtrack.config.section import Section
 from streamtrack.config.whole import Config
 from streamtrack.config.yaml_file import Document, KeyPath, read_yaml
+from streamtrack.config.zmq import CLIENTS_FILE, ZmqConfig
 from streamtrack.errors import ConfigError
 
 SectionT = TypeVar("SectionT", bound=Section)
@@ -130,7 +131,17 @@ def fill_in(config: Config, *, live: bool = True) -> Config:
         )
         for stream in config.streams
     )
-    return config.model_copy(update={"model": model, "streams": streams})
+    update = {"model": model, "streams": streams, "zmq": _with_clients_file(config)}
+    return config.model_copy(update=update)
+
+
+def _with_clients_file(config: Config) -> ZmqConfig:
+    """`zmq` with the file of clients where the state folder says where it is."""
+    curve, folder = config.zmq.curve, config.cameras.state_dir
+    if curve is None or folder is None or curve.clients_file is not None:
+        return config.zmq
+    curve = curve.model_copy(update={"clients_file": folder / CLIENTS_FILE})
+    return config.zmq.model_copy(update={"curve": curve})
 
 
 def _beside(config: Config, folder: Path) -> Config:
@@ -149,6 +160,9 @@ def _beside(config: Config, folder: Path) -> Config:
     jobs = _in_folder(config.jobs, "folder", folder)
     http = _in_folder(_in_folder(config.http, "tls_certificate", folder), "tls_key", folder)
     update = {"alerts": alerts, "archive": archive, "cameras": cameras, "jobs": jobs, "http": http}
+    if config.zmq.curve is not None:
+        curve = _in_folder(config.zmq.curve, "clients_file", folder)
+        update["zmq"] = config.zmq.model_copy(update={"curve": curve})
     return config.model_copy(update={"streams": streams, **update})
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from streamtrack.config.section import Section
+from streamtrack.config.shown import describe_value
+
+CLIENTS_FILE = "curve.json"
+"""Its name in a state folder."""
+_CLIENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
 class CurveConfig(Section):
@@ -16,8 +23,33 @@ class CurveConfig(Section):
     """The server's own; keep it out of the file with `${NAME}`, which the environment fills in."""
     server_public_key: str = Field(min_length=40, max_length=40)
     """What clients name to know the server."""
-    allowed_client_keys: tuple[str, ...] = Field(min_length=1)
-    """Public keys that may connect; anyone else is refused."""
+    viewers: dict[str, str] = Field(default={}, max_length=1024)
+    """Name and public key of each client that may read masks and events. Whoever is on no list is refused."""
+    controllers: dict[str, str] = Field(default={}, max_length=1024)
+    """Those that may also send commands that change what is followed."""
+    admins: dict[str, str] = Field(default={}, max_length=1024)
+    """Those that may send every command."""
+    allowed_client_keys: tuple[str, ...] = ()
+    """Public keys that may do everything, without names, as before there were roles."""
+    clients_file: Path | None = None
+    """The file of clients that `streamtrack keys curve make` lists more in. It is read again when it changes:
+    who is taken off is cut off within two seconds. null: curve.json in `cameras.state_dir`."""
+
+    @field_validator("viewers", "controllers", "admins", mode="before")
+    @classmethod
+    def _unnamed_are_numbered(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, list | tuple):
+            return value
+        return {f"{(info.field_name or '')[:-1]}-{place}": key for place, key in enumerate(value, 1)}
+
+    @field_validator("viewers", "controllers", "admins")
+    @classmethod
+    def _names_are_some(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if not _CLIENT_NAME.fullmatch(name):
+                expected = "1 to 64 letters, digits, '_', '.', '-', '@'"
+                raise ValueError(f"a client's name is {describe_value(name)}, expected {expected}")
+        return value
 
     @field_validator("server_secret_key")
     @classmethod
@@ -45,6 +77,7 @@ class ZmqConfig(Section):
     """SNDBUF for each subscriber: small on purpose, stale masks would wait in it. Raise it for masks of
     100 kB and more."""
     curve: CurveConfig | None = None
-    """Keys that every socket then asks for. null: none."""
+    """Keys that every socket then asks for: viewers come to the masks, controllers and admins to the commands
+    as well. null: none."""
     allow_open: bool = False
     """Lets the sockets bind to the network without `curve`: whoever reaches them reads masks and commands."""

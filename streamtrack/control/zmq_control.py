@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from functools import partial
 
 import zmq
 import zmq.asyncio
 
+from streamtrack.access.roles import Role
 from streamtrack.config import ZmqConfig
 from streamtrack.control.commands import Executor, ExportAnswer, parse_command
 from streamtrack.control.envelope import (
@@ -20,9 +22,9 @@ from streamtrack.control.envelope import (
     encode_refusal,
 )
 from streamtrack.control.untrusted import decode_off_loop
-from streamtrack.errors import BusyError, ConfigError, StreamTrackError
+from streamtrack.errors import BusyError, ConfigError, PublishError, StreamTrackError
 from streamtrack.object_record import MAX_MEMORY_BYTES
-from streamtrack.publish.zmq_security import CurveGate, bind
+from streamtrack.publish.zmq_security import CurveGate, bind, bind_again
 
 MAX_CONCURRENT_REQUESTS = 32
 """More than this at once is no operator; the rest is answered `busy` and may ask again."""
@@ -41,9 +43,13 @@ _log = logging.getLogger(__name__)
 class ZmqControl:
     """Answers commands, in msgpack or JSON as they were asked."""
 
-    def __init__(self, config: ZmqConfig, executor: Executor) -> None:
+    def __init__(
+        self, config: ZmqConfig, executor: Executor, on_refused: Callable[[str], None] | None = None
+    ) -> None:
         """Bind; requests wait until `start`.
 
+        Args:
+            on_refused: told of each client that is not let in, in a thread of the socket's.
         Raises:
             PublishError: `control_address` is in use or cannot be bound.
             ConfigError: `control_address` is null, or a CURVE key is not one.
@@ -58,28 +64,41 @@ class ZmqControl:
         self._receiver: asyncio.Task[None] | None = None
         self._requests: set[asyncio.Task[None]] = set()
         self._memory_under_way = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._anew: asyncio.Task[None] | None = None
         try:
-            self._plain.linger = 0
-            self._plain.maxmsgsize = MAX_MEMORY_BYTES  # of a frame; a command's own bound is lower
-            self._plain.rcvhwm = _RECEIVE_HIGH_WATER_MARK
-            self._plain.sndhwm = _SEND_HIGH_WATER_MARK
             if config.curve is not None:
-                self._gate = CurveGate(self._context, config.curve)
-                self._gate.guard(self._plain)
+                self._gate = CurveGate(
+                    self._context,
+                    config.curve,
+                    Role.CONTROL,
+                    on_refused=on_refused,
+                    on_revoked=self._connect_anew_soon,
+                )
+            self._set_options()
             self.address = bind(self._plain, config.control_address, "zmq.control_address")
             """The real address, with the port that was taken where 0 or * was asked for."""
         except BaseException:
             self._close()
             raise
 
+    def _set_options(self) -> None:
+        if self._gate is not None:
+            self._gate.guard(self._plain)
+        self._plain.linger = 0
+        self._plain.maxmsgsize = MAX_MEMORY_BYTES  # of a frame; a command's own bound is lower
+        self._plain.rcvhwm = _RECEIVE_HIGH_WATER_MARK
+        self._plain.sndhwm = _SEND_HIGH_WATER_MARK
+
     async def start(self) -> None:
         """Begin to answer, on this event loop."""
+        self._loop = asyncio.get_running_loop()
         self._socket = zmq.asyncio.Socket.from_socket(self._plain)
         self._receiver = asyncio.create_task(self._receive(self._socket), name="zmq-control")
 
     async def stop(self) -> None:
         """Stop answering and close at once; requests under way are given up. May be called again."""
-        tasks = [task for task in (self._receiver, *self._requests) if task is not None]
+        tasks = [task for task in (self._anew, self._receiver, *self._requests) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -87,6 +106,32 @@ class ZmqControl:
         if self._socket is not None:
             self._socket.close(linger=0)
         self._close()
+
+    def _connect_anew_soon(self) -> None:
+        """Someone lost his right; from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and every connection with it
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._anew = asyncio.create_task(self._connect_anew(), name="zmq-control-anew")
+
+    async def _connect_anew(self) -> None:
+        """End every connection, and let those come again who still may: libzmq has no way to end one. Their
+        requests wait with them; answers under way are lost."""
+        if self._receiver is None or self._socket is None:
+            return
+        self._receiver.cancel()
+        await asyncio.gather(self._receiver, return_exceptions=True)
+        self._socket.close(linger=0)
+        self._plain = self._context.socket(zmq.ROUTER)
+        self._set_options()
+        try:
+            await asyncio.to_thread(bind_again, self._plain, self.address, "zmq.control_address")
+        except PublishError as error:
+            _log.error("no command comes in any more: %s", error)
+            return
+        await self.start()
 
     def _close(self) -> None:
         self._plain.close(linger=0)

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 
 import zmq
 
+from streamtrack.access.roles import Role
 from streamtrack.clock import NS_PER_MS, SYSTEM_CLOCK, Clock
 from streamtrack.config import ZmqConfig
 from streamtrack.errors import PublishError
 from streamtrack.frame import Event, FrameResult
 from streamtrack.publish.taps import Taps
 from streamtrack.publish.wire import encode_event, encode_objects, encode_result
-from streamtrack.publish.zmq_security import CurveGate, bind
+from streamtrack.publish.zmq_security import CurveGate, bind, bind_again
 from streamtrack.telemetry import StreamTelemetry, Telemetry
 
 MAX_SUBSCRIPTION_BYTES = 4096
@@ -58,17 +59,37 @@ class ZmqPublisher:
         self._gate: CurveGate | None = None
         self._socket: zmq.Socket[bytes] = self._context.socket(zmq.PUB)
         try:
-            self._set_options()
             if config.curve is not None:
-                self._gate = CurveGate(self._context, config.curve)
-                self._gate.guard(self._socket)
+                self._gate = CurveGate(
+                    self._context,
+                    config.curve,
+                    Role.VIEW,
+                    on_refused=telemetry.refused,
+                    on_revoked=self._connect_anew,
+                )
+            self._set_options()
             self.address = bind(self._socket, config.masks_address, "zmq.masks_address")
             """The real address, with the port that was taken where 0 or * was asked for."""
         except BaseException:
             self.close()
             raise
 
+    def _connect_anew(self) -> None:
+        """End every connection, and let those come again who still may: libzmq has no way to end one."""
+        with self._lock:
+            if self._closed:
+                return
+            self._socket.close(linger=0)
+            self._socket = self._context.socket(zmq.PUB)
+            self._set_options()
+            try:
+                bind_again(self._socket, self.address, "zmq.masks_address")
+            except PublishError as error:
+                _log.error("no subscriber comes in any more: %s", error)
+
     def _set_options(self) -> None:
+        if self._gate is not None:
+            self._gate.guard(self._socket)
         self._socket.linger = 0
         # What waits for a subscriber that does not read is stale when it reads again. It waits in three
         # places: this queue, the kernel's buffers of both ends, the subscriber's queue. Measured on loopback

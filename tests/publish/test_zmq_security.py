@@ -1,17 +1,27 @@
 from __future__ import annotations
 
 import logging
+import sys
+import threading
+from pathlib import Path
+from typing import IO
 
 import pytest
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from streamtrack.access.curve_file import CurveClient, CurveFile
+from streamtrack.access.roles import Role
 from streamtrack.client import ClientKeys, MaskSubscriber
 from streamtrack.config import CurveConfig
 from streamtrack.errors import ConfigError
+from streamtrack.publish import zmq_security
 from streamtrack.publish.zmq_publisher import ZmqPublisher
-from streamtrack.publish.zmq_security import CurveGate, bind
+from streamtrack.publish.zmq_security import CurveGate, Refusals, bind
+from streamtrack.telemetry import Telemetry
 from tests.support.masks import TIMEOUT_MS, join, keypair, make_curve, make_publisher, make_result
+from tests.support.pipelines import wait_until
+from tests.support.process import started
 
 
 def assert_gets_nothing(publisher: ZmqPublisher, refused: MaskSubscriber, admitted: MaskSubscriber) -> None:
@@ -133,3 +143,126 @@ def test_public_key_of_another_pair_is_told() -> None:
 def test_secret_key_is_not_in_the_repr_of_the_client_keys() -> None:
     _, (keys,) = make_curve()
     assert keys.secret_key not in repr(keys)
+
+
+def roles_of(*roles: str) -> tuple[CurveConfig, dict[str, ClientKeys]]:
+    """A server's keys, and those of a client in each role."""
+    server_public, server_secret = keypair()
+    clients = {role: ClientKeys(server_public, *keypair()) for role in roles}
+    config = CurveConfig.model_validate(
+        {
+            "server_secret_key": server_secret,
+            "server_public_key": server_public,
+            **{f"{role}s": {f"the-{role}": keys.public_key} for role, keys in clients.items()},
+        }
+    )
+    return config, clients
+
+
+@pytest.mark.parametrize("role", ["viewer", "controller", "admin"])
+def test_every_role_reads_masks(role: str) -> None:
+    curve, clients = roles_of("viewer", "controller", "admin")
+    with (
+        make_publisher(curve=curve) as publisher,
+        MaskSubscriber(publisher.address, "cam1", keys=clients[role]) as masks,
+    ):
+        assert join(publisher, masks).stream == "cam1"
+
+
+RECEIVER = """
+import sys
+from streamtrack.client import ClientKeys, MaskSubscriber
+address, *keys = sys.argv[1:]
+with MaskSubscriber(address, "cam1", keys=ClientKeys(*keys)) as masks:
+    while True:
+        message = masks.receive(200)
+        print("silent" if message is None else "received", flush=True)
+"""
+
+
+def test_subscriber_of_another_process_is_cut_off_when_its_key_is_revoked_and_others_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(zmq_security, "LOOK_PERIOD_MS", 20)
+    file = CurveFile(tmp_path / "curve.json")
+    curve, (stays,) = make_curve()
+    goes = ClientKeys(stays.server_public_key, *keypair())
+    file.add(CurveClient("robot", Role.VIEW, goes.public_key))
+    curve = curve.model_copy(update={"clients_file": file.path})
+    telemetry = Telemetry()
+    with (
+        make_publisher(curve=curve, telemetry=telemetry) as publisher,
+        MaskSubscriber(publisher.address, "cam1", keys=stays) as other,
+        started(
+            *(sys.executable, "-c", RECEIVER, publisher.address),
+            *(goes.server_public_key, goes.public_key, goes.secret_key),
+        ) as process,
+    ):
+        assert process.stdout is not None
+        ended = threading.Event()
+        sending = threading.Thread(target=publish_until, args=(publisher, ended))
+        sending.start()
+        try:
+            wait_for(process.stdout, "received")
+            assert other.receive(TIMEOUT_MS) is not None
+            file.revoke("robot")
+            wait_for(process.stdout, "silent")
+            wait_until(lambda: "its key is not on the list" in caplog.text, "the refusal")
+            assert [process.stdout.readline() for _ in range(3)] == ["silent\n"] * 3
+            while other.receive(0) is not None:
+                pass
+            assert other.receive(TIMEOUT_MS) is not None
+        finally:
+            ended.set()
+            sending.join()
+    assert "CURVE keys revoked or changed: robot" in caplog.text
+    assert goes.public_key not in caplog.text
+    assert b'streamtrack_requests_refused_total{kind="curve"}' in telemetry.expose()
+
+
+def publish_until(publisher: ZmqPublisher, ended: threading.Event) -> None:
+    """Masks without end: only a subscriber that is not let in hears nothing."""
+    while not ended.wait(0.01):
+        publisher.publish("cam1", make_result(), "nano")
+
+
+def wait_for(lines: IO[str], word: str) -> None:
+    for line in lines:  # a process that hangs is killed by `started`
+        if line.strip() == word:
+            return
+    raise AssertionError(f"the process ended without {word!r}")
+
+
+def test_refusals_are_told_once_a_minute_with_their_number() -> None:
+    refusals = Refusals()
+    assert [refusals.note("a", now) for now in (0.0, 1.0, 59.0, 60.0, 61.0, 500.0)] == [1, 0, 0, 3, 0, 2]
+    assert refusals.note("b", 61.0) == 1
+
+
+def test_refusals_of_many_addresses_are_forgotten_in_their_turn() -> None:
+    refusals = Refusals()
+    for number in range(5_000):
+        refusals.note(str(number), 0.0)
+    assert refusals.note("4999", 1.0) == 0
+    assert refusals.note("0", 1.0) == 1
+
+
+@pytest.mark.parametrize(
+    ("update", "told"),
+    [
+        ({"viewers": {"a": '"' * 40}}, "zmq.curve: viewers.a is not a CURVE key, expected 40"),
+        ({"viewers": {"a": "a" * 40}, "admins": {"a": "b" * 40}}, "zmq.curve: a is named twice"),
+        ({"viewers": {"a": "a" * 40}, "admins": {"b": "a" * 40}}, "zmq.curve: b has the key of another"),
+    ],
+)
+def test_lists_that_cannot_be_are_told(update: dict[str, dict[str, str]], told: str) -> None:
+    curve, _ = make_curve()
+    with pytest.raises(ConfigError) as caught:
+        make_publisher(curve=curve.model_copy(update=update))
+    assert str(caught.value).startswith(told)
+
+
+def test_clients_without_names_are_numbered() -> None:
+    curve, _ = make_curve()
+    given = CurveConfig.model_validate({**curve.model_dump(), "viewers": ["a" * 40, "b" * 40]})
+    assert given.viewers == {"viewer-1": "a" * 40, "viewer-2": "b" * 40}
