@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import av
-import av.error
-
+from streamtrack.ingest import hevc
+from streamtrack.ingest.alarms import Alarms
 from streamtrack.ingest.h264 import (
     SEI,
     SLICE,
@@ -24,8 +23,8 @@ from streamtrack.ingest.h264 import (
     unit_type,
 )
 from streamtrack.ingest.h264_check import EndCheck
-
-STRICTLY_CHECKED = frozenset({"mjpeg"})
+from streamtrack.ingest.hevc_check import HevcEndCheck
+from streamtrack.ingest.mjpeg_check import MjpegCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +70,21 @@ class PlainReader:
         return set()
 
 
-class StrictReader(PlainReader):
-    """A codec whose decoder hides what it cannot read: a second, strict one refuses it."""
+class MjpegReader(PlainReader):
+    """Motion JPEG: what the container says, and a second look at the data."""
 
-    def __init__(self, codec: str, extradata: bytes | None) -> None:
-        self._decoder: Any = av.CodecContext.create(codec, "r")
-        self._decoder.options = {"err_detect": "explode"}
-        self._decoder.thread_count = 1
-        if extradata:
-            self._decoder.extradata = extradata
-        self._is_proven = False
+    def __init__(self, extradata: bytes | None) -> None:
+        self._check = MjpegCheck(extradata)
+        self._alarms = Alarms()
 
     def damaged(self, number: int, packet: Any) -> set[int]:
-        """This picture where it is refused, once one was not: some cameras are never strictly right."""
-        try:
-            self._decoder.decode(av.Packet(bytes(packet)))
-        except av.error.FFmpegError:
-            return {number} if self._is_proven else set()
-        self._is_proven = True
-        return set()
+        """This picture where its data do not end with it, once those of one did."""
+        if self._alarms.is_misled:
+            return set()
+        if self._check.is_sound(bytes(packet)):
+            self._alarms.passed()
+            return set()
+        return self._alarms.raised({number})
 
 
 class H264Reader:
@@ -153,8 +148,22 @@ class H264Reader:
         return header.frame_num not in (before, (before + 1) % (1 << sps.frame_num_bits))
 
 
+class HevcReader(PlainReader):
+    """HEVC: what the container says, and a second look at the slices."""
+
+    def __init__(self, extradata: bytes | None) -> None:
+        sets, self._length_bytes = hevc.read_extradata(extradata)
+        self._check = HevcEndCheck(sets)
+
+    def damaged(self, number: int, packet: Any) -> set[int]:
+        """Pictures whose slices did not fill them exactly."""
+        return self._check.damaged(number, split_units(bytes(packet), self._length_bytes))
+
+
 def picture_reader(codec: str, extradata: bytes | None, *, verify: bool) -> PictureReader:
     """The reader for a codec, by FFmpeg's name of it."""
     if codec == "h264":
         return H264Reader(extradata, verify=verify)
-    return StrictReader(codec, extradata) if codec in STRICTLY_CHECKED and verify else PlainReader()
+    if codec == "hevc" and verify:
+        return HevcReader(extradata)
+    return MjpegReader(extradata) if codec == "mjpeg" and verify else PlainReader()

@@ -18,13 +18,12 @@ import av
 import av.error
 import numpy as np
 
+from streamtrack.ingest.alarms import Alarms
 from streamtrack.ingest.h264 import SPS, START_CODE, read_sps, taller_sps, unit_type
 
 OPTIONS = {"skip_loop_filter": "all", "err_detect": "explode", "ec": "0"}
 MACROBLOCK = 16
 MAX_GREY = 200
-MAX_FALSE_ALARMS = 25
-"""Alarms in a row about pictures that the decoder finds sound; then this look misjudges the stream."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +37,7 @@ class EndCheck:
         self._layout = (0, 0)
         self._greys: dict[int, int] = {}
         self._grey = 0
-        self._is_proven = False
-        self._alarms = 0
+        self._alarms = Alarms()
 
     def start(self, parameter_sets: Sequence[bytes]) -> None:
         """Begin a playback; the sets are those that the container holds outside its packets."""
@@ -47,7 +45,7 @@ class EndCheck:
         self._decoder.options = dict(OPTIONS)
         self._decoder.thread_count = 1
         self._layout = (0, 0)
-        self._is_proven, self._alarms = False, 0
+        self._alarms = Alarms()
         self._pending_sets = _taller(parameter_sets)
 
     def damaged(self, number: int, units: Sequence[bytes], height_macroblocks: int) -> set[int]:
@@ -67,7 +65,7 @@ class EndCheck:
             return self._alarm({number})
         found = {int(frame.pts) for frame in frames if self._is_row_written(frame) and frame.pts is not None}
         if len(frames) > len(found):
-            self._is_proven, self._alarms = True, 0
+            self._alarms.passed()
         return self._alarm(found)
 
     def _is_row_written(self, frame: Any) -> bool:
@@ -88,14 +86,11 @@ class EndCheck:
 
     def _alarm(self, numbers: set[int]) -> set[int]:
         """The same numbers, unless this look has shown that it cannot be believed."""
-        if not numbers:
-            return numbers
-        self._alarms += len(numbers)
-        if self._alarms > MAX_FALSE_ALARMS:
+        believed = self._alarms.raised(numbers)
+        if self._alarms.is_misled:
             logger.debug("the second look at H.264 misjudges this stream, and is left out")
             self._decoder = None
-            return set()
-        return numbers if self._is_proven else set()
+        return believed
 
 
 def _taller(units: Sequence[bytes]) -> list[bytes]:

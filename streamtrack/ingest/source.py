@@ -141,6 +141,7 @@ def _rtsp(config: SourceConfig, url: str, platform: str) -> SourceSpec:
     url = _checked(url)
     options = {
         "rtsp_transport": config.rtsp_transport,
+        "correct_ts_overflow": "0",  # RTP times are unwrapped already; a clock set back is none that wrapped
         "allowed_media_types": "video",
         **LIVE_OPTIONS,
         "timeout": str(config.read_timeout_ms * US_PER_MS),
