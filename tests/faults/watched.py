@@ -6,6 +6,7 @@ And the neighbour: a healthy camera with a stream of its own, which no fault may
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -137,6 +138,25 @@ class WatchedStream:
         """A counter or gauge of the stream; 0 where it never moved."""
         return self.telemetry.registry.get_sample_value(name, {"stream": self.name, **labels}) or 0.0
 
+    @property
+    def frames_in(self) -> float:
+        """Frames that were decoded."""
+        return self.metric("streamtrack_frames_in_total")
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether frames came as they were taken, with times that rise."""
+        frames = [seen.frame for seen in tuple(self.seen)]
+        return all(
+            a.seq < b.seq and (b.gap_before or a.pts is None or b.pts is None or a.pts < b.pts)
+            for a, b in itertools.pairwise(frames)
+        )
+
+    @property
+    def num_damaged(self) -> float:
+        """Pictures that were left out because they may be smeared."""
+        return self.dropped("corrupt") + self.dropped("after_damage")
+
     def dropped(self, reason: str) -> float:
         """Frames dropped for a reason."""
         return self.metric("streamtrack_frames_dropped_total", reason=reason)
@@ -155,13 +175,13 @@ class Neighbour:
     def begin(self) -> None:
         """Count from now."""
         self._since_s = time.monotonic()
-        self._sent, self._taken = self.camera.num_sent, self.stream.metric("streamtrack_frames_in_total")
+        self._sent, self._taken = self.camera.num_sent, self.stream.frames_in
 
     @property
     def share(self) -> float:
         """Of the pictures that the camera sent since `begin`, those that arrived."""
         sent = self.camera.num_sent - self._sent
-        arrived = self.stream.metric("streamtrack_frames_in_total") - self._taken
+        arrived = self.stream.frames_in - self._taken
         return 1.0 if sent < 2 else min(1.0, (arrived + 1) / sent)  # one is on its way
 
     @property
@@ -172,7 +192,7 @@ class Neighbour:
 
     def __str__(self) -> str:
         seconds = time.monotonic() - self._since_s
-        arrived = self.stream.metric("streamtrack_frames_in_total") - self._taken
+        arrived = self.stream.frames_in - self._taken
         return f"beside it {arrived / seconds:.1f} of {self.camera.fps:g} fps"
 
 
