@@ -19,6 +19,7 @@ from streamtrack.alerts.alert_queue import Waiting
 from streamtrack.alerts.receiver import Receiver
 from streamtrack.clock import NS_PER_S, Clock
 from streamtrack.config import WebhookConfig
+from streamtrack.digits import whole_number
 from streamtrack.errors import ConfigError
 from streamtrack.telemetry import Telemetry
 
@@ -110,7 +111,7 @@ class Webhook(Receiver):
         asked = response.headers.get("retry-after", "")
         moved = " (redirects are not followed)" if response.is_redirect else ""
         trouble = f"answered {response.status_code}{moved}, expected 2xx"
-        return response.status_code, trouble, float(asked) if asked.isdigit() else 0.0
+        return response.status_code, trouble, float(whole_number(asked) or 0)
 
     def _headers(self, waiting: Waiting) -> dict[str, str]:
         headers = {

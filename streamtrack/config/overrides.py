@@ -12,7 +12,8 @@ from typing import Any
 
 from streamtrack.config.shown import describe_key
 from streamtrack.config.stream import StreamConfig
-from streamtrack.config.yaml_file import KeyPath, parse_yaml
+from streamtrack.config.yaml_file import MAX_DEPTH, KeyPath, parse_yaml
+from streamtrack.digits import whole_number
 from streamtrack.errors import ConfigError
 
 STREAM_KEYS = frozenset(StreamConfig.model_fields)
@@ -39,9 +40,10 @@ def parse_assignment(text: str) -> Override:
     """
     key, equals, value = text.partition("=")
     parts = tuple(key.strip().split("."))
-    if not equals or not all(parts):
+    if not equals or not all(parts) or len(parts) > MAX_DEPTH:
         raise ConfigError("--set: expected KEY=VALUE, such as model.preset=fast")
-    path = tuple(int(part) if part.isascii() and part.isdigit() else part for part in parts)
+    numbers = map(whole_number, parts)
+    path = tuple(part if number is None else number for part, number in zip(parts, numbers, strict=True))
     return Override(path, parse_yaml(value, f"--set {_shown(path)}").value, "--set")
 
 

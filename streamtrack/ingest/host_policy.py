@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from streamtrack.errors import SourceError
 from streamtrack.ingest.redact import redact_url
-from streamtrack.ingest.source import SourceSpec
+from streamtrack.ingest.source import SourceSpec, encode_url
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
 ANY_HOST = "*"
+NO_ADDRESS = "nowhere://"
+"""Of no host, so that nothing follows it."""
+
+
+def address_behind(url: str, location: str) -> str:
+    """The address to which an answer's `Location` leads; NO_ADDRESS where what it says is none."""
+    try:
+        target = encode_url(urljoin(url, location))
+        parts = urlsplit(target)
+        parts.port  # noqa: B018  reading it checks it
+    except ValueError:
+        return NO_ADDRESS
+    return target
 
 
 def host_and_port(url: str) -> tuple[str, int]:
@@ -63,7 +76,10 @@ def with_own_credentials(own_url: str, other_url: str) -> str:
 
 def leads_away(spec: SourceSpec, url: str) -> SourceError:
     """The refusal of an address to which a source may not lead."""
-    host = urlsplit(url).netloc.rpartition("@")[2] or redact_url(url)
+    if url == NO_ADDRESS:
+        host = "what is no address"
+    else:
+        host = urlsplit(url).netloc.rpartition("@")[2] or redact_url(url)
     return SourceError(
         f"source {spec.redacted_url}: it leads to {host}, expected its own host and port; "
         "`follow_hosts` names others that it may lead to"

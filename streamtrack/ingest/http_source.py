@@ -18,16 +18,22 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from streamtrack.config import SourceConfig
 from streamtrack.errors import SourceError
 from streamtrack.ingest.containers import lost_error
-from streamtrack.ingest.host_policy import is_same_host, leads_away, may_follow, with_own_credentials
+from streamtrack.ingest.host_policy import (
+    address_behind,
+    is_same_host,
+    leads_away,
+    may_follow,
+    with_own_credentials,
+)
 from streamtrack.ingest.live_body import LiveBody
 from streamtrack.ingest.picture_header import picture_size
 from streamtrack.ingest.redact import redact_text
-from streamtrack.ingest.source import RECORDING_SUFFIXES, SourceSpec, encode_url
+from streamtrack.ingest.source import RECORDING_SUFFIXES, SourceSpec
 
 MAX_REDIRECTS = 5
 MAX_OPEN = 16
@@ -97,12 +103,13 @@ def ask(
                 raise NotModifiedError from None
             if error.code not in REDIRECTS:
                 raise lost_error(f"Server returned {_status(error.code)}", spec) from None
-            at = encode_url(urljoin(at, error.headers.get("Location", "")))
+            at = address_behind(at, error.headers.get("Location", ""))
             if not may_follow(spec.url, at, config.follow_hosts):
                 raise leads_away(spec, at) from None
             at = with_own_credentials(spec.url, at)
             continue
-        except (OSError, http.client.HTTPException) as error:
+        # ValueError: a challenge of a kind that urllib does not know.
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise lost_error(_describe(error, config, spec), spec) from None
         content_type = response.headers.get("Content-Type", "").lower()
         return HttpAnswer(_kind(at, response, content_type, head), at, head, response)
@@ -290,7 +297,7 @@ def _status(code: int) -> str:
 
 
 def _describe(error: Exception, config: SourceConfig, spec: SourceSpec) -> str:
-    if isinstance(error, http.client.HTTPException):
+    if isinstance(error, http.client.HTTPException | ValueError) and not isinstance(error, OSError):
         return "its answer is not HTTP, or was cut off"
     reason = getattr(error, "reason", error)
     if isinstance(reason, TimeoutError):

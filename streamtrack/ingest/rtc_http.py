@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
 
+from streamtrack.ingest.host_policy import address_behind
 from streamtrack.ingest.redact import redact_text
 
 SDP_TYPE = "application/sdp"
@@ -69,21 +71,33 @@ async def post_offer(address: RtcAddress, offer: str, timeout_s: float) -> RtcAn
     try:
         async with _client(address, timeout_s) as http:
             for _ in range(MAX_REDIRECTS + 1):
-                answer = await http.post(url, content=offer, headers={"Content-Type": SDP_TYPE})
-                target = urljoin(url, answer.headers.get("location", ""))
+                answer, text = await _post(http, url, offer, timeout_s)
+                target = address_behind(url, answer.headers.get("location", ""))
                 if answer.status_code not in (307, 308) or not _may_follow(url, target):
                     break
                 url = target
-    except httpx.TimeoutException:
+    except (httpx.TimeoutException, TimeoutError):
         raise SignallingError(f"did not answer within {timeout_s:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise SignallingError(redact_text(str(error) or type(error).__name__, url)) from None
-    if answer.status_code != 201 or len(answer.content) > MAX_ANSWER_BYTES:
-        raise SignallingError(
-            f"answered {answer.status_code} {answer.reason_phrase}{_reason(answer)}".rstrip()
-        )
+    if answer.status_code != 201 or len(text) > MAX_ANSWER_BYTES:
+        raise SignallingError(f"answered {answer.status_code} {answer.reason_phrase}{_reason(text)}".rstrip())
     location = answer.headers.get("location")
-    return RtcAnswer(answer.text, urljoin(url, location) if location else None)
+    return RtcAnswer(text, address_behind(url, location) if location else None)
+
+
+async def _post(
+    http: httpx.AsyncClient, url: str, offer: str, timeout_s: float
+) -> tuple[httpx.Response, str]:
+    """The head of an answer and its body, of which no more is read than an answer may have, in time."""
+    request = http.stream("POST", url, content=offer, headers={"Content-Type": SDP_TYPE})
+    async with asyncio.timeout(timeout_s), request as answer:
+        body = bytearray()
+        async for part in answer.aiter_bytes():
+            body += part
+            if len(body) > MAX_ANSWER_BYTES:
+                break
+    return answer, body.decode("utf-8", "replace")
 
 
 async def end_session(address: RtcAddress, session_url: str | None, timeout_s: float) -> None:
@@ -105,7 +119,7 @@ def _may_follow(url: str, target: str) -> bool:
     return here.netloc == there.netloc and there.scheme in (here.scheme, "https")
 
 
-def _reason(answer: httpx.Response) -> str:
+def _reason(body: str) -> str:
     """What the server says, where it is short and plain."""
-    text = " ".join(answer.text.split())
-    return f": {text[:200]}" if 0 < len(answer.content) < 2_000 and text.isprintable() else ""
+    text = " ".join(body.split())
+    return f": {text[:200]}" if 0 < len(body) < 2_000 and text.isprintable() else ""

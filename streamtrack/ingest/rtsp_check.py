@@ -13,12 +13,19 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from streamtrack.config import SourceConfig
+from streamtrack.digits import whole_number
 from streamtrack.ingest.containers import lost_error
-from streamtrack.ingest.host_policy import host_and_port, leads_away, may_follow, with_own_credentials
-from streamtrack.ingest.source import SourceSpec, encode_url
+from streamtrack.ingest.host_policy import (
+    address_behind,
+    host_and_port,
+    leads_away,
+    may_follow,
+    with_own_credentials,
+)
+from streamtrack.ingest.source import SourceSpec
 
 MAX_HEAD_BYTES = 65_536
 MAX_REDIRECTS = 5
@@ -66,7 +73,7 @@ def check_rtsp(spec: SourceSpec, config: SourceConfig) -> str:
         location = (reply.headers.get("location") or [""])[0]
         if not location:
             raise lost_error(f"{reply.status} {reply.reason}, and not where to", spec)
-        target = encode_url(urljoin(url, location))
+        target = address_behind(url, location)
         if not may_follow(spec.url, target, config.follow_hosts):
             raise leads_away(spec, target)
         url = with_own_credentials(spec.url, target)
@@ -136,18 +143,19 @@ def _read_reply(connection: socket.socket, deadline_s: float) -> _Reply | None:
     head, _, body = bytes(data).partition(b"\r\n\r\n")
     first, *rest = head.decode("latin-1").split("\r\n")
     version, _, status = first.partition(" ")
-    if not version.startswith("RTSP/") or not status[:3].isdigit():
+    code = whole_number(status[:3])
+    if not version.startswith("RTSP/") or code is None:
         return None
     headers: dict[str, list[str]] = {}
     for line in rest:
         name, _, value = line.partition(":")
         headers.setdefault(name.strip().lower(), []).append(value.strip())
-    length = (headers.get("content-length") or ["0"])[0]
+    length = whole_number((headers.get("content-length") or ["0"])[0]) or 0
     left = bytearray(body)
-    while length.isdigit() and len(left) < int(length):
+    while len(left) < length:
         if not _receive(connection, left, deadline_s):
             break
-    return _Reply(int(status[:3]), status[4:], headers)
+    return _Reply(code, status[4:], headers)
 
 
 def _receive(connection: socket.socket, data: bytearray, deadline_s: float) -> bool:

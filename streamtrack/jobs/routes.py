@@ -20,6 +20,7 @@ from streamtrack.config import SourceConfig
 from streamtrack.config.faults import first_fault
 from streamtrack.config.section import Section
 from streamtrack.control.untrusted import check_extent
+from streamtrack.digits import whole_number
 from streamtrack.errors import (
     BadRequestError,
     CapacityError,
@@ -123,7 +124,7 @@ def _add_asking(router: APIRouter, desk: JobDesk, gate: Gate) -> None:
                 f"content type is {kind[:80] or 'missing'}, expected {FORM_TYPE} or {JSON_TYPE}"
             )
         length = request.headers.get("content-length", "0")
-        size_bytes = int(length) if length.isdecimal() and len(length) < 18 else 0
+        size_bytes = whole_number(length) or 0
         most = desk.config.max_film_mb * MB
         if size_bytes > most + 2 * MAX_JSON_BYTES:
             raise TooLargeError(

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from streamtrack.config import StreamConfig
+from streamtrack.digits import whole_number
 from streamtrack.errors import PromptError
 from streamtrack.frame import BoolMask
 from streamtrack.offline.mask_picture import read_mask
@@ -21,8 +22,8 @@ from streamtrack.prompt import MAX_OBJECT_ID, Prompt
 
 FIRST_OBJECT_ID = 1
 
-_PREFIX = re.compile(r"(?P<object>\d+):(?P<rest>.+)", re.DOTALL)
-_SUFFIX = re.compile(r"(?P<rest>.+)@(?P<frame>\d+)(?P<range>\.\.(?P<last>\d*))?", re.DOTALL)
+_PREFIX = re.compile(r"(?P<object>[0-9]{1,18}):(?P<rest>.+)", re.DOTALL)
+_SUFFIX = re.compile(r"(?P<rest>.+)@(?P<frame>[0-9]{1,18})(?P<range>\.\.(?P<last>[0-9]{0,18}))?", re.DOTALL)
 
 _Range = tuple[int, int | None]
 Lifetimes = dict[int, tuple[int | None, int | None]]
@@ -157,9 +158,10 @@ def parse_labels(texts: Sequence[str]) -> dict[int, str]:
     labels: dict[int, str] = {}
     for text in texts:
         number, separator, label = text.partition("=")
-        if not separator or not number.strip().isdecimal():
+        object_id = whole_number(number.strip())
+        if not separator or object_id is None:
             raise PromptError(f"--object is {text!r}, expected ID=LABEL, such as 2=player")
-        labels[int(number)] = label.strip()
+        labels[object_id] = label.strip()
     return labels
 
 

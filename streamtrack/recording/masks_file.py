@@ -135,7 +135,7 @@ def read_lines(file: BinaryIO) -> Iterator[dict[str, Any]]:
     while (line := file.readline(MAX_LINE_BYTES)).endswith(b"\n"):
         try:
             told = msgspec.json.decode(line)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
         if isinstance(told, dict) and isinstance(told.get("pts"), int):
             yield told

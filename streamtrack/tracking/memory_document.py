@@ -24,6 +24,7 @@ from streamtrack.tracking.whereabouts import Stranger, Whereabouts
 
 VERSION = 2
 COLOURS_SHAPE = BANDS, BINS[0] * BINS[1] * BINS[2]
+MAX_TOLD_CHARS = 120
 MAX_AREAS = 64
 """Areas that a document may carry; more than any watch keeps."""
 
@@ -72,8 +73,9 @@ def from_document(document: Mapping[str, Any], rules: MemoryRules, history: int,
         raise PromptError(f"memory plan: version is {document.get('version')!r}, expected {VERSION}")
     try:
         watch.resume(key + 1 - _whole(document["ago"]), _past_of(document, key))
-    except (KeyError, TypeError, ValueError) as error:
-        raise PromptError(f"memory plan: its document is damaged ({error}), expected one of ours") from None
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        found = " ".join(str(error).split())[:MAX_TOLD_CHARS]
+        raise PromptError(f"memory plan: its document is damaged ({found}), expected one of ours") from None
     return watch
 
 

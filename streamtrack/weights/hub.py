@@ -17,6 +17,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamtrack.digits import whole_number
 from streamtrack.errors import CheckpointError
 from streamtrack.weights.catalog import CATALOG, download_folder
 from streamtrack.weights.download import DEFAULT_POLICY, DownloadPolicy, download_file
@@ -174,18 +175,18 @@ def _ask(model_id: str, file_name: str, policy: DownloadPolicy) -> _Announced:
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise CheckpointError(_unreachable(model_id, error)) from error
     digest = _SHA256.fullmatch(headers.get("X-Linked-ETag", ""))
-    size = headers.get("X-Linked-Size", "")
-    if digest is None or not size.isdecimal():
+    size = whole_number(headers.get("X-Linked-Size", ""))
+    if digest is None or size is None:
         raise CheckpointError(
             f"{model_id}: the server names no sha256 of {file_name} (X-Linked-ETag), so it cannot be verified"
         )
-    return _Announced(url, int(size), digest[1])
+    return _Announced(url, size, digest[1])
 
 
 def _fetch_config(model_id: str, policy: DownloadPolicy) -> bytes:
     request = urllib.request.Request(_url(model_id, CONFIG_FILE), headers={"User-Agent": "streamtrack"})
     try:
-        with urllib.request.urlopen(request, timeout=policy.timeout_s) as response:
+        with urllib.request.urlopen(request, timeout=policy.timeout_s) as response:  # nosec B310: the hub's
             content: bytes = response.read(_MAX_CONFIG_BYTES + 1)
             etag = response.headers.get("ETag", "").removeprefix("W/").strip('"')
     except urllib.error.HTTPError as error:

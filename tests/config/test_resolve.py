@@ -72,6 +72,11 @@ def test_origin_of_each_value_is_known() -> None:
         ("model.preset", "--set: expected KEY=VALUE, such as model.preset=fast"),
         ("=1", "--set: expected KEY=VALUE, such as model.preset=fast"),
         ("model..preset=fast", "--set: expected KEY=VALUE, such as model.preset=fast"),
+        (f"{'a.' * 2_000}b=1", "--set: expected KEY=VALUE, such as model.preset=fast"),
+        (
+            f"streams.{'9' * 5_000}.name=x",
+            "--set streams.(5000 characters).name: no such stream, expected one of",
+        ),
         (
             "model.presett=fast",
             "live.yaml: unknown key model.presett, expected preset?, given by --set",

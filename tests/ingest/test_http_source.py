@@ -87,6 +87,24 @@ def test_redirects_in_a_circle_end() -> None:
         kind_of(config_for(camera, "/video"))
 
 
+def test_challenge_that_nobody_knows_is_a_lost_source() -> None:
+    challenge = {"WWW-Authenticate": "Negotiate abc"}
+    with (
+        scripted_http(lambda _: Answer(401, challenge)) as camera,
+        pytest.raises(SourceLostError, match=r"401|its answer is not HTTP"),
+    ):
+        kind_of(config_for(camera, "/video"))
+
+
+@pytest.mark.parametrize("location", ["http://[", "http://a:b/", "http://[::1", "//[x]y/"])
+def test_redirect_to_what_is_no_address_is_refused(location: str) -> None:
+    with (
+        scripted_http(lambda _: Answer(302, {"Location": location})) as camera,
+        pytest.raises(SourceError, match=r"it leads to what is no address|its answer is not HTTP"),
+    ):
+        kind_of(config_for(camera, "/video", follow_hosts=("*",)))
+
+
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/x", "rtsp://127.0.0.1/x"])
 def test_redirect_to_what_is_no_http_is_refused_whatever_is_allowed(location: str) -> None:
     with (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import socket
+import time
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from streamtrack.config import SourceConfig
 from streamtrack.errors import SourceError, SourceLostError, SourceRefusedError
 from streamtrack.ingest import resolve_source
-from streamtrack.ingest.rtsp_check import check_rtsp
+from streamtrack.ingest.rtsp_check import _read_reply, check_rtsp
 from tests.support.scripted_servers import Answer, Log, Seen, scripted_rtsp
 
 BASIC = "Basic " + base64.b64encode(b"admin:open sesame").decode()
@@ -97,6 +99,24 @@ def test_redirects_in_a_circle_end() -> None:
         pytest.raises(SourceLostError, match="more than 5 redirects"),
     ):
         check(camera)
+
+
+@pytest.mark.parametrize("location", ["rtsp://[", "rtsp://a:b/", "//[::1"])
+def test_redirect_to_what_is_no_address_is_refused(location: str) -> None:
+    with (
+        scripted_rtsp(lambda _: Answer(302, {"Location": location})) as camera,
+        pytest.raises(SourceError, match="it leads to what is no address, expected its own host"),
+    ):
+        check(camera, follow_hosts=("*",))
+
+
+@pytest.mark.parametrize("head", [b"RTSP/1.0 \xb200 OK", b"RTSP/1.0 200 OK\r\nContent-Length: \xb2"])
+def test_number_of_no_ascii_digits_is_no_number(head: bytes) -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        there.sendall(head + b"\r\n\r\n")
+        reply = _read_reply(here, time.monotonic() + 20)
+    assert reply is None or reply.status == 200
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,8 @@ def test_prompts_are_read_and_joined_by_object_and_frame() -> None:
         ({"boxes": ("1,2,3,4", "5,6,7,8")}, "object 1, frame 0: two boxes"),
         ({"masks": ("nowhere.png",)}, "--mask nowhere.png: no such file"),
         ({"points": ("3000000000:1,2",)}, "expected an object id of at most"),
+        ({"points": (f"{'9' * 5_000}:1,2",)}, r"expected \[OBJECT:\]X,Y"),
+        ({"points": (f"1,2@{'9' * 5_000}",)}, r"expected \[OBJECT:\]X,Y"),
         ({"points": ("1,2",), "names": {7: "ball"}}, "--object is '7=ball', expected an object that has"),
     ],
 )
@@ -57,6 +59,8 @@ def test_prompt_that_cannot_be_read_is_told(arguments: dict[str, tuple[str, ...]
 
 def test_labels_are_read() -> None:
     assert parse_labels(("2=player one", "3=")) == {2: "player one", 3: ""}
+    with pytest.raises(PromptError, match="expected ID=LABEL"):
+        parse_labels((f"{'9' * 5_000}=player",))
     with pytest.raises(PromptError, match="--object is 'player', expected ID=LABEL"):
         parse_labels(("player",))
 

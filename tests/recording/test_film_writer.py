@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -178,3 +179,8 @@ def check_killed(folder: Path) -> None:
             lines = list(read_lines(file))
         whole = masks.read_bytes().count(b"\n") - 1
         assert len(lines) == max(0, whole)
+
+
+def test_line_that_is_no_text_is_left_out() -> None:
+    damaged = b'{"pts":1}\n{"\xe4":1}\n{"pts":' + b"[" * 5_000 + b'\n{"pts":2}\n'
+    assert [line["pts"] for line in read_lines(BytesIO(b"head\n" + damaged))] == [1, 2]

@@ -54,6 +54,10 @@ def test_of_another_plan_or_of_nothing_a_fresh_one_begins() -> None:
         ("motion", [[1.0] * 5] * 3),
         ("motion", [[float("nan")] * 5] * 4),
         ("gallery", ["&"]),
+        ("gallery", [[]]),
+        ("where", {"pace": []}),
+        ("where", 5),
+        ("motion", [[10**400] * 5] * 4),
         ("gallery", [["AACAfw=="]]),  # infinity
         ("gallery", [["AACAPw==", "AAA="]]),
         ("partly", None),
