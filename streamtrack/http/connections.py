@@ -31,6 +31,8 @@ UNSENT_BYTES = 16_384
 """Bytes that the kernel holds unsent for one client: what it does not read is noticed soon, and is fresh."""
 UNREAD_BYTES = 16_384
 """Bytes that wait here for the kernel to take them, before an answer has to wait."""
+HEARD_BYTES, HEARD_BYTES_A_S = 16_384, 1_024
+"""Of a WebSocket's client: a pong is ten bytes, every twenty seconds."""
 PROGRESS_BYTES = 4_096
 """Less than this in `write_timeout_s` is not reading."""
 
@@ -85,6 +87,23 @@ class _Unread:
             # It reads, or we may still add to what is unread, which ends at UNREAD_BYTES.
             self._unread = (unread_bytes, now)
         return None if self._unread is None else self._unread[1]
+
+
+class _Allowance:
+    """How much may come: a burst, and so much a second."""
+
+    def __init__(self, burst_bytes: int, bytes_a_s: int) -> None:
+        self._burst_bytes, self._bytes_a_s = burst_bytes, bytes_a_s
+        self._left, self._at = float(burst_bytes), 0.0
+
+    def allows(self, num_bytes: int, now: float) -> bool:
+        """Whether so much more may come; where it may, it has."""
+        self._left = min(self._burst_bytes, self._left + (now - self._at) * self._bytes_a_s)
+        self._at = now
+        if num_bytes > self._left:
+            return False
+        self._left -= num_bytes
+        return True
 
 
 class LimitedProtocol(H11Protocol):
@@ -147,7 +166,12 @@ class LimitedProtocol(H11Protocol):
 
 
 class LimitedWebSocket(WebSocketsSansIOProtocol):
-    """A WebSocket, which keeps its place as long as its client reads."""
+    """A WebSocket, which keeps its place as long as its client reads, and says next to nothing.
+
+    Nobody listens to what it says: pongs are heard, pings answered, texts and bytes let go. Each frame costs
+    the loop, however short it is, so whoever sends more than pings and pongs is cut off before that is looked
+    at.
+    """
 
     limits = ConnectionLimits()
     peer = ""
@@ -160,6 +184,23 @@ class LimitedWebSocket(WebSocketsSansIOProtocol):
         self.peer = peer_of(self.client)
         self.logger = _logger
         self._unread = _Unread()
+        self._allowance = _Allowance(HEARD_BYTES, HEARD_BYTES_A_S)
+
+    def data_received(self, data: bytes) -> None:
+        """Take the head of the request, which is bounded elsewhere, and a little afterwards."""
+        if not self.handshake_initiated or self._allowance.allows(len(data), self.loop.time()):
+            super().data_received(data)
+        else:
+            reset(self.transport)
+
+    def handle_text(self, event: object) -> None:
+        """Let a text go."""
+
+    def handle_bytes(self, event: object) -> None:
+        """Let bytes go."""
+
+    def handle_cont(self, event: object) -> None:
+        """Let the rest of a message go."""
 
     def end_if_overdue(self, now: float) -> None:
         """Close the connection if its client has not read for too long."""

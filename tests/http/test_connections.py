@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request, WebSocket
 from fastapi.responses import StreamingResponse
 
 from streamtrack.http.answer_headers import HEADERS
@@ -34,6 +34,7 @@ class Endless:
         router.get("/healthz")(self.health)
         router.get("/endless")(self.endless)
         router.post("/slow")(self.slow)
+        router.websocket("/wire")(self.wire)
         self.app.include_router(router)
 
     async def health(self) -> dict[str, bool]:
@@ -41,6 +42,11 @@ class Endless:
 
     async def slow(self, request: Request) -> dict[str, int]:
         return {"bytes": len(await request.body())}
+
+    async def wire(self, socket: WebSocket) -> None:
+        await socket.accept()
+        while (await socket.receive())["type"] != "websocket.disconnect":
+            pass
 
     async def endless(self) -> StreamingResponse:
         async def parts() -> AsyncIterator[bytes]:
@@ -199,6 +205,57 @@ async def test_flood_of_mute_connections_costs_a_client_that_asks_nothing() -> N
             async with connected(address, 40):
                 assert await health(address) == 200
         writer.close()
+
+
+UPGRADE = (
+    b"GET /wire HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+@asynccontextmanager
+async def web_socket(
+    address: tuple[str, int],
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A WebSocket whose server has accepted."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        writer.write(UPGRADE)
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\x81\x80\0\0\0\0",
+        b"\x00\x80\0\0\0\0",
+        b"\x89\x82\0\0\0\0xx",
+        b"\x82\xfe\x10\0\0\0\0\0" + b"x" * 4096,
+    ],
+    ids=["texts", "fragments", "pings", "bytes"],
+)
+async def test_web_socket_that_talks_and_talks_is_cut_off(frame: bytes) -> None:
+    async with served(QUICK) as address, web_socket(address) as (reader, writer):
+        if frame[0] == 0:
+            writer.write(b"\x01\x80\0\0\0\0")  # what the fragments go on with
+        writer.write(frame * (100_000 // len(frame)))
+        with contextlib.suppress(OSError):
+            async with asyncio.timeout(20):
+                while await reader.read(65_536):
+                    pass
+        assert await health(address) == 200
+
+
+async def test_web_socket_says_what_it_likes_in_a_few_words(caplog: pytest.LogCaptureFixture) -> None:
+    said = b"\x81\x82\0\0\0\0hi" + b"\x81\x82\0\0\0\0\xff\xfe" + b"\x01\x81\0\0\0\0x" + b"\x80\x81\0\0\0\0y"
+    async with served(QUICK) as address, web_socket(address) as (reader, writer):
+        writer.write(said + b"\x89\x81\0\0\0\0p")
+        async with asyncio.timeout(20):
+            assert await reader.readexactly(3) == b"\x8a\x01p", "the pong, and nothing about the rest"
+    assert caplog.text == ""
 
 
 async def test_what_is_not_http_is_refused_in_the_form_of_every_error() -> None:
