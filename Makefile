@@ -4,6 +4,7 @@
 #   make demo PYTHON=python3.12        another Python, 3.11 or newer
 #   make demo TORCH="torch torchvision --index-url https://download.pytorch.org/whl/cpu"
 #                                      no CUDA libraries: a tenth of the download, for a machine without a GPU
+#   make demo LOCKED=1                 the very versions of requirements-dev.lock, each file checked by its digest
 
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(if $(shell \
 	$(p) -c 'import sys; print(*(sys.version_info >= (3, 11) and [1]))' 2>/dev/null),$(p))))
@@ -16,12 +17,18 @@ WORK ?= training/work
 SOURCES ?= training/sources
 WEIGHTS ?= checkpoints/nano.safetensors
 DAVIS ?=
+SEED ?= 1
+SECONDS ?= 120
+# of make lock
+LOCK ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 READY := .venv/.ready
 COMPILED := .venv/.compiled
 BENCH_READY := .venv/.ready-bench
+LOCK_READY := .venv/.ready-lock
+ATHERIS_READY := .venv/.ready-atheris
 PEERS_READY := .venv-peers/.ready
 TRAIN_READY := .venv/.ready-train
 
@@ -30,7 +37,7 @@ TRAIN_READY := .venv/.ready-train
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-track test-exact test-process test-page test-bench coverage test-slow faults style types fix bench peers sources train evaluate clean distclean
+.PHONY: help demo test test-track test-exact test-process test-page test-bench coverage test-slow faults fuzz fuzz-atheris style types fix audit lock bench peers sources train evaluate clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## what there is to make
@@ -65,13 +72,23 @@ coverage: $(READY)  ## the suite, and which lines it does not run; their share m
 	$(PYTEST) -m "not slow and not whole_bench" --cov --cov-report term:skip-covered $(ARGS)
 
 test-slow: $(READY)  ## what takes minutes: parity at 1024 pixels, endurance
-	$(BIN)/python -m pytest -m "slow and not faults" --timeout 1800 $(ARGS)
+	$(BIN)/python -m pytest -m "slow and not faults and not fuzz" --timeout 1800 $(ARGS)
 
 FAULTS := out/faults
 faults: $(READY)  ## everything that goes wrong, done to the real parts; writes the table of docs/faults.md
 	rm -rf $(FAULTS)
 	STREAMTRACK_FAULTS=$(abspath $(FAULTS)) $(BIN)/python -m pytest -m faults --timeout 1800 $(ARGS); status=$$?; \
 		$(BIN)/python -m tests.faults.table $(if $(ARGS),,--all) $(FAULTS); exit $$status
+
+fuzz: $(READY)  ## odd inputs to everything that reads them, full counts: an hour; SEED=2 tries others
+	STREAMTRACK_FUZZ=full STREAMTRACK_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -s tests/fuzz --timeout 3600 $(ARGS)
+
+fuzz-atheris: $(ATHERIS_READY)  ## the wire decoder led by its own coverage, for SECONDS
+	$(BIN)/python -m tests.fuzz.wire_atheris -max_total_time=$(SECONDS) $(ARGS)
+
+audit: $(READY)  ## bandit over the code; what is known against the libraries of the lock files
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive streamtrack
+	.ci/audit $(BIN)
 
 style: $(READY)  ## ruff: rules and format
 	$(BIN)/ruff check
@@ -114,12 +131,36 @@ $(READY): pyproject.toml
 	@[ -n "$(PYTHON)" ] || { echo "no Python 3.11 or newer found: make PYTHON=/path/to/python3"; exit 1; }
 	@echo "Setting up .venv: minutes the first time, most of them torch."
 	$(PYTHON) -m venv .venv
+	$(if $(LOCKED),$(INSTALL_LOCKED),$(INSTALL))
+	@touch $@
+
+define INSTALL
 	$(PIP) install $(TORCH)
 	$(PIP) install -q 'setuptools>=77' wheel
 	SAM2_BUILD_CUDA=0 $(PIP) install -q --no-build-isolation 'sam2>=1.1,<2'
 	$(PIP) install -q --no-build-isolation -e '.[dev]'
 	$(PIP) install -q --no-deps 'trackeval>=1.3,<2'
-	@touch $@
+endef
+
+# sam2 last, again: it is built, and with what is installed by then.
+define INSTALL_LOCKED
+	awk '/^[a-z]/ {keep = !/^sam2==/} keep' requirements-dev.lock > .venv/first.lock
+	awk '/^[a-z]/ {keep = /^sam2==/} keep' requirements-dev.lock > .venv/sam2.lock
+	$(PIP) install -q --require-hashes --no-deps -r .venv/first.lock -r requirements-alone.lock
+	SAM2_BUILD_CUDA=0 $(PIP) install -q --require-hashes --no-deps --no-build-isolation -r .venv/sam2.lock
+	$(PIP) install -q --no-deps --no-build-isolation -e .
+endef
+
+# Ten minutes: every file of every library is asked for its digest. What the lock files hold already stays as it is;
+# LOCK="--upgrade" takes the newest of everything.
+PIP_COMPILE := SAM2_BUILD_CUDA=0 $(BIN)/pip-compile --quiet --max-rounds 50 --generate-hashes --no-build-isolation \
+	--strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	--no-emit-options --no-header --annotation-style line $(LOCK)
+lock: $(LOCK_READY)  ## requirements.lock and requirements-dev.lock anew: versions and digests of every library
+	@printf '%s\n' $(filter torch%,$(TORCH)) > .venv/torch.txt
+	$(PIP_COMPILE) --constraint .venv/torch.txt --extra detect --extra parquet --extra ptz --extra mqtt \
+		--extra supervision --output-file requirements.lock pyproject.toml
+	$(PIP_COMPILE) --constraint requirements.lock --all-extras --output-file requirements-dev.lock pyproject.toml
 
 # They see torch and OpenCV of .venv and bring the rest: ultralytics would pull opencv-python over the headless one.
 PEERS := rf-cutie ultralytics ultralytics-thop lap einops polars polars-runtime-32 scipy \
@@ -138,6 +179,14 @@ $(COMPILED): $(READY) checkpoints/nano.safetensors
 
 $(BENCH_READY): $(READY)
 	$(PIP) install -q --no-build-isolation -e '.[bench]'
+	@touch $@
+
+$(LOCK_READY): $(READY)
+	$(PIP) install -q --no-build-isolation -e '.[lock]'
+	@touch $@
+
+$(ATHERIS_READY): $(READY)
+	$(PIP) install -q --no-build-isolation -e '.[atheris]'
 	@touch $@
 
 $(TRAIN_READY): $(READY)
