@@ -97,10 +97,7 @@ class Telemetry:
             "streamtrack_fallbacks", "Times a slower or poorer way was taken", ["stream", "what"], registry=r
         )
         self.autoprompts = Counter(
-            "streamtrack_autoprompt",
-            "What the detector led to, by outcome",
-            ["stream", "outcome"],
-            registry=r,
+            "streamtrack_autoprompt", "What the detector led to", ["stream", "outcome"], registry=r
         )
         self.stage_seconds = Histogram(
             "streamtrack_stage_seconds",
@@ -122,16 +119,11 @@ class Telemetry:
             "streamtrack_requests_refused", "HTTP and ZeroMQ, refused at the entrance", ["kind"], registry=r
         )
         self.alerts = Counter(
-            "streamtrack_alerts",
-            "What became of events for webhooks and MQTT, by receiver",
-            ["receiver", "outcome"],
-            registry=r,
+            "streamtrack_alerts", "What became of events for alerts", ["receiver", "outcome"], registry=r
         )
+        self.events = Counter("streamtrack_events", "What happened, by kind", ["stream", "kind"], registry=r)
         self.failures = Counter(
-            "streamtrack_stream_failures",
-            "Times a stream's step failed or stalled",
-            ["stream", "what"],
-            registry=r,
+            "streamtrack_stream_failures", "Times a step failed or stalled", ["stream", "what"], registry=r
         )
         self.restarts = Counter(
             "streamtrack_stream_restarts", "Times a stream tracked again after that", ["stream"], registry=r
@@ -282,6 +274,10 @@ class StreamTelemetry:
     def reconnected(self) -> None:
         """The source came back."""
         self._of(self._telemetry.reconnects).inc()
+
+    def happened(self, kind: str) -> None:
+        """An event was told."""
+        self._of(self._telemetry.events, kind).inc()
 
     def fell_back(self, what: str) -> None:
         """A slower or poorer way was taken."""

@@ -18,8 +18,8 @@ class SupervisionConfig(Section):
     """The same for steps that may still compile and allocate, and for commands with their fast-forward."""
     restart_initial_ms: int = Field(1_000, ge=1)
     """Wait before a stream that failed is started again; doubled at each failure in a row."""
-    restart_max_ms: int = Field(30_000, ge=1)
-    """The longest such wait."""
+    restart_max_ms: int = Field(4_000, ge=1)
+    """The longest such wait: a stream whose trouble lasts for hours is back so soon after its end."""
     click_max_age_ms: int = Field(3_000, ge=0)
     """While the camera is away, prompts on a picture that is older than this are refused: what they meant is
     elsewhere by now."""

@@ -52,6 +52,8 @@ class CommandInbox:
         self._capacity = capacity
         self._wake = wake
         self._tickets: deque[Ticket] = deque()
+        self._begun: Ticket | None = None
+        """What was claimed last."""
         self._came = threading.Condition()
         self._refusal: str | None = None
         """Why nothing is taken now."""
@@ -128,7 +130,8 @@ class CommandInbox:
                 self._tickets.popleft()  # whoever asked went away
             if not self._tickets or not may_run(self._tickets[0].command):
                 return None
-            return self._tickets.popleft()
+            self._begun = self._tickets.popleft()
+            return self._begun
 
     def wait(self, timeout_s: float) -> None:
         """Wait until a command came, at most `timeout_s`."""
@@ -154,11 +157,14 @@ class CommandInbox:
                 self._refusal = None
 
     def close(self, reason: str) -> None:
-        """`refuse`, for good."""
+        """`refuse`, for good; nor does who waits for a command under way wait any longer."""
         self.refuse(reason)
         with self._came:
             self._closed = True
+            begun, self._begun = self._begun, None
             self._came.notify_all()
+        if begun is not None:
+            begun.answer(StreamOfflineError(f"{self._stream}: {reason}"))
 
     def _withdraw(self, ticket: Ticket) -> bool:
         with self._came:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,11 +10,13 @@ from contextlib import AbstractContextManager
 from streamtrack.clock import NS_PER_S, Clock
 from streamtrack.consumer import Consumer
 from streamtrack.control.status import PastEvent
-from streamtrack.frame import Event, Update
+from streamtrack.frame import Event, EventKind, Update
 from streamtrack.mailbox import Mailbox
 from streamtrack.pipeline.consumer_thread import Attachment, ConsumerThread
 from streamtrack.pipeline.event_fan_out import EventFanOut
 from streamtrack.telemetry import StreamTelemetry
+
+logger = logging.getLogger(__name__)
 
 
 class Outlet:
@@ -79,12 +82,24 @@ class Outlet:
             for thread in self._threads:
                 thread.put(update)
             self._events.tell(update.events)
+        for event in update.events:
+            self._count(event)
 
     def tell(self, *events: Event) -> None:
         """Hand on events that belong to no result."""
         if events:
             update = Update(self._stream, None, events=events)
             self.emit(update, is_wanted=lambda: True)
+
+    def _count(self, event: Event) -> None:
+        self._telemetry.happened(event.kind)
+        if event.kind is EventKind.NOT_FINITE:
+            number = event.detail.get("count", 1)
+            logger.warning(
+                "stream %s: the network gave no finite numbers for object %s on %s frame(s); it is kept as "
+                "it was",
+                *(self._stream, event.object_id, number),
+            )
 
     def has_room(self) -> bool:
         """Whether an update would push nothing out where no frame may go missing."""

@@ -8,6 +8,7 @@ What is dropped, and why it is called so:
 - `superseded`: a newer frame came before the tracker took this one up (the source is faster than the
   tracker);
 - `paused`: came while the stream was paused;
+- `stalled`: tracked, by a step that took far longer than any before it, so that what it shows is long past;
 - what each consumer was attached with, such as `late`: tracked, but newer masks were ready before these could
   be published.
 The ingest adds `corrupt`, the publishers `slow_subscriber` and `slow_viewer`.

@@ -25,6 +25,12 @@ MIN_PATIENCE_S, COLD_PATIENCE_S = 0.3, 10.0
 they lose where it hangs; a step that is merely slow and passed over costs nobody anything but a core."""
 
 
+class WatchedStep:
+    """One step, and after its end whether it took too long."""
+
+    was_overdue = False
+
+
 class StepWatch:
     """Watches one stream's steps. Any thread may ask; one thread at a time steps."""
 
@@ -48,17 +54,20 @@ class StepWatch:
         return max(MIN_PATIENCE_S, PATIENCE_TIMES * self._usual_s())
 
     @contextmanager
-    def step(self, num_objects: int) -> Iterator[None]:
+    def step(self, num_objects: int) -> Iterator[WatchedStep]:
         """A step is under way while the context lasts; one that raises teaches nothing."""
-        run, started_ns = self._begin(self._step_limit_s(num_objects))
+        limit_s, step = self._step_limit_s(num_objects), WatchedStep()
+        run, started_ns = self._begin(limit_s)
         try:
-            yield
+            yield step
         except BaseException:
             self._end(run)
             raise
         self._end(run)
+        taken_ns = self._clock.monotonic_ns() - started_ns
+        step.was_overdue = taken_ns > limit_s * NS_PER_S
         with self._lock:
-            self._durations_ns.append(self._clock.monotonic_ns() - started_ns)
+            self._durations_ns.append(taken_ns)
             if num_objects in self._steps_by_count or len(self._steps_by_count) < MAX_COUNTS:
                 self._steps_by_count[num_objects] += 1
 

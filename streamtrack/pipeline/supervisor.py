@@ -54,6 +54,7 @@ class Supervisor:
         self._given_up: str | None = None
         """Why the run before was left behind, until its successor has begun."""
         self._failures = 0
+        self._told_reason = ""
         self._begun_ns = 0
         self._retry_ns: int | None = None
         """When a stream that failed is tried again, monotonic."""
@@ -96,7 +97,12 @@ class Supervisor:
         self._failures = 1 if now_ns - self._begun_ns > SOUND_AFTER_NS else self._failures + 1
         delay_ms = restart_delay_ms(parts.limits, self._failures)
         reason = f"tracking failed: {why_it_failed(error)}"
-        logger.error("stream %s: %s; next try in %.1f s", parts.name, reason, delay_ms / 1000)
+        # The same again every few seconds would fill a log: after each doubling it is said again.
+        is_news = self._failures & (self._failures - 1) == 0 or reason != self._told_reason
+        self._told_reason = reason
+        told = logging.ERROR if is_news else logging.DEBUG
+        words = f"; failed {self._failures} times in a row" if self._failures > 1 else ""
+        logger.log(told, "stream %s: %s; next try in %.1f s%s", parts.name, reason, delay_ms / 1000, words)
         logger.debug("stream %s", parts.name, exc_info=error)
         parts.state.failure, parts.state.stall = reason, None
         parts.state.gap = Gap("restarted", now_ns)

@@ -128,17 +128,36 @@ class TrackingLoop:
         with self._turn():
             if self._stopping.is_set():
                 return
+            frame = self._newest_now(frame)
             if gap is not None and not frame.gap_before:  # the session notes that one itself
                 session.note_gap()
             upcoming = parts.source.frames.peek() if parts.source.every_frame else None
             if upcoming is not None:  # not on a live source: a newer one would come before its turn
                 session.encode_ahead(upcoming)
-            with parts.watch.step(len(session.object_ids)):
+            with parts.watch.step(len(session.object_ids)) as step:
                 result = session.step(frame)
         if first:
             self._tracking.commands.refresh()
         self._measure(result)
-        self._emit(self._with_gap_told(result, gap), revises=False)
+        result = self._with_gap_told(result, gap)
+        if step.was_overdue and not parts.source.every_frame:
+            self._leave_out(result)
+        else:
+            self._emit(result, revises=False)
+
+    def _newest_now(self, frame: Frame) -> Frame:
+        """The frame that was taken up, or of a live source the one that came while its turn did not."""
+        source = self._parts.source
+        if source.every_frame or source.frames.peek() is None:
+            return frame
+        try:
+            newer = source.frames.get(0.0)
+        except MailboxClosed:
+            return frame
+        if newer is None:
+            return frame
+        self._parts.telemetry.dropped("superseded")
+        return replace(newer, gap_before=frame.gap_before or newer.gap_before)
 
     def _measure(self, result: FrameResult) -> None:
         times, telemetry = result.times, self._parts.telemetry
@@ -227,6 +246,14 @@ class TrackingLoop:
             is_wanted=lambda: not self._abandoned.is_set(),
             wait_while=(lambda: not self._stopping.is_set()) if parts.source.every_frame else None,
         )
+
+    def _leave_out(self, result: FrameResult) -> None:
+        """Tell what happened on a live frame whose step stalled, and not its masks: what they show is long
+        past, and the newest picture comes next."""
+        parts = self._parts
+        parts.state.newest = result
+        parts.telemetry.dropped("stalled")
+        parts.outlet.tell(*result.events)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -169,3 +169,14 @@ def test_wait_for_a_consumer_that_hangs_ends_with_the_stream(parts: Parts) -> No
         looks.clear()
         parts.outlet.emit(Update("cam", result(index, {})), is_wanted=lambda: True, wait_while=look_twice)
     stuck.may_go_on.set()
+
+
+def test_events_are_counted_by_kind_and_numbers_that_are_none_are_logged(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        parts.outlet.tell(Event(EventKind.GAP, 1), Event(EventKind.NOT_FINITE, 1, 7, {"count": 3}))
+    value = parts.telemetry.registry.get_sample_value
+    for kind in ("gap", "not_finite"):
+        assert value("streamtrack_events_total", {"stream": "cam", "kind": kind}) == 2
+    assert "object 7 on 3 frame(s)" in caplog.text

@@ -42,6 +42,7 @@ class Counting:
 
     def __init__(self) -> None:
         self.frames: list[int] = []
+        self.seqs: list[int] = []
         self.kinds: list[EventKind] = []
         self.closed = False
 
@@ -49,6 +50,7 @@ class Counting:
         self.kinds += [event.kind for event in update.events]
         if update.result is not None and not update.revises:
             self.frames.append(update.result.frame_idx)
+            self.seqs.append(update.result.frame.seq)
 
     def close(self) -> None:
         self.closed = True
@@ -118,3 +120,27 @@ def test_masks_that_cannot_be_published_fail_the_stream_until_they_can(
 
 def told(pipeline: Pipeline) -> set[str]:
     return {event.kind for event in pipeline.past_events()}
+
+
+def test_live_frame_that_waits_for_its_turn_gives_way_to_a_newer_one(
+    doors: tuple[ZmqPublisher, Telemetry],
+) -> None:
+    telemetry, counting, turns = doors[1], Counting(), Turns()
+    url = f"synthetic:{SCENE}?fps=60&width=320&height=180"
+    pipeline = Pipeline(stream_config(url, pace="newest"), telemetry)
+    pipeline.attach(counting, capacity=1000)
+
+    def count(what: str, **labels: str) -> float:
+        return telemetry.registry.get_sample_value(what, {"stream": "cam", **labels}) or 0.0
+
+    with turns.turn(600):  # another stream's step
+        pipeline.start(nano(), turns)
+        wait_until(lambda: turns.num_waiting == 1, "a frame that waits for its turn")
+        came = count("streamtrack_frames_in_total")
+        wait_until(lambda: count("streamtrack_frames_in_total") >= came + 3, "newer frames")
+    wait_until(lambda: bool(counting.seqs), "the first tracked frame")
+    assert pipeline.stop(SOON_S)
+    first = counting.seqs[0]
+    assert first > came, "the frame that was taken up was tracked, expected the newest"
+    superseded = count("streamtrack_frames_dropped_total", reason="superseded")
+    assert superseded >= first, "not every frame that was left out was counted"

@@ -22,12 +22,16 @@ def test_step_is_overdue_after_its_timeout_or_twenty_times_the_usual(step_ms: fl
     clock = FakeClock()
     watch = StepWatch(LIMITS, clock)
     warm(watch, clock, step_ms)
-    with watch.step(1):
+    with watch.step(1) as step:
         clock.advance_ms(limit_s * 1000)
         assert watch.overdue_s is None
         clock.advance_ms(1)
         assert watch.overdue_s == pytest.approx(limit_s + 0.001)
     assert watch.overdue_s is None, "it ended"
+    assert step.was_overdue
+    with watch.step(1) as step:
+        clock.advance_ms(step_ms)
+    assert not step.was_overdue
 
 
 def test_first_steps_and_those_with_another_number_of_objects_may_compile() -> None:

@@ -15,6 +15,10 @@ def test_waits_double_up_to_the_longest() -> None:
     ]
 
 
+def test_stream_that_failed_for_hours_is_back_within_five_seconds_of_the_end_of_its_trouble() -> None:
+    assert restart_delay_ms(SupervisionConfig(), 10_000) < 5_000
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [

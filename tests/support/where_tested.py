@@ -140,7 +140,6 @@ COVERED_BY = {
     "pick/test_pictures": ("pick/overlay",),
     "pipeline/test_outlet": ("pipeline/consumer_thread",),
     "pipeline/test_pipeline": (
-        "pipeline/inbox",
         "pipeline/parts",
         "pipeline/stream_session",
         "pipeline/report",
