@@ -33,9 +33,15 @@ def on_keyframe_request(sender: Any, callback: Callable[[], None]) -> None:
     sender._send_keyframe = callback
 
 
-def on_reports(sender: Any, on_loss: Callable[[float], None], on_limit: Callable[[int], None]) -> None:
+def on_reports(
+    sender: Any,
+    on_loss: Callable[[float], None],
+    on_limit: Callable[[int], None],
+    on_heard: Callable[[], None] = lambda: None,
+) -> None:
     """Have what the viewer reports told: the share of packets that it lost since its last report (RFC 3550,
-    section 6.4.1), and the bits a second that it can take (REMB).
+    section 6.4.1), and the bits a second that it can take (REMB). `on_heard` is told of every report,
+    whatever it says.
 
     aiortc keeps the first in statistics that miss reports, and the second for its own encoder.
     """
@@ -44,6 +50,7 @@ def on_reports(sender: Any, on_loss: Callable[[float], None], on_limit: Callable
 
     async def handle_and_tell(packet: Any) -> None:
         await handle(packet)
+        on_heard()
         if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
             for report in packet.reports:
                 if report.ssrc == ssrc:

@@ -47,6 +47,9 @@ CONNECT_TIMEOUT_S = 15.0
 EVICT_AFTER_S = 2.0
 """A viewer that has not connected for so long gives its place to a newcomer where there is no other; most
 connect within one second."""
+SILENT_S = 4.0
+"""A viewer that has not said a word for so long, while pictures were sent to it, gives its place as well: it
+vanished, which ICE alone notices after half a minute (RFC 7675)."""
 NEGOTIATE_TIMEOUT_S = 10.0
 
 
@@ -77,7 +80,8 @@ class WhepSessions:
         """Answer a viewer's SDP offer; returns the session and the SDP answer.
 
         A viewer that has not connected yet may lose its place: to another of the same `peer` where half of
-        the places are such, and to anyone after EVICT_AFTER_S where no place is left.
+        the places are such, and to anyone after EVICT_AFTER_S where no place is left. So may one that
+        vanished, after SILENT_S.
 
         Raises:
             CapacityError: the stream has no room.
@@ -105,7 +109,7 @@ class WhepSessions:
                 addresses = stream.config.ice_addresses or self._ice_addresses
                 transceiver = _prepare(connection, track, codec)
                 on_keyframe_request(transceiver.sender, queue.request_keyframe)
-                on_reports(transceiver.sender, queue.told_loss, queue.told_limit)
+                on_reports(transceiver.sender, queue.told_loss, queue.told_limit, track.heard)
                 await connection.setRemoteDescription(RTCSessionDescription(readable_offer(offer), "offer"))
                 _refuse_all_else(connection, transceiver)
                 session.ice = _prepare_ice(connection, configuration, addresses)
@@ -148,14 +152,22 @@ class WhepSessions:
             may_leave = of_peer
         elif not stream.has_room:
             may_leave = [one for one in waiting if now_s - one.opened_at_s >= EVICT_AFTER_S]
+            may_leave += self._vanished(stream, now_s)
         else:
             return
         oldest = next((one for one in may_leave if one.answered), None)
         if oldest is not None:
-            logger.info("stream %s: a viewer that did not connect gave its place to another", stream.name)
+            why = "vanished" if oldest.connected else "did not connect"
+            logger.info("stream %s: a viewer that %s gave its place to another", stream.name, why)
             del self._sessions[oldest.session_id]
             oldest.free_place()
             self._in_background(oldest.close())
+
+    def _vanished(self, stream: VideoStream, now_s: float) -> list[WhepSession]:
+        """Viewers of whom nothing was heard for too long, the most silent first."""
+        silent = [one for one in self._sessions.values() if one.stream is stream]
+        silent = [one for one in silent if one.silent_s(now_s) >= SILENT_S]
+        return sorted(silent, key=lambda one: -one.silent_s(now_s))
 
     def _on_state(self, session_id: str, state: str) -> None:
         if state in ("failed", "closed"):

@@ -40,6 +40,8 @@ class PacketTrack(MediaStreamTrack):  # type: ignore[misc]  # aiortc is untyped 
         self._on_sent: Callable[[int, int], None] = lambda _pts, _rtp_timestamp: None
         self.rtp_origin: int | None = None
         """RTP timestamp of pts 0, None until the first packet was sent."""
+        self.unanswered_since_s: float | None = None
+        """Loop time of the first packet that was sent since the viewer was last heard; None: it answered."""
 
     def feed(self, sender: Any) -> None:
         """Name the sender that will call `recv`."""
@@ -65,8 +67,14 @@ class PacketTrack(MediaStreamTrack):  # type: ignore[misc]  # aiortc is untyped 
         except ViewerGone:
             raise MediaStreamError from None
         self._sent_pts = packet.pts
+        if self.unanswered_since_s is None:
+            self.unanswered_since_s = asyncio.get_running_loop().time()
         self._tell(packet.pts)
         return packet
+
+    def heard(self) -> None:
+        """The viewer reported on what it got."""
+        self.unanswered_since_s = None
 
     def _tell(self, pts: int) -> None:
         if self.rtp_origin is not None:
@@ -172,6 +180,12 @@ class WhepSession:
     def connected(self) -> bool:
         """Whether the viewer has arrived."""
         return bool(self._connection.connectionState == "connected")
+
+    def silent_s(self, now_s: float) -> float:
+        """For how long a viewer that had arrived has not reported on what it was sent; players do each second
+        or two."""
+        since_s = self._track.unanswered_since_s
+        return 0.0 if since_s is None or not self.connected else now_s - since_s
 
     def free_place(self) -> None:
         """Let another viewer have the place at once; the connection is still to be closed."""
