@@ -25,31 +25,35 @@ class Viewer:
 
     def __init__(self, http: httpx.AsyncClient, url: str) -> None:
         self._http, self._url = http, url
-        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self._receiver = self._connection.addTransceiver("video", direction="recvonly").receiver
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._receiver = self.connection.addTransceiver("video", direction="recvonly").receiver
         self._session = ""
         self._task: asyncio.Task[None] | None = None
 
     async def join(self) -> None:
         """Watch until `leave`; returns after the first picture."""
-        await self._connection.setLocalDescription(await self._connection.createOffer())
+        await self.connection.setLocalDescription(await self.connection.createOffer())
         answer = await self._http.post(
             self._url,
-            content=self._connection.localDescription.sdp,
+            content=self.connection.localDescription.sdp,
             headers={"Content-Type": "application/sdp"},
         )
         answer.raise_for_status()
         self._session = urljoin(self._url, answer.headers["location"])
-        await self._connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+        await self.connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
         await asyncio.wait_for(self._receiver.track.recv(), PICTURE_TIMEOUT_S)
         self._task = asyncio.get_running_loop().create_task(_drain(self._receiver.track))
 
     async def leave(self) -> None:
         """Hang up."""
+        await self._http.delete(self._session)
+        await self.close()
+
+    async def close(self) -> None:
+        """Go, without a word to the server over HTTP."""
         if self._task is not None:
             self._task.cancel()
-        await self._http.delete(self._session)
-        await self._connection.close()
+        await self.connection.close()
 
 
 async def _drain(track: Any) -> None:

@@ -32,6 +32,7 @@ BENCHES = {
     "windows": "What windows bring in masks and cost in speed, by number of objects.",
     "street": "Who stays who on street clips, from a detector's start: HOTA, IDF1, switches; mended and not.",
     "viewers": "What WebRTC viewers cost: CPU of the shared encode, and what they leave behind.",
+    "soak": "Hours of objects, viewers, cameras and faults coming and going: what grows, how old masks are.",
     "pareto": "What each approximation costs in masks and gains in speed.",
 }
 """One bench/bench_<name>.py each, with `_` for `-`."""
