@@ -24,6 +24,7 @@ from streamtrack.cli.config import show_config
 from streamtrack.cli.doctor import doctor
 from streamtrack.cli.events import events
 from streamtrack.cli.fit import fit
+from streamtrack.cli.hidden import hide_arguments
 from streamtrack.cli.remember import remember
 from streamtrack.cli.serve import demo, serve
 from streamtrack.cli.track import track
@@ -117,6 +118,7 @@ def main() -> None:
     # else runs, and then each waits for a whole time slice: with one busy process beside it on two cores a
     # step of nano took 68 to 174 ms, and 35 to 55 ms with threads that sleep; on idle cores both took 32.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    hide_arguments(sys.argv[1:])
     if "--debug" not in sys.argv:
         # What torch warns of (a driver that it does not find, an operator that is slow) no user can act on.
         warnings.filterwarnings("ignore", module=r"torch(\..*)?")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from streamtrack.cli.hidden import leave_no_core
 from streamtrack.cli.options import Device, Insecure, Model, Port, PresetName, Settings, flag_overrides
 from streamtrack.cli.target import read_target
 from streamtrack.config import Config, Override, ZmqConfig
@@ -154,6 +156,9 @@ def _run(
     config: Config, duration_s: float | None, read_config: Callable[[], Config] | None = None
 ) -> NoReturn:
     from streamtrack.server import Server  # imports torch, which takes seconds
+
+    if not logging.getLogger("streamtrack").isEnabledFor(logging.DEBUG):  # who debugs wants to look inside
+        leave_no_core()
 
     async def run() -> None:
         with stop_on_signals(server.request_stop), reload_on_hangup(server.request_reload):

@@ -18,7 +18,14 @@ class Section(BaseModel):
     A field's docstring is its only description: docs/config.md is written from it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        # pydantic's own words stand in tracebacks, and quote what might be a password.
+        hide_input_in_errors=True,
+    )
 
 
 class MadeInPython(type(BaseModel)):  # type: ignore[misc]
