@@ -26,6 +26,7 @@ DAY_MS = 86_400_000
 TIDY_EVERY = 256
 """Events after which those that are too old or too many are forgotten."""
 BUSY_TIMEOUT_S = 5.0
+MAX_SQL_INTEGER = 2**63 - 1
 _TABLE = """
 CREATE TABLE events (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -184,6 +185,8 @@ class EventLog:
 
 def find_in(base: sqlite3.Connection, query: EventQuery) -> EventPage:
     """What a query finds in an open file."""
+    if any(abs(object_id) > MAX_SQL_INTEGER for object_id in query.object_ids):
+        return EventPage()  # SQLite has no such number, so no event has
     where, values = query.where()
     order = "ASC" if query.oldest_first else "DESC"
     rows = base.execute(
@@ -213,7 +216,16 @@ def read_log(path: Path, query: EventQuery) -> EventPage:
 
 def _event(row: Sequence[Any]) -> KeptEvent:
     *values, detail, has_thumbnail = row
-    return KeptEvent(*(*values, json.loads(detail), bool(has_thumbnail)))
+    return KeptEvent(*(*values, _detail(detail), bool(has_thumbnail)))
+
+
+def _detail(text: Any) -> dict[str, Any]:
+    """What is told beside an event; nothing where the file has lost it."""
+    try:
+        told = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _other_version(path: Path, version: int) -> str:

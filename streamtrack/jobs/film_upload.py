@@ -19,9 +19,13 @@ from streamtrack.errors import BadRequestError, PromptError, PublishError, TooLa
 FILM, PROMPTS, OPTIONS, URL, MASK = "film", "prompts", "options", "url", "mask"
 MAX_FIELD_BYTES = 1 << 20
 MAX_MASK_BYTES, MAX_MASKS = 16 << 20, 64
+MAX_PARTS = 2 * MAX_MASKS
+MAX_HEADER_BYTES = 8_192
+"""Of one part: its name and its file's name."""
 IDLE_TIMEOUT_S = 20.0
 """How long a client may send nothing."""
 SNIFFED_BYTES = 1 << 16
+MAX_BOUNDARY_BYTES = 256
 TEXT_HEADS = (b"#EXTM3U", b"<?xml", b"<MPD", b"ffconcat", b"v=0")
 """Files that name other files, which FFmpeg would open."""
 
@@ -50,8 +54,8 @@ class FormReader:
             BadRequestError: the content type has no boundary.
         """
         kind, options = parse_options_header(content_type)
-        boundary = options.get(b"boundary")
-        if kind != b"multipart/form-data" or not boundary:
+        boundary = options.get(b"boundary", b"")
+        if kind != b"multipart/form-data" or not 0 < len(boundary) <= MAX_BOUNDARY_BYTES:
             raise BadRequestError(
                 "content type is none of a form, expected multipart/form-data; boundary=..."
             )
@@ -63,12 +67,13 @@ class FormReader:
         self._data = bytearray()
         self._file: BinaryIO | None = None
         self._left = 0
+        self._header_left, self._parts_left = MAX_HEADER_BYTES, MAX_PARTS
         self._parser = MultipartParser(
             boundary,
             {
                 "on_part_begin": self._begin,
-                "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
-                "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),
+                "on_header_field": lambda data, start, end: self._head(0, data[start:end]),
+                "on_header_value": lambda data, start, end: self._head(1, data[start:end]),
                 "on_header_end": self._end_header,
                 "on_headers_finished": self._open,
                 "on_part_data": self._take,
@@ -104,12 +109,21 @@ class FormReader:
     def _begin(self) -> None:
         self._name = self._file_name = ""
         self._data = bytearray()
+        self._header_left = MAX_HEADER_BYTES
+        self._parts_left -= 1
+        if self._parts_left < 0:
+            raise TooLargeError(f"the form holds more than {MAX_PARTS} parts")
+
+    def _head(self, which: int, data: bytes) -> None:
+        # While it comes: one without an end would fill the memory.
+        self._header_left -= len(data)
+        if self._header_left < 0:
+            raise TooLargeError(f"the headers of a part are longer than {MAX_HEADER_BYTES} bytes")
+        self._header[which].extend(data)
 
     def _end_header(self) -> None:
         name, value = (bytes(part) for part in self._header)
         self._header = (bytearray(), bytearray())
-        if len(name) + len(value) > 8192:
-            raise TooLargeError("a header of the form is too long")
         if name.lower() == b"content-disposition":
             _, options = parse_options_header(value)
             self._name = options.get(b"name", b"").decode("utf-8", "replace")

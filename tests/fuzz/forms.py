@@ -71,6 +71,12 @@ def bomb_png(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
+def sound_form() -> bytes:
+    """A film and a prompt."""
+    film = part(b"film", films()["mp4"], b"clip.mp4")
+    return form(film, part(b"prompts", PROMPTS.split(b", {")[0] + b"]"), part(b"options", OPTIONS))
+
+
 def odd_form(rng: random.Random) -> tuple[bytes, str]:
     """A form with something changed, and its content type."""
     suffix, film = rng.choice(sorted(films().items()))

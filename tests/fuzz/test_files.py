@@ -6,17 +6,23 @@ import io
 import json
 import random
 import struct
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import torch
+from pydantic import TypeAdapter
 from safetensors.torch import save
 
 from streamtrack.clock import SYSTEM_CLOCK
-from streamtrack.config import StreamConfig
-from streamtrack.errors import CheckpointError, ConfigError, ObjectMemoryError, PromptError
+from streamtrack.config import ArchiveConfig, StreamConfig
+from streamtrack.errors import ArchiveError, CheckpointError, ConfigError, ObjectMemoryError, PromptError
+from streamtrack.frame import Event, EventKind
+from streamtrack.history.event_log import FILE as FILE_OF_EVENTS
+from streamtrack.history.event_log import EventLog
+from streamtrack.history.kept_event import EventPage, EventQuery, NewEvent
 from streamtrack.jobs.store import JobStore
 from streamtrack.model.checkpoint import name_of_checkpoint, read_checkpoint
 from streamtrack.offline.mask_picture import read_mask
@@ -220,6 +226,31 @@ def test_odd_lines_of_masks_are_read_or_left_out() -> None:
     for _ in range(amount(300, 10_000)):
         data = damaged(sound, rng)
         assert taken(lambda data=data: list(read_lines(io.BytesIO(data))), what=data)  # type: ignore[misc]
+
+
+def test_damaged_log_of_events_is_read_or_put_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rng = dice("events")
+    config = ArchiveConfig(folder=tmp_path, events_max=100)
+    log = EventLog(config, SYSTEM_CLOCK)
+    event = Event(EventKind.CROSSED, 3, 1, {"rule": "gate", "number": 5})
+    log.add([NewEvent(10**12 + number, "cam", event, class_name="car", label="l") for number in range(40)])
+    log.close()
+    sound = (tmp_path / FILE_OF_EVENTS).read_bytes()
+    for number in range(amount(15, 1_000)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        data = damaged(sound, rng)
+        (folder / FILE_OF_EVENTS).write_bytes(data)
+
+        def read(folder: Path = folder) -> None:
+            with closing(EventLog(ArchiveConfig(folder=folder, events_max=100), SYSTEM_CLOCK)) as opened:
+                page = opened.find(EventQuery(streams=["cam"], object_ids=[1]))
+                TypeAdapter(EventPage).dump_json(page, warnings=False)
+                opened.thumbnail(1)
+                opened.add([NewEvent(10**12, "cam", event)])
+
+        taken(read, ArchiveError, ConfigError, what=number)
+    assert "Traceback" not in caplog.text
 
 
 def test_damaged_picture_is_a_mask_or_refused(tmp_path: Path) -> None:

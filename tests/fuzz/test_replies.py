@@ -115,7 +115,7 @@ def test_odd_replies_of_a_camera_are_a_lost_source(
         return said[-1]
 
     camera.say = say
-    for _ in range(amount(8, 1_500)):
+    for _ in range(amount(5, 1_500)):
         said.clear()
         url = f"{scheme}://user:secret@127.0.0.1:{camera.port}/live"
         taken(lambda url=url: open_once(url), SourceError, what=said)  # type: ignore[misc]

@@ -23,16 +23,16 @@ from tests.support.waiting import SOON_S, wait_until
 pytestmark = pytest.mark.timeout(1_800 if FULL else 120)
 
 FLAT_MB = 60
-"""Memory that may be added by many requests of a kind, after the first of them: pools, caches, buffers."""
+"""Memory that may be added by many requests of a kind, after the first third: pools, caches, buffers."""
 SDP = {"content-type": "application/sdp"}
 TRICKLE = {"content-type": "application/trickle-ice-sdpfrag"}
 
 
 class Flat:
-    """Sees to it that memory stays flat, from the first tenth of a run on, and that /healthz is answered."""
+    """Sees to it that memory stays flat, from the first third of a run on, and that /healthz is answered."""
 
-    def __init__(self, target: Target) -> None:
-        self._target = target
+    def __init__(self, target: Target, what: str) -> None:
+        self._target, self._what = target, what
         self._watch = HealthWatch(target)
         self._warm_mb: float | None = None
 
@@ -51,15 +51,16 @@ class Flat:
             assert self._watch.failures == []
             assert self._warm_mb is not None
             grown = self._target.memory_mb() - self._warm_mb
-            print(f"memory +{grown:.0f} MB, worst /healthz {self._watch.worst_s:.2f} s")
+            told = f"memory +{grown:.0f} MB, worst /healthz {self._watch.worst_s:.2f} s"
+            print(f"{self._what}: {told}, {self._target.descriptors()} descriptors")
             assert grown < FLAT_MB
 
 
 def test_odd_bodies_and_addresses_are_answered(target: Target) -> None:
     rng, count = dice("http"), amount(60, 6_000)
-    with Flat(target) as flat, target.api() as api:
+    with Flat(target, f"{count} bodies and addresses") as flat, target.api() as api:
         for number in range(count):
-            if number == count // 10:
+            if number == count // 3:
                 flat.warm()
             make = http_requests.odd_body if rng.random() < 0.7 else http_requests.odd_query
             http_requests.ask(api, make(rng))
@@ -70,10 +71,10 @@ def test_odd_bodies_and_addresses_are_answered(target: Target) -> None:
 
 
 def test_odd_heads_are_answered_or_hung_up_on(target: Target) -> None:
-    rng, count = dice("heads"), amount(15, 3_000)
-    with Flat(target) as flat:
+    rng, count = dice("heads"), amount(15, 1_500)
+    with Flat(target, f"{count} heads") as flat:
         for number in range(count):
-            if number == count // 10:
+            if number == count // 3:
                 flat.warm()
             data = raw.odd_request(rng)
             found = raw.asked(target.port, data, 0.05)
@@ -88,7 +89,7 @@ def test_odd_frames_of_a_websocket_end_only_their_own(target: Target) -> None:
     cases += [
         (f"damaged {n}", damaged(rng.choice(sound)[:4096], rng, sound)) for n in range(amount(0, 1_000))
     ]
-    with Flat(target) as flat:
+    with Flat(target, f"{len(cases)} websockets") as flat:
         for number, (name, data) in enumerate(cases):
             if number == 3:
                 flat.warm()
@@ -105,9 +106,9 @@ def test_odd_offers_are_answered(target: Target) -> None:
     rng, count, sound = dice("whep"), amount(15, 2_400), [BROWSER_OFFER.encode(), FRAGMENT.encode()]
     answered = 0
     before = target.descriptors()
-    with Flat(target) as flat, target.api() as api:
+    with Flat(target, f"{count} offers") as flat, target.api() as api:
         for number in range(count):
-            if number == count // 4:
+            if number == count // 3:
                 flat.warm()
             offer = damaged(sound[0], rng, sound) if rng.random() < 0.9 else sound[0]
             answer = api.post("/streams/cam/whep", content=offer, headers=SDP)
@@ -132,11 +133,15 @@ def test_odd_offers_are_answered(target: Target) -> None:
 def test_odd_commands_are_answered(target: Target) -> None:
     rng, count = dice("control"), amount(60, 12_000)
     kinds: dict[str, int] = {}
-    with Flat(target) as flat, zmq.Context() as context, context.socket(zmq.DEALER) as socket_:
+    with (
+        Flat(target, f"{count} commands") as flat,
+        zmq.Context() as context,
+        context.socket(zmq.DEALER) as socket_,
+    ):
         socket_.linger, socket_.rcvtimeo = 0, 60_000
         socket_.connect(target.control_address)
         for number in range(count):
-            if number == count // 10:
+            if number == count // 3:
                 flat.warm()
             frames = [odd_request(rng)]
             if rng.random() < 0.1:
@@ -165,13 +170,13 @@ def ended_job(api: httpx.Client, job: str) -> Any:
 
 
 def test_odd_forms_and_films_are_answered(target: Target) -> None:
-    rng, count = dice("forms"), amount(4, 300)
+    rng, count = dice("forms"), amount(5, 300)
     ends: dict[str, int] = {}
-    with Flat(target) as flat, target.api() as api:
+    with Flat(target, f"{count} forms") as flat, target.api() as api:
         for number in range(count):
-            if number == count // 10:
+            if number == count // 3:
                 flat.warm()
-            data, kind = forms.odd_form(rng)
+            data, kind = forms.odd_form(rng) if number else (forms.sound_form(), forms.TYPE)
             try:
                 answer = api.post("/jobs", content=data, headers={"content-type": kind})
             except (httpx.ReadError, httpx.WriteError):  # refused while it was sent
@@ -179,11 +184,7 @@ def test_odd_forms_and_films_are_answered(target: Target) -> None:
             http_requests.check_answer(answer, f"form {kind} {data[-300:]!r}")
             if answer.status_code == 201:
                 job = answer.json()["id"]
-                wait_until(
-                    lambda job=job: api.get(f"/jobs/{job}").json()["state"] not in ("waiting", "running"),
-                    "the job's end",
-                )  # type: ignore[misc]
-                ended = api.get(f"/jobs/{job}").json()
+                ended = ended_job(api, job)
                 ends[ended["state"]] = ends.get(ended["state"], 0) + 1
                 assert "\n" not in ended["error"], ended
                 assert "Error:" not in ended["error"], ended

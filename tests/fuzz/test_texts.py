@@ -111,7 +111,7 @@ def test_config_with_odd_values_is_taken_or_refused_without_its_secrets() -> Non
             assert not any(word in told for word in SECRETS), (told, raw)
 
 
-@settings(max_examples=amount(25, 3_000))
+@settings(max_examples=amount(12, 3_000))
 @given(
     st.recursive(
         st.sampled_from(ODD_VALUES) | st.text(max_size=8) | st.integers() | st.floats(),

@@ -6,6 +6,7 @@ import base64
 import logging
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,20 @@ def test_log_outlives_its_process_and_is_read_beside_it(
     again.add([new(2)])
     assert numbers(again) == [2, 1]
     again.close()
+
+
+def test_number_that_no_event_can_have_finds_none(log: EventLog) -> None:
+    log.add([new(1)])
+    assert numbers(log, object_ids=[1, 2**63]) == []
+    assert numbers(log, object_ids=[-(2**200)]) == []
+
+
+def test_detail_that_the_file_has_lost_is_nothing(tmp_path: Path, log: EventLog) -> None:
+    log.add([new(1), new(2), new(3)])
+    with closing(sqlite3.connect(tmp_path / FILE)) as base, base:
+        base.execute("UPDATE events SET detail = '{' WHERE id = 1")
+        base.execute("UPDATE events SET detail = '[1]' WHERE id = 2")
+    assert [event.detail.get("number") for event in log.find(EventQuery()).events] == [3, None, None]
 
 
 def test_old_events_and_too_many_are_forgotten(log: EventLog, clock: FakeClock) -> None:

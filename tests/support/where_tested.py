@@ -190,7 +190,7 @@ COVERED_BY = {
     "tracking/test_nano_follows": ("pipeline/scene_score",),
     "tracking/test_parity": ("model/sam2/masks", "model/sam2/memory"),
     "jobs/test_desk": ("jobs/job", "jobs/store"),
-    "jobs/test_routes": ("jobs/film_run", "jobs/film_upload", "jobs/zip_stream"),
+    "jobs/test_routes": ("jobs/film_run", "jobs/zip_stream"),
     "streams/test_cameras": (
         "control/cameras",
         "http/cameras_routes",
