@@ -62,7 +62,8 @@ class Webhook(Receiver):
     async def _deliver(self) -> None:
         self._loop = asyncio.get_running_loop()
         # No proxies and no .netrc of the environment: what is sent where stands in the config.
-        async with httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=None) as client:
+        once = httpx.Timeout(None)  # each post has a limit of its own
+        async with httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=once) as client:
             failures = 0
             while not self._stopping.is_set():
                 self._forget_old()

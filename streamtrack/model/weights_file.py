@@ -7,7 +7,7 @@ not by its suffix, and it never makes more of itself in memory than a few times 
 from __future__ import annotations
 
 import os
-import pickle
+import pickle  # nosec B403 # for the name of its error
 import stat
 import warnings
 import zipfile

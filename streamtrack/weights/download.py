@@ -156,8 +156,7 @@ def _fetch_from(url: str, part: PartFile, sha256: str, report: OnProgress, polic
             elif failures >= policy.attempts:
                 raise Refused(f"{error}, {failures} times in a row") from error
             asked_s = error.after_s if isinstance(error, Retry) else None
-            spread = random.uniform(1, 1.25)  # nosec B311: two that failed together do not ask together
-            backoff_s = policy.backoff_s * 2 ** (failures - 1) * spread
+            backoff_s = policy.backoff_s * 2 ** (failures - 1) * random.uniform(1, 1.25)
             wait_s = min(backoff_s if asked_s is None else asked_s, policy.max_backoff_s)
             logger.info("%s: %s, trying again in %.1f s", part.target.name, error, wait_s)
             time.sleep(wait_s)
@@ -201,7 +200,7 @@ def _open(url: str, offset: int, part: PartFile, policy: DownloadPolicy) -> http
     """The server's answer, its body unread; an error status arrives as the exception that judges it."""
     headers = {"User-Agent": "streamtrack", **request_headers(offset, part.etag_from(url))}
     try:
-        response: http.client.HTTPResponse = urllib.request.urlopen(  # nosec B310: https, or a test's
+        response: http.client.HTTPResponse = urllib.request.urlopen(  # nosec B310 # of the catalog or the hub
             urllib.request.Request(url, headers=headers), timeout=policy.timeout_s
         )
     except urllib.error.HTTPError as error:

@@ -186,7 +186,7 @@ def _ask(model_id: str, file_name: str, policy: DownloadPolicy) -> _Announced:
 def _fetch_config(model_id: str, policy: DownloadPolicy) -> bytes:
     request = urllib.request.Request(_url(model_id, CONFIG_FILE), headers={"User-Agent": "streamtrack"})
     try:
-        with urllib.request.urlopen(request, timeout=policy.timeout_s) as response:  # nosec B310: the hub's
+        with urllib.request.urlopen(request, timeout=policy.timeout_s) as response:  # nosec B310 # the hub
             content: bytes = response.read(_MAX_CONFIG_BYTES + 1)
             etag = response.headers.get("ETag", "").removeprefix("W/").strip('"')
     except urllib.error.HTTPError as error:
