@@ -21,10 +21,12 @@ from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.fuzz, pytest.mark.timeout(900)]
 
-FREED_S = 90.0
+FREED_S = 150.0
 """The longest that a place is kept for one who does not read: two minutes of keep-alives fill no buffer, but
 each of the limits of connections is ten seconds."""
 FLAT_MB = 80
+MUTE_AT_ONCE = 140
+"""Fewer than one client address may have under way: what is over that is refused at once, which is no waiting."""
 
 
 def opened(port: int, data: bytes, receive_bytes: int = 0) -> socket.socket:
@@ -65,14 +67,14 @@ MUTE = {
     "reads no metrics": get("/metrics") * 40,
     "reads no masks": get("/streams/cam/masks") * 40,
     "reads no snapshots": get("/streams/cam/snapshot.jpg") * 20,
-    "asks and asks": get("/streams/cam/masks?wait_ms=30000&after_frame=900000") * 50,
+    "asks and asks": get("/streams/cam/masks?wait_ms=4000&after_frame=900000") * 5,
 }
 
 
 @pytest.mark.parametrize("kind", MUTE)
 def test_mute_connections_keep_nobody_out(target: Target, kind: str) -> None:
     before, memory_mb = target.descriptors(), target.memory_mb()
-    count = amount(64, 200)
+    count = amount(64, MUTE_AT_ONCE)
     with ExitStack() as open_, HealthWatch(target, 0.2) as watch, target.api() as api:
         for _ in range(count):
             open_.enter_context(contextlib.closing(opened(target.port, MUTE[kind])))

@@ -17,6 +17,7 @@ from streamtrack.ingest.open_decoder import identify_source, make_decoder
 from tests.fuzz.amount import amount, dice
 from tests.fuzz.cost import check_cost
 from tests.fuzz.mutate import damaged
+from tests.fuzz.offers import BROWSER_OFFER
 from tests.fuzz.refused import taken
 
 RTSP = (
@@ -41,6 +42,15 @@ HTTP = (
 )
 
 
+ANSWER = BROWSER_OFFER.replace("recvonly", "sendonly").replace("actpass", "active").encode()
+SDP = b"Content-Type: application/sdp\r\nContent-Length: %d\r\n\r\n" % len(ANSWER) + ANSWER
+WHEP = (
+    b"HTTP/1.1 201 Created\r\nLocation: /sessions/1\r\n" + SDP,
+    b"HTTP/1.1 201 Created\r\nLocation: http://127.0.0.1:{port}/sessions/1\r\n" + SDP,
+    b"HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:{port}/whep\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nContent-Length: 3\r\n\r\nno!",
+    b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1000\r\n" + b"x" * 4096 + b"\r\n" * 40,
+)
 TIMEOUT_MS = 300
 pytestmark = pytest.mark.filterwarnings("ignore:Basic Auth Realm was unquoted")  # urllib's own, of a camera
 
@@ -103,7 +113,7 @@ def odd_reply(rng: random.Random, sound: tuple[bytes, ...], port: int) -> bytes:
     return damaged(rng.choice(replies), rng, replies) if rng.random() < 0.8 else rng.choice(replies)
 
 
-@pytest.mark.parametrize(("scheme", "sound"), [("rtsp", RTSP), ("http", HTTP)])
+@pytest.mark.parametrize(("scheme", "sound"), [("rtsp", RTSP), ("http", HTTP), ("whep", WHEP)])
 def test_odd_replies_of_a_camera_are_a_lost_source(
     camera: Answering, scheme: str, sound: tuple[bytes, ...]
 ) -> None:
