@@ -26,7 +26,7 @@ FREED_S = 150.0
 each of the limits of connections is ten seconds."""
 FLAT_MB = 80
 MUTE_AT_ONCE = 140
-"""Fewer than one client address may have under way: what is over that is refused at once, which is no waiting."""
+"""Fewer than one client address may have under way; what is over that is refused at once."""
 
 
 def opened(port: int, data: bytes, receive_bytes: int = 0) -> socket.socket:

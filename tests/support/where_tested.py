@@ -10,6 +10,7 @@ SUITES = {
     "end_to_end": "a camera, the product, a browser and a subscriber",
     "day_at_the_desk": "an operator's day: a camera, the product's process, the page and the timeline",
     "audit": "what .ci/audit asks and says",
+    "locks": "the lock files beside pyproject.toml",
     "docs_alerts": "everything that docs/alerts.md gives",
     "docs_webrtc": "everything that docs/webrtc.md and docs/ptz.md give",
     "docs_http": "everything that docs/http.md gives",
