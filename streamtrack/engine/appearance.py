@@ -13,15 +13,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-HALVES = 2
-
 Appearance = NDArray[np.float32]
 """(2C,) of length 1, the upper half first; zeros where there was no mask."""
-
-
-def appearance_dim(channels: int) -> int:
-    """Length of an appearance, from the channels of the map."""
-    return HALVES * channels
 
 
 def pool_appearance(features: Tensor, logits: Tensor) -> Tensor:

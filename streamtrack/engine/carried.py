@@ -155,7 +155,7 @@ def _stacked(
 
 def _parts(bank: MemoryBank, rows: Rows) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
     """Views of what lies there: features (L, M), pointer (C,), mask logits (h, w) and scores (3,)."""
-    features, pointers, mask_logits, scores, *_ = bank.tensors()
+    features, pointers, mask_logits, scores = bank.tensors()
     return (
         None if rows.features is None else features[rows.slot, rows.features],
         None if rows.pointer is None else pointers[rows.slot, rows.pointer],

@@ -27,7 +27,7 @@ from streamtrack.engine.found import (
 from streamtrack.engine.frame_follower import Carry, FrameFollower, Slot, note_evidence
 from streamtrack.engine.memory_bank import MemoryBank, amend, summarise
 from streamtrack.engine.prompt_input import CheckedPrompt, scale_prompt
-from streamtrack.engine.step import condition_no_sync, with_appearances
+from streamtrack.engine.step import condition_no_sync
 from streamtrack.engine.view import Expected, View, change_view
 from streamtrack.model.interface import MaskPrediction, Size
 
@@ -56,7 +56,7 @@ class Follower(FrameFollower):
         low_res = torch.from_numpy(logits).to(self._network.device)[None]
         features = None
         if frame_idx in slot.features:
-            _, scores, *_ = self._bank.predictions([slot], frame_idx)
+            _, scores = self._bank.predictions([slot], frame_idx)
             pointers = scores.new_zeros(1, self._network.geometry.pointer_dim)
             prediction = MaskPrediction(low_res, scores[:, :1], scores[:, 1], pointers)
             with self._autocast():
@@ -190,18 +190,11 @@ class Follower(FrameFollower):
         self, prediction: MaskPrediction, memory_features: Tensor, frame_idx: int, view: View | None
     ) -> Look | None:
         scores = summarise(prediction, memory_features)
-        with self._autocast():
-            features = self._frames.to_prompt(frame_idx, view)
-            prediction = with_appearances(self._network, self._bank, features, prediction)
-        looks = () if prediction.appearances is None else (prediction.appearances,)
-        logits, host_scores, *host_looks = self._runner.download(
-            prediction.low_res_mask_logits, scores, *looks
-        )
+        logits, host_scores = self._runner.download(prediction.low_res_mask_logits, scores)
         if not np.isfinite(host_scores).all():
             return None
         # A copy: other looks may come before this one is used.
-        kept = [row.copy() for row in host_looks[0]] if host_looks else None
-        [found] = to_found(logits.copy(), host_scores, [True], [view], kept)
+        [found] = to_found(logits.copy(), host_scores, [True], [view])
         return Look(found, frame_idx, view, prediction, memory_features)
 
     def can_rewind(self, slot: Slot, frame_idx: int) -> bool:

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from streamtrack.engine.appearance import Appearance
 from streamtrack.engine.read_plan import Evidence
 from streamtrack.engine.view import View
 from streamtrack.model.choice import NO_RIVAL
@@ -34,8 +33,6 @@ class Found:
     """The window that the mask is of; None: the whole picture."""
     rival: float = NO_RIVAL
     """How little of its box is left where another candidate is added, 0 to 1, see `choice.rival_overlap`."""
-    appearance: Appearance | None = None
-    """How it looks, where looks are kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,24 +86,15 @@ def to_found(
     scores: NDArray[np.float32],
     finite: Sequence[bool],
     views: Sequence[View | None],
-    looks: Sequence[Appearance | None] | None = None,
 ) -> list[Found]:
-    """B slots on one frame, from mask logits (B, h, w), from score logits, IoU scores and rivals (B, 3), and
-    from looks (B, C) where they are kept."""
+    """B slots on one frame, of mask logits (B, h, w) and of score logits, IoU scores and rivals (B, 3)."""
     object_scores = torch.sigmoid(torch.from_numpy(scores[:, 0])).tolist()
     iou_scores = scores[:, 1].tolist()
     rivals = scores[:, 2].tolist()
     return [
-        Found(low_res, object_score, min(max(iou_score, 0.0), 1.0), is_finite, view, rival, look)
-        for low_res, object_score, iou_score, is_finite, view, rival, look in zip(
-            logits,
-            object_scores,
-            iou_scores,
-            finite,
-            views,
-            rivals,
-            [None] * len(logits) if looks is None else looks,
-            strict=True,
+        Found(low_res, object_score, min(max(iou_score, 0.0), 1.0), is_finite, view, rival)
+        for low_res, object_score, iou_score, is_finite, view, rival in zip(
+            logits, object_scores, iou_scores, finite, views, rivals, strict=True
         )
     ]
 

@@ -62,7 +62,7 @@ class FrameFollower:
         history_frames: encoded frames kept, for prompts on a past frame.
         windows: slots may be looked for through windows; pictures are then kept in place of features.
         autocast: the context in which the network runs.
-        aware: `follow` is told where objects are expected, and looks are kept.
+        aware: `follow` is told where objects are expected.
     """
 
     def __init__(
@@ -250,19 +250,17 @@ class FrameFollower:
         """
         if not slots:
             return []
-        logits, scores, *looks = self._runner.download(*self._bank.predictions(slots, frame_idx))
+        logits, scores = self._runner.download(*self._bank.predictions(slots, frame_idx))
         not_finite = [slot for slot, row in zip(slots, scores, strict=True) if not np.isfinite(row).all()]
         if not_finite:
             for slot in not_finite:
                 self._bank.discard(slot, frame_idx)
-            logits, scores, *looks = self._runner.download(*self._bank.predictions(slots, frame_idx))
+            logits, scores = self._runner.download(*self._bank.predictions(slots, frame_idx))
         found = to_found(
             logits,
             scores,
             [frame_idx not in slot.not_finite for slot in slots],
             [slot.views.get(frame_idx) for slot in slots],
-            # Copies: they are compared with later ones.
-            [row.copy() for row in looks[0]] if looks else None,
         )
         for slot, one in zip(slots, found, strict=True):
             note_evidence(slot, frame_idx, one, self._frames.size_of(frame_idx))

@@ -38,7 +38,6 @@ class MemoryBank:
         plan: how far back it reads, and what makes room.
         max_conditioning_frames: conditioning slots of each object.
         history_frames: H, tracked frames that can still be prompted.
-        appearance_dim: width of the looks that are kept; 0: none are.
     """
 
     def __init__(
@@ -49,14 +48,12 @@ class MemoryBank:
         max_conditioning_frames: int,
         history_frames: int,
         device: torch.device,
-        appearance_dim: int = 0,
     ) -> None:
         self._geometry = geometry
         self._plan = plan
         self.max_conditioning_frames = max_conditioning_frames
         self._history = history_frames
         self.device = device
-        self.appearance_dim = appearance_dim
         self._feature_positions = plan.feature_reach + history_frames
         self._pointer_positions = plan.pointer_reach + history_frames
         self.num_aside = max_conditioning_frames
@@ -107,10 +104,9 @@ class MemoryBank:
         pointers = self._zeros(capacity, num_pointers, g.pointer_dim)
         mask_logits = self._zeros(capacity, num_shown, *g.low_res_size)
         scores = self._zeros(capacity, num_shown, 3)
-        looks = self._zeros(capacity, num_shown, self.appearance_dim)
         # All or nothing: where the device has no room, the bank stays as it was.
         self._features, self._pointers = features, pointers
-        self._mask_logits, self._scores, self._looks = mask_logits, scores, looks
+        self._mask_logits, self._scores = mask_logits, scores
         self._capacity = capacity
         self.allocation += 1
 
@@ -118,8 +114,8 @@ class MemoryBank:
         return torch.zeros(shape, dtype=dtype, device=self.device)
 
     def tensors(self) -> tuple[Tensor, ...]:
-        """Memory features, object pointers, mask logits, scores and looks of all slots."""
-        return self._features, self._pointers, self._mask_logits, self._scores, self._looks
+        """Memory features, object pointers, mask logits and scores of all slots."""
+        return self._features, self._pointers, self._mask_logits, self._scores
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -158,10 +154,9 @@ class MemoryBank:
         return self._mask_logits[memory.slot, frame_idx % self._history][None]
 
     def predictions(self, memories: Sequence[ObjectMemory], frame_idx: int) -> tuple[Tensor, ...]:
-        """Of a kept frame: mask logits (B, h, w), three scores (B, 3), looks (B, C) if kept."""
+        """Of a kept frame: mask logits (B, h, w) and three scores (B, 3)."""
         at = [memory.slot for memory in memories], frame_idx % self._history
-        shown = self._mask_logits[at], self._scores[at]
-        return (*shown, self._looks[at]) if self.appearance_dim else shown
+        return self._mask_logits[at], self._scores[at]
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -194,8 +189,6 @@ class MemoryBank:
         self._pointers[slots, pointer_position] = prediction.object_pointers.float()
         self._mask_logits[slots, place] = prediction.low_res_mask_logits
         self._scores[slots, place] = summarise(prediction, features)
-        if prediction.appearances is not None:
-            self._looks[slots, place] = prediction.appearances
 
     def write_followed(
         self, memory: ObjectMemory, frame_idx: int, prediction: MaskPrediction, features: Tensor
@@ -257,7 +250,6 @@ class MemoryBank:
             (self._pointers, "pointer"),
             (self._mask_logits, "shown"),
             (self._scores, "shown"),
-            (self._looks, "shown"),
         ):
             here, there = getattr(source, name), getattr(target, name)
             if here is not None and there is not None:
@@ -286,14 +278,13 @@ class MemoryBank:
 def shown_at(bank: MemoryBank, memories: Sequence[ObjectMemory], frames: Sequence[int]) -> tuple[Tensor, ...]:
     """As `MemoryBank.predictions`, each object's of a kept frame of its own."""
     at = [memory.slot for memory in memories], [frame_idx % bank._history for frame_idx in frames]
-    shown = bank._mask_logits[at], bank._scores[at]
-    return (*shown, bank._looks[at]) if bank.appearance_dim else shown
+    return bank._mask_logits[at], bank._scores[at]
 
 
 def show(bank: MemoryBank, memories: Sequence[ObjectMemory], frame_idx: int, *shown: Tensor) -> None:
     """Show what `shown_at` gave, changed, on a kept frame; it enters no memory."""
     at = [memory.slot for memory in memories], frame_idx % bank._history
-    for tensor, values in zip((bank._mask_logits, bank._scores, bank._looks), shown, strict=False):
+    for tensor, values in zip((bank._mask_logits, bank._scores), shown, strict=True):
         tensor[at] = values
 
 

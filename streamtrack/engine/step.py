@@ -6,11 +6,9 @@ No `.item()`, `.cpu()`, `.tolist()` or `.nonzero()`: a test traps them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from torch import Tensor
 
-from streamtrack.engine.appearance import pool_appearance
 from streamtrack.engine.memory_bank import MemoryBank
 from streamtrack.engine.places import Places
 from streamtrack.engine.prompt_input import PromptInput
@@ -23,17 +21,7 @@ Follow = Callable[[Network, MemoryBank, FrameFeatures, Places], None]
 def follow_no_sync(network: Network, bank: MemoryBank, features: FrameFeatures, places: Places) -> None:
     """One batch of objects: read, look, write. Tensors alone, so it compiles and captures whole."""
     prediction, memory_features = network.follow(features, bank.read(places))
-    bank.write(places, with_appearances(network, bank, features, prediction), memory_features)
-
-
-def with_appearances(
-    network: Network, bank: MemoryBank, features: FrameFeatures, prediction: MaskPrediction
-) -> MaskPrediction:
-    """A prediction that says how its objects look, where the bank keeps looks."""
-    if not bank.appearance_dim:
-        return prediction
-    looks = pool_appearance(network.appearance_map(features), prediction.low_res_mask_logits)
-    return replace(prediction, appearances=looks)
+    bank.write(places, prediction, memory_features)
 
 
 def propagate_no_sync(

@@ -174,10 +174,6 @@ class Network(Protocol):
     def derive(self, kept: tuple[Tensor, ...]) -> FrameFeatures:
         """The features of a past frame, of which only these were kept."""
 
-    @property
-    def appearance_dim(self) -> int:
-        """C of `appearance_map`."""
-
     def appearance_map(self, features: FrameFeatures) -> Tensor:
         """(1, C, rows, columns): the map by which looks are compared, see `engine.appearance`."""
 

@@ -80,7 +80,6 @@ class ColourNetwork:
         self.compiled: CompiledCalls | None = None
         self.settings: tuple[object, ...] = ()
         self.best_batch: int | None = 3
-        self.appearance_dim = 3
         self.geometry = Geometry(
             input_size=(rows * PATCH_PX, columns * PATCH_PX),
             grid=(rows, columns),

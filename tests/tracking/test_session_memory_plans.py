@@ -118,7 +118,6 @@ def test_recent_is_what_is_had_without_a_word(nano: Tracker, pond: Pond) -> None
     for image in images[:4]:
         named.step(image)
     assert all(one.memory is None for one in named._tracks.by_id.values())
-    assert named._follower._bank.appearance_dim == 0
 
 
 @pytest.mark.parametrize("plan", AWARE)

@@ -143,11 +143,6 @@ class Sam2Network:
         pixels = self.module.memory_encoder.pix_feat_proj(to_map(tokens, self._grid))
         return FrameFeatures(kept, (self._reader.attend_to_image(tokens), pixels))
 
-    @property
-    def appearance_dim(self) -> int:
-        """C of `appearance_map`."""
-        return int(self.module.hidden_dim)
-
     def appearance_map(self, features: FrameFeatures) -> Tensor:
         """(1, C, r, c): the neck's coarsest map."""
         return to_map(features.kept[0], self._grid)
