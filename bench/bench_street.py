@@ -6,13 +6,16 @@
 FOLDER holds vtest.avi (OpenCV's samples; Debian's opencv-doc has it), car-detection.mp4 and
 one-by-one-person-detection.mp4 (intel-iot-devkit/sample-videos, CC BY 4.0); who is on them was written down
 by eye (tests/data/street_*.json). Every frame is followed, a detector looks every `interval_ms` of the clip,
-with the product's defaults; cars seen from straight above are started by their motion.
+with the product's defaults; cars seen from straight above are started by their motion. Back: of those who
+were gone for one to ten seconds and came back, how many are followed by the object that followed them before.
+With --resume rows that --out has already are kept, so that a long run may be made in parts.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +29,7 @@ import numpy as np
 from bench.environment import describe_measurement
 from bench.identity_scores import IdentityFrame, box_similarity, score_identities
 from bench.models import make_tracker
-from bench.report import make_parser, progress, refuse, table, write_result
+from bench.report import make_parser, progress, refuse, save_result, table, write_result
 from bench.street_truth import Box, StreetTruth, all_truths, find_clip, read_clip
 from streamtrack.clock import NS_PER_MS, NS_PER_S
 from streamtrack.config import (
@@ -51,6 +54,10 @@ OVER = 2.0
 """Times the box of whom it meets best: a larger mask's box covers more than one."""
 HELD = 0.5
 """Share of somebody's box that a mask's box covers to cover them."""
+GONE_S = 1.0, 10.0
+"""For so long at least and at most somebody was away who comes back."""
+SETTLED = 3
+"""Looks after that at which whoever follows them has to be known."""
 SHOWN_EVERY_S = 2
 VISIBLE = (ObjectState.TRACKING, ObjectState.UNCERTAIN)
 COLOURS = ((240, 60, 60), (60, 200, 60), (70, 110, 255), (250, 200, 40), (220, 80, 230), (60, 220, 220))
@@ -67,13 +74,15 @@ class Run:
     frames: list[IdentityFrame] = field(default_factory=list)
     met: dict[int, list[int]] = field(default_factory=dict)
     """Whom an object's masks were of, one look after the other."""
+    followed: dict[int, list[tuple[int, int | None]]] = field(default_factory=dict)
+    """By who is there: on which frames, and the object whose mask is best of them then; None: none is."""
     looks: int = 0
     """Visible masks on frames whose truth is known."""
     over: int = 0
     """Of them those that cover more than one."""
     seconds: float = 0.0
 
-    def note(self, objects: Mapping[int, ObjectMask], truth: Mapping[int, Box]) -> None:
+    def note(self, index: int, objects: Mapping[int, ObjectMask], truth: Mapping[int, Box]) -> None:
         """Take up one frame whose truth is known."""
         seen = {key: one for key, one in objects.items() if one.area_px and one.state in VISIBLE}
         boxes = {key: _box(one) for key, one in seen.items()}
@@ -88,6 +97,9 @@ class Run:
             self.over += _covers_more(boxes[key], truth)
             if who and similarity[:, column].max() >= MEETS:
                 self.met.setdefault(key, []).append(who[int(similarity[:, column].argmax())])
+        for row, one in enumerate(who):
+            best = found[int(similarity[row].argmax())] if found and similarity[row].max() >= MEETS else None
+            self.followed.setdefault(one, []).append((index, best))
 
     def result(self, truth: StreetTruth) -> dict[str, Any]:
         """Plain numbers."""
@@ -100,6 +112,7 @@ class Run:
             "of_nobody": len(self.started - self.met.keys()),
             "of_several": sum(count > 1 for count in others.values()),
             "mended": self.mended,
+            "back": [one for seen in self.followed.values() for one in _came_back(seen, truth.fps)],
             "over": self.over / max(1, self.looks),
             "looks": self.looks,
             "seconds": self.seconds,
@@ -109,9 +122,10 @@ class Run:
 
 def autoprompt_of(truth: StreetTruth, mend: bool) -> FindingAutoprompt:
     """A start by class with the defaults; before a camera that looks straight down, by motion."""
+    how = MendConfig() if mend else None
     if truth.class_name == "car":
-        return MotionAutoprompt(label="car")
-    return DetectorAutoprompt(classes=(truth.class_name,), mend=MendConfig() if mend else None)
+        return MotionAutoprompt(label="car", mend=how)
+    return DetectorAutoprompt(classes=(truth.class_name,), mend=how)
 
 
 def follow(
@@ -133,7 +147,7 @@ def follow(
         frame = Frame(image, index, round(index * 1000 / truth.fps), base, now_ns, now_ns)
         objects = session.step(frame).objects
         if index in truth.boxes:
-            run.note(objects, truth.boxes[index])
+            run.note(index, objects, truth.boxes[index])
         if pictures is not None and index % round(SHOWN_EVERY_S * truth.fps) == 0:
             _show(image, objects, truth.boxes.get(index, {}), pictures / f"{truth.name}_{index:05d}.png")
         if now_ns >= due_ns:
@@ -146,6 +160,18 @@ def follow(
         run.started |= set(session.object_ids)
     run.seconds = time.monotonic() - started_s
     return run
+
+
+def _came_back(seen: Sequence[tuple[int, int | None]], fps: float) -> list[bool]:
+    """For each time that somebody was away and came back, whether the same object follows them again."""
+    known = []
+    for place in range(1, len(seen)):
+        if not GONE_S[0] <= (seen[place][0] - seen[place - 1][0]) / fps <= GONE_S[1]:
+            continue
+        before = [one for _, one in seen[:place][-SETTLED:] if one is not None]
+        after = [one for _, one in seen[place:][: 2 * SETTLED] if one is not None]
+        known.append(bool(before) and before[-1] in after)
+    return known
 
 
 def _covers_more(box: Box, truth: Mapping[int, Box]) -> bool:
@@ -200,13 +226,18 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     truths = [one for one in all_truths() if wanted is None or one.name in wanted]
     clips = [(one, find_clip(one, options.clips)) for one in truths]
     tracker = _tracker(options)
-    rows = []
+    rows, weights = _known(options), str(options.weights or "the catalog's")
+    result = {"model": options.model, "weights": weights, "rows": rows}
     for truth, path in clips:
         seconds = QUICK_SECONDS if options.quick else options.seconds
         part = truth.until(seconds)
-        ways = itertools.product(options.memory.split(","), _mends(options.mend, truth))
+        ways = itertools.product(options.memory.split(","), _mends(options.mend))
         for memory, mend in ways:
             autoprompt = autoprompt_of(part, mend)
+            row = {"clip": truth.name, "start": autoprompt.kind, "memory": memory, "mend": mend}
+            row["clip_seconds"] = seconds
+            if any(row.items() <= one.items() for one in rows):
+                continue
             pictures = options.pictures and options.pictures / f"{memory}_{'mend' if mend else 'plain'}"
             run = follow(
                 tracker,
@@ -217,15 +248,23 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 read_clip(path, round(seconds * truth.fps)),
                 pictures,
             )
-            row = {"clip": truth.name, "start": autoprompt.kind, "memory": memory, "mend": mend}
             rows.append({**row, **run.result(part)})
+            save_result("street", result, render, options.out)
             progress(f"{truth.name} {memory} mend {mend}: {rows[-1]}")
-    return {"model": options.model, "weights": str(options.weights or "the catalog's"), "rows": rows}
+    return result
 
 
-def _mends(text: str, truth: StreetTruth) -> Sequence[bool]:
-    ways = [{"off": False, "on": True}[word] for word in text.split(",")]
-    return ways if truth.class_name == "person" else ways[:1]
+def _known(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The rows that there are already."""
+    path = options.out / "street.json"
+    if not options.resume or not path.is_file():
+        return []
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return rows
+
+
+def _mends(text: str) -> Sequence[bool]:
+    return [{"off": False, "on": True}[word] for word in text.split(",")]
 
 
 def _tracker(options: argparse.Namespace) -> Tracker:
@@ -238,7 +277,7 @@ def _tracker(options: argparse.Namespace) -> Tracker:
 def render(result: dict[str, Any]) -> str:
     """A row for each clip and way."""
     head = ["clip", "start", "memory", "mend", "there", "started", "met", "of nobody", "of several"]
-    head += ["mended", "switches", "HOTA", "AssA", "IDF1", "masks over more than one"]
+    head += ["back", "mended", "switches", "HOTA", "AssA", "IDF1", "masks over more than one"]
     rows = [
         [
             row["clip"],
@@ -246,15 +285,21 @@ def render(result: dict[str, Any]) -> str:
             row["memory"],
             "on" if row["mend"] else "off",
             *(row[key] for key in ("there", "started", "met", "of_nobody", "of_several")),
+            f"{sum(row['back'])} of {len(row['back'])}" if row["back"] else "-",
             sum(row["mended"].values()),
             row["switches"],
             *(f"{100 * row[key]:.1f}" for key in ("hota", "association", "idf1")),
             f"{100 * row['over']:.1f} %",
         ]
-        for row in result["rows"]
+        for row in sorted(result["rows"], key=_place)
     ]
     told = f"{result['model']} ({result['weights']}), every frame, product defaults."
     return "\n\n".join((describe_measurement(result), told, table(head, rows)))
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, float, bool, str]:
+    """Where a row stands in the table: a clip's ways stay together."""
+    return row["clip"], row["clip_seconds"], row["mend"], row["memory"] != "recent"
 
 
 def main() -> None:
@@ -266,6 +311,7 @@ def main() -> None:
     parser.add_argument("--mend", default="off,on", help="mending: off, on, or both with a comma")
     parser.add_argument("--memory", default="default", help="values of tracking.memory, with commas")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each clip")
+    parser.add_argument("--resume", action="store_true", help="keep the rows that --out has already")
     parser.add_argument("--only", help="names of clips with commas: vtest, cars, one_by_one")
     parser.add_argument("--pictures", type=Path, help="folder for a PNG every two seconds")
     options = parser.parse_args()

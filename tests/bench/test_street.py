@@ -58,9 +58,9 @@ def test_file_that_is_no_truth_is_one_line(tmp_path: Path) -> None:
 def test_switches_and_masks_over_more_than_one_are_counted() -> None:
     found = bench_street.Run()
     truth = {1: LEFT, 2: RIGHT}
-    found.note({7: mask(7, LEFT), 8: mask(8, RIGHT)}, truth)
-    found.note({7: mask(7, RIGHT), 8: mask(8, LEFT)}, truth)
-    found.note({7: mask(7, RIGHT), 8: mask(8, LEFT, RIGHT)}, truth)
+    found.note(0, {7: mask(7, LEFT), 8: mask(8, RIGHT)}, truth)
+    found.note(1, {7: mask(7, RIGHT), 8: mask(8, LEFT)}, truth)
+    found.note(2, {7: mask(7, RIGHT), 8: mask(8, LEFT, RIGHT)}, truth)
     found.started |= {7, 8, 9}
     row = found.result(street_truth.StreetTruth("x", "x.avi", "nowhere", "person", 10, {0: truth}))
     assert row["switches"] >= 2
@@ -71,11 +71,19 @@ def test_switches_and_masks_over_more_than_one_are_counted() -> None:
 
 def test_mask_of_one_and_of_nobody_cover_no_more() -> None:
     found = bench_street.Run()
-    found.note({1: mask(1, LEFT), 2: mask(2, (180.0, 20.0, 220.0, 120.0))}, {1: LEFT, 2: RIGHT})
+    found.note(0, {1: mask(1, LEFT), 2: mask(2, (180.0, 20.0, 220.0, 120.0))}, {1: LEFT, 2: RIGHT})
     wide = (10.0, 10.0, 100.0, 130.0)
     assert found.over == 0
-    found.note({1: mask(1, wide)}, {1: LEFT})
+    found.note(1, {1: mask(1, wide)}, {1: LEFT})
     assert found.over == 1
+
+
+def test_who_was_away_for_some_seconds_is_back_if_the_same_object_follows_them() -> None:
+    found = bench_street.Run()
+    for index, key in ((0, 7), (5, 7), (40, 7), (80, 8), (84, 8), (300, 8)):
+        found.note(index, {key: mask(key, LEFT)}, {1: LEFT})
+    row = found.result(street_truth.StreetTruth("x", "x.avi", "nowhere", "person", 10, {0: {1: LEFT}}))
+    assert row["back"] == [True, False]
 
 
 @pytest.mark.whole_bench
