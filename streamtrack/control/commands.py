@@ -105,6 +105,8 @@ class MendCommand(PromptCommand):
     from there on is forgotten. None: nothing is."""
     detail: dict[Annotated[str, Field(max_length=64)], Told] = Field(default_factory=dict, max_length=16)
     """Told in the event: who mends, and why."""
+    cut: bool = False
+    """Nothing is looked for: what of the mask lies outside the box is somebody else, and goes. No event."""
 
 
 class LikenessCommand(Command):

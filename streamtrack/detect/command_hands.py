@@ -69,6 +69,12 @@ class CommandHands:
         )
         return self._ask(mend, f"mended_{mending.reason}") is not None
 
+    def cut(self, object_id: int, box: Box) -> bool:
+        cut = MendCommand(
+            stream=self._stream_name, object_id=object_id, box=box, at_frame=self._frame_idx, cut=True
+        )
+        return self._ask(cut, "cut") is not None
+
     def likeness(self, object_id: int, boxes: Sequence[Box]) -> Sequence[float | None]:
         answer = self._ask(self._likeness(object_id, boxes), "compared")
         return [None for _ in boxes] if answer is None else answer.likeness

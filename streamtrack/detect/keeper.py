@@ -29,6 +29,10 @@ class Hands(Protocol):
         """Follow an object by a find from now on; False where that was refused."""
         ...
 
+    def cut(self, object_id: int, box: Box) -> bool:
+        """Cut an object's mask to the box that is its own; False where nothing was cut."""
+        ...
+
     def likeness(self, object_id: int, boxes: Sequence[Box]) -> Sequence[float | None]:
         """How much what boxes show on the frame looks like what is remembered of an object."""
         ...
@@ -65,6 +69,10 @@ class Keeper:
             Finds that would have started an object, were there room.
         """
         mends = self._mends(found, objects, frame_idx, now_ns, hands)
+        objects = dict(objects)
+        for cut in mends.cuts:
+            if hands.cut(cut.object_id, cut.find.box):
+                objects[cut.object_id] = cut.left
         done = {one.object_id for one in mends.mendings if self._mend(one, frame_idx, now_ns, hands)}
         for object_id in mends.others:
             # Of a person's object only they say that it is over.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from streamtrack.detect.boxes import Box
+from streamtrack.detect.cut_policy import Cut
 from streamtrack.detect.detector import Detection
 
 Reason = Literal["uncertain", "too_large", "too_small", "several", "shared", "adrift", "lost"]
@@ -45,6 +46,8 @@ class MendPlan:
     """Objects that were lost and are somebody else now: a find agrees with the mask, and looks otherwise."""
     to_keep: tuple[int, ...] = ()
     """Objects whose looks are kept now: a find agrees with them, and the last kept look is old."""
+    cuts: tuple[Cut, ...] = ()
+    """Masks that take in what other finds show; their objects are healthy without it."""
 
 
 def told_of(mending: Mending, by: str) -> dict[str, str | float | tuple[float, ...]]:

@@ -49,6 +49,12 @@ class SessionHands:
             return False
         return True
 
+    def cut(self, object_id: int, box: Box) -> bool:
+        try:
+            return self._session.mending.cut(object_id, box)
+        except StreamTrackError:
+            return False
+
     def likeness(self, object_id: int, boxes: Sequence[Box]) -> Sequence[float | None]:
         try:
             return self._session.mending.likeness(object_id, boxes)

@@ -59,6 +59,9 @@ class _Scribe:
             self.prompts.append(Prompt(mending.object_id, box=box, at_frame=now))
         return mended
 
+    def cut(self, object_id: int, box: Box) -> bool:
+        return self._hands.cut(object_id, box)  # of the first run alone: the film's masks are others
+
     def likeness(self, object_id: int, boxes: Sequence[Box]) -> Sequence[float | None]:
         return self._hands.likeness(object_id, boxes)
 

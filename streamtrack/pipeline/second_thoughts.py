@@ -12,6 +12,7 @@ from streamtrack.control.commands import (
     StartOverCommand,
     UndoCommand,
 )
+from streamtrack.errors import PromptError
 from streamtrack.frame import Candidate, FrameResult, Undone
 from streamtrack.object_record import CandidateInfo, RunLengths
 from streamtrack.pipeline.stream_session import StreamSession
@@ -50,6 +51,11 @@ def mend(session: StreamSession, command: MendCommand, newest: FrameResult) -> i
 
     def change(inner: Session, frame_idx: int | None) -> None:
         assert frame_idx is not None
+        if command.cut:
+            if prompt.box is None:
+                raise PromptError("mend with cut has no box, expected one")
+            inner.mending.cut(prompt.object_id, prompt.box, frame_idx)
+            return
         doubt = command.in_doubt_from
         doubt = None if doubt is None else max(0, doubt - at_frame + frame_idx)
         inner.mending.mend(prompt, frame_idx, in_doubt_from=doubt, detail=command.detail)

@@ -23,6 +23,8 @@ from streamtrack.tracking.object_prompts import ObjectPrompts, not_finite
 from streamtrack.tracking.object_tracks import Change, ObjectTracks
 from streamtrack.tracking.tracked_object import TrackedObject
 
+BESIDE = 0.05
+"""Share of a find's sides that the object may reach beside it."""
 MAX_LOOKS = 6
 """Kept of an object to compare with, the first for ever."""
 
@@ -45,6 +47,8 @@ class ObjectMending:
         self._prompts = prompts
         self._looks: dict[int, tuple[KnownLook, ...]] = {}
         """How objects looked, by their id; of those that nobody asks for, nothing is kept."""
+        self._shown: tuple[int, dict[tuple[float, ...], KnownLook | None]] = -1, {}
+        """The key frame that was asked about last, and how what its boxes show looks, whoever it is."""
 
     def mend(
         self,
@@ -75,6 +79,21 @@ class ObjectMending:
         elif not self._tracks.correct(prompt.object_id, anew, key, at_frame, why):
             raise not_finite(prompt.object_id, at_frame)
         return at_frame
+
+    def cut(self, object_id: int, box: Values, at_frame: int | None = None) -> bool:
+        """Cut an object's mask on a kept frame (None: the newest) to the box in which it was found: what lies
+        beside it is somebody else. The mask is remembered so; masks of later frames stay. No event tells of
+        it. Returns whether there was anything to cut; nothing has changed where the mask is not in the box.
+
+        Raises:
+            PromptError, ShapeError, FrameExpiredError: as `mend`.
+        """
+        at_frame = self._frame(at_frame)
+        tracked = self._prompts.require_there(object_id, at_frame)
+        checked, key = self._prompts.checked(Prompt(object_id, box=box), at_frame, starts_object=False)
+        x0, y0, x1, y1 = checked.coords[:2].flatten().tolist()
+        beside_x, beside_y = BESIDE * (x1 - x0), BESIDE * (y1 - y0)
+        return self._tracks.cut(tracked, (x0 - beside_x, y0 - beside_y, x1 + beside_x, y1 + beside_y), key)
 
     def _start_over(
         self, tracked: TrackedObject, prompt: CheckedPrompt, key: int, at_frame: int, why: Change
@@ -123,6 +142,19 @@ class ObjectMending:
     def _alike(self, object_id: int, box: Values, at_frame: int, known: Sequence[KnownLook]) -> float | None:
         prompt = Prompt(object_id, box=box)
         checked, key = self._prompts.checked(prompt, at_frame, starts_object=False)
+        shown = self._look_in(object_id, checked, key)
+        return None if shown is None else max(one.likeness(shown) for one in known)
+
+    def _look_in(self, object_id: int, checked: CheckedPrompt, key: int) -> KnownLook | None:
+        """How what a box shows on a key frame looks, by the box alone; None where it shows nothing."""
+        if self._shown[0] != key:
+            self._shown = key, {}
+        place, known = tuple(checked.coords.flatten().tolist()), self._shown[1]
+        if place not in known:
+            known[place] = self._looked_in(object_id, checked, key)
+        return known[place]
+
+    def _looked_in(self, object_id: int, checked: CheckedPrompt, key: int) -> KnownLook | None:
         slot = self._tracks.by_id[object_id].slot
         look = self._looking.correction(
             self._follower,
@@ -131,10 +163,7 @@ class ObjectMending:
             replace(checked, anew=True),
             lambda: self._follower.found((slot,), key)[0],
         )
-        if look is None:
-            return None
-        shown = self._look_at(look.found.low_res_mask_logits, look.view, key)
-        return None if shown is None else max(one.likeness(shown) for one in known)
+        return None if look is None else self._look_at(look.found.low_res_mask_logits, look.view, key)
 
     def _look_at(self, logits: NDArray[np.float32], view: View | None, key: int) -> KnownLook | None:
         """How what a mask shows on a key frame looks; None for an empty one."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
+
+import torch
 
 from streamtrack.engine.follower import Follower, Slot
 from streamtrack.engine.found import Conditioned, Found, Look, Replayed
 from streamtrack.engine.prompt_input import CheckedPrompt
-from streamtrack.engine.view import Expected, View
+from streamtrack.engine.view import Expected, View, hide_outside
 from streamtrack.frame import EventKind, ObjectMask
 from streamtrack.tracking.finding_again import look_where_expected, refuse_found
 from streamtrack.tracking.kalman import Box
@@ -17,6 +19,7 @@ from streamtrack.tracking.known_look import KnownLook, look_at
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.memory_rules import Circumstances
 from streamtrack.tracking.network_turns import NetworkTurns
+from streamtrack.tracking.outline import Placed
 from streamtrack.tracking.prompt_history import Given
 from streamtrack.tracking.results import build_object
 from streamtrack.tracking.telling_apart import look_again
@@ -37,6 +40,7 @@ class ObjectReplay:
         looking: where objects are looked for.
         claims: whether another object claims the place of a mask on a kept key frame, and whether it has the
             better one.
+        neighbours: where others are expected on a kept key frame, beside an object.
         turns: carries objects where the network had no time for them.
     """
 
@@ -47,6 +51,7 @@ class ObjectReplay:
         report: Report,
         looking: Looking,
         claims: Callable[[int, ObjectMask], tuple[bool, bool]],
+        neighbours: Callable[[TrackedObject, int], Sequence[Placed]],
         turns: NetworkTurns,
     ) -> None:
         self._follower = follower
@@ -54,6 +59,7 @@ class ObjectReplay:
         self._looking = looking
         self._report = report
         self._claims = claims
+        self._neighbours = neighbours
         self._turns = turns
 
     def rewind(self, tracked: TrackedObject, key: int) -> None:
@@ -145,10 +151,29 @@ class ObjectReplay:
         if tracked.body is None or not found.finite or found.object_score <= 0.5:
             return False
         size = self._keys.size(key)
-        logits = tracked.body.keep(key, found.low_res_mask_logits, found.view or View.whole(size), size)
+        view, others = found.view or View.whole(size), self._neighbours(tracked, key)
+        logits = tracked.body.keep(key, found.low_res_mask_logits, view, size, others)
         if logits is not None:
             self._follower.amend(tracked.slot, key, logits)
         return logits is not None
+
+    def cut(self, tracked: TrackedObject, box: Box, key: int) -> bool:
+        """Cut what was found of an object on a kept key frame to a box of the picture; False, and nothing has
+        changed, where that leaves all of it or nothing."""
+        [found] = self._follower.found((tracked.slot,), key)
+        if not found.finite or key in tracked.slot.carried:
+            return False
+        size = self._keys.size(key)
+        logits = torch.from_numpy(found.low_res_mask_logits.copy())[None]
+        left = hide_outside(logits, found.view or View.whole(size), box)
+        before, after = int((logits > 0).sum()), int((left > 0).sum())
+        if after == before or not after:
+            return False
+        self._follower.amend(tracked.slot, key, left[0].numpy())
+        _, mask = self._now(tracked, key)
+        if tracked.body is not None and mask.area_px:
+            tracked.body.tell(key, mask.crop, mask.box, size)
+        return True
 
     def update_state(
         self,

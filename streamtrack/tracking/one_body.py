@@ -10,6 +10,7 @@ larger than usual stay as they are, and so do those that have grown as a whole.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from streamtrack.engine.view import OUTSIDE_LOGIT, View
 from streamtrack.frame import BoolMask
 from streamtrack.model.interface import Size
-from streamtrack.tracking.outline import Outline, box_of, length_of, moved, outline_at, outline_of
+from streamtrack.tracking.outline import Outline, Placed, box_of, length_of, moved, outline_at, outline_of
 
 Box = tuple[int, int, int, int]
 """x0, y0, x1, y1 in pixels of the picture."""
@@ -62,6 +63,8 @@ class BodyRules:
     """Frames after which a mask that stays large is the object's after all."""
     blind: int = 8
     """Frames without a mask after which nothing is known of where the object is."""
+    little: float = 0.02
+    """Of a mask that may lie on others."""
     least: float = 0.3
     """Of the usual area which must be left; else the object has gone elsewhere, and the mask stays."""
 
@@ -108,27 +111,47 @@ class OneBody:
     """Of frames whose masks may be of more."""
     _cut: int = -1
 
-    def keep(self, key: int, logits: Logits, view: View, frame_size: Size) -> Logits | None:
-        """A frame's mask without other bodies, `frame_size` that of the picture; None: nothing has to go."""
+    def keep(
+        self, key: int, logits: Logits, view: View, frame_size: Size, others: Sequence[Placed] = ()
+    ) -> Logits | None:
+        """A frame's mask without other bodies; None: nothing has to go.
+
+        Args:
+            frame_size: of the picture.
+            others: where other objects are expected that are followed, near it.
+        """
         mask = logits > 0
         before = self._before(key, frame_size)
         if before is None or key - before > self.rules.blind or not mask.any():
             return None
         self._fits.pop(key, None)
         now, last, frames = outline_of(mask, view), self._known[before], key - before
-        if now.area_px <= self.rules.clean * last.usual_px or self._has_grown_evenly(now, last, frames):
-            return None
-        fit = self._fit(now, last, frames)
-        if fit is None:
-            return None
-        kept = self._own(now, last, fit)
-        if kept is None:
-            return None
-        whole = bool((kept == mask).all())
-        self._fits[key] = _Fit(fit, cut=not whole)
-        if whole:
+        kept: BoolMask | None = None
+        if now.area_px > self.rules.clean * last.usual_px and not self._has_grown_evenly(now, last, frames):
+            fit = self._fit(now, last, frames)
+            kept = None if fit is None else self._own(now, last, fit)
+            if fit is not None and kept is not None:
+                self._fits[key] = _Fit(fit, cut=bool((kept != mask).any()))
+        kept = self._beside(mask if kept is None else kept, key, now, last, frames, others)
+        if (kept == mask).all():
             return None
         return np.where(kept | ~mask, logits, np.float32(OUTSIDE_LOGIT)).astype(np.float32)
+
+    def placed(self, key: int, frame_size: Size) -> Placed | None:
+        """Where the object is expected on a frame; None where nobody knows."""
+        before = self._before(key, frame_size)
+        if before is None or key - before > self.rules.blind:
+            return None
+        return Placed(self._known[before].outline, _ahead(self._known[before], key - before))
+
+    def tell(self, key: int, crop: BoolMask, box: Box, frame_size: Size) -> None:
+        """How the object was on a frame, a mask's crop at a box, by who knows; it has been so since."""
+        told = outline_at(crop, box)
+        for index in [index for index in self._known if index >= key]:
+            known = self._known[index]
+            at = told.middle if index == key else known.at
+            told_of = replace(known, outline=told, at=at, usual_px=told.area_px, unclean=0)
+            self._keep(index, told_of, self._sizes.get(index, frame_size))
 
     def note(self, key: int, crop: BoolMask, box: Box, frame_size: Size, *, prompted: bool = False) -> bool:
         """A frame's mask as it is shown, a crop at a box; False where it is rather of more than the object,
@@ -233,6 +256,35 @@ class OneBody:
         if kept.sum() > rules.grown * cells:
             kept = kept & near
         return kept if kept.sum() >= rules.least * cells else None
+
+    def _beside(
+        self,
+        mask: BoolMask,
+        key: int,
+        now: Outline,
+        last: KnownBody,
+        frames: int,
+        others: Sequence[Placed],
+    ) -> BoolMask:
+        """What of a mask does not lie where another object is expected and this one is not."""
+        theirs = np.zeros_like(mask)
+        for one in others:
+            theirs |= moved(one.outline, one.at, 1.0, mask.shape, now.view)
+        if np.count_nonzero(theirs & mask) <= self.rules.little * np.count_nonzero(mask):
+            return mask
+        fit = self._fits.get(key)
+        at = self._fit(now, last, frames) if fit is None else fit.at
+        if at is None:
+            return mask
+        edge = self.rules.edge * length_of(last.outline) * mask.shape[0] / now.view.height
+        near = _dilated(moved(last.outline, at, 1.0, mask.shape, now.view), max(1, round(edge)))
+        kept: BoolMask = mask & ~(theirs & ~near)
+        cells = last.usual_px / now.area_px * float(np.count_nonzero(now.mask))
+        gone = np.count_nonzero(mask) - np.count_nonzero(kept)
+        if gone <= self.rules.little * np.count_nonzero(mask) or kept.sum() < self.rules.least * cells:
+            return mask
+        self._fits[key] = _Fit(at, cut=True)
+        return _bodies_at(kept, near, self.rules.share)
 
     def _reach_px(self, last: KnownBody, frames: int) -> float:
         """How far from where it is expected it may be."""

@@ -24,6 +24,22 @@ class Outline:
     """In pixels of the picture."""
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An outline, and where it is expected."""
+
+    outline: Outline
+    at: tuple[float, float]
+    """x, y of its middle, in pixels of the picture."""
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """x0, y0, x1, y1 in pixels of the picture."""
+        x0, y0, x1, y1 = box_of(self.outline)
+        across, down = (now - was for now, was in zip(self.at, self.outline.middle, strict=True))
+        return x0 + across, y0 + down, x1 + across, y1 + down
+
+
 def outline_of(mask: BoolMask, view: View) -> Outline:
     """The outline that a view's mask, (h, w) and not empty, shows."""
     rows, columns = np.nonzero(mask)

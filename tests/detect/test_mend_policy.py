@@ -12,7 +12,8 @@ import pytest
 from streamtrack.clock import NS_PER_MS
 from streamtrack.config import MendConfig
 from streamtrack.detect import Box, Detection
-from streamtrack.detect.mend_policy import ADRIFT_LOOKS, Mender
+from streamtrack.detect.doubt import ADRIFT_LOOKS
+from streamtrack.detect.mend_policy import Mender
 from streamtrack.detect.mending import MendPlan
 from streamtrack.frame import ObjectMask, ObjectState
 

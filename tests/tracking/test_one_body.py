@@ -121,6 +121,53 @@ def test_a_neighbour_that_comes_in_bit_by_bit_is_not_taken_in() -> None:
         assert left.sum() <= 1.45 * mask_of(walker(key)).sum(), key
 
 
+def walkers_beside() -> tuple[OneBody, OneBody]:
+    """Two who go side by side, five cells apart."""
+    one, other = OneBody(history=32), OneBody(history=32)
+    for key in range(4):
+        x0, y0, x1, y1 = walker(key)
+        note(one, key, (x0, y0, x1, y1))
+        note(other, key, (x0 + 13, y0, x1 + 13, y1))
+    return one, other
+
+
+def test_what_lies_where_another_is_expected_goes_however_little_it_is() -> None:
+    one, other = walkers_beside()
+    beside, x0 = other.placed(4, SIZE), walker(4)[0]
+    assert beside is not None
+    assert beside.box == pytest.approx((100 + 2 * (x0 + 13), 90, 100 + 2 * (x0 + 21), 138), abs=2)
+    foot = (x0 + 13, 42, x0 + 17, 44)
+    logits = logits_of(walker(4), foot)
+    assert one.keep(4, logits, VIEW, SIZE) is None
+    changed = one.keep(4, logits, VIEW, SIZE, [beside])
+    assert changed is not None
+    np.testing.assert_array_equal(changed > 0, mask_of(walker(4)))
+    assert one.keep(4, logits_of(walker(4)), VIEW, SIZE, [beside]) is None
+
+
+def test_who_goes_on_where_another_is_expected_stays_whole() -> None:
+    one, x0 = walkers_beside()[0], walker(4)[0]
+    standing = OneBody(history=32)
+    for key in range(4):
+        note(standing, key, (x0 + 2, 20, x0 + 10, 44))
+    before = standing.placed(4, SIZE)
+    assert before is not None
+    assert one.keep(4, logits_of(walker(4)), VIEW, SIZE, [before]) is None
+
+
+def test_who_knows_better_says_how_it_has_been_since() -> None:
+    body = walked(4)
+    for key in (4, 5):
+        x0, y0, x1, y1 = walker(key)
+        note(body, key, (x0, y0, x1 + 2, y1))
+    x0, y0, x1, y1 = walker(4)
+    crop = np.ones((2 * (y1 - y0), 2 * (x1 - x0)), np.bool_)
+    body.tell(4, crop, (100 + 2 * x0, 50 + 2 * y0, 100 + 2 * x1, 50 + 2 * y1), SIZE)
+    known = [body.last(key) for key in (4, 5)]
+    assert [one[1].usual_px for one in known if one is not None] == [4 * 192.0] * 2
+    assert body.box(4) == pytest.approx((100 + 2 * x0, 90, 100 + 2 * x1, 138))
+
+
 def test_its_box_is_its_own_where_the_mask_is_of_more() -> None:
     body = walked(4)
     x0, y0, x1, y1 = walker(4)
