@@ -6,15 +6,16 @@
 Three kinds of scenes in eight seeds each. Plans run in turns on the same frames, from the same masks. Kept:
 at the end of the scene an object's mask is on the object. In time: it is told hidden or seen again within
 three frames of the truth. Foreign: frames on which it is told `tracking` on somebody else who is followed.
-HOTA and IDF1 are TrackEval's. The last table is the time of a step beside that of the first plan: the median
-by the clock, and the mean by the processor's time, which a busy machine changes less.
+HOTA and IDF1 are TrackEval's. The last table is what a step costs beside the first plan: the median by the
+clock, the mean of the processor's time, which a busy machine changes less, and of that what is no pass of the
+encoder. Objects that are followed where they are want a window each, where a plan that has both on one thing
+encodes it once: that is not the plan's own work.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,7 @@ from bench.environment import describe_measurement
 from bench.identity_scores import IdentityFrame, mask_similarity, score_identities
 from bench.models import make_tracker
 from bench.report import make_parser, progress, refuse, save_result, table, write_result
-from bench.scenario import time_steps
+from bench.step_cost import StepCost
 from streamtrack.config import TrackingConfig
 from streamtrack.errors import StreamTrackError
 from streamtrack.frame import BoolMask, FrameResult, ObjectMask, ObjectState, masks_iou
@@ -48,6 +49,8 @@ GONE = 5
 """Frames for which an object must stay hidden or seen for a change to count."""
 LAST = 5
 """Frames at the end of a scene on which it is looked who is who."""
+COSTS = ("step_ms", "processor_ms", "encoder_ms", "encoder_passes")
+"""See `StepCost`; means of a plan's scenes."""
 HERE = (ObjectState.TRACKING, ObjectState.UNCERTAIN)
 
 
@@ -126,8 +129,8 @@ def told_in_time(shown: Sequence[bool], told: Sequence[bool]) -> list[bool]:
 
 def run_scene(
     tracker: Tracker, kind: str, seed: int, plans: Sequence[str], overlap: str
-) -> dict[str, tuple[SceneScore, list[float], list[float]]]:
-    """By plan: scores, and of each step the seconds by the clock and of the processor."""
+) -> dict[str, tuple[SceneScore, StepCost]]:
+    """By plan: scores, and what the steps cost."""
     scene = make_scene(f"{kind}?width=320&height=180&fps={FPS}&seed={seed}")
     rendered = [scene.render(index) for index in range(FRAMES[kind])]
     sessions = {}
@@ -137,28 +140,24 @@ def run_scene(
         for key, mask in rendered[0][1].items():
             sessions[plan].add(key, mask=mask)
     results: dict[str, list[FrameResult]] = {plan: [] for plan in plans}
-    seconds: dict[str, list[float]] = {plan: [] for plan in plans}
-    worked: dict[str, list[float]] = {plan: [] for plan in plans}
+    costs = {plan: StepCost() for plan in plans}
     for index, (image, _) in enumerate(rendered):
         # In turns, and another one first on each frame.
         for turn in range(len(plans)):
             plan = plans[(index + turn) % len(plans)]
-            started = time.process_time()
-            seconds[plan] += time_steps(sessions[plan], [image], "cpu", results[plan].append)
-            worked[plan].append(time.process_time() - started)
+            costs[plan].step(sessions[plan], image, results[plan].append)
     truths = [masks for _, masks in rendered]
-    return {plan: (score_scene(results[plan], truths), seconds[plan], worked[plan]) for plan in plans}
+    return {plan: (score_scene(results[plan], truths), costs[plan]) for plan in plans}
 
 
-def to_row(score: SceneScore, seconds: Sequence[float], worked: Sequence[float]) -> dict[str, Any]:
+def to_row(score: SceneScore, cost: StepCost) -> dict[str, Any]:
     """What is kept of one plan on one scene: shares from 0 to 1, and counts."""
     return {
         "kept": score.kept,
         "in_time": score.in_time,
         "foreign": score.foreign,
         "region": float(np.mean(score.overlap)),
-        "step_ms": 1000 * float(np.median(seconds)),
-        "processor_ms": 1000 * float(np.mean(worked)),
+        **cost.as_json(),
         **score_identities(score.frames).as_json(),
     }
 
@@ -169,7 +168,7 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     in_time = [one for row in rows for one in row["in_time"]]
     means = {
         name: float(np.mean([row[name] for row in rows]))
-        for name in ("region", "hota", "detection", "association", "idf1", "step_ms", "processor_ms")
+        for name in ("region", "hota", "detection", "association", "idf1", *COSTS)
     }
     return {
         "objects": len(kept),
@@ -191,19 +190,9 @@ def render(result: dict[str, Any]) -> str:
         parts.append(table(heads, [_row(plan, one) for plan, one in by_plan(result, kind).items()]))
     everything = by_plan(result, "all")
     first = next(iter(everything.values()))
-    costs = [
-        [
-            plan,
-            *(
-                text
-                for name in ("step_ms", "processor_ms")
-                for text in (f"{one[name]:.1f}", f"{100 * (one[name] / first[name] - 1):+.1f} %")
-            ),
-        ]
-        for plan, one in everything.items()
-    ]
     heads = ["plan", "step, ms", "beside the first", "processor's time, ms", "beside the first"]
-    parts.append(table(heads, costs))
+    heads += ["encoder passes", "its own work"]
+    parts.append(table(heads, [[plan, *_cost(one, first)] for plan, one in everything.items()]))
     return "\n\n".join(parts)
 
 
@@ -228,9 +217,19 @@ def _row(plan: str, one: Mapping[str, Any]) -> list[object]:
     return [plan, share("kept", "objects"), share("in_time", "changes"), *counts, *scores]
 
 
+def _cost(one: Mapping[str, Any], first: Mapping[str, Any]) -> list[str]:
+    def beside(more: float, name: str) -> str:
+        return f"{100 * more / first[name]:+.1f} %"
+
+    more = {name: one[name] - first[name] for name in COSTS}
+    own = beside(more["processor_ms"] - more["encoder_ms"], "processor_ms")
+    both = [text for name in COSTS[:2] for text in (f"{one[name]:.1f}", beside(more[name], name))]
+    return [*both, f"{one['encoder_passes']:.2f}", own]
+
+
 def is_whole(rows: Mapping[str, Mapping[str, Any]], plans: Sequence[str]) -> bool:
     """Whether a scene that is there already has everything that is asked for."""
-    return all("processor_ms" in rows.get(plan, {}) for plan in plans)
+    return all(set(COSTS) <= set(rows.get(plan, {})) for plan in plans)
 
 
 def parse_seeds(text: str) -> range:

@@ -27,8 +27,9 @@ class SceneAutoprompt(Section):
 
 class MendConfig(Section):
     """What is found mends what is followed: a box that disagrees with an object's mask becomes a prompt of
-    it, and it keeps its id. Told by `mended` events. An object that nothing disagrees with is never touched:
-    its masks are byte for byte what they are without this section.
+    it, and it keeps its id. Told by `mended` events. A mask that reaches into what another find shows is cut
+    to the find that is its own, without an event. An object that nothing disagrees with is never touched: its
+    masks are byte for byte what they are without this section.
     """
 
     min_score: float = Field(0.5, ge=0, le=1)

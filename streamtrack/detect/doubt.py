@@ -3,6 +3,7 @@ what is counted of each known object."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 
 from streamtrack.config import MendConfig
@@ -22,6 +23,11 @@ WITHIN: tuple[Reason, ...] = ("too_large", "several")
 """The object is under its mask, with more."""
 SOON_S = 1.0
 """An object whose mask is there was lost from sight no longer ago than this, as far as its reach goes."""
+AWAY_S = 2
+"""Who was lost, or met by no find for so long, may be somebody else when one agrees again, and reaches so far
+for what another one is on."""
+NEARLY_LIKE = 0.05
+"""How far below `min_likeness` a find may be that lies near where an object was a moment ago."""
 SURELY_UNLIKE = 0.1
 """How far below `min_likeness` an object that is back must be to be another one."""
 VISIBLE = (ObjectState.TRACKING, ObjectState.UNCERTAIN)
@@ -52,7 +58,7 @@ def agreements(
 def usurpers(
     known: Mapping[int, KnownObject],
     agreed: Mapping[int, int],
-    in_doubt: Mapping[int, Reason],
+    in_doubt: Collection[int],
     found: Sequence[Detection],
     now_ns: int,
     likeness: Likeness,
@@ -61,15 +67,17 @@ def usurpers(
     """Objects that are on what is rather another one, which is nowhere else: it looks like that, and less
     like them."""
     usurping = set()
-    for object_id in in_doubt:
-        for other_id, place in agreed.items():
-            find, one = found[place], known[object_id]
-            near = one.fits(find) and one.far(find, now_ns, config.reach) < 1
-            if other_id not in known or not near or find.score < config.min_score:
-                continue
-            [[own], [others]] = (likeness(key, [find.box]) for key in (object_id, other_id))
-            if own is not None and others is not None and own >= config.min_likeness:
-                usurping |= {other_id} if others < own - SURELY_UNLIKE else set()
+    for object_id, (other_id, place) in itertools.product(in_doubt, agreed.items()):
+        one, find = known[object_id], found[place]
+        near = one.fits(find) and one.far(find, now_ns, config.reach, AWAY_S) < 1
+        if other_id not in known or not near or find.score < config.min_score:
+            continue
+        [own] = likeness(object_id, [find.box])
+        if own is None or own < config.min_likeness - NEARLY_LIKE:
+            continue
+        [others] = likeness(other_id, [find.box])
+        if others is not None and others < own - SURELY_UNLIKE:
+            usurping.add(other_id)
     return usurping
 
 

@@ -15,6 +15,8 @@ from streamtrack.detect.boxes import box_iou
 from streamtrack.detect.cut_policy import plan_cuts
 from streamtrack.detect.detector import Detection
 from streamtrack.detect.doubt import (
+    AWAY_S,
+    NEARLY_LIKE,
     SOON_S,
     SURELY_UNLIKE,
     WITHIN,
@@ -32,8 +34,6 @@ from streamtrack.frame import ObjectMask, ObjectState
 
 SURELY_LIKE = 0.07
 """How far above `min_likeness` a find must be to mend at the first look."""
-AWAY_S = 2
-"""Who was lost, or met by no find for so long, may be somebody else when one agrees again."""
 KEEP_LOOK_EVERY_S = 2
 """Seconds between two looks at an object that are kept: each may cost an encoder pass."""
 
@@ -215,7 +215,8 @@ class Mender:
 
     def _is_like(self, reason: Reason, like: float | None) -> bool:
         # What is gone is found by its looks alone; what is there was looked at a moment ago.
-        return reason != "lost" if like is None else like >= self.config.min_likeness
+        least = self.config.min_likeness - (0.0 if reason == "lost" else NEARLY_LIKE)
+        return reason != "lost" if like is None else like >= least
 
     def _is_ready(self, pair: _Pair, pairs: Sequence[_Pair], found: Sequence[Detection], now_ns: int) -> bool:
         """Whether a find mends now, and is not waited for once more."""

@@ -33,6 +33,11 @@ Colours = NDArray[np.float32]
 """(3, 288): roots of the shares of a band's pixels in each bin, so that a scalar product compares them."""
 
 
+def prepare() -> None:
+    """Have OpenCV make its tables of Lab, which takes a tenth of a second once."""
+    cv2.cvtColor(np.zeros((1, 1, 3), np.uint8), cv2.COLOR_RGB2LAB)
+
+
 def colours_of(image: Image, crop: BoolMask, box: tuple[int, int, int, int]) -> Colours | None:
     """The colours under a mask; None where there is none.
 
@@ -65,6 +70,8 @@ class Shown:
     """Which pixels of a part of the picture have its colours."""
     origin: tuple[int, int]
     """x, y of that part."""
+    area_px: int
+    """Of the largest piece inside the box."""
 
     def share(self, crop: BoolMask, box: tuple[int, int, int, int]) -> float:
         """Of a mask, its crop at a box, that has the object's colours, 0 to 1."""
@@ -119,7 +126,7 @@ def where_it_shows(
     if area < LEAST_SHOWN * (x1 - x0) * (y1 - y0):
         return None
     box = left + x, top + y, left + x + wide, top + y + tall
-    return Shown(box, own[places], (left, top))
+    return Shown(box, own[places], (left, top), area)
 
 
 def _shares(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

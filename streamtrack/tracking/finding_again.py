@@ -146,17 +146,20 @@ def look_where_expected(
     if memory is None or not (memory.waits(key) or not is_visible(mask)):
         return None
     expected = expect(memory, key, image, to_box(mask.box), mask.frame_size)
-    if expected is None:
+    if expected is None or tracked.in_vain.rests(key, expected.shown.area_px):
         return None
     view = tracked.slot.views.get(key)
     look = follower.look(tracked.slot, key, expected.prompt, corrects=False, view=view)
-    if look is None:
-        return None
-    found = build_object(tracked, look.found, mask.frame_size)
-    if not is_visible(found) or not expected.is_it(found.crop, found.box, found.iou_score):
+    found = None if look is None else build_object(tracked, look.found, mask.frame_size)
+    if look is None or found is None or not _is_it(found, expected):
+        tracked.in_vain.note(key, expected.shown.area_px)
         return None
     follower.retake(tracked.slot, look)
     return look.found
+
+
+def _is_it(found: ObjectMask, expected: Expected) -> bool:
+    return is_visible(found) and expected.is_it(found.crop, found.box, found.iou_score)
 
 
 def bodies_of(mask: BoolMask, view: View) -> list[Body]:

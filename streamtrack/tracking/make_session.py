@@ -19,6 +19,7 @@ from streamtrack.model.build import LoadedModel
 from streamtrack.model.interface import Geometry
 from streamtrack.model.weights_digest import weights_sha256
 from streamtrack.prompt import Prompt
+from streamtrack.tracking import colours
 from streamtrack.tracking.keyframes import FlowBetweenKeyFrames
 from streamtrack.tracking.looking import Looking, make_looking
 from streamtrack.tracking.memory_file import ModelFacts
@@ -35,6 +36,8 @@ def make_session(
     config = tracking_of_model(config, model.name)
     looking = make_looking(config, geometry)
     follower = _make_follower(model, config, plan, looking, graphs=graphs)
+    if config.memory != "recent":
+        colours.prepare()
     key_frames = None
     if config.keyframe_interval > 1:
         key_frames = FlowBetweenKeyFrames(config.keyframe_interval, config.history_frames)

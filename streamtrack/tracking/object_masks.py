@@ -3,7 +3,7 @@ place."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from streamtrack.frame import ObjectMask
 from streamtrack.model.interface import Size
 from streamtrack.tracking.claims import contested, in_one_place, share_out
 from streamtrack.tracking.keyframes import Move
+from streamtrack.tracking.neighbours import neighbours_of
+from streamtrack.tracking.outline import Placed
 from streamtrack.tracking.postprocess import Box, logits_in_box
 from streamtrack.tracking.results import build_object, shown_logits
 from streamtrack.tracking.tracked_object import TrackedObject
@@ -65,6 +67,11 @@ class ObjectMasks:
             return logits_in_box(logits, frame_size, view, box)
 
         return share_out(masks, logits_in)
+
+    def neighbours(self, tracked: TrackedObject, key: int, frame_size: Size) -> Sequence[Placed]:
+        """Where others are expected on a key frame, beside an object."""
+        bodies = [one.body for one in self._objects.values()]
+        return neighbours_of(tracked.body, bodies, key, frame_size)
 
     def claims(self, key: int, mask: ObjectMask) -> tuple[bool, bool]:
         """Whether another object claims the place of a mask on a kept key frame, and whether with a better

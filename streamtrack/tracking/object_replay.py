@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -19,7 +18,7 @@ from streamtrack.tracking.known_look import KnownLook, look_at
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.memory_rules import Circumstances
 from streamtrack.tracking.network_turns import NetworkTurns
-from streamtrack.tracking.outline import Placed
+from streamtrack.tracking.object_masks import ObjectMasks
 from streamtrack.tracking.prompt_history import Given
 from streamtrack.tracking.results import build_object
 from streamtrack.tracking.telling_apart import look_again
@@ -38,9 +37,7 @@ class ObjectReplay:
     Args:
         keys: what is known of kept key frames.
         looking: where objects are looked for.
-        claims: whether another object claims the place of a mask on a kept key frame, and whether it has the
-            better one.
-        neighbours: where others are expected on a kept key frame, beside an object.
+        masks: of all objects.
         turns: carries objects where the network had no time for them.
     """
 
@@ -50,16 +47,14 @@ class ObjectReplay:
         keys: KeyLog,
         report: Report,
         looking: Looking,
-        claims: Callable[[int, ObjectMask], tuple[bool, bool]],
-        neighbours: Callable[[TrackedObject, int], Sequence[Placed]],
+        masks: ObjectMasks,
         turns: NetworkTurns,
     ) -> None:
         self._follower = follower
         self._keys = keys
         self._looking = looking
         self._report = report
-        self._claims = claims
-        self._neighbours = neighbours
+        self._masks = masks
         self._turns = turns
 
     def rewind(self, tracked: TrackedObject, key: int) -> None:
@@ -108,14 +103,14 @@ class ObjectReplay:
             [found] = self._follower.found((tracked.slot,), key)
         mask, contested, stranger = build_object(tracked, found, self._keys.size(key)), False, None
         if tracked.memory is not None and not prompted:
-            in_one_place, contested = self._claims(key, mask)
+            in_one_place, contested = self._masks.claims(key, mask)
             apart = look_again(self._follower, tracked, mask, key) if in_one_place else None
             if apart is not None:
                 found, mask = apart, build_object(tracked, apart, self._keys.size(key))
             again = self.find_again(tracked, mask, key)
             found, mask, stranger = again or (found, mask, None)
             if apart is not None or again is not None:
-                _, contested = self._claims(key, mask)
+                _, contested = self._masks.claims(key, mask)
         self.update_state(
             tracked, found, mask, key, prompted=prompted, contested=contested, stranger=stranger
         )
@@ -151,7 +146,7 @@ class ObjectReplay:
         if tracked.body is None or not found.finite or found.object_score <= 0.5:
             return False
         size = self._keys.size(key)
-        view, others = found.view or View.whole(size), self._neighbours(tracked, key)
+        view, others = found.view or View.whole(size), self._masks.neighbours(tracked, key, size)
         logits = tracked.body.keep(key, found.low_res_mask_logits, view, size, others)
         if logits is not None:
             self._follower.amend(tracked.slot, key, logits)

@@ -20,11 +20,9 @@ from streamtrack.tracking.keyframes import Move
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.memory_rules import make_memory_rules
 from streamtrack.tracking.memory_watch import MemoryWatch
-from streamtrack.tracking.neighbours import neighbours_of
 from streamtrack.tracking.network_turns import NetworkTurns
 from streamtrack.tracking.object_masks import ObjectMasks
 from streamtrack.tracking.object_replay import ObjectReplay, Report
-from streamtrack.tracking.outline import Placed
 from streamtrack.tracking.prompt_history import Given
 from streamtrack.tracking.results import build_object
 from streamtrack.tracking.scene_cut import make_scene_cuts
@@ -56,17 +54,15 @@ class ObjectTracks:
     def __init__(self, follower: Follower, config: TrackingConfig, report: Report, looking: Looking) -> None:
         self._follower = follower
         self._looking = looking
-        self._config = config
-        self._report = report
+        self._config, self._report = config, report
         self._tracked: dict[int, TrackedObject] = {}
         self.keys = KeyLog(config.history_frames, make_scene_cuts(config))
         self._memory_rules = make_memory_rules(config)
         self._clashes = ClashWatch(config.clash_iou, config.clash_frames)
         self._masks = ObjectMasks(follower, config, self._tracked)
         self.turns = NetworkTurns(follower, config)
-        self._replay = ObjectReplay(
-            follower, self.keys, report, looking, self._masks.claims, self._neighbours, self.turns
-        )
+        self._replay = ObjectReplay(follower, self.keys, report, looking, self._masks, self.turns)
+        self.cut = self._replay.cut
         self._looked: Sequence[TrackedObject] = ()
         self._carried: Sequence[TrackedObject] = ()
 
@@ -232,10 +228,6 @@ class ObjectTracks:
         """Give the slot of an object back that is not followed any more."""
         self._follower.close(tracked.slot)
 
-    def _neighbours(self, tracked: TrackedObject, key: int) -> Sequence[Placed]:
-        bodies = [one.body for one in self._tracked.values()]
-        return neighbours_of(tracked.body, bodies, key, self.keys.size(key))
-
     def _begin(
         self, object_id: int, label: str, prompt: CheckedPrompt, key: int, at_frame: int
     ) -> tuple[TrackedObject, Conditioned] | None:
@@ -284,11 +276,6 @@ class ObjectTracks:
         self._replay.take_prompted(tracked, key, given, conditioned)
         self._replay.behind(tracked, key, self.keys.newest)
         return True
-
-    def cut(self, tracked: TrackedObject, box: Box, key: int) -> bool:
-        """Cut an object's mask on a kept key frame to a box; False, and nothing has changed, where that
-        leaves all of it or nothing."""
-        return self._replay.cut(tracked, box, key)
 
     def can_rewrite(self, object_id: int, key: int) -> bool:
         """Whether `rewrite` would be exact: later prompts may have displaced more than there is room for."""

@@ -27,7 +27,8 @@ from streamtrack.tracking.second_thoughts import SecondThoughts
 class Session(ChangesOfMind):
     """Follows objects through a stream whose end nobody knows, with a memory that never grows.
 
-    Objects come and go at any time and do not see each other. A prompt names the frame that it is for: the
+    Objects come and go at any time and do not see each other, but for what keeps neighbours apart (windows,
+    and plans of memory other than `recent`: docs/memory.md). A prompt names the frame that it is for: the
     next one given to `step`, or with `at_frame` one of the last `history_frames`; the session then
     fast-forwards the object from there, and every later frame is as if the prompt had come in time.
 

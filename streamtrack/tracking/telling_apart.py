@@ -32,14 +32,13 @@ def look_again(follower: Follower, tracked: TrackedObject, mask: ObjectMask, key
     for its mask; None, and nothing has changed, where that is no better."""
     place = None if tracked.memory is None else tracked.memory.place(key, mask.frame_size)
     prompt = place_to_look(place, mask.box, mask.frame_size)
-    if place is None or prompt is None:
+    if place is None or prompt is None or tracked.apart_in_vain.rests(key):
         return None
     view = tracked.slot.views.get(key)
     look = follower.look(tracked.slot, key, prompt, corrects=False, view=view)
-    if look is None:
-        return None
-    found = build_object(tracked, look.found, mask.frame_size)
-    if not agrees_better(place, mask.box, found.box):
+    found = None if look is None else build_object(tracked, look.found, mask.frame_size)
+    if look is None or found is None or not agrees_better(place, mask.box, found.box):
+        tracked.apart_in_vain.note(key)
         return None
     follower.retake(tracked.slot, look)
     return look.found

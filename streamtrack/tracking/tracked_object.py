@@ -12,6 +12,7 @@ from streamtrack.frame import EventKind, ObjectMask, ObjectState
 from streamtrack.tracking.carriage import Carriage, carried_on, looked_at
 from streamtrack.tracking.known_look import KnownLook
 from streamtrack.tracking.looking import Looking
+from streamtrack.tracking.looks_in_vain import LooksInVain
 from streamtrack.tracking.mask_growth import MaskGrowth
 from streamtrack.tracking.memory_rules import ALL_WELL, CUT, Circumstances, Sight, Verdict
 from streamtrack.tracking.memory_watch import MemoryWatch
@@ -95,6 +96,10 @@ class TrackedObject:
         self.window = window
         self.memory = memory
         self.not_finite = Streak()
+        self.in_vain = LooksInVain(config.history_frames)
+        """Looks where it is expected, hidden;"""
+        self.apart_in_vain = LooksInVain(config.history_frames)
+        """and where it is taken for another one."""
         self._growth = growth
         self._frame_size: tuple[int, int] | None = None
         self.body = body
@@ -279,7 +284,7 @@ class TrackedObject:
         return self._noted[key].state
 
     def _forget_states(self, from_key: int) -> None:
-        for part in (self.window, self._growth, self.memory, self.body):
+        for part in (self.window, self._growth, self.memory, self.body, self.in_vain, self.apart_in_vain):
             if part is not None:
                 part.restart(from_key)
         for index in [index for index in self._noted if index >= from_key]:

@@ -41,13 +41,21 @@ def mask_in(
     return replace(ObjectMask.from_mask(mask, object_id), state=state)
 
 
+def mask_of(*boxes: Box) -> ObjectMask:
+    mask = np.zeros((300, 640), np.bool_)
+    for x0, y0, x1, y1 in boxes:
+        mask[round(y0) : round(y1), round(x0) : round(x1)] = True
+    return ObjectMask.from_mask(mask, 1)
+
+
 UNCERTAIN = ObjectState.UNCERTAIN
 
 
 class Stream:
     """A mender whose detections come every STEP_MS, and whose plans are carried out."""
 
-    def __init__(self, likeness: Mapping[Box, float] | None = None, **config: Any) -> None:
+    def __init__(self, likeness: Mapping[Box | tuple[int, Box], float] | None = None, **config: Any) -> None:
+        """`likeness`: by box, or by object and box."""
         self.mender = Mender(MendConfig.model_validate({"min_likeness": 0.55, **config}))
         self.likeness = likeness
         self.now_ms = 0
@@ -57,7 +65,10 @@ class Stream:
         frame_idx, now_ns = self.now_ms // STEP_MS * FRAMES_A_STEP, self.now_ms * NS_PER_MS
 
         def likeness(object_id: int, boxes: Sequence[Box]) -> list[float | None]:
-            return [None if self.likeness is None else self.likeness.get(box, 0.0) for box in boxes]
+            known = self.likeness
+            if known is None:
+                return [None for _ in boxes]
+            return [known.get((object_id, box), known.get(box, 0.0)) for box in boxes]
 
         there = {mask.object_id: mask for mask in objects}
         plan = self.mender.plan(finds, there, frame_idx, now_ns, likeness)
@@ -150,6 +161,40 @@ def test_object_whose_mask_went_over_to_anothers_goes_back_to_the_find_where_it_
     assert (plan.mendings, plan.pending) == ((), frozenset({1})), "not at the first look"
     [mending] = stream.see(both, over, rightful).mendings
     assert (mending.object_id, mending.reason, mending.find.box) == (1, "shared", PERSON)
+
+
+def test_two_that_changed_places_are_told_apart_by_their_looks() -> None:
+    """Object 2 is on whom object 1 was on, which is nowhere."""
+    likes: dict[Box | tuple[int, Box], float] = {(1, PERSON): 0.6, (2, PERSON): 0.4}
+    stream = Stream(likes).start().start(NEIGHBOUR, 2)
+    hidden = replace(GONE, state=ObjectState.OCCLUDED)
+    plan = stream.see([find()], hidden, mask_in(PERSON, 2))
+    assert (plan.mendings, plan.pending) == ((), frozenset({1}))
+    [mending] = stream.see([find()], hidden, mask_in(PERSON, 2)).mendings
+    assert (mending.object_id, mending.find.box) == (1, PERSON)
+    for kept in ({(1, PERSON): 0.6, (2, PERSON): 0.55}, {(1, PERSON): 0.45, (2, PERSON): 0.1}):
+        stream = Stream(kept).start().start(NEIGHBOUR, 2)
+        assert stream.mended([find()], hidden, mask_in(PERSON, 2), looks=4) == []
+
+
+def test_who_was_seen_a_moment_ago_may_look_a_little_less_like_itself() -> None:
+    astray, back = mask_in(moved(PERSON, -50), state=UNCERTAIN), moved(PERSON, 20)
+    for like, mended in ((0.52, ["uncertain"]), (0.45, [])):
+        assert Stream({back: like}).start().mended([find(back)], astray) == mended
+
+
+def test_masks_of_a_couple_are_cut_to_their_own_finds_at_once() -> None:
+    stream = Stream().start().start(NEIGHBOUR, 2)
+    foot: Box = (180, 170, 215, 200)
+    plan = stream.see([find(), find(NEIGHBOUR)], mask_of(PERSON, foot), mask_in(NEIGHBOUR, 2))
+    assert [(cut.object_id, cut.find.box, cut.left.box) for cut in plan.cuts] == [
+        (1, PERSON, (100, 50, 160, 200))
+    ]
+    # Also where the mask is of both, and nobody knows yet whether to mend it.
+    both = mask_of((100, 50, 240, 200))
+    plan = stream.see([find(score=0.6), find(NEIGHBOUR, score=0.6)], both, mask_in(NEIGHBOUR, 2))
+    assert [cut.object_id for cut in plan.cuts] == [1]
+    assert stream.see([find()], mask_of(PERSON, foot)).cuts == (), "nobody is there"
 
 
 def test_find_far_off_mends_nothing_that_is_still_there() -> None:

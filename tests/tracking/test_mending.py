@@ -127,6 +127,28 @@ def test_what_is_found_takes_no_place_from_what_somebody_said(colour: Tracker, s
     assert iou(session.result().objects[1].mask, shapes[5][1][0]) > 0.8
 
 
+def test_mask_is_cut_to_the_box_in_which_it_was_found_and_remembered_so(
+    colour: Tracker, shapes: Shapes
+) -> None:
+    session = colour.new_session(TrackingConfig(history_frames=HISTORY))
+    session.add(1, box=box_of(shapes[0][1][0]))
+    for image, _ in shapes[:3]:
+        session.step(image)
+    before = session.result().objects[1]
+    x0, y0, x1, y1 = before.box
+    half = x0, y0, (x0 + x1) / 2, y1
+    memory = session._follower._bank._features.clone()
+    assert session.mending.cut(1, half)
+    left = session.result().objects[1]
+    assert left.box[:2] == before.box[:2]
+    assert left.box[2] <= (x0 + x1) / 2 + 0.05 * (x1 - x0) + 8
+    assert not session._follower._bank._features.equal(memory)
+    assert session.take_events() == (), "no event tells of it"
+    assert not session.mending.cut(1, before.box), "all of it is in there"
+    assert not session.mending.cut(1, (0, 0, 4, 4)), "nothing would be left"
+    assert session.result().objects[1].crop.tobytes() == left.crop.tobytes()
+
+
 def test_what_does_not_fit_is_refused(astray: Session, shapes: Shapes) -> None:
     box = box_of(shapes[5][1][0])
     with pytest.raises(PromptError, match="object 9 is not followed"):
