@@ -11,6 +11,7 @@ import av.error
 
 from streamtrack.config import SourceConfig
 from streamtrack.errors import SourceError, SourceLostError, SourceRefusedError
+from streamtrack.ingest.pinned import pinned
 from streamtrack.ingest.redact import redact_text
 from streamtrack.ingest.source import SourceKind, SourceSpec
 
@@ -39,10 +40,12 @@ def open_container(
     started_s = time.monotonic()
     timeout_s = (config.open_timeout_ms / 1000, config.read_timeout_ms / 1000)
     try:
+        # What a playlist names, and the playlist, is opened by us.
+        url, options = pinned(spec) if open_nested is None else (spec.url, dict(spec.options))
         return av.open(
-            spec.url if body is None else body,
+            url if body is None else body,
             format=spec.format,
-            options=dict(spec.options),
+            options=options,
             timeout=timeout_s,
             io_open=open_nested,
         )

@@ -32,6 +32,7 @@ from streamtrack.ingest.host_policy import (
 )
 from streamtrack.ingest.live_body import LiveBody
 from streamtrack.ingest.picture_header import picture_size
+from streamtrack.ingest.pinned import Addresses, connect
 from streamtrack.ingest.redact import redact_text
 from streamtrack.ingest.source import RECORDING_SUFFIXES, SourceSpec
 
@@ -96,7 +97,7 @@ def ask(
     at = spec.url if url is None else url
     for _ in range(MAX_REDIRECTS):
         try:
-            response, head = _open(at, spec.url, config, headers or {})
+            response, head = _open(at, spec, config, headers or {})
         except urllib.error.HTTPError as error:
             error.close()
             if error.code == NOT_MODIFIED:
@@ -151,12 +152,12 @@ class NestedOpener:
             self._bodies.popleft().close()
 
 
-def _open(url: str, own_url: str, config: SourceConfig, headers: dict[str, str]) -> tuple[Any, bytes]:
+def _open(url: str, spec: SourceSpec, config: SourceConfig, headers: dict[str, str]) -> tuple[Any, bytes]:
     """An answer with its body still open, and the body's first bytes.
 
     User and password go along to the source's own host alone.
     """
-    connections, answers = _Connections(), _Answers()
+    connections, answers, own_url = _Connections(spec.addresses), _Answers(), spec.url
     passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
     handlers: list[urllib.request.BaseHandler] = [
         _NoRedirects(),
@@ -197,14 +198,24 @@ def _open(url: str, own_url: str, config: SourceConfig, headers: dict[str, str])
 class _Connections:
     """The sockets of one request, so that another thread can end it."""
 
-    def __init__(self) -> None:
+    def __init__(self, addresses: Addresses) -> None:
+        self._addresses = addresses
         self._sockets: list[socket.socket] = []
         self.were_cut = False
         """Whether `cut` was called: what was read may be a part."""
 
-    def add(self, connection: socket.socket) -> None:
-        """Remember a connection."""
+    def make(self, host: str, port: int, timeout_s: float) -> socket.socket:
+        """A connection, which is remembered."""
+        connection = connect(host, port, timeout_s, self._addresses)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sockets.append(connection)
+        return connection
+
+    def wrap(self, plain: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
+        """The connection with TLS around it."""
+        wrapped = context.wrap_socket(plain, server_hostname=host)
+        self._sockets[self._sockets.index(plain)] = wrapped
+        return wrapped
 
     def cut(self) -> None:
         """End every connection: whoever reads from it reads the end."""
@@ -246,8 +257,7 @@ class _HttpHandler(urllib.request.HTTPHandler):
 
         class Connection(http.client.HTTPConnection):
             def connect(self) -> None:
-                super().connect()
-                connections.add(self.sock)
+                self.sock = connections.make(self.host, self.port, _seconds(self.timeout))
 
         return self.do_open(Connection, request)
 
@@ -262,10 +272,16 @@ class _HttpsHandler(urllib.request.HTTPSHandler):
 
         class Connection(http.client.HTTPSConnection):
             def connect(self) -> None:
-                super().connect()
-                connections.add(self.sock)
+                plain = connections.make(self.host, self.port, _seconds(self.timeout))
+                self.sock = connections.wrap(plain, context, self.host)
 
         return self.do_open(Connection, request, context=context)
+
+
+def _seconds(timeout: object) -> float:
+    """A connection's own limit, which `opener.open` is always given."""
+    assert isinstance(timeout, int | float)
+    return timeout
 
 
 def _unverified() -> ssl.SSLContext:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from streamtrack.config import SourceConfig
@@ -9,6 +11,7 @@ from streamtrack.ingest.av_decoder import AvDecoder
 from streamtrack.ingest.decoder import Decoder, EndOfStream, Picture, Skipped, StreamInfo
 from streamtrack.ingest.network_decoders import HttpDecoder, RtspDecoder, identify
 from streamtrack.ingest.picture_header import check_size, is_still, picture_size, read_head
+from streamtrack.ingest.pinned import Addresses
 from streamtrack.ingest.source import SourceKind, SourceSpec, resolve_source
 from streamtrack.ingest.source_gate import Gate
 from streamtrack.ingest.still_decoders import FolderDecoder, SceneDecoder
@@ -50,25 +53,33 @@ def make_decoder(
     return FolderDecoder(spec, config) if is_folder else AvDecoder(spec, config, taps=taps)
 
 
-def identify_source(config: SourceConfig) -> SourceSpec:
+def identify_source(config: SourceConfig, addresses: Addresses | None = None) -> SourceSpec:
     """What a source is; an HTTP address is asked, so that a recording is known whatever its name.
 
+    Args:
+        addresses: of host names that a gate let pass.
     Raises:
         SourceError: unknown scheme, missing file, unknown scene. SourceLostError: no answer.
     """
     spec = resolve_source(config)
+    spec = spec if not addresses else replace(spec, addresses=addresses)
     return identify(spec, config) if spec.kind is SourceKind.HTTP and spec.live else spec
 
 
 class GatedDecoder:
-    """A decoder that asks a gate before each connection: a name may mean another address by now."""
+    """A decoder that asks a gate before each connection, and connects to what the gate has looked at: a name
+    may mean another address by now."""
 
-    def __init__(self, decoder: Decoder, gate: Gate, config: SourceConfig) -> None:
-        self._decoder, self._gate, self._config = decoder, gate, config
+    def __init__(self, make: Callable[[Addresses], Decoder], gate: Gate, config: SourceConfig) -> None:
+        """`make`: a decoder that has not been opened, for names that have these addresses."""
+        self._make, self._gate, self._config = make, gate, config
+        self._decoder = make({})
 
     def open(self) -> StreamInfo:
         """Connect, where it may be."""
-        self._gate.check(self._config)
+        addresses = self._gate.check(self._config)
+        self._decoder.close()
+        self._decoder = self._make(addresses)
         return self._decoder.open()
 
     def read(self) -> Picture | Skipped | EndOfStream:
@@ -95,9 +106,8 @@ def prepare_source(
     Raises:
         SourceError: unknown scheme, missing file, not a video, unknown scene; it may not be opened.
     """
-    if gate is not None:
-        gate.check(config)
-    spec = identify_source(config) if ask else resolve_source(config)
+    addresses = {} if gate is None else gate.check(config)
+    spec = identify_source(config, addresses) if ask else resolve_source(config)
     scene = scene_of(config, spec)
     decoder = make_decoder(config, spec, scene, taps)
     if spec.kind in (SourceKind.FILE, SourceKind.FOLDER):
@@ -105,4 +115,10 @@ def prepare_source(
             decoder.open()
         finally:
             decoder.close()
-    return spec, scene, decoder if gate is None else GatedDecoder(decoder, gate, config)
+    if gate is None:
+        return spec, scene, decoder
+
+    def make(addresses: Addresses) -> Decoder:
+        return make_decoder(config, replace(spec, addresses=addresses), scene, taps)
+
+    return spec, scene, GatedDecoder(make, gate, config)

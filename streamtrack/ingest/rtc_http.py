@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
 
 from streamtrack.ingest.host_policy import address_behind
+from streamtrack.ingest.pinned import Addresses, plain_host
 from streamtrack.ingest.redact import redact_text
 
 SDP_TYPE = "application/sdp"
@@ -38,6 +39,8 @@ class RtcAddress:
     """A bearer token; None where there is none."""
     basic: tuple[str, str] | None
     """User and password; None where there are none."""
+    addresses: Addresses = field(default_factory=dict, repr=False)
+    """Of host names that were let pass; see ingest/pinned.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class RtcAnswer:
     """Where the session is ended; None where the server named none."""
 
 
-def rtc_address(url: str, token: str | None = None) -> RtcAddress:
+def rtc_address(url: str, token: str | None = None, addresses: Addresses | None = None) -> RtcAddress:
     """What an address of ours asks for. A password without a user (`whep://:TOKEN@host/`) is a bearer
     token."""
     parts = urlsplit(url)
@@ -58,7 +61,7 @@ def rtc_address(url: str, token: str | None = None) -> RtcAddress:
     web = urlunsplit((WEB_SCHEMES[parts.scheme.lower()], host, parts.path or "/", parts.query, ""))
     if token is None and password and not user:
         token = password
-    return RtcAddress(web, token, (user, password) if user else None)
+    return RtcAddress(web, token, (user, password) if user else None, addresses or {})
 
 
 async def post_offer(address: RtcAddress, offer: str, timeout_s: float) -> RtcAnswer:
@@ -111,7 +114,24 @@ async def end_session(address: RtcAddress, session_url: str | None, timeout_s: f
 
 def _client(address: RtcAddress, timeout_s: float) -> httpx.AsyncClient:
     headers = {} if address.authorization is None else {"Authorization": f"Bearer {address.authorization}"}
-    return httpx.AsyncClient(timeout=timeout_s, headers=headers, auth=address.basic, trust_env=False)
+    transport = _PinnedTransport(address.addresses)
+    return httpx.AsyncClient(timeout=timeout_s, headers=headers, auth=address.basic, transport=transport)
+
+
+class _PinnedTransport(httpx.AsyncHTTPTransport):
+    """Connects to the address of a name; Host and TLS go on to name it."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        super().__init__(trust_env=False)
+        self._addresses = addresses
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request."""
+        host = request.url.host
+        if (address := self._addresses.get(plain_host(host))) is not None and address != host:
+            request.extensions = {**request.extensions, "sni_hostname": host}
+            request.url = request.url.copy_with(host=address)
+        return await super().handle_async_request(request)
 
 
 def _may_follow(url: str, target: str) -> bool:

@@ -25,6 +25,7 @@ from streamtrack.ingest.host_policy import (
     may_follow,
     with_own_credentials,
 )
+from streamtrack.ingest.pinned import Addresses, connect
 from streamtrack.ingest.source import SourceSpec
 
 MAX_HEAD_BYTES = 65_536
@@ -84,7 +85,7 @@ def _reply_of(url: str, spec: SourceSpec, config: SourceConfig) -> _Reply | None
     limit_ms = min(config.open_timeout_ms, config.read_timeout_ms)
     deadline_s = time.monotonic() + limit_ms / 1000
     try:
-        with _connect(url, deadline_s) as connection:
+        with _connect(url, deadline_s, spec.addresses) as connection:
             return _describe(connection, url, deadline_s)
     except TimeoutError:
         raise lost_error(f"it took the connection and said nothing for {limit_ms} ms", spec) from None
@@ -92,9 +93,9 @@ def _reply_of(url: str, spec: SourceSpec, config: SourceConfig) -> _Reply | None
         raise lost_error(error.strerror or str(error) or type(error).__name__, spec) from None
 
 
-def _connect(url: str, deadline_s: float) -> socket.socket:
+def _connect(url: str, deadline_s: float, addresses: Addresses) -> socket.socket:
     host, port = host_and_port(url)
-    connection = socket.create_connection((host, port), timeout=max(0.01, deadline_s - time.monotonic()))
+    connection = connect(host, port, max(0.01, deadline_s - time.monotonic()), addresses)
     if urlsplit(url).scheme.lower() != "rtsps":
         return connection
     context = ssl.create_default_context()

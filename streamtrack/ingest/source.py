@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
 
@@ -71,6 +74,9 @@ class SourceKind(StrEnum):
     SYNTHETIC = "synthetic"
 
 
+_passed: ContextVar[Mapping[str, str]] = ContextVar("passed", default=MappingProxyType({}))
+
+
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
     """Everything that a decoder has to know of a source."""
@@ -86,6 +92,8 @@ class SourceSpec:
     """FFmpeg's input format where it cannot be guessed."""
     live: bool = False
     """True where time goes on without us: its end is a loss, and it is connected to again for ever."""
+    addresses: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Host names and the address by which each was let pass (see ingest/pinned.py)."""
     pace: Literal["newest", "every_frame"] = "newest"
     """newest: frames keep their clock and the newest wins; every_frame: the source waits for its consumer."""
 
@@ -103,7 +111,8 @@ def resolve_source(config: SourceConfig, platform: str = sys.platform) -> Source
     scheme = match.group(1).lower() if match else ""
     if scheme in _RESOLVERS and not ("://" not in url and os.path.exists(url)):
         # FFmpeg knows schemes in small letters alone; RFC 3986 says that they are the same.
-        return _RESOLVERS[scheme](config, scheme + url[len(scheme) :], platform)
+        spec = _RESOLVERS[scheme](config, scheme + url[len(scheme) :], platform)
+        return replace(spec, addresses=_passed.get())
     if platform == "linux" and _VIDEO_DEVICE.fullmatch(url):
         return _webcam(config, f"webcam:{url}", platform)
     if scheme and not os.path.exists(url):
@@ -111,6 +120,17 @@ def resolve_source(config: SourceConfig, platform: str = sys.platform) -> Source
     # A file whose name begins or ends with a blank is that file; else the blank was typed by mistake.
     as_written = os.path.expanduser(config.url)
     return _path(config, Path(as_written if os.path.exists(as_written) else os.path.expanduser(url)))
+
+
+@contextmanager
+def connecting_to(addresses: Mapping[str, str]) -> Iterator[None]:
+    """While it lasts, sources that are resolved in this thread are connected to at these addresses of names:
+    those at which a gate let them pass, for whoever opens a source many times."""
+    token = _passed.set(addresses)
+    try:
+        yield
+    finally:
+        _passed.reset(token)
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:

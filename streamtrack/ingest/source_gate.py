@@ -1,8 +1,9 @@
 """Which sources may be opened that somebody gave over HTTP: no file, and no host, that he has no business
 with. Sources of the config file pass no gate.
 
-What this cannot see: between the look-up here and the connection a name may come to mean another address.
-`allow_hosts` with names that one trusts, or the network, closes that.
+A name is looked up once, and connected to where it was found (pinned.py), so that it cannot come to mean
+another address in between. RTMP's servers want their name: there `allow_hosts` with names that one trusts, or
+the network, closes that.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import ipaddress
 import re
 import socket
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -20,6 +21,7 @@ from streamtrack.config import CamerasConfig, SourceConfig
 from streamtrack.config.cameras import ANY
 from streamtrack.config.networks import network_of
 from streamtrack.errors import ForbiddenSourceError, SourceError
+from streamtrack.ingest.pinned import plain_host
 from streamtrack.ingest.redact import redact_url
 from streamtrack.ingest.source import SourceKind, resolve_source
 
@@ -42,9 +44,11 @@ _VIDEO_DEVICE = re.compile(r"\d+|/dev/(?:video\d+|v4l/[A-Za-z0-9_.:/-]+)")
 class Gate(Protocol):
     """Lets a source pass, or not."""
 
-    def check(self, source: SourceConfig) -> None:
-        """Raises:
-        ForbiddenSourceError: it may not be opened.
+    def check(self, source: SourceConfig) -> Mapping[str, str]:
+        """The address of each host name that was looked up.
+
+        Raises:
+            ForbiddenSourceError: it may not be opened.
         """
 
 
@@ -60,27 +64,31 @@ class SourceGate:
         networks = (network_of(host) for host in config.allow_hosts)
         self._networks = [network for network in networks if network is not None]
 
-    def check(self, source: SourceConfig) -> None:
+    def check(self, source: SourceConfig) -> Mapping[str, str]:
         """Look at a source's address, and where it may lead to.
 
+        Returns:
+            host names in small letters, and the address by which each passed: that is where to connect.
         Raises:
             ForbiddenSourceError: its scheme, host, device or file is not allowed.
             SourceError: it can never work.
         """
         url = source.url.strip()
         scheme = self._scheme_of(url)
+        addresses: dict[str, str] = {}
         if scheme is None:
             self._check_path(url)
-            return
+            return addresses
         self._check_scheme(scheme)
         if scheme == "webcam" and sys.platform == "linux":
             self._check_device(url.partition(":")[2].removeprefix("//"))
         if scheme not in LOCAL_SCHEMES:
-            self.check_host(urlsplit(url).hostname or "", url)
+            addresses |= self.check_host(urlsplit(url).hostname or "", url)
         for host in source.follow_hosts:
-            self._check_follow(host)
+            addresses |= self._check_follow(host)
         if resolve_source(source).kind in (SourceKind.FILE, SourceKind.FOLDER):
             raise self._no_file()  # one whose name reads like an address
+        return addresses
 
     def check_url(self, url: str, key: str) -> None:
         """Look at another address that a camera's settings name, such as one that is pushed to.
@@ -96,16 +104,18 @@ class SourceGate:
             raise ForbiddenSourceError(f"{key}: no host, expected scheme://host:port/path")
         self.check_host(host, url)
 
-    def check_host(self, host: str, url: str) -> None:
+    def check_host(self, host: str, url: str) -> dict[str, str]:
         """Look at a host and all its addresses.
 
+        Returns:
+            the host and the address to connect to; nothing where the name itself is allowed.
         Raises:
             ForbiddenSourceError: one is not allowed.
             SourceError: it has none.
         """
-        host = host.strip("[]").rstrip(".").lower()
+        host = plain_host(host)
         if ANY in self._names or host in self._names:
-            return
+            return {}
         shown = redact_url(url)
         try:
             found = self._look_up(host)
@@ -117,6 +127,8 @@ class SourceGate:
                 raise ForbiddenSourceError(
                     f"source {shown}: its host is {why}, expected one that cameras.allow_hosts allows"
                 )
+        # Of both kinds the one that most cameras answer on; FFmpeg gets one to connect to.
+        return {host: next((text for text in found if ":" not in text), found[0])}
 
     @staticmethod
     def _scheme_of(url: str) -> str | None:
@@ -157,15 +169,15 @@ class SourceGate:
             "source.url: a file or folder of this machine, expected one inside cameras.allow_folders"
         )
 
-    def _check_follow(self, host: str) -> None:
+    def _check_follow(self, host: str) -> dict[str, str]:
         if host == ANY:
             if ANY in self._names:
-                return
+                return {}
             raise ForbiddenSourceError(
                 "source.follow_hosts: * is every host, expected cameras.allow_hosts: [*]"
             )
         name = host.rpartition(":")[0] if host.count(":") == 1 else host
-        self.check_host(name, f"//{host}")
+        return self.check_host(name, f"//{host}")
 
     def _fault_of(self, address: Address) -> str | None:
         """What is wrong with an address; None where nothing is."""

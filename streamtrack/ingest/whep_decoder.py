@@ -40,7 +40,7 @@ class WhepDecoder:
 
     def __init__(self, spec: SourceSpec, config: SourceConfig) -> None:
         self._spec, self._config = spec, config
-        self._address = rtc_address(spec.url)
+        self._address = rtc_address(spec.url, addresses=spec.addresses)
         self._display = Display(config.max_width_px)
         self._thread: LoopThread | None = None
         self._session: WatchedSession | None = None

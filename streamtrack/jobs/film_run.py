@@ -13,6 +13,7 @@ from streamtrack.config import load_recording_config
 from streamtrack.config.overrides import Override
 from streamtrack.config.yaml_file import read_yaml
 from streamtrack.errors import CapacityError, PromptError, StreamTrackError
+from streamtrack.ingest.source import connecting_to
 from streamtrack.ingest.source_gate import Gate
 from streamtrack.jobs.job import JobOptions
 from streamtrack.offline import FilmJob, PromptSet, RecordingJob, exporter_names, read_prompts_file
@@ -126,8 +127,7 @@ def run_film(
     if options.max_width_px is not None:
         overrides.append(Override(("source", "max_width_px"), options.max_width_px, "options"))
     stream = load_recording_config(request.film, overrides=overrides).streams[0]
-    if request.gate is not None:
-        request.gate.check(stream.source)
+    addresses = {} if request.gate is None else request.gate.check(stream.source)
     film = FilmJob(request.prompts, options.direction, FilmSpan(options.start, options.end, options.stride))
     exporters = exporter_names("both", False, options.exports, only=True)
     job = RecordingJob(film, stream, exporters, request.out)
@@ -143,7 +143,8 @@ def run_film(
     def on_start(total: int | None) -> None:
         progress.total_steps = total
 
-    summary, notes = job.run(
-        lambda: tracker, on_start=on_start, should_stop=limits.cancelled, stepped=stepped, in_turn=in_turn
-    )
+    with connecting_to(addresses):
+        summary, notes = job.run(
+            lambda: tracker, on_start=on_start, should_stop=limits.cancelled, stepped=stepped, in_turn=in_turn
+        )
     return RunEnd("; ".join((summary.line(), *notes)), summary.as_json(), summary.stopped)

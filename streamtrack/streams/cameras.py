@@ -303,9 +303,9 @@ class _Following:
     def __init__(self, gate: Callable[[], SourceGate]) -> None:
         self._gate = gate
 
-    def check(self, source: SourceConfig) -> None:
+    def check(self, source: SourceConfig) -> Mapping[str, str]:
         """As the gate in force."""
-        self._gate().check(source)
+        return self._gate().check(source)
 
 
 def _gate_of(config: Config) -> SourceGate:

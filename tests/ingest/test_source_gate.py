@@ -134,3 +134,50 @@ def test_a_host_without_an_address_is_told_without_credentials() -> None:
     with pytest.raises(SourceError, match="no address that can be found") as refused:
         check("rtsp://admin:hunter2@nowhere/x")
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1", "127.1", "0x7f.1", "2130706433", "017700000001", "127.0.0.1.", "127.0.0.255"),
+        *("[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"),
+        *(
+            "[::127.0.0.1]",
+            "0",
+            "0.0.0.0",
+            "[::]",
+            "①②⑦.⓪.⓪.①",
+            "127。0。0。1",
+            "user@127.0.0.1",
+            "u:p@h@127.1",
+        ),
+        *(
+            "169.254.169.254",
+            "2852039166",
+            "0xa9fea9fe",
+            "0251.0376.0251.0376",
+            "[fe80::1]",
+            "[fe80::1%25lo]",
+        ),
+        *(
+            "[::ffff:a9fe:a9fe]",
+            "[fd00:ec2::254]",
+            "100.100.100.200",
+            "224.0.0.1",
+            "[ff02::1]",
+            "255.255.255.255",
+        ),
+    ],
+)
+def test_every_spelling_of_what_is_not_allowed_is_refused_by_the_systems_own_reading(host: str) -> None:
+    for scheme in ("http", "rtsp", "whep"):
+        with pytest.raises((ForbiddenSourceError, SourceError)):
+            SourceGate(CamerasConfig(), loopback=False).check(SourceConfig(url=f"{scheme}://{host}/x"))
+
+
+def test_what_passes_is_told_with_the_address_to_connect_to() -> None:
+    assert gate().check(SourceConfig(url="rtsp://u:p@Cam.lan./1")) == {"cam.lan": "192.168.1.20"}
+    found = gate(loopback=True).check(SourceConfig(url="http://localhost/x", follow_hosts=("cam.lan:81",)))
+    assert found == {"localhost": "127.0.0.1", "cam.lan": "192.168.1.20"}
+    assert gate(allow_hosts=("cam.lan",)).check(SourceConfig(url="rtsp://cam.lan/1")) == {}
+    assert gate().check(SourceConfig(url="synthetic:demo")) == {}
