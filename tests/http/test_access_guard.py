@@ -111,7 +111,7 @@ async def test_docs_load_nothing_from_elsewhere_and_keep_the_token_out_of_the_ad
             assert (await http.get(f"/docs/{name}")).status_code == 200
         assert "replaceState" in (await http.get("/docs/docs.js")).text
         assert (await http.get("/docs/index.html")).status_code == 404
-        assert "unsafe-inline" not in page.headers["content-security-policy"].partition("script-src")[2][:8]
+        assert "unsafe-" not in page.headers["content-security-policy"]
 
 
 async def test_guesses_are_slowed_counted_and_reported_once(caplog: pytest.LogCaptureFixture) -> None:
