@@ -30,6 +30,7 @@ LAYERS = (
         "digits",
         "error_kinds",
         "openmp",
+        "allocator",
         "clock",
         "object_record",
         "frame",

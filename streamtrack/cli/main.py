@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import typer
 
 from streamtrack import __version__
+from streamtrack.allocator import use_few_pools
 from streamtrack.cli.bench import bench_app
 from streamtrack.cli.checkpoints import checkpoints_app
 from streamtrack.cli.compile import compile_model
@@ -118,6 +119,7 @@ def main() -> None:
     # else runs, and then each waits for a whole time slice: with one busy process beside it on two cores a
     # step of nano took 68 to 174 ms, and 35 to 55 ms with threads that sleep; on idle cores both took 32.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    use_few_pools()  # before there are threads
     hide_arguments(sys.argv[1:])
     if "--debug" not in sys.argv:
         # What torch warns of (a driver that it does not find, an operator that is slow) no user can act on.

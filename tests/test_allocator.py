@@ -1,0 +1,52 @@
+"""Memory pools of glibc, counted in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from streamtrack.allocator import ARENAS_ENV, POOLS, use_few_pools
+
+COUNT = """
+import ctypes, sys, threading
+from streamtrack.allocator import use_few_pools
+
+if sys.argv[1] == "few":
+    assert use_few_pools({})
+started, over = threading.Barrier(13), threading.Event()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+
+def hold():
+    libc.malloc(ctypes.c_size_t(1000))
+    started.wait(20)
+    over.wait(20)
+
+for _ in range(12):
+    threading.Thread(target=hold, daemon=True).start()
+started.wait(20)
+libc.fopen.restype = ctypes.c_void_p
+stdout = libc.fopen(b"/dev/stdout", b"w")
+libc.malloc_info(0, ctypes.c_void_p(stdout))
+libc.fclose(ctypes.c_void_p(stdout))
+"""
+
+
+def pools(how: str) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT, how], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.count("<heap nr=")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's alone")
+def test_threads_share_few_pools() -> None:
+    assert pools("few") <= POOLS
+    assert pools("many") > POOLS, "this count would not see them"
+
+
+@pytest.mark.parametrize("name", [ARENAS_ENV, "GLIBC_TUNABLES"])
+def test_what_the_user_set_stays(name: str) -> None:
+    assert not use_few_pools({name: "8"})
