@@ -69,7 +69,7 @@ def _add_streams(router: APIRouter, streams: Mapping[str, VideoStream], sessions
         _add_links(response, sessions.ice_servers.links())
         return response
 
-    @router.options("/streams/{name}/whep")
+    @router.options("/streams/{name}/whep", status_code=HTTPStatus.NO_CONTENT)
     async def whep_options(name: str) -> Response:
         """What may be posted here. STUN servers are told; TURN's passwords only to whoever may watch."""
         find_stream(streams, name)
@@ -112,7 +112,7 @@ def _add_sessions(router: APIRouter, sessions: WhepSessions) -> None:
         await sessions.close(session_id)
         return Response(status_code=HTTPStatus.OK)
 
-    @router.options("/whep/sessions/{session_id}")
+    @router.options("/whep/sessions/{session_id}", status_code=HTTPStatus.NO_CONTENT)
     async def session_options(session_id: str) -> Response:
         """What may be sent here."""
         return Response(

@@ -57,7 +57,7 @@ class Flat:
 
 
 def test_odd_bodies_and_addresses_are_answered(target: Target) -> None:
-    rng, count = dice("http"), amount(60, 6_000)
+    rng, count = dice("http"), amount(60, 3_000)
     with Flat(target, f"{count} bodies and addresses") as flat, target.api() as api:
         for number in range(count):
             if number == count // 3:

@@ -278,3 +278,11 @@ async def test_machine_offers_its_own_addresses_where_none_are_configured() -> N
         answer = (await endpoint.post(await made_offer())).text
     assert "a=candidate:" in answer
     assert " typ srflx" not in answer, "no public STUN server is asked"
+
+
+async def test_openapi_tells_what_options_answer() -> None:
+    async with opened() as door:
+        paths = door.app.openapi()["paths"]
+    for path in ("/streams/{name}/whep", "/whep/sessions/{session_id}"):
+        assert "204" in paths[path]["options"]["responses"]
+        assert "200" not in paths[path]["options"]["responses"]
