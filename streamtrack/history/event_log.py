@@ -158,6 +158,7 @@ class EventLog:
 
     def _open(self) -> sqlite3.Connection:
         base = sqlite3.connect(self.path, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
+        base.text_factory = _text
         try:
             base.execute("PRAGMA journal_mode=WAL")
             # A killed process loses nothing by this; the power's loss may cost the newest events.
@@ -205,6 +206,7 @@ def read_log(path: Path, query: EventQuery) -> EventPage:
         raise ArchiveError(f"{path}: there is no log of events, expected the archive.folder of a server")
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
+            base.text_factory = _text
             version = int(base.execute("PRAGMA user_version").fetchone()[0])
             if version != SCHEMA:
                 raise ArchiveError(_other_version(path, version))
@@ -215,7 +217,27 @@ def read_log(path: Path, query: EventQuery) -> EventPage:
 
 def _event(row: Sequence[Any]) -> KeptEvent:
     *values, detail, has_thumbnail = row
-    return KeptEvent(*(*values, _detail(detail), bool(has_thumbnail)))
+    number, wall_ms, stream, kind, frame_idx, object_id, *names = values
+    return KeptEvent(
+        _whole(number),
+        _whole(wall_ms),
+        _text(stream),
+        _text(kind),
+        _whole(frame_idx),
+        None if object_id is None else _whole(object_id),
+        *map(_text, names),
+        _detail(detail),
+        bool(has_thumbnail),
+    )
+
+
+def _text(value: Any) -> str:
+    """What a column of texts holds, also where the file is damaged."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _detail(text: Any) -> dict[str, Any]:

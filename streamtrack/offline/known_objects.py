@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,7 +58,7 @@ def read_known_objects(
     known: dict[int, KnownObject] = {}
     for text in texts:
         object_id, path = (
-            (FIRST_OBJECT_ID, Path(text)) if Path(text).exists() else split_object("--memory", text)
+            (FIRST_OBJECT_ID, Path(text)) if os.path.exists(text) else split_object("--memory", text)
         )
         if object_id in known:
             raise PromptError(f"--memory is {text!r}, expected one memory of object {object_id}")
@@ -71,7 +72,7 @@ def read_picture(path: Path) -> Image:
     Raises:
         PromptError: no such file, or no picture that can be read. SourceError: it is too large.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise PromptError(f"{path}: no such file, expected a picture of the object")
     [page, *_] = list_pages([path])
     image = PageReader().read(page)

@@ -12,6 +12,7 @@ Brightness is the largest of red, green and blue. Palettes count by their colour
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def read_mask(path: Path) -> BoolMask:
     Raises:
         PromptError: no such file, no picture, too large, damaged, empty or ambiguous.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # a name that no disk takes is no file either, and no error
         raise PromptError(f"--mask {path}: no such file")
     try:
         picture = _decode(path)
@@ -71,6 +72,7 @@ def _decode(path: Path) -> Pillow.Image:
         f"--mask {path}: has more than {MAX_PIXELS} pixels, expected the size of the frame"
     )
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of damage that Pillow reads over
         warnings.simplefilter("error", Pillow.DecompressionBombWarning)
         try:
             picture = Pillow.open(path, formats=FORMATS)

@@ -8,6 +8,7 @@ together. With `..` the object exists from that frame on, to LAST or to the film
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -186,10 +187,10 @@ def _parse_mask(text: str) -> _Part:
 def _mask_place(text: str) -> tuple[int, Path, int | None, _Range | None]:
     """Object, file, frame and lifetime. A file may be called `1:a@2.png`, or end with a blank: what exists as
     written is the file."""
-    if Path(text).exists():
+    if os.path.exists(text):
         return FIRST_OBJECT_ID, Path(text), None, None
     object_id, value, at_frame, lifetime = _split("--mask", text)
-    return object_id, Path(value if Path(value).exists() else value.strip()), at_frame, lifetime
+    return object_id, Path(value if os.path.exists(value) else value.strip()), at_frame, lifetime
 
 
 def split_object(option: str, text: str) -> tuple[int, Path]:
@@ -202,7 +203,7 @@ def split_object(option: str, text: str) -> tuple[int, Path]:
     object_id, path = (int(match["object"]), match["rest"]) if match else (FIRST_OBJECT_ID, text)
     if object_id > MAX_OBJECT_ID:
         raise PromptError(f"{option} is {text!r}, expected an object id of at most {MAX_OBJECT_ID}")
-    return object_id, Path(path if Path(path).exists() else path.strip())
+    return object_id, Path(path if os.path.exists(path) else path.strip())
 
 
 def _split(option: str, text: str) -> tuple[int, str, int | None, _Range | None]:

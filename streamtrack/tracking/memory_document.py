@@ -6,7 +6,6 @@ Frames are told as `ago`, 1 for the newest, so that they fit any numbering. Numb
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
@@ -25,6 +24,8 @@ from streamtrack.tracking.whereabouts import Stranger, Whereabouts
 VERSION = 2
 COLOURS_SHAPE = BANDS, BINS[0] * BINS[1] * BINS[2]
 MAX_TOLD_CHARS = 120
+MAX_NUMBER = 1e9
+"""Of places, speeds and their spreads: whatever is squared stays far from the end of numbers."""
 MAX_AREAS = 64
 """Areas that a document may carry; more than any watch keeps."""
 
@@ -164,6 +165,6 @@ def _whole(number: Any) -> int:
 
 
 def _finite(number: Any) -> float:
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise ValueError(f"{number!r} for a finite number")
+    if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= MAX_NUMBER:
+        raise ValueError(f"{number!r} for a number of pixels and frames")
     return float(number)

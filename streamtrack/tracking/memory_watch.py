@@ -31,6 +31,8 @@ PLACE_FRAMES = 5
 PATIENCE = 1.03
 """By how much larger it may be for every frame since one was remembered: what stays as large is its size in
 the end."""
+PATIENCE_FRAMES = 1_000
+"""After so many of them any size is its own; a power of more has no number."""
 LONGEST_HIDDEN = 45
 """Frames after which nobody expects it where its motion would have taken it."""
 GALLERY_EVERY = 10
@@ -271,7 +273,7 @@ class MemoryWatch:
         smaller."""
         if len(past.areas) < KNOWN_AREAS:
             return True
-        return sight.area_px <= most * PATIENCE**past.unfit * median(past.areas)
+        return sight.area_px <= most * PATIENCE ** min(past.unfit, PATIENCE_FRAMES) * median(past.areas)
 
     def _is_anchor(self, key: int, sight: Sight, past: Past) -> bool:
         rules = self.rules

@@ -115,6 +115,14 @@ def test_detail_that_the_file_has_lost_is_nothing(tmp_path: Path, log: EventLog)
     assert [event.detail.get("number") for event in log.find(EventQuery()).events] == [3, None, None]
 
 
+def test_texts_that_are_none_and_numbers_that_are_none_are_still_told(tmp_path: Path, log: EventLog) -> None:
+    log.add([new(1)])
+    with closing(sqlite3.connect(tmp_path / FILE)) as base, base:
+        base.execute("UPDATE events SET label = CAST(x'ff41' AS TEXT), rule = x'fe', frame_idx = 'x'")
+    (event,) = log.find(EventQuery()).events
+    assert (event.label, event.rule, event.frame_idx) == ("\ufffdA", "\ufffd", 0)
+
+
 def test_old_events_and_too_many_are_forgotten(log: EventLog, clock: FakeClock) -> None:
     log.add([new(number) for number in range(150)])
     log.tidy()

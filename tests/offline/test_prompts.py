@@ -46,6 +46,7 @@ def test_prompts_are_read_and_joined_by_object_and_frame() -> None:
         ({"boxes": ("1,2,3",)}, r"--box is '1,2,3', expected \[OBJECT:\]X0,Y0,X1,Y1"),
         ({"boxes": ("1,2,3,4", "5,6,7,8")}, "object 1, frame 0: two boxes"),
         ({"masks": ("nowhere.png",)}, "--mask nowhere.png: no such file"),
+        ({"masks": ("long" * 2_000,)}, "--mask longlong.*: no such file"),
         ({"points": ("3000000000:1,2",)}, "expected an object id of at most"),
         ({"points": (f"{'9' * 5_000}:1,2",)}, r"expected \[OBJECT:\]X,Y"),
         ({"points": (f"1,2@{'9' * 5_000}",)}, r"expected \[OBJECT:\]X,Y"),

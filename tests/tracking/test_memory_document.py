@@ -57,6 +57,7 @@ def test_of_another_plan_or_of_nothing_a_fresh_one_begins() -> None:
         ("gallery", [[]]),
         ("where", {"pace": []}),
         ("where", 5),
+        ("last_box", [0, 0, 1, 1e300]),
         ("motion", [[10**400] * 5] * 4),
         ("gallery", [["AACAfw=="]]),  # infinity
         ("gallery", [["AACAPw==", "AAA="]]),

@@ -209,6 +209,18 @@ def test_it_keeps_no_more_than_it_needs_over_thousands_of_frames() -> None:
     assert len(watch._cuts) <= 33
 
 
+def test_who_was_hidden_for_hours_is_found_again() -> None:
+    watch, _ = watch_of()
+    newest = watch.newest
+    assert newest is not None
+    key, past = newest
+    hours = 100_000
+    watch.resume(key + hours, replace(past, hidden=hours, unfit=hours))
+    for later in range(1, 4):
+        verdict = watch.judge(key + hours + later, seen(100))
+    assert verdict.same
+
+
 def test_who_looked_always_the_same_must_look_so_again() -> None:
     watch, key = watch_of(1)
     for key in range(1, 60):
