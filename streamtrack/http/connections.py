@@ -21,6 +21,8 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Response
+from websockets.server import ServerProtocol
 
 from streamtrack.config import HttpConfig
 from streamtrack.http.answer_headers import HEADERS
@@ -178,6 +180,10 @@ class LimitedWebSocket(WebSocketsSansIOProtocol):
     answering = True
     rank = (True, 0.0)
 
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self.conn = _Opening(max_size=self.config.ws_max_size, logger=_logger)
+
     def connection_made(self, transport: Any) -> None:
         """Take the place of the request that asked for it."""
         super().connection_made(transport)
@@ -207,6 +213,17 @@ class LimitedWebSocket(WebSocketsSansIOProtocol):
         since = self._unread.since(self.transport.get_write_buffer_size(), now)
         if since is not None and now - since > self.limits.write_timeout_s:
             reset(self.transport)
+
+
+class _Opening(ServerProtocol):
+    """Refuses what is no handshake with the headers of every answer."""
+
+    def reject(self, status: Any, text: str) -> Response:
+        """An answer with an error."""
+        answer = super().reject(status, text)
+        for name, value in HEADERS.items():
+            answer.headers[name] = value
+        return answer
 
 
 def bare_answer(status: HTTPStatus, error: str, kind: str) -> bytes:

@@ -51,6 +51,13 @@ class Gate(Protocol):
             ForbiddenSourceError: it may not be opened.
         """
 
+    def check_url(self, url: str, key: str) -> Mapping[str, str]:
+        """The same of another address that `key` names, such as one that is pushed to.
+
+        Raises:
+            ForbiddenSourceError: its host is not allowed. SourceError: it has no address.
+        """
+
 
 class SourceGate:
     """The gate that a config describes."""
@@ -90,8 +97,8 @@ class SourceGate:
             raise self._no_file()  # one whose name reads like an address
         return addresses
 
-    def check_url(self, url: str, key: str) -> None:
-        """Look at another address that a camera's settings name, such as one that is pushed to.
+    def check_url(self, url: str, key: str) -> Mapping[str, str]:
+        """Look at another address that a camera's settings name; returns its host's, as `check` does.
 
         Raises:
             ForbiddenSourceError: its host is not allowed.
@@ -102,7 +109,8 @@ class SourceGate:
             host = ""
         if not host:
             raise ForbiddenSourceError(f"{key}: no host, expected scheme://host:port/path")
-        self.check_host(host, url)
+        scheme = f"{url.partition('://')[0]}://" if "://" in url else ""
+        return self.check_host(host, scheme + host)  # what is behind the host may be a stream's key
 
     def check_host(self, host: str, url: str) -> dict[str, str]:
         """Look at a host and all its addresses.

@@ -12,6 +12,8 @@ from typing import IO, TYPE_CHECKING
 
 from streamtrack.config import PushConfig
 from streamtrack.errors import PublishError
+from streamtrack.ingest.pinned import Addresses, pinned
+from streamtrack.ingest.source import SourceKind, SourceSpec
 from streamtrack.push.av_child import HEAD
 from streamtrack.push.shown import shown_trouble, shown_url
 from streamtrack.video.packet_queue import ThreadPacketQueue
@@ -29,9 +31,11 @@ PROTOCOL_MISSING = "Protocol not found"
 class AvTarget:
     """One connection, for as long as its process lives."""
 
-    def __init__(self, config: PushConfig) -> None:
+    def __init__(self, config: PushConfig, addresses: Addresses | None = None) -> None:
+        """`addresses`: of host names that a gate let pass."""
         self._config = config
-        self._url = config.scheme + config.url.get_secret_value()[len(config.scheme) :]
+        url = config.scheme + config.url.get_secret_value()[len(config.scheme) :]
+        self._url, _ = pinned(SourceSpec(SourceKind.NETWORK, url, "", addresses=addresses or {}))
         self._timeout_s = config.timeout_ms / 1000
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()

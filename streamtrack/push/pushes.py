@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import PushConfig, push_names
 from streamtrack.config.push import WHIP_SCHEMES
-from streamtrack.errors import ConfigError, UnknownViewError
+from streamtrack.errors import ConfigError, PublishError, StreamTrackError, UnknownViewError
+from streamtrack.ingest.source_gate import Gate
 from streamtrack.push.av_target import AvTarget
 from streamtrack.push.pusher import Pusher, PushStatus
 from streamtrack.push.target import Target
@@ -23,14 +26,17 @@ class Pushes:
         video: VideoStream,
         telemetry: StreamTelemetry,
         clock: Clock = SYSTEM_CLOCK,
+        gate: Gate | None = None,
     ) -> None:
         """
+        Args:
+            gate: asked before each connection; None lets every one pass.
         Raises:
             ConfigError: one names a view that does not exist.
         """
         try:
             self._pushers = [
-                Pusher(name, config, video, telemetry, make_target, clock)
+                Pusher(name, config, video, telemetry, partial(make_target, gate=gate), clock)
                 for name, config in zip(push_names(configs), configs, strict=True)
             ]
         except UnknownViewError as error:
@@ -53,6 +59,15 @@ class Pushes:
         return all(ended)
 
 
-def make_target(config: PushConfig) -> Target:
-    """What a push's address asks for."""
-    return WhipTarget(config) if config.scheme in WHIP_SCHEMES else AvTarget(config)
+def make_target(config: PushConfig, gate: Gate | None = None) -> Target:
+    """What a push's address asks for.
+
+    Raises:
+        PublishError: the gate does not let it pass.
+    """
+    try:
+        addresses = {} if gate is None else gate.check_url(config.url.get_secret_value(), "push.url")
+    except StreamTrackError as error:
+        raise PublishError(str(error)) from None
+    made = WhipTarget if config.scheme in WHIP_SCHEMES else AvTarget
+    return made(config, addresses)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from streamtrack.config import PushConfig
 from streamtrack.errors import PublishError
 from streamtrack.ingest.loop_thread import GivenUp, LoopThread
+from streamtrack.ingest.pinned import Addresses
 from streamtrack.ingest.rtc_http import rtc_address
 from streamtrack.push.shown import shown_url
 from streamtrack.video.encoder import EncodedPicture, VideoCodec
@@ -26,8 +27,10 @@ END_TIMEOUT_S = 3.0
 class WhipTarget:
     """One connection, for as long as its thread runs."""
 
-    def __init__(self, config: PushConfig) -> None:
+    def __init__(self, config: PushConfig, addresses: Addresses | None = None) -> None:
+        """`addresses`: of host names that a gate let pass."""
         self._config = config
+        self._addresses = addresses
         self._thread: LoopThread | None = None
         self._client: WhipClient | None = None
         self._tap: ThreadPacketQueue | None = None
@@ -68,9 +71,8 @@ class WhipTarget:
 
     async def _connect(self, timeout_s: float) -> WhipClient:
         token = self._config.token
-        address = rtc_address(
-            self._config.url.get_secret_value(), None if token is None else token.get_secret_value()
-        )
+        shown = None if token is None else token.get_secret_value()
+        address = rtc_address(self._config.url.get_secret_value(), shown, self._addresses)
         client = WhipClient(address, VideoCodec(self._config.codec), timeout_s, self._ask_for_keyframe)
         try:
             await client.connect()

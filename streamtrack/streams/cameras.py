@@ -307,6 +307,10 @@ class _Following:
         """As the gate in force."""
         return self._gate().check(source)
 
+    def check_url(self, url: str, key: str) -> Mapping[str, str]:
+        """As the gate in force."""
+        return self._gate().check_url(url, key)
+
 
 def _gate_of(config: Config) -> SourceGate:
     return SourceGate(config.cameras, loopback=is_loopback(config.http.host))

@@ -50,7 +50,7 @@ class RunningStream:
         loaded.
 
         Args:
-            gate: asked before each connection to the source; None lets every one pass.
+            gate: asked before each connection to the source, or of a push; None lets every one pass.
         Raises:
             SourceError: the source can never work, or may not be opened.
             ConfigError, CheckpointError: a file of rules cannot be read, a detector cannot be had.
@@ -63,7 +63,7 @@ class RunningStream:
         self.rules = RulesDesk(config.name, config.rules, shared.clock)
         self.video = attach_outputs(self.pipeline, config, shared.publisher, shared.clock, self.rules)
         self.pipeline.attach(AlertsConsumer(shared.alerts), capacity=1)
-        self.pushes = Pushes(config.push, self.video, self.pipeline.telemetry, shared.clock)
+        self.pushes = Pushes(config.push, self.video, self.pipeline.telemetry, shared.clock, gate)
         self.ptz: PtzDesk | None = None
         if config.ptz is not None:
             self.ptz = PtzDesk(

@@ -285,6 +285,14 @@ async def test_refusal_of_what_never_is_a_request_carries_every_header(asked: by
     assert {f"{name}: {value}" for name, value in HEADERS.items()} <= set(lines)
 
 
+async def test_websocket_that_is_none_is_refused_with_every_header() -> None:
+    asked = HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n"  # no key
+    async with served(QUICK) as address, connected(address, 1, lambda _: asked) as (reader,):
+        answer = (await reader.read()).decode()
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert {f"{name}: {value}" for name, value in HEADERS.items()} <= set(answer.split("\r\n"))
+
+
 async def test_connections_of_a_trusted_proxy_are_those_of_many() -> None:
     endless = Endless()
     limits = ConnectionLimits(max_connections_per_peer=2, proxies=TrustedProxies(("127.0.0.1",)))

@@ -157,7 +157,7 @@ COVERED_BY = {
         "pipeline/unconfirmed",
     ),
     "pipeline/test_source_watch": ("pipeline/source",),
-    "push/test_pusher": ("push/av_child", "push/av_target", "push/pushes", "push/shown", "push/target"),
+    "push/test_pusher": ("push/av_child", "push/av_target", "push/shown", "push/target"),
     "push/test_whip_target": ("webrtc/whip_client",),
     "ingest/test_whep_decoder": ("ingest/loop_thread", "ingest/rtc_http"),
     "ptz/test_controller": ("ptz/sight",),
