@@ -11,6 +11,10 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+CLEANUP_S = 2.5
+"""How long a coroutine that took too long may take to close what it opened."""
+
+
 class GivenUp(Exception):
     """What was waited for was given up: `abort`, or `end`."""
 
@@ -28,11 +32,12 @@ class LoopThread:
         """Run a coroutine on the loop; its result or error.
 
         Raises:
-            TimeoutError: it took longer, and was cancelled. GivenUp: `abort` was called.
+            TimeoutError: it took longer and was cancelled; what it opened is closed, or CLEANUP_S have gone by.
+            GivenUp: `abort` was called.
         """
-        self._waiting = future = asyncio.run_coroutine_threadsafe(task, self.loop)
+        self._waiting = future = asyncio.run_coroutine_threadsafe(_in_time(task, timeout_s), self.loop)
         try:
-            return future.result(timeout_s)
+            return future.result(timeout_s + CLEANUP_S)
         except concurrent.futures.CancelledError:
             raise GivenUp from None
         except TimeoutError:
@@ -64,3 +69,8 @@ class LoopThread:
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.run_until_complete(self.loop.shutdown_default_executor())
             self.loop.close()
+
+
+async def _in_time(task: Coroutine[Any, Any, T], timeout_s: float) -> T:
+    async with asyncio.timeout(timeout_s):
+        return await task

@@ -22,6 +22,8 @@ WEB_SCHEMES = {
 }
 """HTTP's scheme behind each of ours."""
 MAX_ANSWER_BYTES = 65_536
+MAX_TOLD_CHARS = 200
+"""Of an error, which may quote what a server sent."""
 MAX_REDIRECTS = 3
 
 
@@ -82,7 +84,8 @@ async def post_offer(address: RtcAddress, offer: str, timeout_s: float) -> RtcAn
     except (httpx.TimeoutException, TimeoutError):
         raise SignallingError(f"did not answer within {timeout_s:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        raise SignallingError(redact_text(str(error) or type(error).__name__, url)) from None
+        told = " ".join(redact_text(str(error) or type(error).__name__, url).split())
+        raise SignallingError(told[:MAX_TOLD_CHARS]) from None
     if answer.status_code != 201 or len(text) > MAX_ANSWER_BYTES:
         raise SignallingError(f"answered {answer.status_code} {answer.reason_phrase}{_reason(text)}".rstrip())
     location = answer.headers.get("location")

@@ -159,7 +159,7 @@ COVERED_BY = {
     "pipeline/test_source_watch": ("pipeline/source",),
     "push/test_pusher": ("push/av_child", "push/av_target", "push/shown", "push/target"),
     "push/test_whip_target": ("webrtc/whip_client",),
-    "ingest/test_whep_decoder": ("ingest/loop_thread", "ingest/rtc_http"),
+    "ingest/test_whep_decoder": ("ingest/rtc_http",),
     "ptz/test_controller": ("ptz/sight",),
     "ptz/test_desk": ("ptz/driver", "ptz/mount", "ptz/onvif_mount"),
     "publish/test_wire": ("publish/message",),
