@@ -7,6 +7,7 @@ import logging
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamtrack.config import is_loopback
@@ -85,6 +86,8 @@ class UnexpectedErrors:
 
         try:
             await self._app(scope, receive, send_and_note)
+        except ClientDisconnect:
+            return  # in the middle of what it sent; nobody waits for an answer
         except Exception as error:
             if started or scope["type"] != "http":  # too late for another answer: the connection is closed
                 raise

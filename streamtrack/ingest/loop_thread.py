@@ -32,7 +32,7 @@ class LoopThread:
         """Run a coroutine on the loop; its result or error.
 
         Raises:
-            TimeoutError: it took longer and was cancelled; what it opened is closed, or CLEANUP_S have gone by.
+            TimeoutError: it took longer, was cancelled, and has closed what it opened (CLEANUP_S for that).
             GivenUp: `abort` was called.
         """
         self._waiting = future = asyncio.run_coroutine_threadsafe(_in_time(task, timeout_s), self.loop)

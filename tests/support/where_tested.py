@@ -105,7 +105,7 @@ COVERED_BY = {
         "recording/frame_keys",
         "recording/frame_notes",
     ),
-    "http/test_access_guard": ("http/answer_headers", "http/docs_page", "http/page_routes"),
+    "http/test_access_guard": ("http/docs_page", "http/page_routes"),
     "http/test_api": ("http/command_route", "http/paths", "http/second_thoughts_routes"),
     "http/test_connections": ("http/web_server",),
     "http/test_page_states": ("http/live",),
