@@ -35,6 +35,7 @@
     ├── StreamOfflineError    a stream that cannot carry out a command now
     ├── PtzError              a camera that does not turn
     ├── UnauthorizedError     access.refusals: a request without a key that holds
+    │   └── TooManyGuessesError   access.refusals: a token that is not looked at, after wrong ones
     ├── ForbiddenError        access.refusals: a request whose role is too small
     └── PublishError          an output that cannot be opened or a message that cannot be read
         └── NoCommonCodecError    a viewer's offer without a codec that is spoken here

@@ -28,6 +28,7 @@ from streamtrack.http.alerts_routes import alerts_router
 from streamtrack.http.api import create_app
 from streamtrack.http.cameras_routes import cameras_router
 from streamtrack.http.connections import ConnectionLimits
+from streamtrack.http.front_door import front_door
 from streamtrack.http.history_routes import history_router
 from streamtrack.http.masks_routes import masks_router
 from streamtrack.http.ptz_routes import ptz_router
@@ -89,6 +90,7 @@ class Server:
         self._telemetry = Telemetry(clock)
         self._stop_requested = asyncio.Event()
         self._reporter: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
         self._reloads: set[asyncio.Task[None]] = set()
         self.all_ended = True
         """False after `run` where a thread was left behind in a call that cannot be interrupted."""
@@ -111,8 +113,9 @@ class Server:
             undo.callback(self.cameras.close)
             self.jobs = self._job_desk(config)
             """Films that are followed on request; None where none are taken."""
-            has_control = config.zmq.control_address is not None
-            self._control = ZmqControl(config.zmq, self, self._telemetry.refused) if has_control else None
+            self._door = front_door(config, clock, self._telemetry.registry)
+            undo.callback(self._door.audit.close)
+            self._control = self._command_socket(config)
             undo.pop_all()
         host, port = self._listener.getsockname()[:2]
         scheme = "http" if certificate is None else "https"
@@ -131,10 +134,15 @@ class Server:
         )
         if self.jobs is not None:
             routers = (*routers, jobs_router(self.jobs, self.cameras.gate))
-        app = create_app(self, config.http, routers, self._telemetry.refused)
+        app = create_app(self, config.http, routers, self._telemetry.refused, self._door)
         self._web = WebServer(app, self._listener, ConnectionLimits.of(config.http), certificate)
-        for door in open_doors(config.http, config.zmq):
+        for door in open_doors(config.http, config.zmq, keys=self._door.asks_for_keys):
             logger.warning("open to the network without authentication: %s", door)
+
+    def _command_socket(self, config: Config) -> ZmqControl | None:
+        if config.zmq.control_address is None:
+            return None
+        return ZmqControl(config.zmq, self, self._telemetry.refused, self._door)
 
     def _job_desk(self, config: Config) -> JobDesk | None:
         if not config.jobs.enabled:
@@ -244,6 +252,7 @@ class Server:
         self.streams.open(asyncio.get_running_loop())
         # Open before the model is loaded, which takes seconds: /healthz and /readyz answer meanwhile.
         await self._web.start()
+        self._watcher = asyncio.create_task(self._door.watch(), name="door")
         self._alerts.start()
         if self.jobs is not None:
             self.jobs.start()
@@ -281,9 +290,10 @@ class Server:
                 self._on_report(report)
 
     async def _stop(self) -> None:
-        if self._reporter is not None:
-            self._reporter.cancel()
-            await asyncio.wait((self._reporter,), timeout=STOP_TIMEOUT_S)
+        for task in (self._reporter, self._watcher):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait((task,), timeout=STOP_TIMEOUT_S)
         self._web.stop_soon()
         if self.jobs is not None:
             self.all_ended = await asyncio.to_thread(self.jobs.stop, STOP_TIMEOUT_S) and self.all_ended
@@ -296,4 +306,5 @@ class Server:
         self.cameras.close()
         if self._control is not None:
             await self._control.stop()
+        await asyncio.to_thread(self._door.audit.close)
         self._publisher.close()

@@ -23,3 +23,14 @@ class ForbiddenError(StreamTrackError):
         super().__init__(f"{what} needs the role {needed.value}, yours is {role.value}")
         self.role = role
         self.needed = needed
+
+
+class TooManyGuessesError(UnauthorizedError):
+    """A token that is not looked at, because others from there were wrong."""
+
+    kind = "too_many_guesses"
+    http_status = 429
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(f"too many wrong tokens came from this address, expected none for {wait_s} s")
+        self.wait_s = wait_s

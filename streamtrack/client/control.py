@@ -9,7 +9,7 @@ import zmq
 from numpy.typing import ArrayLike
 
 from streamtrack.client.connection import ClientKeys, Connection, check_stream, check_timeout
-from streamtrack.control.envelope import Answer, decode_reply, encode_request
+from streamtrack.control.envelope import MAX_TOKEN_CHARS, Answer, decode_reply, encode_request
 from streamtrack.errors import ConfigError, ObjectMemoryError, PublishError, ShapeError, StreamTrackError
 from streamtrack.frame import BoolMask
 from streamtrack.object_record import MAX_MEMORY_BYTES, CandidateInfo, ObjectInfo, RunLengths
@@ -21,23 +21,37 @@ class Control(Connection):
     """Commands to one stream. Used from one thread at a time.
 
     Every method raises PublishError where no answer comes in time (the command may still be carried out), and
-    the error that the server refused it with: PromptError, FrameExpiredError, ShapeError, CapacityError.
+    the error that the server refused it with: PromptError, FrameExpiredError, ShapeError, CapacityError,
+    UnauthorizedError, ForbiddenError (both of streamtrack.access.refusals).
     """
 
     def __init__(
-        self, address: str, stream: str, *, timeout_ms: int = 5_000, keys: ClientKeys | None = None
+        self,
+        address: str,
+        stream: str,
+        *,
+        timeout_ms: int = 5_000,
+        keys: ClientKeys | None = None,
+        token: str | None = None,
     ) -> None:
         """Connect to the server's `control_address`.
 
+        Args:
+            keys: for a server that asks for CURVE.
+            token: of a key that `streamtrack keys make` made: who commands. It goes with each command as it
+                is, so over the network only under CURVE.
         Raises:
             PublishError: `address` is none.
-            ConfigError: a key, the stream's name or the time is none.
+            ConfigError: a key, the token, the stream's name or the time is none.
         """
         check_stream(stream)
+        if token is not None and (not isinstance(token, str) or not 0 < len(token) <= MAX_TOKEN_CHARS):
+            raise ConfigError("token is none, expected what `streamtrack keys make` printed")
         if check_timeout(timeout_ms) is None:
             raise ConfigError("timeout_ms is None, expected milliseconds: an answer may never come")
         super().__init__(zmq.DEALER, address, keys)
         self.stream = stream
+        self._token = token
         self.timeout_ms = timeout_ms
         self._last_request_id = time.time_ns()
         self.socket.maxmsgsize = MAX_MEMORY_BYTES
@@ -172,7 +186,8 @@ class Control(Connection):
         """Send one command, a memory behind it or none, and wait for its answer and the memory behind that;
         late answers to earlier commands are passed over."""
         self._last_request_id += 1
-        request = encode_request({"op": op, "stream": self.stream, **arguments}, self._last_request_id)
+        command = {"op": op, "stream": self.stream, **arguments}
+        request = encode_request(command, self._last_request_id, self._token)
         deadline = time.monotonic() + self.timeout_ms / 1e3
         if not self.wait(self.timeout_ms, zmq.POLLOUT):
             raise PublishError(

@@ -59,6 +59,13 @@ class HttpConfig(Section):
     """Names beside its addresses and its own name by which this server is reached (cams.example, or what a
     proxy in front is called): a Host that is none of them is refused, since web pages can be bound to any
     address (DNS rebinding). `*` takes every one."""
+    keys_file: Path | None = None
+    """The file of keys that `streamtrack keys` makes: who comes in, and as what (view, control, admin). It is
+    read again when it changes. null: keys.json in `cameras.state_dir`, once there is one."""
+    session_idle_s: float = Field(28_800, ge=1, le=31_536_000)
+    """How long somebody who came in by the login page stays in while nothing of his is open."""
+    session_max_s: float = Field(86_400, ge=1, le=31_536_000)
+    """How long at most."""
     cors_origins: tuple[str, ...] = ()
     """Other origins (https://host:port) whose pages may call the API. `*`, every page there is, needs `token`
     (or `allow_open`)."""

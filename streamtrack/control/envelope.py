@@ -5,13 +5,14 @@ import.
     answer    {"ok": true,  "request_id": 7, "answer": {"stream": "cam1", "op": "add", "frame_idx": 412, ...}}
     refusal   {"ok": false, "request_id": 7, "error": {"kind": "prompt", "message": "one line"}}
 
-The answer comes in the encoding of the request. `request_id` is the caller's and comes back as it was. An
+The answer comes in the encoding of the request. `request_id` is the caller's and comes back as it was. A
+request may carry a key's `token`, which says who sends it (docs/security.md). An
 object's memory is a second frame of bytes: behind an `add_memory` request, behind the answer to an `export`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -28,6 +29,7 @@ from streamtrack.errors import (
 from streamtrack.object_record import CandidateInfo, ObjectInfo
 
 MAX_REQUEST_ID_CHARS = 128
+MAX_TOKEN_CHARS = 1_024
 TAKE_A_MEMORY = ("add_memory", "propose")
 
 Encoding = Literal["msgpack", "json"]
@@ -44,6 +46,8 @@ class Request:
     request_id: RequestId
     command: Any
     """What `streamtrack.control.commands.parse_command` takes."""
+    token: str | None = field(default=None, repr=False)
+    """Who sends it; None: whoever the connection says."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -117,6 +121,10 @@ def decode_request(data: bytes, memory: bytes | None = None) -> Request:
         raise BadRequest(
             f"request_id has {len(request_id)} characters, expected at most {MAX_REQUEST_ID_CHARS}", encoding
         )
+    token = raw.pop("token", None)
+    if not isinstance(token, str | None) or len(token or "") > MAX_TOKEN_CHARS:
+        expected = f"a string of at most {MAX_TOKEN_CHARS} characters"
+        raise BadRequest(f"token is {type(token).__name__}, expected {expected}", encoding, request_id)
     try:
         check_extent(raw)
     except BadRequestError as error:
@@ -124,7 +132,7 @@ def decode_request(data: bytes, memory: bytes | None = None) -> Request:
     if memory is not None and raw.get("op") not in TAKE_A_MEMORY:
         words = f"a second frame came, expected one behind {' and '.join(TAKE_A_MEMORY)} alone"
         raise BadRequest(words, encoding, request_id)
-    return Request(encoding, request_id, raw if memory is None else {**raw, "memory": memory})
+    return Request(encoding, request_id, raw if memory is None else {**raw, "memory": memory}, token)
 
 
 def encode_answer(encoding: Encoding, request_id: RequestId, answer: dict[str, Any]) -> bytes:
@@ -140,14 +148,15 @@ def encode_refusal(encoding: Encoding, request_id: RequestId, kind: str, error: 
     return _encode(encoding, {"ok": False, "request_id": request_id, "error": told})
 
 
-def encode_request(command: dict[str, Any], request_id: int) -> bytes:
+def encode_request(command: dict[str, Any], request_id: int, token: str | None = None) -> bytes:
     """A msgpack request.
 
     Raises:
         PromptError: a value cannot be sent, or the request is longer than a server takes.
     """
     try:
-        data = msgspec.msgpack.encode({**command, "request_id": request_id})
+        shown = {} if token is None else {"token": token}
+        data = msgspec.msgpack.encode({**command, **shown, "request_id": request_id})
     except (TypeError, ValueError, OverflowError) as error:
         raise PromptError(f"{command.get('op')}: cannot be sent: {error}") from error
     if len(data) > MAX_REQUEST_BYTES:

@@ -11,6 +11,7 @@ from functools import partial
 import zmq
 import zmq.asyncio
 
+from streamtrack.access.door import Door
 from streamtrack.access.roles import Role
 from streamtrack.config import ZmqConfig
 from streamtrack.control.commands import Executor, ExportAnswer, parse_command
@@ -21,7 +22,8 @@ from streamtrack.control.envelope import (
     encode_answer,
     encode_refusal,
 )
-from streamtrack.control.untrusted import decode_off_loop
+from streamtrack.control.sender import Judge, Sender
+from streamtrack.control.untrusted import decode_off_loop, one_line
 from streamtrack.errors import BusyError, ConfigError, PublishError, StreamTrackError
 from streamtrack.object_record import MAX_MEMORY_BYTES
 from streamtrack.publish.zmq_security import CurveGate, bind, bind_again
@@ -44,12 +46,17 @@ class ZmqControl:
     """Answers commands, in msgpack or JSON as they were asked."""
 
     def __init__(
-        self, config: ZmqConfig, executor: Executor, on_refused: Callable[[str], None] | None = None
+        self,
+        config: ZmqConfig,
+        executor: Executor,
+        on_refused: Callable[[str], None] | None = None,
+        door: Door | None = None,
     ) -> None:
         """Bind; requests wait until `start`.
 
         Args:
             on_refused: told of each client that is not let in, in a thread of the socket's.
+            door: who may command; None: whoever reaches the socket.
         Raises:
             PublishError: `control_address` is in use or cannot be bound.
             ConfigError: `control_address` is null, or a CURVE key is not one.
@@ -57,6 +64,7 @@ class ZmqControl:
         if config.control_address is None:
             raise ConfigError("zmq.control_address is null, expected an address")
         self._executor = executor
+        self._judge = Judge(door or Door())
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._gate: CurveGate | None = None
         self._plain: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
@@ -143,7 +151,9 @@ class ZmqControl:
         while True:
             # REQ clients put an empty frame between the address that ROUTER adds and the body, DEALER clients
             # do not.
-            address, *frames = await socket.recv_multipart()
+            received = await socket.recv_multipart(copy=False)
+            sender = Sender.of(received[-1], by_curve=self._gate is not None)
+            address, *frames = (frame.bytes for frame in received)
             envelope = frames[:1] if frames[:1] == [b""] and len(frames) > 1 else []
             route, parts = [address, *envelope], frames[len(envelope) :]
             if not 1 <= len(parts) <= 2:
@@ -164,7 +174,7 @@ class ZmqControl:
             ):
                 await self._send(socket, route, _busy(request))
                 continue
-            task = asyncio.create_task(self._answer(socket, route, request))
+            task = asyncio.create_task(self._answer(socket, route, request, sender))
             self._requests.add(task)
             self._memory_under_way += num_bytes
             task.add_done_callback(partial(self._answered, num_bytes))
@@ -173,13 +183,15 @@ class ZmqControl:
         self._requests.discard(task)
         self._memory_under_way -= memory_bytes
 
-    async def _answer(self, socket: zmq.asyncio.Socket, route: list[bytes], request: Request) -> None:
-        await self._send(socket, route, *await self._reply_to(request))
+    async def _answer(
+        self, socket: zmq.asyncio.Socket, route: list[bytes], request: Request, sender: Sender
+    ) -> None:
+        await self._send(socket, route, *await self._reply_to(request, sender))
 
-    async def _reply_to(self, request: Request) -> list[bytes]:
+    async def _reply_to(self, request: Request, sender: Sender) -> list[bytes]:
         """Carry out one request; every way it can go wrong is a reply. The frames of the reply."""
         try:
-            return await self._carried_out(request)
+            return await self._carried_out(request, sender)
         except TimeoutError:
             kind, words = "timeout", f"command was not carried out in {EXECUTE_TIMEOUT_S:g} s"
             return [encode_refusal(request.encoding, request.request_id, kind, words)]
@@ -190,9 +202,15 @@ class ZmqControl:
             words = "the command failed, see the server's log"
             return [encode_refusal(request.encoding, request.request_id, "internal", words)]
 
-    async def _carried_out(self, request: Request) -> list[bytes]:
-        async with asyncio.timeout(EXECUTE_TIMEOUT_S):
-            answer = await self._executor.execute(parse_command(request.command))
+    async def _carried_out(self, request: Request, sender: Sender) -> list[bytes]:
+        principal = await self._judge.admit(request, sender)
+        try:
+            async with asyncio.timeout(EXECUTE_TIMEOUT_S):
+                answer = await self._executor.execute(parse_command(request.command))
+        except Exception as error:
+            self._judge.tell(request, sender, principal, "failed", one_line(error))
+            raise
+        self._judge.tell(request, sender, principal, "done", object_id=answer.object_id)
         body = encode_answer(request.encoding, request.request_id, answer.model_dump(mode="json"))
         return [body, answer.memory] if isinstance(answer, ExportAnswer) else [body]
 

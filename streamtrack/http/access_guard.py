@@ -1,4 +1,5 @@
-"""In front of the app: who may come in, how many at once, and how much they may send.
+"""In front of the app: how many requests at once, and how much they may send. Who may come in is decided
+before, see admission.
 
 Pure ASGI, because answers here stream for hours (MJPEG, server-sent events) and must not be buffered.
 """
@@ -7,9 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import logging
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
@@ -20,11 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamtrack.config import HttpLimitsConfig
 from streamtrack.control.untrusted import MAX_REQUEST_BYTES
 from streamtrack.errors import BusyError
-from streamtrack.http.auth import AccessPolicy, given_token
 from streamtrack.http.origins import SAFE_METHODS
 from streamtrack.http.peers import peer_of
-from streamtrack.http.refusal import Refusal
-from streamtrack.http.token_guesses import TokenGuesses
+from streamtrack.http.refusal import Refusal, RefusedError, send_refusal
 from streamtrack.object_record import MAX_MEMORY_BYTES
 
 MAX_BODY_BYTES = MAX_REQUEST_BYTES
@@ -41,24 +37,19 @@ PROMPT_SUFFIXES = ("/objects", "/prompts", FILMS_PATH)
 UNCOUNTED_PATHS = frozenset({"/healthz", "/readyz"})
 """Answered beside those that have a place."""
 
-logger = logging.getLogger(__name__)
-
 
 class AccessGuard:
-    """The policy and the limits in front of an ASGI app."""
+    """The limits in front of an ASGI app."""
 
     def __init__(
         self,
         app: ASGIApp,
-        policy: AccessPolicy,
         on_refused: Callable[[str], None] | None = None,
         limits: HttpLimitsConfig | None = None,
     ) -> None:
         """`on_refused` is given the kind of each refusal."""
         self._app = app
         self._limits = limits or HttpLimitsConfig()
-        self._policy = policy
-        self._guesses = TokenGuesses()
         self._on_refused = on_refused
         self._under_way: Counter[str] = Counter()
         self._uploads = 0
@@ -72,7 +63,7 @@ class AccessGuard:
             await self._app(scope, receive, send)
             return
         try:
-            self._admit(scope)
+            self._check_length(scope)
             with self._place(scope):
                 # Bodies of the others are not read: they mean nothing, and a health check waits for none.
                 if scope["method"] not in SAFE_METHODS:
@@ -85,9 +76,8 @@ class AccessGuard:
             await send_refusal(send, error.refusal, error.retry_after_s)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a WebSocket on, or refuse it: the head of its request is judged as that of any other."""
+        """Pass a WebSocket on, or refuse it."""
         try:
-            self._admit({**scope, "method": "GET"})
             with self._place(scope):
                 await self._app(scope, receive, send)
         except RefusedError as error:
@@ -112,43 +102,20 @@ class AccessGuard:
         finally:
             self._uploads -= long
 
-    def _admit(self, scope: Scope) -> None:
-        """Judge a request by its head.
+    @staticmethod
+    def _check_length(scope: Scope) -> None:
+        """Refuse a body that is longer than its path takes, where its length is told.
 
         Raises:
-            RefusedError: it is not let in.
+            RefusedError: it is.
         """
-        method, query, headers = scope["method"], scope["query_string"], Headers(scope=scope)
-        if self._policy.asks_for_a_token and given_token(method, query, headers) is not None:
-            self._slow_down(peer_of(scope["client"]))
-        refusal = self._policy.refuse(method, scope["path"], query, headers)
-        if refusal is None:
-            if is_streamed(scope["path"], headers.get("content-type", "")):
-                return
-            length = headers.get("content-length", "0")
-            limit = body_limit(scope["path"], headers.get("content-type", ""))
-            if length.isdecimal() and (len(length) > 18 or int(length) > limit):
-                raise RefusedError(_too_large(length[:20], limit))
+        headers = Headers(scope=scope)
+        content_type = headers.get("content-type", "")
+        if is_streamed(scope["path"], content_type):
             return
-        if refusal.guess is not None:
-            now_s = asyncio.get_running_loop().time()
-            self._report(peer_of(scope["client"]), self._guesses.note, refusal.guess, now_s)
-        raise RefusedError(refusal)
-
-    def _slow_down(self, peer: str) -> None:
-        now_s = asyncio.get_running_loop().time()
-        wait_s = self._guesses.must_wait_s(peer, now_s)
-        if wait_s <= 0:
-            return
-        self._report(peer, self._guesses.report, now_s)
-        error = f"too many wrong tokens came from this address, expected none for {math.ceil(wait_s)} s"
-        refusal = Refusal(HTTPStatus.TOO_MANY_REQUESTS, error, "too_many_guesses")
-        raise RefusedError(refusal, math.ceil(wait_s))
-
-    @staticmethod
-    def _report(peer: str, count: Callable[..., int], *facts: object) -> None:
-        if wrong := count(peer, *facts):
-            logger.warning("http: %d requests with a wrong token from %s", wrong, peer)
+        length, limit = headers.get("content-length", "0"), body_limit(scope["path"], content_type)
+        if length.isdecimal() and (len(length) > 18 or int(length) > limit):
+            raise RefusedError(_too_large(length[:20], limit))
 
     @contextlib.contextmanager
     def _place(self, scope: Scope) -> Iterator[None]:
@@ -172,15 +139,6 @@ class AccessGuard:
             self._under_way[peer] -= 1
             if not self._under_way[peer]:
                 del self._under_way[peer]
-
-
-class RefusedError(Exception):
-    """A request that is answered here."""
-
-    def __init__(self, refusal: Refusal, retry_after_s: int | None = None) -> None:
-        super().__init__(refusal.error)
-        self.refusal = refusal
-        self.retry_after_s = retry_after_s
 
 
 def is_streamed(path: str, content_type: str) -> bool:
@@ -243,19 +201,3 @@ class _Replay:
 def _too_large(size: str, limit: int) -> Refusal:
     error = f"the body has {size} bytes, expected at most {limit}"
     return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error, "too_large")
-
-
-async def send_refusal(
-    send: Send, refusal: Refusal, retry_after_s: int | None = None, of: str = "http"
-) -> None:
-    """Answer a request, or one for a WebSocket, with an error, as JSON."""
-    body = json.dumps({"error": refusal.error, "kind": refusal.kind}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if refusal.status == HTTPStatus.UNAUTHORIZED:
-        headers.append((b"www-authenticate", b"Bearer"))
-    else:
-        headers.append((b"connection", b"close"))  # what is left of the body is not read
-    if retry_after_s is not None:
-        headers.append((b"retry-after", str(retry_after_s).encode()))
-    await send({"type": f"{of}.response.start", "status": int(refusal.status), "headers": headers})
-    await send({"type": f"{of}.response.body", "body": body})

@@ -18,6 +18,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.middleware.cors import CORSMiddleware
 
+from streamtrack.access.door import Door
 from streamtrack.config import HttpConfig
 from streamtrack.control.command_values import Coordinate
 from streamtrack.control.commands import (
@@ -39,18 +40,22 @@ from streamtrack.control.commands import (
 from streamtrack.control.status import PastEvent, Readiness, StreamBoard, StreamStatus, readiness
 from streamtrack.errors import CapacityError
 from streamtrack.http.access_guard import AccessGuard
+from streamtrack.http.admission import Admission
 from streamtrack.http.answer_headers import AnswerHeaders, UnexpectedErrors
-from streamtrack.http.auth import AccessPolicy
+from streamtrack.http.audit_routes import audit_router
+from streamtrack.http.auth import Entrance, door_of
 from streamtrack.http.command_route import CommandRoute
 from streamtrack.http.docs_page import docs_router
 from streamtrack.http.error_answers import add_error_answers
 from streamtrack.http.live import live_stream
+from streamtrack.http.login_routes import login_router
 from streamtrack.http.memory_routes import TAKES_A_MEMORY, memory_routes, prompts_or_memories
 from streamtrack.http.origins import normal_origin
 from streamtrack.http.paths import Hidden, ObjectIdPath, StreamName, for_stream
 from streamtrack.http.peers import peer_of
 from streamtrack.http.proxies import ForwardedHeaders, TrustedProxies
 from streamtrack.http.second_thoughts_routes import second_thoughts_routes
+from streamtrack.http.visit import visit_of
 from streamtrack.http.watchers import Watchers
 from streamtrack.object_record import ObjectInfo
 
@@ -99,15 +104,17 @@ def create_app(
     config: HttpConfig,
     routers: Sequence[APIRouter] = (),
     on_refused: Callable[[str], None] | None = None,
+    door: Door | None = None,
 ) -> FastAPI:
     """The whole HTTP application: this API and `routers`, behind the access guard.
 
     Args:
         on_refused: given the kind of each request that the guard refuses.
+        door: who comes in; None: as `config` alone says.
     Raises:
         ConfigError: the token or the origins cannot be used.
     """
-    policy = AccessPolicy(config)  # now, because middleware is only made at the first request
+    door = door or door_of(config)  # now, because middleware is only made at the first request
     app = FastAPI(
         title="streamtrack",
         description="Real-time object tracking on live video. Coordinates are pixels of the source's frame.",
@@ -116,11 +123,14 @@ def create_app(
         redoc_url=None,
     )
     app.include_router(api_router(board))
+    app.include_router(login_router(door))
+    app.include_router(audit_router(door.audit))
     app.include_router(docs_router())
     for router in routers:
         app.include_router(router)
     add_error_answers(app)
-    app.add_middleware(AccessGuard, policy=policy, on_refused=on_refused, limits=config.limits)
+    app.add_middleware(AccessGuard, on_refused=on_refused, limits=config.limits)
+    app.add_middleware(Admission, entrance=Entrance(config, door), on_refused=on_refused)
     app.add_middleware(UnexpectedErrors)
     add_cors(app, config.cors_origins)  # in front of the guard: those pages must be able to read refusals
     app.add_middleware(
@@ -288,9 +298,12 @@ def _health_routes(board: StreamBoard) -> APIRouter:
         return {"alive": True}
 
     @router.get("/readyz", responses={503: {"model": Readiness}})
-    async def readyz(response: Response) -> Readiness:
-        """503 while a model loads or after a stream failed. A camera that is off does not make us unready."""
+    async def readyz(request: Request, response: Response) -> Readiness:
+        """503 while a model loads or after a stream failed. A camera that is off does not make us unready. No
+        token needed; with one the streams are named."""
         ready = readiness(board.statuses())
+        if visit_of(request) is None:
+            ready = ready.model_copy(update={"streams": {}})
         if not ready.ready:
             response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         return ready

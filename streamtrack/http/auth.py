@@ -1,60 +1,127 @@
-"""Who may come in: the bearer token, after the Host and Origin that a browser names. Pure."""
+"""Who may come in over HTTP: Host and Origin first, then the key, token or cookie, then the role."""
 
 from __future__ import annotations
 
-import hmac
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
+from starlette.types import Scope
 
+from streamtrack.access.audit import AuditLog
+from streamtrack.access.door import OPEN_PASS, WRONG, Door, Pass
+from streamtrack.access.keyring import Keyring
+from streamtrack.access.refusals import ForbiddenError, TooManyGuessesError, UnauthorizedError
+from streamtrack.access.sessions import Sessions
 from streamtrack.config import HttpConfig
 from streamtrack.config.http import token_fault
-from streamtrack.errors import ConfigError
+from streamtrack.errors import BusyError, ConfigError
+from streamtrack.http.cookies import given_session
+from streamtrack.http.needs import Asked
 from streamtrack.http.origins import SAFE_METHODS, OriginPolicy
-from streamtrack.http.refusal import Refusal
+from streamtrack.http.peers import peer_of
+from streamtrack.http.refusal import Refusal, RefusedError
 
-OPEN_PATHS = frozenset({"/", "/timeline", "/healthz"})
-"""The page asks for the token, and a supervisor asks whether the process lives: neither tells anything."""
-OPEN_PREFIXES = ("/web/", "/docs/")
-"""Scripts and styles, the same everywhere."""
 MAX_QUERY_FIELDS = 16
+TELLS_MORE = "GET /readyz"
+"""An open route that tells more to whoever may see it."""
 
 
-class AccessPolicy:
-    """Decides from a request's head whether it is let in."""
+def door_of(config: HttpConfig, keyring: Keyring | None = None, audit: AuditLog | None = None) -> Door:
+    """The door that a config asks for.
 
-    def __init__(self, config: HttpConfig) -> None:
-        """Raises:
+    Raises:
         ConfigError: the token is empty or cannot stand in a header, or every origin is let in without one.
-        """
-        self._token = usable_token(config)
-        if "*" in config.cors_origins and self._token is None and not config.allow_open:
-            raise ConfigError(
-                "http.cors_origins is '*' without http.token, which lets every web page watch and command; "
-                "expected origins, a token, or --insecure (http.allow_open: true)"
-            )
+    """
+    token = usable_token(config)
+    door = Door(
+        token=token,
+        keyring=keyring,
+        sessions=Sessions(config.session_idle_s, config.session_max_s),
+        audit=audit or AuditLog(None),
+    )
+    if "*" in config.cors_origins and not door.asks and not config.allow_open:
+        raise ConfigError(
+            "http.cors_origins is '*' without http.token, which lets every web page watch and command; "
+            "expected origins, a token, or --insecure (http.allow_open: true)"
+        )
+    return door
+
+
+class Entrance:
+    """Judges requests by their heads."""
+
+    def __init__(self, config: HttpConfig, door: Door) -> None:
+        self.door = door
         self._origins = OriginPolicy(config)
 
-    @property
-    def asks_for_a_token(self) -> bool:
-        """Whether a token is needed."""
-        return self._token is not None
+    async def admit(self, scope: Scope, asked: Asked) -> Pass | None:
+        """Who a request is from; None where it needs nobody.
 
-    def refuse(self, method: str, path: str, query: bytes, headers: Headers) -> Refusal | None:
-        """Why a request is refused; None where it may come in."""
-        refusal = self._origins.refuse(method, path, headers)
-        if refusal is not None or self._token is None:
-            return refusal
+        Raises:
+            RefusedError: it is not let in.
+        """
+        method, headers = scope.get("method", "GET"), Headers(scope=scope)
+        refusal = self._origins.refuse(method, scope["path"], headers)
+        if refusal is not None:
+            raise RefusedError(refusal)
+        if not self.door.asks:
+            return OPEN_PASS
         # A preflight cannot carry a token, and is answered by headers alone.
-        if method == "OPTIONS" or (method in SAFE_METHODS and is_open(path)):
+        if method == "OPTIONS" or asked.need is None:
+            return await self._if_known(scope) if asked.what == TELLS_MORE else None
+        admitted = await self._admitted(scope, headers)
+        try:
+            admitted.principal.require(asked.need, asked.what)
+        except ForbiddenError as error:
+            self._tell_forbidden(admitted, asked, scope, str(error))
+            raise RefusedError(Refusal(HTTPStatus.FORBIDDEN, str(error), error.kind)) from None
+        return admitted
+
+    async def _if_known(self, scope: Scope) -> Pass | None:
+        try:
+            return await self._admitted(scope, Headers(scope=scope))
+        except RefusedError:
             return None
-        given = given_token(method, query, headers)
-        if given is not None and hmac.compare_digest(given.encode(), self._token):
-            return None
-        return Refusal(
-            HTTPStatus.UNAUTHORIZED, "the bearer token is missing or wrong", "unauthorized", given or None
+
+    async def _admitted(self, scope: Scope, headers: Headers) -> Pass:
+        token = given_token(scope.get("method", "GET"), scope["query_string"], headers)
+        if token is None:
+            session_id = given_session(scope)
+            admitted = None if session_id is None else self.door.resume(session_id)
+            if admitted is None:
+                raise RefusedError(Refusal(HTTPStatus.UNAUTHORIZED, WRONG, UnauthorizedError.kind))
+            return admitted
+        return await admitted_by_token(self.door, token, scope)
+
+    def _tell_forbidden(self, admitted: Pass, asked: Asked, scope: Scope, detail: str) -> None:
+        self.door.audit.note(
+            asked.what,
+            "refused",
+            principal=admitted.principal,
+            by=admitted.by,
+            address=address_of(scope),
+            status=int(HTTPStatus.FORBIDDEN),
+            detail=detail,
+            often=True,
         )
+
+
+async def admitted_by_token(door: Door, token: str, scope: Scope) -> Pass:
+    """Who shows this token.
+
+    Raises:
+        RefusedError: nobody, or it is not looked at now.
+    """
+    try:
+        return await door.admit(token, peer_of(scope.get("client")), address_of(scope))
+    except TooManyGuessesError as error:
+        refusal = Refusal(HTTPStatus.TOO_MANY_REQUESTS, str(error), error.kind)
+        raise RefusedError(refusal, error.wait_s) from None
+    except UnauthorizedError as error:
+        raise RefusedError(Refusal(HTTPStatus.UNAUTHORIZED, str(error), error.kind)) from None
+    except BusyError as error:
+        raise RefusedError(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error), error.kind), 2) from None
 
 
 def usable_token(config: HttpConfig) -> bytes | None:
@@ -75,7 +142,7 @@ def given_token(method: str, query: bytes, headers: Headers) -> str | None:
     """The token that a request carries; None where it carries none."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return given.strip()
+        return given.strip() or None
     if method not in SAFE_METHODS:
         return None
     try:  # <img> and EventSource cannot send headers
@@ -85,6 +152,7 @@ def given_token(method: str, query: bytes, headers: Headers) -> str | None:
     return fields.get("token", [None])[0]
 
 
-def is_open(path: str) -> bool:
-    """Whether a path is served without the token."""
-    return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
+def address_of(scope: Scope) -> str:
+    """The client's address, for the audit log."""
+    client = scope.get("client")
+    return "" if client is None else str(client[0])

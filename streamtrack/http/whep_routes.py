@@ -18,6 +18,7 @@ from streamtrack.errors import (
     WrongTypeError,
 )
 from streamtrack.http.peers import peer_of
+from streamtrack.http.visit import visit_of
 from streamtrack.video.stream import VideoStream
 from streamtrack.video.views import OVERLAY
 from streamtrack.webrtc.sdp_fragment import Fragment, read_fragment
@@ -59,6 +60,9 @@ def _add_streams(router: APIRouter, streams: Mapping[str, VideoStream], sessions
             raise StreamOfflineError(f"stream {name}: the source is offline")
         peer = peer_of(request.client)
         session, answer = await sessions.open(stream, offer, peer, view)
+        if (visit := visit_of(request)) is not None:
+            session_id = session.session_id
+            visit.keep(lambda: sessions.end(session_id), lambda: sessions.get(session_id) is not None)
         headers = {
             "Location": f"/whep/sessions/{session.session_id}",
             "ETag": session.entity_tag,

@@ -12,8 +12,9 @@ from pydantic import SecretStr
 
 from streamtrack.config import HttpConfig
 from streamtrack.http.access_guard import AccessGuard
+from streamtrack.http.admission import Admission
 from streamtrack.http.answer_headers import AnswerHeaders, UnexpectedErrors
-from streamtrack.http.auth import AccessPolicy
+from streamtrack.http.auth import Entrance, door_of
 from streamtrack.http.error_answers import add_error_answers
 from streamtrack.http.page_routes import page_router
 from streamtrack.http.web_server import WebServer, bind_http
@@ -40,12 +41,13 @@ class Ended(StrEnum):
 
 def create_pick_app(desk: Desk, presence: Presence, config: HttpConfig, close: Callable[[], None]) -> FastAPI:
     """The page and its routes, behind the guard that the live server has."""
-    policy = AccessPolicy(config)
+    entrance = Entrance(config, door_of(config))
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(pick_router(desk, presence, close))
     app.include_router(page_router(*PAGES))
     add_error_answers(app)
-    app.add_middleware(AccessGuard, policy=policy)
+    app.add_middleware(AccessGuard)
+    app.add_middleware(Admission, entrance=entrance)
     app.add_middleware(UnexpectedErrors)
     app.add_middleware(AnswerHeaders)
     return app

@@ -143,6 +143,10 @@ class WhepSessions:
         logger.info("stream %s: viewer left", session.stream.name)
         return True
 
+    def end(self, session_id: str) -> None:
+        """End a session soon, if there is such; on the event loop."""
+        self._in_background(self.close(session_id))
+
     def _make_room(self, stream: VideoStream, peer: str) -> None:
         """Give up a place that somebody keeps without connecting, if a newcomer needs it."""
         waiting = [one for one in self._sessions.values() if one.stream is stream and not one.connected]
@@ -171,14 +175,11 @@ class WhepSessions:
 
     def _on_state(self, session_id: str, state: str) -> None:
         if state in ("failed", "closed"):
-            self._reap(session_id)
+            self.end(session_id)
 
     def _reap_unless_connected(self, session_id: str, connection: Any) -> None:
         if connection.connectionState != "connected":
-            self._reap(session_id)
-
-    def _reap(self, session_id: str) -> None:
-        self._in_background(self.close(session_id))
+            self.end(session_id)
 
     def _in_background(self, closing: Coroutine[Any, Any, object]) -> None:
         """Let it run; the reference is kept because the loop itself only keeps a weak one."""

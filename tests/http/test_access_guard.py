@@ -12,13 +12,13 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from pydantic import SecretStr, ValidationError
 
+from streamtrack.access.attempts import GUESSES_AT_ONCE
 from streamtrack.config import HttpConfig, HttpLimitsConfig
 from streamtrack.errors import ConfigError
 from streamtrack.http.answer_headers import HEADERS
 from streamtrack.http.api import create_app
-from streamtrack.http.auth import AccessPolicy
+from streamtrack.http.auth import door_of
 from streamtrack.http.page_routes import page_router
-from streamtrack.http.token_guesses import GUESSES_AT_ONCE
 
 TOKEN = "a long and random token".replace(" ", "-")
 RIGHT = {"authorization": f"Bearer {TOKEN}"}
@@ -150,7 +150,7 @@ async def test_place_is_free_again_after_each_answer() -> None:
 @pytest.mark.parametrize("token", ["", " ", "\t", "x", "12345", "with blank", "naïve-naïve", "line\nbreak"])
 def test_token_that_guards_nothing_is_refused(token: str) -> None:
     with pytest.raises(ConfigError, match=r"^http\.token .*, expected ") as caught:
-        AccessPolicy(HttpConfig.model_construct(token=SecretStr(token)))
+        door_of(HttpConfig.model_construct(token=SecretStr(token)))
     assert len(token) < 2 or token not in str(caught.value)
     with pytest.raises(ValidationError):
         HttpConfig(token=SecretStr(token))
@@ -159,5 +159,5 @@ def test_token_that_guards_nothing_is_refused(token: str) -> None:
 def test_every_origin_is_let_in_with_a_token_only() -> None:
     with pytest.raises(ConfigError, match=r"^http\.cors_origins is '\*' without http\.token"):
         app_of(cors_origins=["*"])
-    AccessPolicy(HttpConfig.model_validate({"cors_origins": ("*",), "token": TOKEN}))
-    AccessPolicy(HttpConfig(cors_origins=("*",), allow_open=True))
+    door_of(HttpConfig.model_validate({"cors_origins": ("*",), "token": TOKEN}))
+    door_of(HttpConfig(cors_origins=("*",), allow_open=True))

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from starlette.datastructures import Headers
 
 from streamtrack.config import HttpConfig
-from streamtrack.http.auth import AccessPolicy
+from tests.support.doors import refusal
 
-OPEN = AccessPolicy(HttpConfig())
-LOCKED = AccessPolicy(HttpConfig.model_validate({"host": "0.0.0.0", "token": "hunter2-hunter2-hunter2"}))
-
-
-def refusal(policy: AccessPolicy, method: str, path: str, query: str = "", **headers: str) -> int | None:
-    named = {key.replace("_", "-"): value for key, value in {"host": "127.0.0.1:8080", **headers}.items()}
-    found = policy.refuse(method, path, query.encode(), Headers(named))
-    return None if found is None else int(found.status)
+OPEN = HttpConfig()
+LOCKED = HttpConfig.model_validate({"host": "0.0.0.0", "token": "hunter2-hunter2-hunter2"})
 
 
-ENDPOINTS = ("/streams", "/metrics", "/readyz", "/docs", "/openapi.json", "/streams/a/mjpeg")
+ENDPOINTS = ("/streams", "/metrics", "/whoami", "/audit", "/docs", "/openapi.json", "/streams/a/mjpeg")
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)
@@ -32,10 +25,10 @@ def test_token_is_asked_for_at_every_door(path: str) -> None:
     assert refusal(LOCKED, "GET", path, authorization="Bearer é") == 401
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/web/app.js"])
+@pytest.mark.parametrize("path", ["/", "/login", "/healthz", "/readyz", "/web/app.js"])
 def test_page_and_health_need_no_token(path: str) -> None:
     assert refusal(LOCKED, "GET", path) is None
-    assert refusal(LOCKED, "POST", path) == 401
+    assert refusal(LOCKED, "PUT", path) == 401
 
 
 @pytest.mark.parametrize("path", ["/web", "/web/../streams", "//", "/healthz/", "/webhook"])
@@ -55,12 +48,6 @@ def test_token_in_the_query_is_for_reading_only() -> None:
 
 def test_preflight_needs_no_token_because_it_cannot_carry_one() -> None:
     assert refusal(LOCKED, "OPTIONS", "/streams/a/whep") is None
-
-
-def test_refusal_never_shows_the_token() -> None:
-    found = LOCKED.refuse("GET", "/streams", b"token=hunter", Headers({"host": "x"}))
-    assert found is not None
-    assert "hunter" not in found.error
 
 
 def test_odd_hosts_and_queries_are_refused_and_break_nothing() -> None:

@@ -9,21 +9,15 @@ from pydantic import ValidationError
 from starlette.datastructures import Headers
 
 from streamtrack.config import HttpConfig
-from streamtrack.http.auth import AccessPolicy
 from streamtrack.http.origins import OriginPolicy
+from tests.support.doors import refusal
 
 TOKEN = "hunter2-hunter2-hunter2"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
-OPEN = AccessPolicy(HttpConfig())
-GUARDED = AccessPolicy(HttpConfig.model_validate({"token": TOKEN}))
-LOCKED = AccessPolicy(HttpConfig.model_validate({"host": "0.0.0.0", "token": TOKEN}))
-FRIENDLY = AccessPolicy(HttpConfig(cors_origins=("https://panel.example",)))
-
-
-def refusal(policy: AccessPolicy, method: str, path: str, query: str = "", **headers: str) -> int | None:
-    named = {key.replace("_", "-"): value for key, value in {"host": "127.0.0.1:8080", **headers}.items()}
-    found = policy.refuse(method, path, query.encode(), Headers(named))
-    return None if found is None else int(found.status)
+OPEN = HttpConfig()
+GUARDED = HttpConfig.model_validate({"token": TOKEN})
+LOCKED = HttpConfig.model_validate({"host": "0.0.0.0", "token": TOKEN})
+FRIENDLY = HttpConfig(cors_origins=("https://panel.example",))
 
 
 HOSTS = [
@@ -60,12 +54,10 @@ def test_on_the_network_addresses_and_the_machines_own_name_are_known(host: str,
 
 
 def test_names_that_are_configured_are_known() -> None:
-    named = AccessPolicy(
-        HttpConfig.model_validate({"host": "0.0.0.0", "token": TOKEN, "hosts": ("Cams.example",)})
-    )
+    named = HttpConfig.model_validate({"host": "0.0.0.0", "token": TOKEN, "hosts": ("Cams.example",)})
     assert refusal(named, "GET", "/streams", host="cams.example:443", **BEARER) is None
     assert refusal(named, "GET", "/streams", host="evil.cams.example", **BEARER) == 403
-    every = AccessPolicy(HttpConfig(hosts=("*",)))
+    every = HttpConfig(hosts=("*",))
     assert refusal(every, "GET", "/streams", host="anything.example") is None
 
 
