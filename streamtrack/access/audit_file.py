@@ -50,7 +50,7 @@ class AuditFile:
             try:
                 data = path.read_bytes()
             except FileNotFoundError:
-                return
+                continue  # the newest was just put aside, or there are no older ones
             yield from (line for line in reversed(data.split(b"\n")) if line)
 
     def _paths(self) -> Iterator[Path]:

@@ -20,8 +20,6 @@ from streamtrack.access.roles import Role
 from streamtrack.access.tokens import new_token, read_token, write_token
 from streamtrack.errors import CapacityError, ConfigError, PublishError
 
-FILE = "keys.json"
-"""Its name in a state folder."""
 VERSION = 1
 MAX_KEYS = 256
 MAX_FILE_BYTES = 1 << 20

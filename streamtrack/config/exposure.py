@@ -45,12 +45,12 @@ def check_http_guarded(http: HttpConfig, *, keys: bool = False) -> None:
         host = describe_address(http.host)
         raise ValueError(
             f"http.host {host} is open to the network and http.token is not set; "
-            "expected a token, or --insecure (http.allow_open: true)"
+            "expected a token, keys (`streamtrack keys`), or --insecure (http.allow_open: true)"
         )
     if http.trusted_proxies:
         raise ValueError(
             "http.trusted_proxies names a proxy, which lets the network in, and http.token is not set; "
-            "expected a token, or --insecure (http.allow_open: true)"
+            "expected a token, keys (`streamtrack keys`), or --insecure (http.allow_open: true)"
         )
 
 

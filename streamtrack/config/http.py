@@ -14,6 +14,8 @@ from streamtrack.config.networks import network_of
 from streamtrack.config.section import Section
 from streamtrack.config.shown import describe_value
 
+KEYS_FILE = "keys.json"
+"""In a state folder."""
 MIN_TOKEN_CHARS = 16
 """Random letters and digits of that length are not found by trying, whoever tries."""
 EVERY_ORIGIN = ("*", "null")

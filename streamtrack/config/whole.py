@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Self
 
 from pydantic import model_validator
@@ -11,7 +12,7 @@ from pydantic import model_validator
 from streamtrack.config.alerts import AlertsConfig
 from streamtrack.config.cameras import CamerasConfig
 from streamtrack.config.exposure import check_http_guarded, check_zmq_guarded, zmq_addresses
-from streamtrack.config.http import HttpConfig
+from streamtrack.config.http import KEYS_FILE, HttpConfig
 from streamtrack.config.jobs import JobsConfig
 from streamtrack.config.model import ModelConfig
 from streamtrack.config.recording import ArchiveConfig
@@ -45,6 +46,13 @@ class Config(Section):
     jobs: JobsConfig = JobsConfig()
     """Films that are followed on request."""
 
+    @property
+    def keys_path(self) -> Path | None:
+        """Where keys are, or would be; None where there can be none."""
+        if self.http.keys_file is not None or self.cameras.state_dir is None:
+            return self.http.keys_file
+        return self.cameras.state_dir / KEYS_FILE
+
     @model_validator(mode="after")
     def _has_streams(self) -> Self:
         if not self.streams and self.cameras.state_dir is None:
@@ -76,7 +84,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _closed_by_default(self) -> Self:
-        check_http_guarded(self.http)
+        keys = self.http.keys_file is not None or (self.keys_path is not None and self.keys_path.exists())
+        check_http_guarded(self.http, keys=keys)
         check_zmq_guarded(self.zmq)
         return self
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter
 
 from streamtrack.access.audit import AuditLog
 from streamtrack.access.audit_file import FILE as AUDIT_FILE
 from streamtrack.access.door import Door
-from streamtrack.access.key_file import FILE as KEY_FILE
 from streamtrack.access.keyring import Keyring
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import Config
@@ -36,7 +34,7 @@ def front_door(
         registry=registry,
     )
     audit = AuditLog(None if state_dir is None else state_dir / AUDIT_FILE, clock, lost.inc)
-    path = key_file_of(config)
+    path = config.keys_path
     keyring = None
     if path is not None:
         keyring = Keyring(path, expected=config.http.keys_file is not None, clock=clock)
@@ -44,11 +42,3 @@ def front_door(
         if keyring.in_force and not path.exists():
             _log.warning("http.keys_file %s is not there: nobody comes in by a key until one is made", path)
     return door_of(config.http, keyring, audit)
-
-
-def key_file_of(config: Config) -> Path | None:
-    """Where the keys are; None where there can be none."""
-    if config.http.keys_file is not None:
-        return config.http.keys_file
-    state_dir = config.cameras.state_dir
-    return None if state_dir is None else state_dir / KEY_FILE

@@ -119,7 +119,7 @@ def test_demo_config_is_what_demo_runs() -> None:
         (
             config(http={"host": "0.0.0.0"}),
             "live.yaml: http.host 0.0.0.0 is open to the network and http.token is not set; "
-            "expected a token, or --insecure (http.allow_open: true)",
+            "expected a token, keys (`streamtrack keys`), or --insecure (http.allow_open: true)",
         ),
         (
             config(zmq={"control_address": "tcp://*:5556"}),

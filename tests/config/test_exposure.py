@@ -89,7 +89,7 @@ def test_proxy_lets_the_network_in() -> None:
     told = refusal(http={"trusted_proxies": ["127.0.0.1"]})
     assert told == (
         "live.yaml: http.trusted_proxies names a proxy, which lets the network in, and http.token is not "
-        "set; expected a token, or --insecure (http.allow_open: true)"
+        "set; expected a token, keys (`streamtrack keys`), or --insecure (http.allow_open: true)"
     )
     assert refusal(http={"trusted_proxies": ["127.0.0.1"], "token": TOKEN}) is None
 

@@ -46,6 +46,8 @@ SUITES = {
 
 COVERED_BY = {
     "access/test_roles": ("access/principal",),
+    "access/test_key_file": ("access/key", "access/hashing"),
+    "access/test_audit": ("access/audit_file",),
     "alerts/test_webhook": ("alerts/*",),
     "alerts/test_mqtt": ("alerts/home_assistant",),
     "cli/test_main": ("cli/bench", "cli/compile", "cli/options"),
