@@ -26,6 +26,7 @@ from streamtrack.cli.doctor import doctor
 from streamtrack.cli.events import events
 from streamtrack.cli.fit import fit
 from streamtrack.cli.hidden import hide_arguments
+from streamtrack.cli.keys import keys_app
 from streamtrack.cli.remember import remember
 from streamtrack.cli.serve import demo, serve
 from streamtrack.cli.track import track
@@ -53,6 +54,7 @@ app.command()(events)
 app.command("compile")(compile_model)
 app.add_typer(checkpoints_app, name="checkpoints")
 app.add_typer(bench_app, name="bench")
+app.add_typer(keys_app, name="keys")
 app.command()(doctor)
 app.command()(fit)
 

@@ -1,5 +1,7 @@
 // Requests to the server: token, time limits, errors as values, server-sent events.
 
+import { logIn, takeToken, whyNot } from "./login-request.js";
+import { may } from "./role.js";
 import { within } from "./time.js";
 
 const TOKEN_KEY = "streamtrack.token";
@@ -18,42 +20,56 @@ export class ApiError extends Error {
   }
 }
 
-/** Takes a token out of the address (?token= or #token=) before anyone can read it over a shoulder or in a history. */
+/** Takes a token out of the address and keeps it for this tab: a link to the page outlives a restart of the server. */
 export function adoptTokenFromAddress() {
-  const url = new URL(location.href);
-  const fromHash = new URLSearchParams(url.hash.slice(1)).get("token");
-  const token = url.searchParams.get("token") ?? fromHash;
-  if (token === null) return;
-  sessionStorage.setItem(TOKEN_KEY, token);
-  url.searchParams.delete("token");
-  if (fromHash !== null) url.hash = "";
-  history.replaceState(null, "", url);
+  const token = takeToken();
+  if (token !== null) sessionStorage.setItem(TOKEN_KEY, token);
 }
 
+/** Forgets a token that was kept for this tab. */
+export const forgetToken = () => sessionStorage.removeItem(TOKEN_KEY);
+
 let asking = null;
+let logIns = 0;
+const heeds = [];
+
+/** Calls this after each login. */
+export const onLogIn = (heed) => heeds.push(heed);
 
 /** Asks a person for the token; several requests that fail together share one question. */
 function askToken() {
   asking ??= new Promise((resolve) => {
     const dialog = document.getElementById("token-dialog");
     const input = document.getElementById("token");
-    document.getElementById("token-text").hidden = sessionStorage.getItem(TOKEN_KEY) !== null;
-    document.getElementById("token-wrong").hidden = sessionStorage.getItem(TOKEN_KEY) === null;
-    input.value = "";
+    const show = (wrong) => {
+      document.getElementById("token-text").hidden = wrong !== null;
+      document.getElementById("token-wrong").hidden = wrong === null;
+      if (wrong !== null) document.getElementById("token-wrong").textContent = wrong;
+      input.value = "";
+      dialog.showModal();
+    };
     // Escape would leave a page that can do nothing.
     dialog.oncancel = (event) => event.preventDefault();
-    dialog.onclose = () => {
-      sessionStorage.setItem(TOKEN_KEY, input.value.trim());
+    dialog.onclose = async () => {
+      const token = input.value.trim();
+      const { kind, waitS } = await logIn(token);
+      if (kind !== "in" && kind !== "absent") return show(whyNot(kind, waitS));
+      // A session stands for it from now on; a server without sessions wants it again and again.
+      if (kind === "in") forgetToken();
+      else sessionStorage.setItem(TOKEN_KEY, token);
       asking = null;
+      logIns += 1;
       resolve();
+      for (const heed of heeds) heed();
     };
-    dialog.showModal();
+    show(sessionStorage.getItem(TOKEN_KEY) === null ? null : whyNot("unauthorized"));
   });
   return asking;
 }
 
 /**
- * fetch with the token, once more after a person was asked for it; gives what `read(response)` gives.
+ * fetch by the session's cookie or with the token, once more after a person was asked for it; gives what
+ * `read(response)` gives.
  * Throws ApiError for anything but 2xx, and what fetch throws, or LimitError, where no answer came.
  * @param headMs limit of each try until its head has come
  * @param limitMs limit of reading the answer; null where `read` sets limits of its own
@@ -61,7 +77,7 @@ function askToken() {
 async function exchange(path, options, read) {
   const { headMs = REQUEST_LIMIT_MS, limitMs = REQUEST_LIMIT_MS, signal, ...rest } = options;
   for (;;) {
-    const token = sessionStorage.getItem(TOKEN_KEY);
+    const [token, before] = [sessionStorage.getItem(TOKEN_KEY), logIns];
     const headers = { ...rest.headers };
     if (token !== null) headers.Authorization = `Bearer ${token}`;
     const leave = new AbortController();
@@ -69,7 +85,7 @@ async function exchange(path, options, read) {
     signal?.addEventListener("abort", onAbort, { once: true });
     if (signal?.aborted) onAbort();
     try {
-      const sent = fetch(path, { ...rest, headers, cache: "no-store", credentials: "omit", signal: leave.signal });
+      const sent = fetch(path, { ...rest, headers, cache: "no-store", credentials: "same-origin", signal: leave.signal });
       const response = await within(headMs, sent, signal);
       if (response.ok) {
         const answer = read(response);
@@ -83,7 +99,7 @@ async function exchange(path, options, read) {
       signal?.removeEventListener("abort", onAbort);
     }
     // A person may take any time, but whoever asked may have moved on meanwhile.
-    if (sessionStorage.getItem(TOKEN_KEY) === token) await within(A_PERSON_MS, askToken(), signal);
+    if (sessionStorage.getItem(TOKEN_KEY) === token && logIns === before) await within(A_PERSON_MS, askToken(), signal);
   }
 }
 
@@ -99,8 +115,11 @@ async function errorOf(response) {
   return new ApiError(response.status, body.kind ?? "", message, retryAfterS);
 }
 
-/** Sends JSON, gives JSON back. */
-export function send(method, path, body, options = {}) {
+const OF_VIEWERS = /^\/(whep\/|logout$)/;
+
+/** Sends JSON, gives JSON back. What a viewer may not do is not even asked: ApiError of kind "role". */
+export async function send(method, path, body, options = {}) {
+  if (method !== "GET" && !may("control") && !OF_VIEWERS.test(path)) throw new ApiError(403, "role", "view");
   const json = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
   return exchange(path, { ...options, ...json, method }, async (response) => {
     const text = await response.text();

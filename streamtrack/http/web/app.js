@@ -29,6 +29,7 @@ import { Turn } from "./turn.js";
 import { Undo } from "./undo.js";
 import { checkVersion } from "./version.js";
 import { Viewer } from "./viewer.js";
+import { showWho } from "./who.js";
 
 const TICK_MS = 250;
 const $ = (id) => document.getElementById(id);
@@ -41,6 +42,7 @@ const undo = new Undo();
 
 adoptTokenFromAddress();
 fillTexts(document);
+showWho();
 const log = new EventLog($("events"), $("no-events"));
 const foot = new Foot($("hint"), $("notice"));
 const notice = (words) => foot.notice(words);

@@ -1,5 +1,6 @@
 // The lines at the foot of the picture: what a click would do now, and what came of the one before.
 
+import { may } from "./role.js";
 import { nameOf, text } from "./strings.js";
 
 const NOTICE_MS = 6000;
@@ -23,7 +24,8 @@ export class Foot {
   showHint(selected, negative, dead, intent) {
     const touch = matchMedia("(pointer: coarse)").matches ? "Touch" : "";
     let words = "";
-    if (selected !== null) {
+    if (!may("control")) words = "";
+    else if (selected !== null) {
       const object = nameOf(selected.id, selected.label);
       words = text(intent ? `hint_${intent}` : `${negative ? "hintExclude" : "hintInclude"}${touch}`, { object });
     } else if (!dead && isBeginner()) {

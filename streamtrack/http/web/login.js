@@ -1,8 +1,8 @@
 // The login page. Without scripts its form does the same.
 
 import "./access-texts.js";
-import { logIn, ownPath, takeToken } from "./login-request.js";
-import { fillTexts, text } from "./strings.js";
+import { logIn, ownPath, takeToken, whyNot } from "./login-request.js";
+import { fillTexts } from "./strings.js";
 import "./theme.js";
 
 const byId = (id) => document.getElementById(id);
@@ -33,8 +33,7 @@ async function enter(token) {
   byId("token").focus();
 }
 
-function tell(kind, waitS = 0) {
-  const name = { too_many_guesses: "loginSlow", unauthorized: "tokenWrong", busy: "error_busy", none: "error_none" }[kind] ?? "tokenWrong";
-  byId("login-wrong").textContent = text(name, { seconds: waitS || 60 });
+function tell(kind, waitS) {
+  byId("login-wrong").textContent = whyNot(kind, waitS);
   byId("login-wrong").hidden = false;
 }

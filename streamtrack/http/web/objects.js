@@ -1,5 +1,6 @@
 // The list of followed objects. Rows are kept and updated in place, so that a label can be typed while states change.
 
+import { may } from "./role.js";
 import { hasText, nameOf, text } from "./strings.js";
 
 export class ObjectList {
@@ -76,6 +77,7 @@ export class ObjectList {
     row.style.setProperty("--tint", this.actions.colour(item.object_id, item.label));
     const label = row.querySelector(".label");
     if (label !== document.activeElement && label.value !== item.label) label.value = item.label;
+    label.readOnly = !may("control");
     if (label.title !== item.label) label.title = item.label; // the field shows the beginning of a long one
     const shown = seen ? item.state : "unseen";
     const state = row.querySelector(".state");

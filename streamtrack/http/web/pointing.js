@@ -1,6 +1,7 @@
 // What a click on the picture does: select what is followed there, add to what is selected, or follow something new.
 
 import { send } from "./api.js";
+import { may } from "./role.js";
 import { nameOf, text } from "./strings.js";
 
 export class Pointing {
@@ -80,6 +81,10 @@ export class Pointing {
         objects.selectWhenShown(found);
         return true;
       }
+    }
+    if (!may("control")) {
+      notice(text("mayOnlyWatch"));
+      return false;
     }
     const id = objects.selected;
     const body = frame === null ? prompt : { ...prompt, at_frame: frame };

@@ -2,6 +2,7 @@
 
 import { send } from "./api.js";
 import { Drawing } from "./drawing.js";
+import { may } from "./role.js";
 import { askRule } from "./ruleform.js";
 import { text } from "./strings.js";
 
@@ -40,6 +41,7 @@ export class Rules {
   }
 
   draw(kind) {
+    if (!may("control")) return this.page.notice(text("mayOnlyWatch"));
     if (this.page.frameSize() === null) return this.page.notice(text("deadPicture_wait"));
     this.drawing.start(kind);
   }

@@ -283,7 +283,7 @@ export const GERMAN = {
 
   // the token
   tokenTitle: "Zugangstoken",
-  tokenText: "Dieser Server verlangt ein Token. Es wird behalten, bis dieser Tab geschlossen wird.",
+  tokenText: "Dieser Server verlangt ein Token. In diesem Browser bleibst du angemeldet.",
   tokenWrong: "Dieses Token wurde nicht angenommen. Ein anderes versuchen.",
   token: "Token",
   continue: "Weiter",

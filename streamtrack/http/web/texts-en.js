@@ -283,7 +283,7 @@ export const ENGLISH = {
 
   // the token
   tokenTitle: "Access token",
-  tokenText: "This server asks for a token. It is kept until you close the tab.",
+  tokenText: "This server asks for a token. You stay logged in on this browser.",
   tokenWrong: "That token was not accepted. Try another.",
   token: "Token",
   continue: "Continue",

@@ -8,6 +8,7 @@ import { Bars, clock, day } from "./timeline-bars.js";
 import { ClipDesk } from "./timeline-clip.js";
 import { PastEvents } from "./timeline-events.js";
 import { Player } from "./timeline-player.js";
+import { showWho } from "./who.js";
 
 const REFRESH_MS = 5000;
 const NOTICE_MS = 6000;
@@ -17,6 +18,7 @@ const byId = (id) => document.getElementById(id);
 
 adoptTokenFromAddress();
 fillTexts(document.body);
+showWho();
 
 let end = null; // of the time shown, in ms; null: now
 let noticed = null;
