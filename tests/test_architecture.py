@@ -71,7 +71,7 @@ HOMES = {
     "sam2": ("model.*",),
     "httpx": ("alerts.webhook", "ingest.rtc_http"),
     "shapely": ("rules.*", "config.rules"),
-    "zmq": ("publish.zmq_*", "control.zmq_control", "client.*"),
+    "zmq": ("publish.zmq_*", "control.zmq_control", "control.sender", "client.*"),
     "aiortc": ("webrtc.*", "ingest.whep_decoder"),
     "uvicorn": ("http.web_server", "http.connections"),
     "typer": ("cli.*",),

@@ -205,9 +205,9 @@ class Door:
             if names:
                 self.audit.note(what, "done", via="file", object_id=", ".join(names))
 
-    async def watch(self) -> None:
+    async def watch(self, period_s: float = WATCH_PERIOD_S) -> None:
         """Look at the key file and at who is here, again and again, until cancelled."""
         while True:
             await self.refresh()
             self.look_around()
-            await asyncio.sleep(WATCH_PERIOD_S)
+            await asyncio.sleep(period_s)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from streamtrack.access import hashing
 from streamtrack.access.tokens import read_token
 from streamtrack.cli.main import run
 from tests.support.doors import QUICK
@@ -16,7 +15,7 @@ from tests.support.doors import QUICK
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hash of the command's own takes 60 ms; what it is like is tested beside the file."""
-    monkeypatch.setattr(hashing.argon2, "PasswordHasher", lambda: QUICK._hasher)
+    monkeypatch.setattr("argon2.PasswordHasher", lambda: QUICK._hasher)
 
 
 def test_key_is_made_listed_and_revoked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ SUITES = {
     "docs_recording": "everything that docs/recording.md gives",
     "docs_rules": "everything that docs/rules.md gives",
     "docs": "every command that the FAQ and the tutorial give",
+    "roles": "who may what: every route and command tried by everybody, and docs/roles.md",
     "readme": "every command and figure that the README gives",
     # of a whole package
     "cli/track_resume": "cli/track killed and gone on with, in processes of its own",
@@ -48,6 +49,9 @@ COVERED_BY = {
     "access/test_roles": ("access/principal",),
     "access/test_key_file": ("access/key", "access/hashing"),
     "access/test_audit": ("access/audit_file",),
+    "http/test_admission": ("http/audit_trail", "http/visit", "http/refusal", "access/door"),
+    "http/test_login_routes": ("http/cookies", "http/audit_routes", "http/front_door"),
+    "test_roles": ("http/needs", "control/needs", "control/sender"),
     "alerts/test_webhook": ("alerts/*",),
     "alerts/test_mqtt": ("alerts/home_assistant",),
     "cli/test_main": ("cli/bench", "cli/compile", "cli/options"),
