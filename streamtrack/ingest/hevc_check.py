@@ -195,20 +195,21 @@ class Paint:
         if (samples.shape, samples.dtype) != (self._ground.shape, self._ground.dtype):
             ground = np.random.default_rng(0).integers(0, most + 1, samples.shape)
             self._ground, self._tints = ground.astype(samples.dtype), {}
-        tint = self._tints.get(plane.buffer_ptr)
         seen = slice(None, None, SAMPLED), slice(None, plane.width, SAMPLED)
+        tint = self._tints.get(plane.buffer_ptr)
         # Fresh memory is zero, and so may be a black block of a picture that uses the full range.
-        untouched = samples[seen] == (0 if tint is None else self._painted(tint, most)[seen])
+        untouched = samples[seen] == (0 if tint is None else _tinted(self._ground[seen], tint, most))
         is_judged = tint is not None or frame.color_range != FULL_RANGE
         is_filled = _is_apart(untouched, sps) and (not is_judged or _is_whole(untouched, sps))
         self._tint = self._tint % TINTS + 1
         self._tints[plane.buffer_ptr] = self._tint
-        samples[:] = self._painted(self._tint, most)
+        samples[:] = _tinted(self._ground, self._tint, most)
         return is_filled
 
-    def _painted(self, tint: int, most: int) -> Samples:
-        painted: Samples = (self._ground + self._ground.dtype.type(tint)) & self._ground.dtype.type(most)
-        return painted
+
+def _tinted(ground: Samples, tint: int, most: int) -> Samples:
+    tinted: Samples = (ground + ground.dtype.type(tint)) & ground.dtype.type(most)
+    return tinted
 
 
 def _new_decoder() -> Any:

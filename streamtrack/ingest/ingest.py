@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 
-from streamtrack.clock import NS_PER_S, SYSTEM_CLOCK, Clock
+from streamtrack.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK, Clock
 from streamtrack.config import SourceConfig
 from streamtrack.errors import SourceError, SourceRefusedError
 from streamtrack.frame import Frame, SourceNotice
@@ -67,6 +67,7 @@ class Ingest:
         self._watch = SourceWatch(config.frozen_after_ms if self.spec.live else 0)
         self._seq = 0
         self._failures = 0
+        self._connected_ns = 0
         self._gap = GapMark()
 
     @property
@@ -192,6 +193,7 @@ class Ingest:
         info = self._decoder.open()
         logger.info("%s: %s, %dx%d", self._name, info.codec, info.width_px, info.height_px)
         self._watch.connected()
+        self._connected_ns = self._clock.monotonic_ns()
         pacer = Pacer() if info.needs_pacing and self.spec.pace == "newest" else None
         frame_ns = round(NS_PER_S / info.fps) if info.fps else 0
         media_ns = 0
@@ -216,8 +218,19 @@ class Ingest:
         if not skipped.count:
             return
         self._telemetry.dropped(skipped.reason, skipped.count)
+        if skipped.reason == "before_keyframe" and self.state is not SourceState.ONLINE:
+            self._tell_no_keyframe()
         if self.spec.live and skipped.reason in DAMAGE_REASONS:
             self._watch.skipped(skipped.count, self._clock.monotonic_ns())
+
+    def _tell_no_keyframe(self) -> None:
+        """Say why a camera that sends pictures shows none; after a while it counts as lost."""
+        why = f"source {self.spec.redacted_url}: connected, and no keyframe came yet"
+        waited_ms = (self._clock.monotonic_ns() - self._connected_ns) / NS_PER_MS
+        if waited_ms < self._config.read_timeout_ms:
+            self._status.note(why)
+        elif self._status.go_offline(why):
+            logger.warning("stream %s: %s", self._telemetry.name, why)
 
     def _deliver(self, picture: Picture) -> None:
         """Stamp a picture and hand it over."""

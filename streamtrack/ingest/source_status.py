@@ -65,6 +65,12 @@ class SourceStatus:
             self._state, self._last_error = SourceState.OFFLINE, why
             return is_news
 
+    def note(self, why: str) -> None:
+        """Why no frame has come yet, while one may still."""
+        with self._lock:
+            if self._state in (SourceState.CONNECTING, SourceState.OFFLINE):
+                self._last_error = why
+
     def finish(self, state: SourceState, error: str | None = None) -> bool:
         """Enter a final state; False where one was entered before."""
         with self._lock:

@@ -35,3 +35,13 @@ def test_only_what_has_ended_begins_again() -> None:
     status.begin_again("cam")
 
     assert status.state is SourceState.CONNECTING
+
+
+def test_why_no_frame_came_yet_is_noted_until_one_comes() -> None:
+    status = SourceStatus()
+    status.note("no keyframe")
+    assert (status.state, status.last_error) == (SourceState.CONNECTING, "no keyframe")
+    status.come_online()
+    status.note("no keyframe")
+
+    assert status.last_error is None
