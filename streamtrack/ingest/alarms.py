@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 MAX_FALSE_ALARMS = 25
-"""Alarms in a row about pictures that the decoder finds sound; then the look misjudges the stream."""
+"""Alarms in a row after which the look misjudges the stream, where it found few pictures sound before."""
+MAX_TRUST = 500
+"""Pictures found sound that count: each lets one alarm more pass for a true one."""
 
 
 class Alarms:
     """Counts the alarms of one look."""
 
     def __init__(self) -> None:
-        self._num = 0
-        self._is_proven = False
+        self._num_raised = self._num_passed = 0
         self.is_misled = False
         """Whether the look is wrong about this stream, for good."""
 
     def passed(self) -> None:
         """A picture was found sound."""
-        self._is_proven, self._num = True, 0
+        self._num_passed, self._num_raised = min(self._num_passed + 1, MAX_TRUST), 0
 
     def raised(self, numbers: set[int]) -> set[int]:
         """The pictures to believe damaged: the same, unless no picture was ever found sound, or too few."""
-        self._num += len(numbers)
-        self.is_misled = self.is_misled or self._num > MAX_FALSE_ALARMS
-        return numbers if self._is_proven and not self.is_misled else set()
+        self._num_raised += len(numbers)
+        if self._num_raised > MAX_FALSE_ALARMS + self._num_passed:
+            self.is_misled = True
+        return numbers if self._num_passed and not self.is_misled else set()

@@ -21,7 +21,8 @@ from streamtrack.ingest.source import SourceKind, SourceSpec
 from streamtrack.ingest.tap import NO_TAPS, CodedStream, Taps
 
 REFUSES_DAMAGE = frozenset({"hevc"})
-"""Decoders that flag nothing: made to refuse what they find damaged, or predicted from what never came."""
+"""Decoders that flag nothing: where nobody looks twice they are made to refuse what they find damaged, or
+predicted from what never came."""
 
 
 class AvDecoder:
@@ -156,7 +157,7 @@ class AvDecoder:
     def _set_threads(self) -> None:
         codec = self._stream.codec_context
         codec.copy_opaque = True
-        if codec.name in REFUSES_DAMAGE:
+        if codec.name in REFUSES_DAMAGE and not self._config.verify_pictures:
             codec.options = {"err_detect": "explode"}
         codec.thread_count = self._config.decoder_threads
         # Frame threads hold back one picture each; slices hold back none, but let H.264 hide its damage.

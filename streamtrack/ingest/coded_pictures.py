@@ -24,7 +24,11 @@ from streamtrack.ingest.h264 import (
 )
 from streamtrack.ingest.h264_check import EndCheck
 from streamtrack.ingest.hevc_check import HevcEndCheck
+from streamtrack.ingest.hevc_order import SKIPPED_LEADING, PictureOrder
 from streamtrack.ingest.mjpeg_check import MjpegCheck
+
+NON_REFERENCE = 0
+"""HEVC's type of a trailing picture that no other of its layer is predicted from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class CodedPicture:
     """False for a packet that holds parameters or remarks alone."""
     must_come_out: bool = False
     """True where the decoder has to show a picture for it: none is hidden, none is half of one."""
+    is_fresh_start: bool = False
+    """A keyframe after which nothing from before is needed."""
     continues: bool = False
     """The packet begins in the middle of a picture: FFmpeg tore it from the packet before."""
 
@@ -115,7 +121,12 @@ class H264Reader:
         recovery = max((recovery_frames(unit) or 0 for unit in remarks), default=0)
         misses_reference = self._follow(header)
         return CodedPicture(
-            is_keyframe, header.is_reference, recovery, misses_reference, must_come_out=must_come_out
+            is_keyframe,
+            header.is_reference,
+            recovery,
+            misses_reference,
+            must_come_out=must_come_out,
+            is_fresh_start=header.is_idr,
         )
 
     def damaged(self, number: int, packet: Any) -> set[int]:
@@ -149,15 +160,39 @@ class H264Reader:
 
 
 class HevcReader(PlainReader):
-    """HEVC: what the container says, and a second look at the slices."""
+    """HEVC: references that never came, and a second look at the slices."""
 
     def __init__(self, extradata: bytes | None) -> None:
         sets, self._length_bytes = hevc.read_extradata(extradata)
         self._check = HevcEndCheck(sets)
+        self._order = PictureOrder()
+        self._misses_before_whole = False
+
+    def read(self, packet: Any) -> CodedPicture:
+        """What the packet's first slice says."""
+        head, sps = self._check.head_of(self._units(packet)), self._check.sequence
+        self._misses_before_whole = False
+        if head is None or sps is None:
+            return super().read(packet)
+        misses = self._order.follow(head, sps)
+        # What may be left out spoils nothing but itself.
+        is_leading = head.kind in SKIPPED_LEADING
+        self._misses_before_whole = misses and is_leading
+        is_reference = not (packet.is_disposable or is_leading or head.kind == NON_REFERENCE)
+        return CodedPicture(
+            bool(packet.is_keyframe),
+            is_reference,
+            misses_reference=misses and not is_leading,
+            must_come_out=not is_leading and self._check.shows_all,
+        )
 
     def damaged(self, number: int, packet: Any) -> set[int]:
         """Pictures whose slices did not fill them exactly."""
-        return self._check.damaged(number, split_units(bytes(packet), self._length_bytes))
+        found = {number} if self._misses_before_whole else set()
+        return found | self._check.damaged(number, self._units(packet))
+
+    def _units(self, packet: Any) -> list[bytes]:
+        return split_units(bytes(packet), self._length_bytes)
 
 
 def picture_reader(codec: str, extradata: bytes | None, *, verify: bool) -> PictureReader:

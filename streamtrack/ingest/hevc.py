@@ -33,7 +33,7 @@ class Sequence:
     """Of the largest coding block's side."""
     has_chroma: bool
     separate_planes: bool
-    poc_bits: int
+    order_bits: int
     """Of a picture's number in order of showing."""
     ref_sets: tuple[RefSet, ...]
     has_long_term: bool
@@ -205,7 +205,7 @@ def _sequence(bits: BitReader) -> Sequence:
             bits.unsigned()
     bits.unsigned()
     bits.unsigned()
-    poc_bits = bits.unsigned() + 4
+    order_bits = bits.unsigned() + 4
     for _ in range(num_layers if bits.read(1) else 1):
         for _ in range(3):
             bits.unsigned()
@@ -232,7 +232,7 @@ def _sequence(bits: BitReader) -> Sequence:
     if has_long_term:
         num_long_term = bits.unsigned()
         for _ in range(min(num_long_term, 32)):
-            bits.read(poc_bits + 1)
+            bits.read(order_bits + 1)
     has_temporal_mvp = bool(bits.read(1))
     return Sequence(
         width_px,
@@ -241,7 +241,7 @@ def _sequence(bits: BitReader) -> Sequence:
         log2_block,
         chroma != 0 and not separate_planes,
         separate_planes,
-        poc_bits,
+        order_bits,
         ref_sets,
         has_long_term,
         num_long_term,

@@ -36,12 +36,16 @@ from streamtrack.ingest.hevc import (
     tiled_pps,
     unit_type,
 )
-from streamtrack.ingest.hevc_slice import is_slice, moved, read_slice
+from streamtrack.ingest.hevc_slice import SliceHead, is_slice, moved, read_slice
 
-OPTIONS = {"skip_loop_filter": "all", "err_detect": "explode"}
+OPTIONS = {"skip_loop_filter": "all"}
+RUBBISH = np.random.default_rng(1).integers(1, 256, 256, np.uint8).tobytes()
+OTHER_RUBBISH = RUBBISH[::-1]
+"""No zeros, which would be taken for the beginning of a unit."""
 SAMPLED = 4
 """Of the samples of a block, each so many across and down are looked at."""
 TINTS = 251
+WHOLE_PICTURES = range(16, 24)
 FULL_RANGE = 2
 """FFmpeg's number of it."""
 MAX_WAITING = 16
@@ -61,31 +65,52 @@ class HevcEndCheck:
         self._decoder = _new_decoder()
         self._twin: RowTwin | None = None
         self._sets: dict[tuple[int, int], bytes] = {}
-        self._sps: Sequence | None = None
+        self.sequence: Sequence | None = None
+        """What the stream says of its pictures; None before it does."""
         self._pictures: dict[int, PictureSet] = {}
         self._paint = Paint()
         self._alarms = Alarms()
         self._are_sets_due = self._learn(parameter_sets)
 
-    def damaged(self, number: int, units: Iterable[bytes]) -> set[int]:
-        """Numbers of the pictures, this one and earlier ones, whose slices do not fill them exactly."""
+    @property
+    def shows_all(self) -> bool:
+        """Whether no picture is hidden on purpose."""
+        return not any(pps.has_output_flag for pps in self._pictures.values())
+
+    def head_of(self, units: Iterable[bytes]) -> SliceHead | None:
+        """The head of a picture's first slice; None where it, or a set that it needs, is damaged or missing.
+
+        Sets among the units are learnt from."""
         units = list(units)
         self._are_sets_due = self._learn(units) or self._are_sets_due
-        if self._sps is None or self._alarms.is_misled:
+        first = next((unit for unit in units if is_slice(unit)), None)
+        if first is None or self.sequence is None:
+            return None
+        return read_slice(first, self.sequence, self._pictures.get)
+
+    def damaged(self, number: int, units: Iterable[bytes]) -> set[int]:
+        """Numbers of the pictures, this one and earlier ones, whose slices do not fill them exactly.
+
+        `head_of` was asked about the same units before.
+        """
+        units = list(units)
+        if self.sequence is None or self._alarms.is_misled:
             return set()
-        packet = av.Packet(b"".join(START_CODE + unit for unit in self._changed(units)))
+        changed = [*self._due_sets(), *self._changed(units, RUBBISH)]
+        packet = av.Packet(b"".join(START_CODE + unit for unit in changed))
         packet.pts = number
         try:
             frames = self._decoder.decode(packet)
         except av.error.FFmpegError:
             return self._alarms.raised({number})
-        found = {number} if self._is_cut(units) else set()
+        found = set() if self._is_readable(units) else {number}
         if self._twin is not None:
-            found |= self._twin.differing(packet, frames)
+            begins = any(unit_type(unit) in WHOLE_PICTURES for unit in units)
+            found |= self._twin.differing(number, self._changed(units, OTHER_RUBBISH), frames, begins=begins)
         for frame in frames:
             if frame.pts is None:
                 continue
-            if self._twin is None and not self._paint.is_filled(frame, self._sps):
+            if self._twin is None and not self._paint.is_filled(frame, self.sequence):
                 found.add(int(frame.pts))
             if frame.pts not in found:
                 self._alarms.passed()
@@ -102,35 +127,50 @@ class HevcEndCheck:
             if kind == VPS:
                 self._sets[kind, 0], has_learnt = unit, True
             elif kind == SPS and (sps := read_sps(unit)) is not None:
-                self._sps, self._sets[kind, 0], has_learnt = sps, unit, True
+                self.sequence, self._sets[kind, 0], has_learnt = sps, unit, True
             elif kind == PPS and (pps := read_pps(unit)) is not None:
                 self._pictures[pps.number], self._sets[kind, pps.number] = pps, unit
                 has_learnt = True
         return has_learnt
 
-    def _changed(self, units: list[bytes]) -> list[bytes]:
-        """The units of the larger picture, after the sets where they are due."""
-        sps = self._sps
-        assert sps is not None
+    def _due_sets(self) -> list[bytes]:
+        """The parameter sets of the larger picture, where they are due."""
+        sps = self.sequence
+        if not self._are_sets_due or sps is None:
+            return []
+        self._are_sets_due = False
         larger, in_tiles = self._larger(sps)
         if larger is sps and self._twin is None and any(pps.has_rows for pps in self._pictures.values()):
             self._twin = RowTwin()
         changed = []
-        if self._are_sets_due:
-            self._are_sets_due = False
-            for (kind, number), unit in sorted(self._sets.items()):
-                if kind == SPS:
-                    unit = resized_sps(unit, sps, larger.width_px, larger.height_px)
-                elif kind == PPS and in_tiles:
-                    unit = tiled_pps(unit, self._pictures[number], sps.width_px // sps.block_px)
-                changed.append(unit)
+        for (kind, number), unit in sorted(self._sets.items()):
+            if kind == SPS:
+                unit = resized_sps(unit, sps, larger.width_px, larger.height_px)
+            elif kind == PPS and in_tiles:
+                unit = tiled_pps(unit, self._pictures[number], sps.width_px // sps.block_px)
+            changed.append(unit)
+        if self._twin is not None:
+            self._twin.take_sets(changed)
+        return changed
+
+    def _changed(self, units: list[bytes], rubbish: bytes) -> list[bytes]:
+        """The units of the larger picture, without parameter sets.
+
+        Rubbish follows each slice, more than any block takes: one that lost its place shall not run out of
+        data. A sound one never comes to it.
+        """
+        sps = self.sequence
+        assert sps is not None
+        larger, in_tiles = self._larger(sps)
+        is_seen = larger is not sps or self._twin is not None
+        changed = []
         for unit in units:
             if unit_type(unit) in (VPS, SPS, PPS):
                 continue
             head = read_slice(unit, sps, self._pictures.get) if is_slice(unit) else None
             if head is not None and larger is not sps:
                 unit = moved(unit, head, sps, larger, in_tiles=in_tiles)
-            changed.append(unit)
+            changed.append(unit + rubbish * sps.num_blocks if head is not None and is_seen else unit)
         return changed
 
     def _larger(self, sps: Sequence) -> tuple[Sequence, bool]:
@@ -144,14 +184,16 @@ class HevcEndCheck:
             return sps.resized(sps.width_px + block, sps.height_px), True
         return sps, False
 
-    def _is_cut(self, units: list[bytes]) -> bool:
-        """Whether a slice is shorter than the rows that its header tells of."""
-        assert self._sps is not None
+    def _is_readable(self, units: list[bytes]) -> bool:
+        """Whether slices can be begun, and are longer than the rows that their headers tell of."""
+        assert self.sequence is not None
         for unit in units:
-            head = read_slice(unit, self._sps, self._pictures.get) if is_slice(unit) else None
-            if head is not None and head.row_bytes and len(unit) - head.num_bytes - 2 <= head.row_bytes:
-                return True
-        return False
+            if not is_slice(unit):
+                continue
+            head = read_slice(unit, self.sequence, self._pictures.get)
+            if head is None or (head.row_bytes and len(unit) - head.num_bytes - 2 <= head.row_bytes):
+                return False
+        return True
 
 
 class RowTwin:
@@ -161,22 +203,40 @@ class RowTwin:
         self._decoder = _new_decoder()
         self._decoder.thread_count, self._decoder.thread_type = 2, "SLICE"
         self._waiting: dict[int, Any] = {}
+        self._compared_from: int | None = None
+        self._sets: list[bytes] = []
 
-    def differing(self, packet: Any, others: Iterable[Any]) -> set[int]:
-        """Numbers of the pictures of `others` that this decoder shows otherwise, or does not."""
+    def take_sets(self, units: Iterable[bytes]) -> None:
+        """The parameter sets that hold from the next packet on."""
+        self._sets = [*units]
+
+    def differing(
+        self, number: int, units: Iterable[bytes], others: Iterable[Any], *, begins: bool
+    ) -> set[int]:
+        """Numbers of the pictures of `others` that this decoder shows otherwise, or does not.
+
+        After the first of them both have other pictures to predict from: they are compared again from the
+        next whole picture on, which the units may `begin`.
+        """
+        if begins and self._compared_from is None:
+            self._compared_from = number
+        packet = av.Packet(b"".join(START_CODE + unit for unit in (*self._sets, *units)))
+        packet.pts, self._sets = number, []
         try:
             frames = self._decoder.decode(packet)
         except av.error.FFmpegError:
-            return {int(packet.pts)}
+            frames = []
         self._waiting |= {frame.pts: frame for frame in frames}
-        found = set()
         for other in others:
             own = self._waiting.pop(other.pts, None)
+            if self._compared_from is None or other.pts < self._compared_from:
+                continue
             if own is None or not np.array_equal(_shown(own), _shown(other)):
-                found.add(int(other.pts))
+                self._compared_from = None
+                return {int(other.pts)}
         for late in sorted(self._waiting)[:-MAX_WAITING]:
             del self._waiting[late]
-        return found
+        return set()
 
 
 class Paint:

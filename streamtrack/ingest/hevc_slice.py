@@ -27,6 +27,14 @@ MAX_ROWS = 1024
 class SliceHead:
     """Where a slice begins in the picture, and where in its bytes."""
 
+    kind: int
+    """Type of its unit."""
+    layer: int
+    """Of pictures that may be left out; 0 is needed by all others."""
+    order: int
+    """Lower bits of the picture's number in order of showing; 0 where none is told."""
+    references: RefSet
+    """Pictures that it may be predicted from, but for those that are kept for long."""
     address: int
     """The block that it begins with, in the order of rows; 0 where the picture begins."""
     address_bit: int
@@ -48,7 +56,7 @@ def read_slice(unit: bytes, sps: Sequence, pps_of: Callable[[int], PictureSet | 
     """The head of a slice; None where it, or the set that it names, is damaged or not known."""
     bits = BitReader(unescape(unit[2 : HEADER_BYTES + 2]))
     try:
-        return _head(bits, unit_type(unit), sps, pps_of)
+        return _head(bits, unit, sps, pps_of)
     except BitsExhaustedError:
         return None
 
@@ -90,8 +98,9 @@ def escaped_length(data: bytes, num_bytes: int) -> int:
 
 
 def _head(
-    bits: BitReader, kind: int, sps: Sequence, pps_of: Callable[[int], PictureSet | None]
+    bits: BitReader, unit: bytes, sps: Sequence, pps_of: Callable[[int], PictureSet | None]
 ) -> SliceHead | None:
+    kind, layer = unit_type(unit), max(0, (int.from_bytes(unit[:2], "big") & 7) - 1)
     is_first = bool(bits.read(1))
     if FIRST_WHOLE <= kind <= LAST_WHOLE:
         bits.read(1)
@@ -103,15 +112,19 @@ def _head(
         is_dependent = pps.has_dependent_slices and bool(bits.read(1))
         address_bit = bits.position
         address = bits.read(address_bits(sps))
+    order: int = 0
+    references: RefSet = ()
     if not is_dependent:
-        _skip_own_part(bits, kind, sps, pps)
+        order, references = _read_own_part(bits, kind, sps, pps)
     rows_bit, row_bytes = bits.position, 0
     if pps.has_tiles or pps.has_rows:
         row_bytes = _row_bytes(bits)
     if pps.has_extension:
         bits.read(8 * bits.unsigned())
     bits.read(1)
-    return SliceHead(address, address_bit, rows_bit, -(-bits.position // 8), row_bytes)
+    return SliceHead(
+        kind, layer, order, references, address, address_bit, rows_bit, -(-bits.position // 8), row_bytes
+    )
 
 
 def _row_bytes(bits: BitReader) -> int:
@@ -126,15 +139,18 @@ def _row_bytes(bits: BitReader) -> int:
     return sum(bits.read(length) + 1 for _ in range(num_rows))
 
 
-def _skip_own_part(bits: BitReader, kind: int, sps: Sequence, pps: PictureSet) -> None:
-    """All that a slice does not take over from the one before."""
+def _read_own_part(bits: BitReader, kind: int, sps: Sequence, pps: PictureSet) -> tuple[int, RefSet]:
+    """All that a slice does not take over from the one before; its picture's order and references."""
     bits.read(pps.num_extra_bits)
     slice_type = bits.unsigned()
     bits.read(pps.has_output_flag)
     bits.read(2 * sps.separate_planes)
-    num_pictures, has_motion = 0, False
+    order, num_pictures, has_motion = 0, 0, False
+    references: RefSet = ()
     if kind not in IDR:
-        num_pictures = _skip_references(bits, sps)
+        order, references = _read_references(bits, sps)
+        num_pictures = sum(is_used for _, is_used in references)
+        num_pictures += _skip_long_term(bits, sps) if sps.has_long_term else 0
         has_motion = sps.has_temporal_mvp and bool(bits.read(1))
     has_sao = False
     if sps.has_sao:
@@ -154,21 +170,18 @@ def _skip_own_part(bits: BitReader, kind: int, sps: Sequence, pps: PictureSet) -
             bits.signed()
     if pps.filters_across_slices and (has_sao or not is_off):
         bits.read(1)
+    return order, references
 
 
-def _skip_references(bits: BitReader, sps: Sequence) -> int:
-    """Past the pictures that this one is predicted from; how many they are."""
-    bits.read(sps.poc_bits)
-    ref_set: RefSet = ()
+def _read_references(bits: BitReader, sps: Sequence) -> tuple[int, RefSet]:
+    """A picture's order and the pictures that it may be predicted from."""
+    order = bits.read(sps.order_bits)
     if not bits.read(1):
-        ref_set = read_ref_set(bits, sps.ref_sets, is_in_slice=True)
-    elif sps.ref_sets:
-        number = bits.read((len(sps.ref_sets) - 1).bit_length())
-        if number >= len(sps.ref_sets):
-            raise BitsExhaustedError
-        ref_set = sps.ref_sets[number]
-    count = sum(is_used for _, is_used in ref_set)
-    return count + (_skip_long_term(bits, sps) if sps.has_long_term else 0)
+        return order, read_ref_set(bits, sps.ref_sets, is_in_slice=True)
+    number = bits.read((len(sps.ref_sets) - 1).bit_length()) if sps.ref_sets else 0
+    if number >= len(sps.ref_sets):
+        raise BitsExhaustedError
+    return order, sps.ref_sets[number]
 
 
 def _skip_long_term(bits: BitReader, sps: Sequence) -> int:
@@ -182,7 +195,7 @@ def _skip_long_term(bits: BitReader, sps: Sequence) -> int:
             bits.read((sps.num_long_term - 1).bit_length())
             count += 1
         else:
-            bits.read(sps.poc_bits)
+            bits.read(sps.order_bits)
             count += bits.read(1)
         if bits.read(1):
             bits.unsigned()

@@ -56,7 +56,7 @@ class PictureDecoder:
         self._number = 0
         self._numbers, self._roll = PictureNumbers(), RollCall()
         self._wait_for_keyframe, self._packets_waited = True, 0
-        self._corrupt_run = 0
+        self._corrupt_run, self._needs_washing = 0, False
         self._withheld_since_ns: int | None = None
         self._opened_ns = time.monotonic_ns()
         self.outcomes: deque[Picture | Skipped | EndOfStream] = deque()
@@ -96,6 +96,8 @@ class PictureDecoder:
         self._numbers.remember(packet, number)
         if coded.must_come_out and not packet.is_discard and not self._times.decode_stamps_only:
             self._roll.coded(number, packet.pts, packet.dts)
+        if self._needs_washing and coded.is_fresh_start:
+            self._wash(packet, number, now_ns)
         frames, is_decoded = self._decoded(packet)
         if not is_decoded:
             self._hit(number, now_ns)
@@ -132,13 +134,30 @@ class PictureDecoder:
         except (av.error.FFmpegError, ValueError):
             return [], False
 
+    def _wash(self, packet: Any, number: int, now_ns: int) -> None:
+        """Decode a keyframe once for nothing.
+
+        FFmpeg's H.264 leaves coefficients of a block that it gave up where the next block, which may be the
+        first of a sound keyframe, adds them to its own.
+        """
+        self._needs_washing = False
+        self._show(self._drained(), number, now_ns)
+        self._codec.flush_buffers()
+        self._decoded(packet)
+        self._drained()
+        self._codec.flush_buffers()
+
+    def _drained(self) -> list[Any]:
+        """All that the decoder holds back."""
+        try:
+            frames: list[Any] = self._codec.decode(None)
+        except (av.error.FFmpegError, ValueError):
+            return []
+        return frames
+
     def _flush(self) -> None:
         """Let the decoder give what it holds."""
-        try:
-            frames = self._codec.decode(None)
-        except (av.error.FFmpegError, ValueError):
-            frames = []
-        self._show(frames, self._number, time.monotonic_ns(), everything=True)
+        self._show(self._drained(), self._number, time.monotonic_ns(), everything=True)
         for missing in self._roll.absent():
             self._lose(missing.number, missing.pts, missing.dts)
         for missing in sorted(self._missing, key=lambda m: -1 if m.pts is None else m.pts):
@@ -165,6 +184,7 @@ class PictureDecoder:
     def _hit(self, number: int, now_ns: int) -> None:
         """A coded picture turned out to be damaged."""
         self._record.damaged(number, now_ns)
+        self._needs_washing = True
         self._corrupt_run += 1
         if self._corrupt_run > MAX_CORRUPT_RUN and not self._spec.live:
             raise lost_error(f"{self._corrupt_run} damaged packets in a row", self._spec)

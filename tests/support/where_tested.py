@@ -118,7 +118,7 @@ COVERED_BY = {
     "ingest/test_av_decoder": ("ingest/containers", "ingest/decoder", "ingest/open_decoder"),
     "ingest/test_film_reader": ("ingest/film_index",),
     "ingest/test_h264": ("ingest/bits",),
-    "ingest/test_hevc": ("ingest/alarms", "ingest/hevc_check", "ingest/hevc_slice"),
+    "ingest/test_hevc": ("ingest/alarms", "ingest/hevc_check", "ingest/hevc_order", "ingest/hevc_slice"),
     "ingest/test_picture_decoder": ("ingest/coded_pictures", "ingest/h264_check", "ingest/torn_pictures"),
     "ingest/test_still_decoders": ("ingest/picture_header",),
     "model/nano/test_build": ("model/nano/*",),

@@ -89,7 +89,7 @@ def make_film(
     if aspect is not None:
         encoder.sample_aspect_ratio = Fraction(*aspect)
     options = dict(options) | ({} if crf is None else {"crf": str(crf)})
-    if kind == "hevc":
+    if kind.startswith("hevc"):
         options["x265-params"] += f":keyint={gop}:min-keyint={gop}:scenecut=0:repeat-headers=1"
     else:
         options["x264-params"] = f"keyint={gop}:min-keyint={gop}:scenecut=0:repeat-headers=1"
@@ -98,7 +98,7 @@ def make_film(
     for number in range(num_frames):
         packets += encoder.encode(av.VideoFrame.from_ndarray(draw(number), format="rgb24"))
     packets += encoder.encode(None)
-    return _film(packets, "H265" if kind == "hevc" else "H264")
+    return _film(packets, "H265" if kind.startswith("hevc") else "H264")
 
 
 def _film(packets: Sequence[av.Packet], codec: str) -> Film:
