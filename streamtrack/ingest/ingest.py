@@ -16,7 +16,7 @@ from streamtrack.ingest.decoder import EndOfStream, Picture, Skipped
 from streamtrack.ingest.gap_mark import GapMark
 from streamtrack.ingest.notices import SourceWatch
 from streamtrack.ingest.open_decoder import prepare_source
-from streamtrack.ingest.pacing import Pacer
+from streamtrack.ingest.pacing import MediaTime, Pacer
 from streamtrack.ingest.retry_wait import RetryWait
 from streamtrack.ingest.source_gate import Gate
 from streamtrack.ingest.source_status import SourceState, SourceStatus
@@ -195,8 +195,7 @@ class Ingest:
         self._watch.connected()
         self._connected_ns = self._clock.monotonic_ns()
         pacer = Pacer() if info.needs_pacing and self.spec.pace == "newest" else None
-        frame_ns = round(NS_PER_S / info.fps) if info.fps else 0
-        media_ns = 0
+        media_time = MediaTime(info.fps)
         while not self._stopping.is_set():
             outcome = self._decoder.read()
             if isinstance(outcome, EndOfStream):
@@ -206,11 +205,8 @@ class Ingest:
                 continue
             outcome = crop_picture(outcome, self._config.crop, self.spec.redacted_url)
             if pacer is not None:
-                if outcome.pts is None:
-                    media_ns += frame_ns
-                else:
-                    media_ns = int(outcome.pts * outcome.time_base * NS_PER_S)
-                self._stopping.wait(pacer.wait_ns(media_ns, self._clock.monotonic_ns()) / NS_PER_S)
+                wait_ns = pacer.wait_ns(media_time.of(outcome), self._clock.monotonic_ns())
+                self._stopping.wait(wait_ns / NS_PER_S)
             self._deliver(outcome)
 
     def _skip(self, skipped: Skipped) -> None:

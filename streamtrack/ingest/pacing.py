@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from streamtrack.clock import NS_PER_MS
+from streamtrack.clock import NS_PER_MS, NS_PER_S
+from streamtrack.ingest.decoder import Picture
 
 MAX_LATE_NS = 500 * NS_PER_MS
 """Later than this, the schedule moves: a recording that fell behind goes on from where it is, unhurried."""
@@ -33,3 +34,20 @@ class Pacer:
                 return max(0, wait_ns)
         self._anchor = (media_ns, now_ns)
         return 0
+
+
+class MediaTime:
+    """The time of each picture of one playback, in nanoseconds of the media's own clock."""
+
+    def __init__(self, fps: float | None) -> None:
+        """`fps`: of pictures that tell no time."""
+        self._frame_ns = round(NS_PER_S / fps) if fps else 0
+        self._newest_ns = 0
+
+    def of(self, picture: Picture) -> int:
+        """When the next picture is shown."""
+        if picture.pts is None:
+            self._newest_ns += self._frame_ns
+        else:
+            self._newest_ns = int(picture.pts * picture.time_base * NS_PER_S)
+        return self._newest_ns

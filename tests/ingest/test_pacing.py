@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
+
 from streamtrack.clock import NS_PER_MS, FakeClock
-from streamtrack.ingest.pacing import Pacer
+from streamtrack.ingest.decoder import Picture
+from streamtrack.ingest.pacing import MediaTime, Pacer
 
 FRAME_NS = 40 * NS_PER_MS
 
@@ -49,3 +54,12 @@ def test_slow_folder_keeps_its_ten_seconds() -> None:
     pacer.wait_ns(0, clock.monotonic_ns())
 
     assert pacer.wait_ns(10_000 * NS_PER_MS, clock.monotonic_ns()) == 10_000 * NS_PER_MS
+
+
+def test_pictures_without_a_time_follow_by_the_frame_rate() -> None:
+    image, ticks = np.zeros((1, 1, 3), np.uint8), Fraction(1, 1000)
+    time = MediaTime(25)
+
+    assert time.of(Picture(image, 500, ticks)) == 500 * NS_PER_MS
+    assert time.of(Picture(image, None, ticks)) == 540 * NS_PER_MS
+    assert MediaTime(None).of(Picture(image, None, ticks)) == 0
