@@ -26,6 +26,8 @@ SOON_S = 1.0
 AWAY_S = 2
 """Who was lost, or met by no find for so long, may be somebody else when one agrees again, and reaches so far
 for what another one is on."""
+MOST_ASKED = 2
+"""Finds of a look that are compared with whom they may be, the nearest: each costs an encoder pass."""
 NEARLY_LIKE = 0.05
 """How far below `min_likeness` a find may be that lies near where an object was a moment ago."""
 SURELY_UNLIKE = 0.1
@@ -66,12 +68,18 @@ def usurpers(
 ) -> set[int]:
     """Objects that are on what is rather another one, which is nowhere else: it looks like that, and less
     like them."""
-    usurping = set()
+    near = []
     for object_id, (other_id, place) in itertools.product(in_doubt, agreed.items()):
         one, find = known[object_id], found[place]
-        near = one.fits(find) and one.far(find, now_ns, config.reach, AWAY_S) < 1
-        if other_id not in known or not near or find.score < config.min_score:
+        far = one.far(find, now_ns, config.reach, AWAY_S)
+        if other_id in known and one.fits(find) and far < 1 and find.score >= config.min_score:
+            near.append((far, object_id, other_id, place))
+    usurping, asked = set[int](), set[int]()
+    for _, object_id, other_id, place in sorted(near):
+        if place not in asked and len(asked) == MOST_ASKED:
             continue
+        asked.add(place)
+        find = found[place]
         [own] = likeness(object_id, [find.box])
         if own is None or own < config.min_likeness - NEARLY_LIKE:
             continue

@@ -159,7 +159,6 @@ COVERED_BY = {
     "pipeline/test_session_commands": (
         "pipeline/given_ids",
         "pipeline/memories",
-        "pipeline/second_thoughts",
         "pipeline/unconfirmed",
     ),
     "pipeline/test_source_watch": ("pipeline/source",),
