@@ -34,6 +34,7 @@
     │   └── BusyError             too many requests at once; ask again
     ├── StreamOfflineError    a stream that cannot carry out a command now
     ├── PtzError              a camera that does not turn
+    ├── StateError            state.folder: a file of the state folder that cannot be used
     ├── UnauthorizedError     access.refusals: a request without a key that holds
     │   └── TooManyGuessesError   access.refusals: a token that is not looked at, after wrong ones
     ├── ForbiddenError        access.refusals: a request whose role is too small

@@ -207,6 +207,10 @@ class EventKind(StrEnum):
     GAP = "gap"
     PAUSED = "paused"
     RESUMED = "resumed"
+    """A paused stream goes on; or, with the reason `restarted`, it goes on with the objects that the process
+    before followed."""
+    EXPIRED = "expired"
+    """An object that the process before followed is not followed any more; `reason` says why."""
     FAILED = "failed"
     """The stream's step failed; it is restarted after a while."""
     RESTARTED = "restarted"

@@ -43,6 +43,7 @@ from streamtrack.jobs.routes import jobs_router
 from streamtrack.mailbox import Mailbox
 from streamtrack.pipeline import PipelineReport, RunTotals
 from streamtrack.publish.zmq_publisher import ZmqPublisher
+from streamtrack.state.keeping import open_keeping
 from streamtrack.streams.cameras import Cameras
 from streamtrack.streams.model_loading import load_tracker
 from streamtrack.streams.running_stream import RunningStream, Shared
@@ -104,13 +105,17 @@ class Server:
             self.archive = Archive(config.archive, clock)
             """Recordings and the log of events."""
             undo.callback(self.archive.close)
-            shared = Shared(self._telemetry, self._publisher, self._alerts, clock, self.archive)
+            self._keeping = open_keeping(config, self._alerts.snoozes, clock)
+            if self._keeping is not None:
+                undo.callback(self._keeping.close, 0.0)
+            shared = Shared(
+                self._telemetry, self._publisher, self._alerts, clock, self.archive, self._keeping
+            )
             self.streams = Streams(shared)
             """The streams, which come and go while the server runs."""
             self.streams.put_all([RunningStream(stream, shared) for stream in config.streams])
             self.cameras = Cameras(config, self.streams, shared, read_config)
             """Adds, changes and removes streams while the server runs."""
-            undo.callback(self.cameras.close)
             self.jobs = self._job_desk(config)
             """Films that are followed on request; None where none are taken."""
             self._door = front_door(config, clock, self._telemetry.registry)
@@ -254,6 +259,8 @@ class Server:
         await self._web.start()
         self._watcher = asyncio.create_task(self._door.watch(), name="door")
         self._alerts.start()
+        if self._keeping is not None:
+            self._keeping.start()
         if self.jobs is not None:
             self.jobs.start()
         if self._control is not None:
@@ -303,7 +310,8 @@ class Server:
         # After the streams: what they told last is on its way or in the spool.
         self.all_ended = await asyncio.to_thread(self._alerts.stop, STOP_TIMEOUT_S) and self.all_ended
         self.archive.close()
-        self.cameras.close()
+        if self._keeping is not None:
+            self.all_ended = await asyncio.to_thread(self._keeping.close, STOP_TIMEOUT_S) and self.all_ended
         if self._control is not None:
             await self._control.stop()
         await asyncio.to_thread(self._door.audit.close)

@@ -11,6 +11,7 @@ from streamtrack.clock import NS_PER_MS, NS_PER_S, Clock
 from streamtrack.errors import CapacityError, UnknownSnoozeError
 
 MAX_SNOOZES = 256
+MAX_SNOOZE_S = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,18 @@ class Snoozes:
         with self._lock:
             self._forget_ended()
             return tuple(one for _, one in self._held)
+
+    def resume(self, kept: Sequence[Snooze]) -> None:
+        """Go on with those that the process before had; by the wall clock, which is all that both know."""
+        now_ms = self._clock.wall_ns() // NS_PER_MS
+        now_ns = self._clock.monotonic_ns()
+        with self._lock:
+            for one in kept:
+                left_ms = min(one.until_ms - now_ms, MAX_SNOOZE_S * 1000)
+                if left_ms > 0 and len(self._held) < MAX_SNOOZES:
+                    self._held.append((now_ns + left_ms * NS_PER_MS, one))
+            highest = max((one.snooze_id for one in kept), default=0)
+            self._numbers = count(highest + 1)
 
     def silences(self, alert: str, stream: str, rule: str) -> bool:
         """Whether this is to be told to nobody now."""

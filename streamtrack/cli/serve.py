@@ -21,6 +21,7 @@ from streamtrack.cli.target import read_target
 from streamtrack.config import Config, Override, ZmqConfig
 from streamtrack.config.resolve import Resolved, only_url, resolve
 from streamtrack.config.yaml_file import Document, KeyPath
+from streamtrack.heartbeat import Heartbeat
 from streamtrack.signals import reload_on_hangup, stop_on_signals
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ Duration = Annotated[
     float | None,
     typer.Option(min=0.1, metavar="SECONDS", help="End by itself after this long.", show_default=False),
 ]
+BEAT_S = 1.0
 SCENES = "demo, crossing, occlusion, many, leave, swap, lookalikes, reentry, crowd"
 """Those of streamtrack.scenes.catalog, which is not imported to print a help text."""
 
@@ -77,12 +79,19 @@ def serve(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Where cameras are kept that are added in the page or over HTTP, so that they are back "
-            "after a restart (`cameras.state_dir`).",
+            help="Where cameras that are added in the page or over HTTP, objects with their memories, zones, "
+            "counts and snoozes are kept, so that they are back after a restart (`cameras.state_dir`).",
             show_default=False,
         ),
     ] = None,
     insecure: Insecure = False,
+    supervised: Annotated[
+        bool,
+        typer.Option(
+            "--supervise",
+            help="Start the server in a process of its own, and again where it dies or hangs (`process`).",
+        ),
+    ] = False,
     settings: Settings = None,
 ) -> None:
     """Track live streams: masks on ZeroMQ, annotated video in the browser."""
@@ -92,11 +101,19 @@ def serve(
     if state_dir is not None:
         flags.insert(0, Override(("cameras", "state_dir"), str(state_dir.absolute()), "--state-dir"))
 
-    def read_config() -> Config:
+    def read_unchecked() -> Config:
         document = read_target(target)
         of_url = [] if url is None else [only_url(document.value, url, "--url")]
-        return _checked(resolve(document, [*of_url, *flags]).config)
+        return resolve(document, [*of_url, *flags]).config
 
+    def read_config() -> Config:
+        return _checked(read_unchecked())
+
+    if supervised:
+        from streamtrack.cli.supervise import supervise
+
+        arguments = [word for word in sys.argv[1:] if word != "--supervise"]
+        raise typer.Exit(supervise(arguments, read_unchecked().process))
     with _ending_quietly():
         _run(read_config(), duration, read_config)
 
@@ -159,10 +176,16 @@ def _run(
 
     if not logging.getLogger("streamtrack").isEnabledFor(logging.DEBUG):  # who debugs wants to look inside
         leave_no_core()
+    heart = Heartbeat.of_environment()
 
     async def run() -> None:
         with stop_on_signals(server.request_stop), reload_on_hangup(server.request_reload):
-            await server.run(duration_s)
+            beating = asyncio.create_task(_beat(heart, server), name="heartbeat")
+            try:
+                await server.run(duration_s)
+            finally:
+                beating.cancel()
+                heart.stopping()
 
     server = Server(
         config,
@@ -176,6 +199,21 @@ def _run(
     # Everything is closed. To tear the interpreter down takes seconds with torch in it, and may crash around
     # a thread that sits in a call that cannot be interrupted (a camera that hangs, a step of a large model).
     _exit_now(0)
+
+
+async def _beat(heart: Heartbeat, server: Server) -> None:
+    """Give signs of life from the event loop, while the watch over each stream looks, too."""
+    is_ready = False
+    while heart.is_wanted:
+        why = next((why for one in server.streams if (why := one.pipeline.why_stuck)), "")
+        if why:
+            heart.stuck(why)
+        else:
+            if not is_ready and server.streams.tracker is not None:
+                is_ready = True
+                heart.ready()
+            heart.beat()
+        await asyncio.sleep(BEAT_S if is_ready else BEAT_S / 10)
 
 
 def _announce(server: Server) -> None:

@@ -19,6 +19,7 @@ from streamtrack.config.http import HttpConfig, HttpLimitsConfig
 from streamtrack.config.jobs import JobsConfig
 from streamtrack.config.model import ModelConfig, live_threads
 from streamtrack.config.overrides import Override
+from streamtrack.config.process import ProcessConfig
 from streamtrack.config.ptz import PtzConfig
 from streamtrack.config.push import PushConfig, push_names
 from streamtrack.config.recording import ArchiveConfig, RecordingConfig
@@ -26,6 +27,7 @@ from streamtrack.config.resolve import fill_in, load_config, load_recording_conf
 from streamtrack.config.rules import AnyRule, LineRule, RulesConfig, ScaleConfig, ZoneRule
 from streamtrack.config.section import Section
 from streamtrack.config.source import ReconnectConfig, SourceConfig
+from streamtrack.config.state import StateConfig
 from streamtrack.config.stream import STREAM_NAME, PromptConfig, StreamConfig
 from streamtrack.config.supervision import SupervisionConfig
 from streamtrack.config.tracking import TrackingConfig
@@ -56,6 +58,7 @@ __all__ = [
     "MotionAutoprompt",
     "MqttConfig",
     "Override",
+    "ProcessConfig",
     "PromptConfig",
     "PtzConfig",
     "PushConfig",
@@ -67,6 +70,7 @@ __all__ = [
     "SceneAutoprompt",
     "Section",
     "SourceConfig",
+    "StateConfig",
     "StreamConfig",
     "SupervisionConfig",
     "TrackingConfig",

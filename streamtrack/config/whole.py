@@ -15,9 +15,11 @@ from streamtrack.config.exposure import check_http_guarded, check_zmq_guarded, z
 from streamtrack.config.http import KEYS_FILE, HttpConfig
 from streamtrack.config.jobs import JobsConfig
 from streamtrack.config.model import ModelConfig
+from streamtrack.config.process import ProcessConfig
 from streamtrack.config.recording import ArchiveConfig
 from streamtrack.config.section import Section
 from streamtrack.config.shown import describe_value
+from streamtrack.config.state import StateConfig
 from streamtrack.config.stream import StreamConfig
 from streamtrack.config.webrtc import WebrtcConfig
 from streamtrack.config.zmq import ZmqConfig
@@ -45,6 +47,10 @@ class Config(Section):
     """Cameras that are added while the server runs."""
     jobs: JobsConfig = JobsConfig()
     """Films that are followed on request."""
+    state: StateConfig = StateConfig()
+    """What of the streams outlives the process."""
+    process: ProcessConfig = ProcessConfig()
+    """When the process counts as dead or hung."""
 
     @property
     def keys_path(self) -> Path | None:

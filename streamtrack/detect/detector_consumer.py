@@ -58,9 +58,11 @@ class DetectorConsumer:
 
     def take(self, update: Update) -> None:
         """Note what people did; look at the frame where one is due."""
+        result = update.result
         for event in update.events:
             self._note(event)
-        result = update.result
+            if event.kind is EventKind.RESUMED and result is not None:
+                self._take_over(event, result)
         if result is None:
             return
         self._objects = result.objects
@@ -81,6 +83,16 @@ class DetectorConsumer:
             x0, y0, x1, y1 = self._objects[event.object_id].box
             now_ns = self._clock.monotonic_ns()
             self._keeper.removed_by_hand(event.object_id, (x0, y0, x1, y1), now_ns)
+
+    def _take_over(self, event: Event, result: FrameResult) -> None:
+        """Objects that were started from here before a restart are still so: they end as others do."""
+        for told in event.detail.get("objects", ()):
+            found = result.objects.get(told["object_id"])
+            if found is not None and told.get("by") == self._kind:
+                x0, y0, x1, y1 = found.box
+                box = float(x0), float(y0), float(x1), float(y1)
+                find = Detection(box, told.get("class") or "", told.get("score") or 0.0)
+                self._keeper.takes_over(found.object_id, find, result.frame_idx, self._clock.monotonic_ns())
 
     def _look(self, result: FrameResult) -> None:
         start_ns = self._clock.monotonic_ns()

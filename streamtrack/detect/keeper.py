@@ -95,6 +95,12 @@ class Keeper:
                     self._mender.started(started, find, frame_idx, now_ns)
         return plan.held_at_cap if self._starts else 0
 
+    def takes_over(self, object_id: int, find: Detection, frame_idx: int, now_ns: int) -> None:
+        """An object goes on that was started from here by the process before."""
+        self._prompter.started(object_id, now_ns)
+        if self._mender is not None:
+            self._mender.started(object_id, find, frame_idx, now_ns)
+
     def corrected_by_hand(self, object_id: int) -> None:
         """Someone takes care of an object: it is not ended from here any more."""
         self._prompter.corrected_by_hand(object_id)

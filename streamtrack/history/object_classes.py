@@ -21,6 +21,9 @@ class ObjectClasses:
         for event in events:
             if event.object_id is not None and event.kind is EventKind.ADDED:
                 self._classes[event.object_id] = str(event.detail.get("class") or "")
+            for resumed in event.detail.get("objects", ()) if event.kind is EventKind.RESUMED else ():
+                if resumed.get("class"):
+                    self._classes[resumed["object_id"]] = str(resumed["class"])
 
     def forget(self, object_id: int) -> None:
         """It is not followed any more."""

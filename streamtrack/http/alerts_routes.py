@@ -10,10 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from streamtrack.alerts.hub import AlertsHub
 from streamtrack.alerts.receiver import ReceiverStatus
-from streamtrack.alerts.snoozes import Snooze
+from streamtrack.alerts.snoozes import MAX_SNOOZE_S, Snooze
 from streamtrack.http.command_route import CommandRoute
-
-MAX_SNOOZE_S = 30 * 86_400
 
 
 class SnoozeBody(BaseModel):

@@ -16,6 +16,7 @@ from streamtrack.pipeline.source_watch import SourceWatch
 from streamtrack.pipeline.step_watch import StepWatch
 from streamtrack.pipeline.stream_session import StreamSession
 from streamtrack.pipeline.turns import Turns
+from streamtrack.state.stream_notes import StreamNotes
 from streamtrack.telemetry import StreamTelemetry
 
 
@@ -85,3 +86,5 @@ class TrackingParts:
     session: StreamSession
     commands: SessionCommands
     turns: Turns
+    notes: StreamNotes | None = None
+    """Where what is to outlive the process is noted."""

@@ -25,15 +25,12 @@ from streamtrack.clock import NS_PER_S, SYSTEM_CLOCK, Clock
 from streamtrack.config import StreamConfig
 from streamtrack.consumer import Consumer
 from streamtrack.control.commands import (
-    AddCommand,
     Answer,
     AnyCommand,
-    CorrectCommand,
     ListCommand,
     ReplayCommand,
     RestartCommand,
     RetryCommand,
-    StartOverCommand,
 )
 from streamtrack.control.status import PastEvent, StreamStatus
 from streamtrack.errors import StreamOfflineError
@@ -46,16 +43,19 @@ from streamtrack.pipeline.consumer_thread import Attachment, ConsumerThread
 from streamtrack.pipeline.inbox import CommandInbox
 from streamtrack.pipeline.outlet import Outlet
 from streamtrack.pipeline.parts import Gap, StreamParts, TrackingParts
+from streamtrack.pipeline.picture_check import check_picture
 from streamtrack.pipeline.report import PipelineReport, RunTotals
 from streamtrack.pipeline.session_commands import SessionCommands
 from streamtrack.pipeline.source import StreamSource
 from streamtrack.pipeline.source_watch import SourceWatch
 from streamtrack.pipeline.status import describe, detail_of, followed_objects, state_of
 from streamtrack.pipeline.step_watch import StepWatch
-from streamtrack.pipeline.stream_session import StreamSession
+from streamtrack.pipeline.stream_session import NOTHING_KEPT, StreamSession
 from streamtrack.pipeline.supervisor import Supervisor
 from streamtrack.pipeline.tracking_loop import COMMANDS_WAITING
 from streamtrack.pipeline.turns import Turns
+from streamtrack.state.resumption import Resumption
+from streamtrack.state.stream_notes import StreamNotes
 from streamtrack.telemetry import Telemetry
 from streamtrack.tracking import Tracker
 
@@ -63,8 +63,6 @@ COMMAND_TIMEOUT_S = 5.0
 """How long a command may wait to be begun, as it does before a stream's first frame."""
 RESTART_TIMEOUT_S = 30.0
 """How long a restart may take: a step for each picture that objects start again on."""
-NO_FRAME_SOON = frozenset({SourceState.OFFLINE, SourceState.ENDED, SourceState.FAILED, SourceState.STOPPED})
-"""States in which a command does not wait for a first frame."""
 
 
 class Pipeline:
@@ -134,13 +132,28 @@ class Pipeline:
         """Hand on events of a consumer to everyone who takes the stream's; any thread."""
         self._parts.outlet.tell(*events)
 
-    def start(self, tracker: Tracker, turns: Turns) -> None:
-        """Start the threads. `turns` is shared by every stream of this tracker. Once in a lifetime."""
+    def start(
+        self,
+        tracker: Tracker,
+        turns: Turns,
+        resumption: Resumption = NOTHING_KEPT,
+        notes: StreamNotes | None = None,
+    ) -> None:
+        """Start the threads. Once in a lifetime.
+
+        Args:
+            turns: shared by every stream of this tracker.
+            resumption: what the process before kept.
+            notes: what is to outlive this one is noted there; None: nothing is.
+        """
         parts, tracking = self._parts, self._config.tracking
         parts.state.model = tracker.name
-        session = StreamSession(self._config, lambda: tracker.new_session(tracking, self._clock))
+        session = StreamSession(self._config, lambda: tracker.new_session(tracking, self._clock), resumption)
         self._commands = SessionCommands(self.name, session)
-        self._supervisor = Supervisor(parts, TrackingParts(session, self._commands, turns))
+        self._supervisor = Supervisor(parts, TrackingParts(session, self._commands, turns, notes))
+        if resumption.objects:
+            away_ns = int((resumption.age_s or 0.0) * NS_PER_S)
+            parts.state.gap = Gap("restarted", self._clock.monotonic_ns() - away_ns)
         self.telemetry.report()  # the time before, while the model was loading, belongs to no report
         parts.outlet.start()
         self._supervisor.start()
@@ -187,7 +200,7 @@ class Pipeline:
                 return self._retry(command)
             case ReplayCommand():
                 return await self._replay(command)
-        self._check_picture(command)
+        check_picture(self._parts, command)
         return await self._parts.inbox.submit(command, COMMAND_TIMEOUT_S)
 
     def submit(
@@ -198,30 +211,8 @@ class Pipeline:
         Args:
             note: told in the detail of the events that say that the object came or went.
         """
-        self._check_picture(command)
+        check_picture(self._parts, command)
         return self._parts.inbox.submit_and_wait(command, timeout_s, note)
-
-    def _check_picture(self, command: AnyCommand) -> None:
-        """Refuse a prompt where there is no picture, or none that still shows what is there."""
-        parts, source = self._parts, self._parts.source
-        if parts.state.failure is not None or parts.state.stall is not None:
-            return  # the inbox says why
-        newest = parts.state.newest
-        if newest is None:
-            if source.state in NO_FRAME_SOON:
-                raise StreamOfflineError(
-                    f"{self.name}: the source is {source.state} and no frame was tracked yet"
-                )
-            return
-        away_s = parts.source_watch.away_s
-        points_at_it = isinstance(command, AddCommand | CorrectCommand | StartOverCommand)
-        if away_s is None or parts.state.paused or not points_at_it:
-            return
-        age_ns = self._clock.monotonic_ns() - newest.frame.capture_monotonic_ns
-        if age_ns > parts.limits.click_max_age_ms * NS_PER_S // 1000:
-            raise StreamOfflineError(
-                f"{self.name}: the camera is away since {away_s:.0f} s; what you clicked is an old picture"
-            )
 
     async def _restart(self, command: RestartCommand) -> Answer:
         if self._supervisor is None:
@@ -294,6 +285,16 @@ class Pipeline:
     def newest(self) -> FrameResult | None:
         """The newest tracked frame as the tracker sees it; None before the first."""
         return self._parts.state.newest
+
+    @property
+    def why_stuck(self) -> str:
+        """Why only a restart of the process would help; empty where it would not."""
+        return "" if self._supervisor is None else self._supervisor.why_stuck
+
+    @property
+    def redacted_source(self) -> str:
+        """Where frames come from, without credentials."""
+        return self._parts.source.redacted_url
 
     @property
     def model(self) -> str:

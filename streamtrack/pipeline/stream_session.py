@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from streamtrack.config import PromptConfig, SceneAutoprompt, StreamConfig
+from streamtrack.config import StreamConfig
 from streamtrack.errors import FrameExpiredError, PromptError, ShapeError, StreamTrackError
 from streamtrack.frame import Event, Frame, FrameResult, ObjectMask, Undone
+from streamtrack.pipeline.first_frame import FirstFrame
 from streamtrack.pipeline.given_ids import GivenIds
 from streamtrack.pipeline.last_seen import LastSeen, Seed
 from streamtrack.pipeline.unconfirmed import Unconfirmed
 from streamtrack.prompt import Prompt
-from streamtrack.scenes.scene import prompts_from_masks
+from streamtrack.state.resumption import Resumption
 from streamtrack.tracking import Session
+from streamtrack.tracking.memory_file import MemoryFile, ModelFacts
 
 T = TypeVar("T")
+
+NOTHING_KEPT = Resumption()
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +39,14 @@ class StreamSession:
     may still return from a call, and learns it by `RunAbandoned`.
     """
 
-    def __init__(self, config: StreamConfig, new_session: Callable[[], Session]) -> None:
+    def __init__(
+        self,
+        config: StreamConfig,
+        new_session: Callable[[], Session],
+        resumption: Resumption = NOTHING_KEPT,
+    ) -> None:
+        """`resumption`: what the process before kept, for the first frame."""
         self.name = config.name
-        self._config = config
         self._new_session = new_session
         self._lock = threading.Lock()  # over the change from one session to the next
         self._session = new_session()
@@ -49,6 +58,8 @@ class StreamSession:
         self._untold: list[Event] = []
         """Events that were taken from the session and told by no result."""
         self.ids = GivenIds()
+        self.first = FirstFrame(config, self.ids, resumption)
+        """What the first frame begins with."""
 
     # -- what there is -----------------------------------------------------------------------------
 
@@ -67,14 +78,17 @@ class StreamSession:
         """Bytes of the session's tensors."""
         return self._session.num_bytes
 
+    def copied(self, object_id: int, facts: ModelFacts) -> MemoryFile | None:
+        """A copy of an object's memory; None while it waits for its first frame."""
+        session = self._session
+        if object_id in session.pending_object_ids:
+            return None
+        return session.memories.copied(object_id, facts)
+
     def first_frame_of(self, object_id: int) -> int:
         """The frame of an object's first prompt; after a restart that of its new start."""
         first = self._session.first_frame_of(object_id)
         return first if first < 0 else max(self._oldest, first + self._offset)
-
-    def label_of(self, object_id: int) -> str:
-        """What a person calls an object."""
-        return self._session.label_of(object_id)
 
     # -- frames ------------------------------------------------------------------------------------
 
@@ -86,8 +100,9 @@ class StreamSession:
             RunAbandoned: the session was replaced meanwhile.
         """
         session = self._session
-        if not self._begun:
-            self._prompt_first_frame(session, frame)
+        first = not self._begun
+        if first:
+            self.first.begin(session, frame)
         while True:
             waiting = len(session.pending_object_ids)
             try:
@@ -99,7 +114,10 @@ class StreamSession:
                 logger.error("stream %s: a prompt to start with is left out: %s", self.name, error)
         with self._lock:
             self._check_current(session)
-            self._begun = True
+            if first:
+                self._begun = True
+                self._unconfirmed.begin(self.first.resumed_ids)
+                result = self.first.told(result)
             result = self._unconfirmed.confirm(self._moved(result))
             self._seen.note(result)
             return result
@@ -232,26 +250,6 @@ class StreamSession:
                 logger.error("stream %s: %s is not followed any more: %s", self.name, _named(found), error)
 
     # -- inside ------------------------------------------------------------------------------------
-
-    def _prompt_first_frame(self, session: Session, frame: Frame) -> None:
-        prompts: Iterable[PromptConfig] = self._config.prompts
-        if isinstance(self._config.autoprompt, SceneAutoprompt) and frame.ground_truth:
-            prompts = (*prompts, *prompts_from_masks(frame.ground_truth))
-        for prompt in prompts:
-            # Ids that start a stream are taken even where the prompt turns out not to fit.
-            self.ids.gave(prompt.object_id)
-            try:
-                session.start(
-                    Prompt(
-                        prompt.object_id,
-                        points=prompt.points,
-                        labels=prompt.labels,
-                        box=prompt.box,
-                        label=prompt.label,
-                    )
-                )
-            except StreamTrackError as error:
-                logger.error("stream %s: a prompt to start with is left out: %s", self.name, error)
 
     def _inner(self, frame_idx: int) -> int:
         oldest = max(self._oldest, self._session.oldest_frame_idx + self._offset)

@@ -27,6 +27,8 @@ MAX_LEFT_BEHIND = 3
 """Threads that hang in a step and were given up; they cannot be ended, and each keeps its memory."""
 GIVE_UP_TIMES = 6
 """A step that has stalled for so many times its limit is given up, and the stream restarted without it."""
+STUCK_AFTER_NS = 5_000 * NS_PER_MS
+"""A watch that has not looked for so long does not any more."""
 SOUND_AFTER_NS = 60_000 * NS_PER_MS
 """A run that lasted so long counts as sound: the next failure is the first of its row."""
 
@@ -55,13 +57,29 @@ class Supervisor:
         """Why the run before was left behind, until its successor has begun."""
         self._failures = 0
         self._told_reason = ""
+        self._looked_ns = 0
+        """When it looked last, monotonic."""
         self._begun_ns = 0
         self._retry_ns: int | None = None
         """When a stream that failed is tried again, monotonic."""
 
+    @property
+    def why_stuck(self) -> str:
+        """Why only a restart of the process would help; empty where it would not."""
+        name, now_ns = self._parts.name, self._parts.clock.monotonic_ns()
+        if self._stopping.is_set() or not self._looked_ns:
+            return ""
+        if now_ns - self._looked_ns > STUCK_AFTER_NS:
+            return f"stream {name}: nobody watches over it"
+        overdue_s, hang = self._parts.watch.overdue_s, len(self._left_behind)
+        give_up_s = GIVE_UP_TIMES * self._parts.limits.step_timeout_ms / 1000
+        if overdue_s is not None and hang >= MAX_LEFT_BEHIND and overdue_s > give_up_s:
+            return f"stream {name}: {hang + 1} steps hang"
+        return ""
+
     def start(self) -> None:
         """Start to track, and to watch. Once in a lifetime."""
-        self._begun_ns = self._parts.clock.monotonic_ns()
+        self._looked_ns = self._begun_ns = self._parts.clock.monotonic_ns()
         self._parts.telemetry.set_up()
         self._loop.start()
         self._thread.start()
@@ -128,6 +146,7 @@ class Supervisor:
 
     def _run(self) -> None:
         while not self._stopping.wait(POLL_S):
+            self._looked_ns = self._parts.clock.monotonic_ns()
             try:
                 self._follow_source()
                 self._watch_step()

@@ -17,6 +17,7 @@ from streamtrack.pipeline.parts import Gap, StreamParts, TrackingParts
 from streamtrack.pipeline.session_commands import Applied
 from streamtrack.pipeline.stream_session import RunAbandoned
 from streamtrack.pipeline.unseen import with_unseen
+from streamtrack.state.stream_notes import Said
 
 COMMANDS_WAITING = 64
 """Commands that may wait for one stream; at one click a frame that is seconds of clicking ahead."""
@@ -140,10 +141,13 @@ class TrackingLoop:
             self._tracking.commands.refresh()
         self._measure(result)
         result = self._with_gap_told(result, gap)
+        self._note(result, result.times.track_end_ns - result.times.track_start_ns)
         if step.was_overdue and not parts.source.every_frame:
             self._leave_out(result)
         else:
             self._emit(result, revises=False)
+        if first and session.first.is_paused:
+            self._pause(True)
 
     def _newest_now(self, frame: Frame) -> Frame:
         """The frame that was taken up, or of a live source the one that came while its turn did not."""
@@ -217,6 +221,7 @@ class TrackingLoop:
 
     def _after_command(self, command: AnyCommand, applied: Applied) -> None:
         if applied.result is not None:
+            self._note(applied.result)
             self._emit(applied.result, revises=True)
         elif isinstance(command, PauseCommand | ResumeCommand):
             self._pause(isinstance(command, PauseCommand))
@@ -226,11 +231,21 @@ class TrackingLoop:
         if pause == state.paused:
             return
         state.paused = pause
+        if state.newest is not None:
+            self._note(state.newest)
         event = Event(EventKind.PAUSED if pause else EventKind.RESUMED, state.newest_frame_idx)
         if pause and state.newest is not None:
             self._emit(replace(state.newest, events=(event,)), revises=True)
         else:
             self._parts.outlet.tell(event)
+
+    def _note(self, result: FrameResult, step_ns: int = 0) -> None:
+        """Note what is to outlive the process, ahead of whoever is told of it."""
+        notes = self._tracking.notes
+        if notes is not None:
+            session = self._tracking.session
+            said = Said(session.ids.highest, session.first.prompted, self._parts.state.paused)
+            notes.note(session, result, said, step_ns)
 
     def _emit(self, result: FrameResult, *, revises: bool) -> None:
         """Hand a result to whoever is attached."""

@@ -100,6 +100,12 @@ class PtzDesk:
             self._forget()
             self._enter("following")
 
+    def resume(self, object_id: int) -> None:
+        """Go on with an object that was followed before a restart; it is searched until it is seen. Before
+        `start`."""
+        with self._lock:
+            self._object_id = object_id
+
     def release(self) -> None:
         """Follow nobody, and stand still."""
         with self._lock:

@@ -11,9 +11,11 @@ from streamtrack.config import LineRule, ScaleConfig, ZoneRule
 from streamtrack.frame import Event, EventKind, FrameResult, ObjectMask
 from streamtrack.rules.geometry import LineShape, ZoneShape, outside_fault, pixel_points
 from streamtrack.rules.ground import Ground, SpeedTrack
+from streamtrack.rules.kept import KeptRule, KeptRules, digest_of
 from streamtrack.rules.line_watch import LineWatch
 from streamtrack.rules.seen import Seen, concerns, foot_of, is_seen
 from streamtrack.rules.state import Moment, RuleState
+from streamtrack.rules.tally import Tally
 from streamtrack.rules.zone_watch import ZoneWatch
 from streamtrack.tracking.stream_time import StreamTime
 
@@ -40,6 +42,10 @@ class RuleBook:
         self._classes: dict[int, str] = {}
         self._tracks: dict[int, SpeedTrack] = {}
         self._present: set[int] = set()
+        self._kept: dict[str, KeptRule] = {}
+        """Of the process before: those whose rule has met no frame yet."""
+        self._kept_size: tuple[int, int] | None = None
+        self._away_ns = 0
 
     @property
     def frame_size(self) -> tuple[int, int] | None:
@@ -56,6 +62,24 @@ class RuleBook:
             if kept.get(rule.name) == rule and rule.name in self._watches
         }
         self._build()
+
+    def kept(self) -> KeptRules:
+        """What is to outlive the process."""
+        rules = [watch.kept(self._now) for watch in self._watches.values()]
+        known = {rule.name for rule in rules}
+        rules += [one for name, one in self._kept.items() if name not in known]
+        return KeptRules(rules, list(self._classes.items()), self._frame_size or self._kept_size)
+
+    def resume(self, kept: KeptRules, away_ns: int) -> None:
+        """Go on with what the process before kept. Before the first frame; may be called again.
+
+        Args:
+            away_ns: how long ago it was kept.
+        """
+        self._kept, self._away_ns = {rule.name: rule for rule in kept.rules}, away_ns
+        self._kept_size, self._classes = kept.frame_size, dict(kept.classes)
+        # Whoever is not among the objects of the first frame has left.
+        self._present = {one.object_id for rule in kept.rules for one in rule.visitors}
 
     def note(self, event: Event) -> list[Event]:
         """Something that the stream told; events that follow from it."""
@@ -114,9 +138,25 @@ class RuleBook:
 
     def _state(self, rule: ZoneRule | LineRule) -> RuleState:
         watch = self._watches.get(rule.name)
-        if watch is None:
-            return RuleState(rule.name, rule.kind, self._faults.get(rule.name))
-        return watch.state(self._now)
+        if watch is not None:
+            return watch.state(self._now)
+        kept = self._kept_of(rule)
+        counts = Tally({} if kept is None else kept.tally)
+        return RuleState(
+            rule.name,
+            rule.kind,
+            self._faults.get(rule.name),
+            entered=counts.total("entered"),
+            left=counts.total("left"),
+            forward=counts.total("forward"),
+            backward=counts.total("backward"),
+            by_class=counts.by_class(),
+        )
+
+    def _kept_of(self, rule: ZoneRule | LineRule) -> KeptRule | None:
+        """What was kept of a rule, if it is as it was."""
+        kept = self._kept.get(rule.name)
+        return kept if kept is not None and kept.digest == digest_of(rule) else None
 
     def _build(self) -> None:
         """A watch for each rule that fits the picture."""
@@ -129,7 +169,13 @@ class RuleBook:
                 self._faults[rule.name] = fault
                 self._watches.pop(rule.name, None)
             elif rule.name not in self._watches:
-                self._watches[rule.name] = _new_watch(rule, self._frame_size)
+                self._watches[rule.name] = watch = _new_watch(rule, self._frame_size)
+                kept = self._kept_of(rule)
+                if kept is not None:
+                    watch.resume(kept, Moment(self._now.frame_idx, self._now.time_ns - self._away_ns))
+                if isinstance(watch, LineWatch) and self._kept_size != self._frame_size:
+                    watch.restart()  # places on the former pictures are none on these
+                self._kept.pop(rule.name, None)
         self._watches = {
             rule.name: self._watches[rule.name] for rule in self._rules if rule.name in self._watches
         }

@@ -15,6 +15,7 @@ from streamtrack.errors import ConfigError, DuplicateRuleError, FixedRuleError, 
 from streamtrack.frame import Event, FrameResult, Update
 from streamtrack.rules.book import RuleBook
 from streamtrack.rules.geometry import outside_fault
+from streamtrack.rules.kept import KeptRules
 from streamtrack.rules.state import DrawnRule, RuleState
 from streamtrack.rules.store import read_rules, write_rules
 from streamtrack.rules.thumbnail import thumbnail
@@ -62,6 +63,29 @@ class RulesDesk:
         self._states = self._book.states()
         self._listeners: tuple[OnChange, ...] = ()
         self._redraw: Callable[[], None] = lambda: None
+        self._resumed: tuple[KeptRules, int] | None = None
+        """What the process before kept, and the monotonic moment at which it did; None once frames come."""
+
+    # -- what outlives the process ----------------------------------------------------------------------
+
+    def kept(self) -> KeptRules:
+        """Counts, and who is where."""
+        with self._lock:
+            return self._book.kept()
+
+    def resume(self, kept: KeptRules, age_s: float) -> None:
+        """Go on with what the process before kept so long ago; before the first frame."""
+        with self._lock:
+            self._resumed = kept, self._clock.monotonic_ns() - int(age_s * NS_PER_S)
+            self._book.resume(kept, int(age_s * NS_PER_S))
+            self._states = self._book.states()
+
+    def _resume_now(self) -> None:
+        """The first frame has come; the lock is held."""
+        if self._resumed is not None:
+            kept, kept_ns = self._resumed
+            self._resumed = None
+            self._book.resume(kept, self._clock.monotonic_ns() - kept_ns)
 
     # -- what the stream sees --------------------------------------------------------------------------
 
@@ -69,6 +93,8 @@ class RulesDesk:
         """Look at an update; what the rules tell of it, each with the object's picture."""
         result = update.result
         with self._lock:
+            if result is not None:
+                self._resume_now()
             events = [told for event in update.events for told in self._book.note(event)]
             if result is not None and not update.revises:
                 events += self._book.take(result)

@@ -9,6 +9,7 @@ from streamtrack.clock import NS_PER_MS, NS_PER_S
 from streamtrack.config import LineRule
 from streamtrack.frame import Event, EventKind
 from streamtrack.rules.geometry import LineShape
+from streamtrack.rules.kept import KeptRule, KeptWalker, digest_of
 from streamtrack.rules.seen import Seen
 from streamtrack.rules.settling import Settling
 from streamtrack.rules.state import Moment, Point, RuleState
@@ -83,6 +84,21 @@ class LineWatch:
         return RuleState(
             self.rule.name, "line", forward=forward, backward=backward, by_class=self._tally.by_class()
         )
+
+    def kept(self, now: Moment) -> KeptRule:
+        """What is to outlive the process."""
+        walkers = [
+            KeptWalker(object_id, one.at, max(0, now.time_ns - one.last_seen.time_ns), one.crossings)
+            for object_id, one in self._walkers.items()
+        ]
+        return KeptRule(self.rule.name, digest_of(self.rule), self._tally.by_class(), walkers=walkers)
+
+    def resume(self, kept: KeptRule, now: Moment) -> None:
+        """Count on, and know where everybody was at `now`."""
+        self._tally = Tally(kept.tally)
+        for one in kept.walkers:
+            seen = Moment(now.frame_idx, now.time_ns - one.seen_ago_ns)
+            self._walkers[one.object_id] = _Walker(one.at, seen, one.crossings)
 
     def _is_long_ago(self, walker: _Walker, now: Moment) -> bool:
         return now.time_ns - walker.last_seen.time_ns > self.rule.hidden_ms * NS_PER_MS

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 
 class Tally:
     """How often each thing happened."""
 
-    def __init__(self) -> None:
-        self._counts: dict[str, Counter[str]] = {}
+    def __init__(self, counts: Mapping[str, Mapping[str, int]] | None = None) -> None:
+        """`counts`: as `by_class` gave them."""
+        self._counts = {what: Counter(by_class) for what, by_class in (counts or {}).items()}
 
     def add(self, what: str, class_name: str) -> int:
         """Count once more; how often it happened so far."""

@@ -10,6 +10,7 @@ from streamtrack.clock import NS_PER_MS, NS_PER_S
 from streamtrack.config import ZoneRule
 from streamtrack.frame import Event, EventKind
 from streamtrack.rules.geometry import INNER_SHARE, ZoneShape
+from streamtrack.rules.kept import KeptRule, KeptVisitor, digest_of
 from streamtrack.rules.seen import Seen
 from streamtrack.rules.settling import Settling
 from streamtrack.rules.state import Inside, Moment, RuleState
@@ -84,6 +85,37 @@ class ZoneWatch:
         )
         entered, left = self._tally.total("entered"), self._tally.total("left")
         return RuleState(self.rule.name, "zone", None, inside, entered, left, by_class=self._tally.by_class())
+
+    def kept(self, now: Moment) -> KeptRule:
+        """What is to outlive the process."""
+        visitors = [
+            KeptVisitor(
+                object_id,
+                one.label,
+                one.class_name,
+                max(0, now.time_ns - one.last_seen.time_ns),
+                None if one.entered is None else max(0, now.time_ns - one.entered.time_ns),
+                one.has_loitered,
+                one.was_outside,
+            )
+            for object_id, one in self._visitors.items()
+        ]
+        return KeptRule(self.rule.name, digest_of(self.rule), self._tally.by_class(), visitors)
+
+    def resume(self, kept: KeptRule, now: Moment) -> None:
+        """Count on, and know whoever was known at `now`."""
+        self._tally = Tally(kept.tally)
+        for one in kept.visitors:
+            entered_ns = one.entered_ago_ns
+            self._visitors[one.object_id] = _Visitor(
+                one.label,
+                one.class_name,
+                Moment(now.frame_idx, now.time_ns - one.seen_ago_ns),
+                None if entered_ns is None else Moment(now.frame_idx, now.time_ns - entered_ns),
+                is_hidden=True,
+                has_loitered=one.has_loitered,
+                was_outside=one.was_outside,
+            )
 
     def _look(self, seen: Seen) -> tuple[bool, bool]:
         """Whether an object is inside, and whether that is clear."""

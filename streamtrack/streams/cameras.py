@@ -7,7 +7,6 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from streamtrack.config import Config, SourceConfig, StreamConfig, fill_in, is_loopback
@@ -75,19 +74,10 @@ class Cameras:
         self._faults: dict[str, str] = {}
         """Of what was added and cannot run: why."""
         self._gate = _gate_of(config)
-        folder = config.cameras.state_dir
-        self._state = None if folder is None else StateFile(folder, shared.clock)
+        keeping = shared.keeping
+        self._state = None if keeping is None else StateFile(keeping.folder)
         if self._state is not None:
-            try:
-                self._restore(self._state.read())
-            except BaseException:
-                self._state.close()
-                raise
-
-    def close(self) -> None:
-        """The server ends. May be called again."""
-        if self._state is not None:
-            self._state.close()
+            self._restore(self._state.read())
 
     @property
     def gate(self) -> Gate:
@@ -167,9 +157,6 @@ class Cameras:
             self._faults.pop(name, None)
             if name in self._streams and not clashes:
                 await self._streams.remove(name)
-            path = self._rules_file(name)
-            if path is not None:
-                await asyncio.to_thread(path.unlink, missing_ok=True)
         logger.info("stream %s: removed", name)
 
     async def try_source(self, body: TrialBody) -> tuple[TrialInfo, bytes]:
@@ -230,18 +217,7 @@ class Cameras:
     def _made_now(self, config: StreamConfig) -> RunningStream:
         check_given(config, self._gate)
         whole = fill_in(self._config.model_copy(update={"streams": (config,)})).streams[0]
-        return RunningStream(self._with_rules_file(whole), self._shared, self._gate)
-
-    def _with_rules_file(self, config: StreamConfig) -> StreamConfig:
-        """Its zones and lines are kept beside it."""
-        path = self._rules_file(config.name)
-        if path is None:
-            return config
-        return config.model_copy(update={"rules": config.rules.model_copy(update={"file": path})})
-
-    def _rules_file(self, name: str) -> Path | None:
-        folder = self._config.cameras.state_dir
-        return None if folder is None else folder / f"rules-{name}.json"
+        return RunningStream(whole, self._shared, self._gate)
 
     async def _keep(self, made: Mapping[str, StreamConfig]) -> None:
         if self._state is not None:

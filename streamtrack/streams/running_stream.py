@@ -19,6 +19,8 @@ from streamtrack.ptz.onvif_mount import OnvifMount
 from streamtrack.publish.zmq_publisher import ZmqPublisher
 from streamtrack.push.pushes import Pushes
 from streamtrack.rules.desk import RulesDesk
+from streamtrack.state.keeping import StateKeeping
+from streamtrack.state.kept_stream import Asked, KeptStream
 from streamtrack.stream_outputs import attach_outputs
 from streamtrack.telemetry import Telemetry
 from streamtrack.tracking import Tracker
@@ -33,6 +35,8 @@ class Shared:
     alerts: AlertsHub
     clock: Clock
     archive: Archive = field(default_factory=lambda: Archive(ArchiveConfig()))
+    keeping: StateKeeping | None = None
+    """Keeps what is to outlive the process; None: nothing is kept."""
 
     def forget(self, stream: str) -> None:
         """A stream of this name is no more."""
@@ -60,7 +64,10 @@ class RunningStream:
         self._alerts = shared.alerts
         self._taps = shared.publisher.taps
         self.pipeline = Pipeline(config, shared.telemetry, shared.clock, gate)
-        self.rules = RulesDesk(config.name, config.rules, shared.clock)
+        self._keeping = shared.keeping
+        self._kept: KeptStream | None = None
+        rules = config.rules if self._keeping is None else self._keeping.with_rules_file(config)
+        self.rules = RulesDesk(config.name, rules, shared.clock)
         self.video = attach_outputs(self.pipeline, config, shared.publisher, shared.clock, self.rules)
         self.pipeline.attach(AlertsConsumer(shared.alerts), capacity=1)
         self.pushes = Pushes(config.push, self.video, self.pipeline.telemetry, shared.clock, gate)
@@ -73,6 +80,24 @@ class RunningStream:
         shared.archive.attach(self.pipeline, config, self.rules)
         self.rules.listen(functools.partial(shared.alerts.show_rules, config.name))
 
+    def take_up(self) -> None:
+        """Go on with what was kept under its name. Before `open`, and once another stream of that name has
+        ended; reads a file.
+
+        Raises:
+            ConfigError: it can neither be read nor be put aside.
+        """
+        if self._keeping is None:
+            return
+        kept = self._kept = self._keeping.open(self.name)
+        kept.connect(
+            self.pipeline.redacted_source,
+            Asked(self.rules.kept, lambda: None if self.ptz is None else self.ptz.status().object_id),
+        )
+        document, age_s = kept.found.document, kept.age_s
+        if document is not None:
+            self.rules.resume(document.rules, age_s or 0.0)
+
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take viewers from now on, on this event loop."""
         self.video.start(loop)
@@ -81,7 +106,14 @@ class RunningStream:
 
     def start(self, tracker: Tracker, turns: Turns) -> None:
         """Start to track. Once in a lifetime."""
-        self.pipeline.start(tracker, turns)
+        kept, keeping = self._kept, self._keeping
+        if kept is None or keeping is None:
+            self.pipeline.start(tracker, turns)
+        else:
+            resumption = kept.begin(tracker.memory_facts, keeping.config.resume_within_s)
+            if self.ptz is not None and resumption.ptz_object is not None:
+                self.ptz.resume(resumption.ptz_object)
+            self.pipeline.start(tracker, turns, resumption, kept.notes)
         if self.ptz is not None:
             self.ptz.start()
 
@@ -101,7 +133,14 @@ class RunningStream:
         ended = self.pushes.stop(timeout_s) and ended
         ended = (self.ptz is None or self.ptz.stop(timeout_s)) and ended
         self.pipeline.report()  # the last part of a second counts in the totals
+        if self._kept is not None and self._keeping is not None:
+            self._keeping.end(self._kept)
         return ended
+
+    def forget(self) -> None:
+        """It was removed: nothing of it stays. Waits for the disk."""
+        if self._keeping is not None:
+            self._keeping.forget(self.name)
 
     async def dismiss(self) -> None:
         """Send its viewers and readers away."""

@@ -3,57 +3,27 @@ owner alone, because it holds passwords."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
-import os
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from streamtrack.clock import NS_PER_S, SYSTEM_CLOCK, Clock
 from streamtrack.config import StreamConfig
 from streamtrack.errors import ConfigError, PublishError
+from streamtrack.state.folder import StateFolder, put_aside, reason_of, write_whole
 from streamtrack.streams.credentials import plain_values
 from streamtrack.streams.given import parse_stream
 
-FILE, LOCK = "streams.json", ".lock"
+FILE = "streams.json"
 VERSION = 1
 MAX_FILE_BYTES = 8 << 20
-
-logger = logging.getLogger(__name__)
 
 
 class StateFile:
     """The cameras that were added, on disk."""
 
-    def __init__(self, folder: Path, clock: Clock = SYSTEM_CLOCK) -> None:
-        """Make the folder where it is not there, and keep other servers out of it until `close`.
-
-        Raises:
-            ConfigError: it cannot be made, nothing can be written into it, or another server uses it.
-        """
-        self._path = folder / FILE
-        self._clock = clock
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-            self._lock = FileLock(folder / LOCK, thread_local=False)
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise ConfigError(
-                f"--state-dir {folder}: another server uses it, expected one of its own"
-            ) from None
-        except OSError as error:
-            raise ConfigError(f"--state-dir {folder}: cannot be written: {_reason(error)}") from error
-
-    def close(self) -> None:
-        """Let another server use the folder. May be called again."""
-        self._lock.release()
+    def __init__(self, folder: StateFolder) -> None:
+        self._folder = folder
+        self._path = folder.path / FILE
 
     def read(self) -> tuple[StreamConfig, ...]:
         """The cameras. A file that cannot be read, or of which a part cannot, is put aside under another name
@@ -68,7 +38,7 @@ class StateFile:
         except FileNotFoundError:
             return ()
         except OSError as error:
-            self._put_aside(f"cannot be read: {_reason(error)}")
+            self._put_aside(f"cannot be read: {reason_of(error)}")
             return ()
         try:
             told = _streams_in(data)
@@ -85,21 +55,10 @@ class StateFile:
         """
         told = {"version": VERSION, "streams": [plain_values(stream) for stream in streams]}
         text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
-        temporary: str | None = None
         try:
-            # In the same folder: only there is the exchange of two names one step. Made for its owner alone.
-            handle, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=f".{FILE}.")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self._path)
-            _sync_folder(self._path.parent)
+            write_whole(self._path, text.encode())
         except OSError as error:
-            if temporary is not None:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary)
-            raise PublishError(f"{self._path}: cameras cannot be kept: {_reason(error)}") from error
+            raise PublishError(f"{self._path}: cameras cannot be kept: {reason_of(error)}") from error
 
     def _sound(self, told: list[Any]) -> tuple[StreamConfig, ...]:
         """Those that can be used, each name once."""
@@ -120,19 +79,12 @@ class StateFile:
         return tuple(found.values())
 
     def _put_aside(self, why: str) -> None:
-        second = self._clock.wall_ns() // NS_PER_S
-        aside = next(
-            path
-            for number in range(1, 1 << 16)
-            if not os.path.lexists(path := self._path.with_name(f"{FILE}.damaged-{second}-{number}"))
-        )
         try:
-            os.rename(self._path, aside)
+            put_aside(self._path, self._folder, why)
         except OSError as error:
             raise ConfigError(
-                f"{self._path}: {why}, and it cannot be put aside: {_reason(error)}; expected another folder"
+                f"{self._path}: {why}, and cannot be put aside: {reason_of(error)}; expected another folder"
             ) from error
-        logger.error("%s: %s; kept aside as %s", self._path, why, aside.name)
 
 
 def _streams_in(data: bytes) -> list[Any]:
@@ -153,17 +105,3 @@ def _streams_in(data: bytes) -> list[Any]:
         raise ValueError(f"it is of a version that is not known, expected {VERSION}")
     streams: list[Any] = raw["streams"]
     return streams
-
-
-def _sync_folder(folder: Path) -> None:
-    """See that the new name is on the disk, where the system lets folders be opened."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or type(error).__name__

@@ -97,8 +97,14 @@ class Streams:
     # -- before and after the run --------------------------------------------------------------------
 
     def put_all(self, streams: Iterable[RunningStream]) -> None:
-        """Take streams over that begin together with the process."""
-        self._running.update((one.name, one) for one in streams)
+        """Take streams over that begin together with the process.
+
+        Raises:
+            ConfigError: what was kept of one can neither be read nor be put aside.
+        """
+        for one in streams:
+            one.take_up()
+            self._running[one.name] = one
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take viewers from now on."""
@@ -165,6 +171,7 @@ class Streams:
         stream = self.get(name)
         del self._running[name]
         await self._end(stream, "it was removed")
+        await asyncio.to_thread(stream.forget)
         self._forget(name)
         self._past = [*self._past, stream.pipeline.totals][-MAX_TOTALS:]
 
@@ -173,6 +180,7 @@ class Streams:
             self._shared.forget(name)
 
     def _begin(self, stream: RunningStream) -> None:
+        stream.take_up()
         if self._loop is not None:
             stream.open(self._loop)
         if self._tracker is not None:

@@ -68,18 +68,43 @@ class ObjectMemories:
 
     def export(self, object_id: int) -> bytes:
         """See `Session.export_object`."""
+        tracked = self._prompts.known(object_id)
+        file = self.copied(object_id, self._required().facts())
+        look = self._look_of(tracked, self._tracks.next_key - 1)
+        return encode_memory(replace(file, look=look))
+
+    def copied(self, object_id: int, facts: ModelFacts) -> MemoryFile:
+        """All that `export` gives but a fresh look, copied and not yet written down: that may be done in
+        another thread.
+
+        Args:
+            facts: of the session's model.
+        Raises:
+            PromptError: no such object, or it waits for its first frame.
+        """
         tracked, next_key = self._prompts.known(object_id), self._tracks.next_key
         now_ns = self._tracks.keys.stream_time.at(next_key - 1)
-        file = MemoryFile(
-            self._required().facts(),
+        return MemoryFile(
+            facts,
             tracked.object_id,
             tracked.label,
             self._follower.take_out(tracked.slot, next_key),
             tracked.standing(next_key - 1, now_ns),
-            self._look_of(tracked, next_key - 1),
+            tracked.look,
             None if tracked.memory is None else to_document(tracked.memory, next_key - 1),
         )
-        return encode_memory(file)
+
+    def resume(self, object_id: int, memory: object, *, label: str) -> None:
+        """Follow an object on that a session of a process before this one followed: as `add`, but it did
+        not come just now, so nothing tells that, and there is nothing to take back.
+
+        Raises:
+            ObjectMemoryError, PromptError, CapacityError: as `add`.
+        """
+        maker = self._required()
+        self._prompts.require_room(check_object_id(object_id))
+        file = decode_memory(memory, maker.facts(), maker.geometry)
+        self._tracks.join(self._tracked(object_id, label, file, None, None, anywhere=False))
 
     def add(
         self,

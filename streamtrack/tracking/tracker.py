@@ -28,7 +28,8 @@ from streamtrack.tracking.film_source import follow_live, follows_live, open_sou
 from streamtrack.tracking.film_span import Direction, FilmSpan
 from streamtrack.tracking.films import start_run
 from streamtrack.tracking.in_thread import in_thread
-from streamtrack.tracking.make_session import make_session, remember
+from streamtrack.tracking.make_session import facts_of, make_session, remember
+from streamtrack.tracking.memory_file import ModelFacts
 from streamtrack.tracking.session import Session
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -121,6 +122,11 @@ class Tracker:
     def precision(self) -> str:
         """fp32 or bf16."""
         return self._model.precision
+
+    @property
+    def memory_facts(self) -> ModelFacts:
+        """What objects' memories fit this model; takes a second for a large one, once."""
+        return facts_of(self._model)
 
     @property
     def image_size(self) -> int:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from streamtrack.config import SourceConfig, StreamConfig
-from streamtrack.errors import ConfigError, PublishError
-from streamtrack.streams.state_file import FILE, LOCK, StateFile
+from streamtrack.errors import PublishError
+from streamtrack.state.folder import LOCK, StateFolder
+from streamtrack.streams.state_file import FILE, StateFile
 
 CAMERAS = (
     StreamConfig(name="door", source=SourceConfig(url="rtsp://admin:hunter2@10.0.0.1/1", max_width_px=640)),
@@ -19,16 +21,24 @@ CAMERAS = (
 )
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[StateFolder]:
+    folder = StateFolder(tmp_path)
+    yield folder
+    folder.close()
+
+
 def asides(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"{FILE}.damaged-*"))
 
 
 def test_cameras_come_back_with_the_keys_that_were_set_and_no_others(tmp_path: Path) -> None:
-    state = StateFile(tmp_path / "new" / "folder")
+    folder = StateFolder(tmp_path / "new" / "folder")
+    state = StateFile(folder)
     assert state.read() == ()
     state.write(CAMERAS)
-    state.close()
-    back = StateFile(tmp_path / "new" / "folder").read()
+    folder.close()
+    back = StateFile(StateFolder(tmp_path / "new" / "folder")).read()
     assert back == CAMERAS
     assert back[1].model_fields_set == {"name", "source"}
     assert {path.name for path in (tmp_path / "new" / "folder").iterdir()} <= {FILE, LOCK}
@@ -46,10 +56,10 @@ def test_cameras_come_back_with_the_keys_that_were_set_and_no_others(tmp_path: P
     ],
 )
 def test_damaged_file_is_kept_aside_and_told_in_one_line(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, data: bytes, why: str
+    tmp_path: Path, folder: StateFolder, caplog: pytest.LogCaptureFixture, data: bytes, why: str
 ) -> None:
     (tmp_path / FILE).write_bytes(data)
-    assert StateFile(tmp_path).read() == ()
+    assert StateFile(folder).read() == ()
     (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert why in line
     assert "\n" not in line
@@ -58,35 +68,33 @@ def test_damaged_file_is_kept_aside_and_told_in_one_line(
 
 
 def test_what_is_sound_in_a_file_that_is_not_is_used_and_the_whole_is_kept(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, folder: StateFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    StateFile(tmp_path).write(CAMERAS)
+    StateFile(folder).write(CAMERAS)
     raw = json.loads((tmp_path / FILE).read_text())
     raw["streams"].insert(0, {"name": "door", "sauce": {}})
     (tmp_path / FILE).write_text(json.dumps(raw))
-    assert StateFile(tmp_path).read() == CAMERAS
+    assert StateFile(folder).read() == CAMERAS
     assert "streams.0: source is missing" in caplog.text
     assert json.loads(asides(tmp_path)[0].read_text()) == raw
     caplog.clear()
-    assert StateFile(tmp_path).read() == CAMERAS
+    assert StateFile(folder).read() == CAMERAS
     assert caplog.text == ""
 
 
-def test_file_that_is_a_folder_is_put_aside_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_file_that_is_a_folder_is_put_aside_too(
+    tmp_path: Path, folder: StateFolder, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / FILE).mkdir()
-    assert StateFile(tmp_path).read() == ()
+    assert StateFile(folder).read() == ()
     assert "cannot be read: Is a directory" in caplog.text
     assert asides(tmp_path)[0].is_dir()
 
 
-def test_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match=r"--state-dir .*: cannot be written"):
-        StateFile(tmp_path / "file" / "state")
-
-
-def test_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = StateFile(tmp_path)
+def test_write_that_fails_leaves_the_file_as_it_was(
+    tmp_path: Path, folder: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = StateFile(folder)
     state.write(CAMERAS)
 
     def full(*_: object) -> None:
@@ -98,11 +106,3 @@ def test_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch:
     monkeypatch.undo()
     assert state.read() == CAMERAS
     assert {path.name for path in tmp_path.iterdir()} <= {FILE, LOCK}
-
-
-def test_folder_of_another_server_is_left_alone(tmp_path: Path) -> None:
-    first = StateFile(tmp_path)
-    with pytest.raises(ConfigError, match="another server uses it"):
-        StateFile(tmp_path)
-    first.close()
-    StateFile(tmp_path).close()

@@ -198,6 +198,15 @@ COVERED_BY = {
     "tracking/test_parity": ("model/sam2/masks", "model/sam2/memory"),
     "jobs/test_desk": ("jobs/job", "jobs/store"),
     "jobs/test_routes": ("jobs/film_run", "jobs/zip_stream"),
+    "state/test_keeping": (
+        "pipeline/first_frame",
+        "pipeline/picture_check",
+        "rules/kept",
+        "state/documents",
+        "state/kept_stream",
+        "state/resumption",
+        "state/stream_notes",
+    ),
     "streams/test_cameras": (
         "control/cameras",
         "http/cameras_routes",

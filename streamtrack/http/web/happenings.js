@@ -3,7 +3,7 @@
 import { hasText, nameOf, text } from "./strings.js";
 
 const BAD = new Set([
-  ...["lost", "failed", "stalled", "source_lost", "frozen", "damaged", "not_finite", "identity_clash", "loitering"],
+  ...["lost", "failed", "stalled", "source_lost", "frozen", "damaged", "not_finite", "identity_clash", "loitering", "expired"],
 ]);
 const OWN_MS = 3000;
 const GAP_AFTER_PAUSE_MS = 5000;
@@ -59,7 +59,7 @@ export class Happenings {
     const { kind, object_id: id } = event;
     this.#isNew(event); // and not to be told again as a past one
     if (kind === "added" || kind === "removed") return; // seen in the states, refused clicks are not
-    if (kind === "paused" || kind === "resumed") return this.#tellPause(kind);
+    if (kind === "paused" || (kind === "resumed" && !isRestart(event.detail))) return this.#tellPause(kind);
     if (kind === "gap") return this.#tellGap(event.detail ?? {});
     this.#tell(kind, id, this.#labelOf(id, event.detail), event.detail ?? {});
   }
@@ -98,6 +98,9 @@ export class Happenings {
   }
 
   #words(kind, id, label, detail) {
+    if (kind === "resumed" && isRestart(detail)) {
+      return text("event_resumedAfterRestart", { count: detail.objects.length, seconds: Math.round(detail.age_s ?? 0) });
+    }
     const { rule, direction, dwell_s: dwell } = detail;
     const object = id === null ? {} : { object: nameOf(id, label, true) };
     return text(`event_${kind}`, { ...object, rule, direction, dwell: dwell === undefined ? "" : Math.round(dwell * 10) / 10 });
@@ -110,4 +113,9 @@ export class Happenings {
     const picture = detail?.thumbnail ?? (id === null || at !== undefined ? undefined : this.of.thumbnail(id));
     this.log(this.#words(kind, id, label, detail), { colour, bad: BAD.has(kind), at, picture });
   }
+}
+
+/** Whether `resumed` tells of objects of the server's process before, and not of the end of a pause. */
+function isRestart(detail) {
+  return detail?.reason === "restarted" && Array.isArray(detail.objects);
 }

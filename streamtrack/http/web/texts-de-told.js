@@ -32,6 +32,8 @@ export const GERMAN_TOLD = {
   event_resumed: "Es geht weiter",
   event_pausedHere: "Pause, für alle Zuschauer",
   event_pausedElsewhere: "Ein anderer Zuschauer hat angehalten",
+  event_resumedAfterRestart: "Der Server wurde neu gestartet: er sucht die {count} Objekte von vor {seconds} s",
+  event_expired: "{object} wird seit dem Neustart nicht mehr verfolgt",
   event_resumedHere: "Es geht weiter",
   event_resumedElsewhere: "Ein anderer Zuschauer lässt es weitergehen",
   serverLost: "Der Server antwortet nicht",

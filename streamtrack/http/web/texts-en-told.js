@@ -32,6 +32,8 @@ export const ENGLISH_TOLD = {
   event_resumed: "Goes on",
   event_pausedHere: "Paused, for every viewer",
   event_pausedElsewhere: "Paused by another viewer",
+  event_resumedAfterRestart: "The server was restarted: it looks for the {count} objects of {seconds} s ago",
+  event_expired: "{object} is not followed any more since the restart",
   event_resumedHere: "Goes on",
   event_resumedElsewhere: "Another viewer let it go on",
   serverLost: "The server does not answer",
