@@ -105,12 +105,9 @@ class Server:
             self.archive = Archive(config.archive, clock)
             """Recordings and the log of events."""
             undo.callback(self.archive.close)
-            self._keeping = open_keeping(config, self._alerts.snoozes, clock)
-            if self._keeping is not None:
-                undo.callback(self._keeping.close, 0.0)
-            shared = Shared(
-                self._telemetry, self._publisher, self._alerts, clock, self.archive, self._keeping
-            )
+            keeping = open_keeping(config, self._alerts.snoozes, clock)
+            shared = Shared(self._telemetry, self._publisher, self._alerts, clock, self.archive, keeping)
+            undo.callback(shared.keep_no_more, 0.0)
             self.streams = Streams(shared)
             """The streams, which come and go while the server runs."""
             self.streams.put_all([RunningStream(stream, shared) for stream in config.streams])
@@ -259,8 +256,6 @@ class Server:
         await self._web.start()
         self._watcher = asyncio.create_task(self._door.watch(), name="door")
         self._alerts.start()
-        if self._keeping is not None:
-            self._keeping.start()
         if self.jobs is not None:
             self.jobs.start()
         if self._control is not None:
@@ -310,8 +305,6 @@ class Server:
         # After the streams: what they told last is on its way or in the spool.
         self.all_ended = await asyncio.to_thread(self._alerts.stop, STOP_TIMEOUT_S) and self.all_ended
         self.archive.close()
-        if self._keeping is not None:
-            self.all_ended = await asyncio.to_thread(self._keeping.close, STOP_TIMEOUT_S) and self.all_ended
         if self._control is not None:
             await self._control.stop()
         await asyncio.to_thread(self._door.audit.close)

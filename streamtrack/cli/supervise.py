@@ -40,8 +40,8 @@ class Deaths:
         self.in_a_row = 1 if lived_s >= self.limits.sound_after_s else self.in_a_row + 1
         if self.in_a_row >= self.limits.give_up_after:
             return None
-        wait_s = self.limits.restart_initial_s * 2 ** min(self.in_a_row - 1, 32)
-        return min(self.limits.restart_max_s, wait_s)
+        wait_s = self.limits.restart_initial_s * 2.0 ** min(self.in_a_row - 1, 32)
+        return float(min(self.limits.restart_max_s, wait_s))
 
 
 @dataclass(slots=True)

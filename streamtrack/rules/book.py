@@ -42,6 +42,8 @@ class RuleBook:
         self._classes: dict[int, str] = {}
         self._tracks: dict[int, SpeedTrack] = {}
         self._present: set[int] = set()
+        self._expired: set[int] = set()
+        """Of the process before, and not gone on with; told with the first frame."""
         self._kept: dict[str, KeptRule] = {}
         """Of the process before: those whose rule has met no frame yet."""
         self._kept_size: tuple[int, int] | None = None
@@ -91,6 +93,9 @@ class RuleBook:
             return []
         if event.kind is EventKind.ADDED and isinstance(event.detail.get("class"), str):
             self._classes[event.object_id] = event.detail["class"]
+        if event.kind is EventKind.EXPIRED:
+            self._classes.pop(event.object_id, None)
+            self._expired.add(event.object_id)
         if event.kind is EventKind.REMOVED:
             taken_back = event.detail.get("how") in TAKEN_BACK
             return self._end(event.object_id, None if taken_back else "removed")
@@ -113,7 +118,14 @@ class RuleBook:
             self._watches = {name: self._reshaped(watch) for name, watch in self._watches.items()}
             self._ground = None if self._scale is None else Ground(self._scale, self._frame_size)
             self._build()
-        events: list[Event] = []
+        events = [
+            event
+            for gone in sorted(self._expired)  # its id may be another object's by now
+            for watch in self._watches.values()
+            for event in watch.end(gone, "removed")
+        ]
+        self._present -= self._expired
+        self._expired.clear()
         for gone in self._present - result.objects.keys():
             events += self._end(gone, "removed")
         self._present = set(result.objects)

@@ -38,6 +38,11 @@ class Shared:
     keeping: StateKeeping | None = None
     """Keeps what is to outlive the process; None: nothing is kept."""
 
+    def keep_no_more(self, timeout_s: float) -> bool:
+        """Write what was noted last, and let another server use the state folder; False where the disk takes
+        longer."""
+        return self.keeping is None or self.keeping.close(timeout_s)
+
     def forget(self, stream: str) -> None:
         """A stream of this name is no more."""
         self.publisher.forget(stream)

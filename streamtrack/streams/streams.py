@@ -111,6 +111,8 @@ class Streams:
         self._loop = loop
         for one in self:
             one.open(loop)
+        if self._shared.keeping is not None:
+            self._shared.keeping.start()
 
     def start(self, tracker: Tracker) -> None:
         """The model is here: every stream starts, and those that come later start at once."""
@@ -137,7 +139,8 @@ class Streams:
             ended = await asyncio.gather(
                 *(loop.run_in_executor(threads, one.end, STOP_TIMEOUT_S) for one in ending)
             )
-        self.left_behind = self.left_behind or not all(ended)
+        kept = await asyncio.to_thread(self._shared.keep_no_more, STOP_TIMEOUT_S)
+        self.left_behind = self.left_behind or not all(ended) or not kept
         await asyncio.gather(*(one.dismiss() for one in ending))
 
     # -- while it runs -------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ from streamtrack.config import ProcessConfig
 from tests.support.process import started
 from tests.support.waiting import SOON_S, wait_until
 
+pytestmark = pytest.mark.process
+
 SERVER = """
 import os, signal, sys, time
 from pathlib import Path
