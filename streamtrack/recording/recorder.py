@@ -21,7 +21,7 @@ TIMES_KEPT = 4_096
 """Frames whose moment is known: minutes, longer than any step takes."""
 LATE_S = 10
 """How long after its frame an event may be told, and still gets its whole pre-roll."""
-RETRY_NS = 5 * NS_PER_S
+RETRY_NS = 3 * NS_PER_S
 """How long a disk that refused is left alone."""
 SILENT_NS = 10 * NS_PER_S
 """A film that gets no picture for so long is complete."""
@@ -249,8 +249,7 @@ class Recorder:
     def _halt(self, error: OSError) -> None:
         for files in (self._current, self._previous):
             if files is not None:
-                files.abandon()
-                self._shelf.end(files.name)
+                self._abandon(files)
         self._current = self._previous = None
         self._not_before = self._newest + 1
         self._halted_ns = self._clock.monotonic_ns()
@@ -259,6 +258,16 @@ class Recorder:
             logger.error("stream %s: recording stops: %s; tried again", self._stream, self.trouble)
             detail = {"reason": self.trouble}
             self._tell(Event(EventKind.RECORDING_STOPPED, -1, None, detail))
+
+    def _abandon(self, files: RecordingFiles) -> None:
+        """Leave what can be played of a recording; where that is nothing, there is none."""
+        try:
+            files.abandon()
+        except OSError as error:
+            logger.warning("recording %s: %s", files.name, error.strerror)
+        self._shelf.end(files.name)
+        if not files.has_fragment and self._shelf.has(files.name):
+            self._shelf.remove(self._stream, files.name)
 
 
 def _line_bytes(item: tuple[int, dict[str, Any]]) -> int:

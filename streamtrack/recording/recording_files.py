@@ -96,9 +96,13 @@ class RecordingFiles:
                 self._overlay.close()
 
     def abandon(self) -> None:
-        """Leave the files as they are."""
+        """Leave the files as they are; but an overlay of which nothing can be played goes."""
         if self._masks is not None:
             self._masks.close()
         self._clean.abandon()
         if self._overlay is not None:
             self._overlay.abandon()
+            if not self._overlay.num_fragments:
+                path = self._folder / film_file(self.name, "overlay")
+                self._grew(-path.stat().st_size)
+                path.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
@@ -186,6 +187,27 @@ def test_write_that_fails_is_told_and_leaves_films_that_play(
     found.feed(20)
     assert found.told[-1].kind is EventKind.RECORDING_RESUMED
     assert len(found.spans()) >= 2
+
+
+def test_recording_of_which_nothing_can_be_played_leaves_no_file(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = bench(RecordingConfig(mode="continuous", segment_s=10))
+    write, heads = os.write, []
+
+    def head_alone(file: int, data: bytes) -> int:
+        if b"moof" in bytes(data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        heads.append(file)
+        return write(file, data)
+
+    with monkeypatch.context() as full:
+        full.setattr("streamtrack.recording.film_writer.os.write", head_alone)
+        found.feed(3)
+    assert heads, "nothing was written at all"
+    assert [path for path in found.shelf.folder.rglob("*") if path.is_file()] == []
+    assert found.shelf.num_bytes == 0
+    assert [event.kind for event in found.told] == [EventKind.RECORDING_STOPPED]
 
 
 def test_bounds_hold_over_a_day(bench: Any) -> None:
