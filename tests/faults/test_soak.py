@@ -12,7 +12,7 @@ import pytest
 from bench.soak_record import thirds
 from tests.faults.table import ROOT, FaultRow, record_fault
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.process]
+pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.process, pytest.mark.timeout(900)]
 
 SECONDS, PAUSE_S = 90, 0.5
 SLACK = {"threads": 12.0, "descriptors": 12.0}
