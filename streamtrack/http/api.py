@@ -49,6 +49,7 @@ from streamtrack.http.docs_page import docs_router
 from streamtrack.http.error_answers import add_error_answers
 from streamtrack.http.live import live_stream
 from streamtrack.http.login_routes import login_router
+from streamtrack.http.made_once import MadeOnce
 from streamtrack.http.memory_routes import TAKES_A_MEMORY, memory_routes, prompts_or_memories
 from streamtrack.http.origins import normal_origin
 from streamtrack.http.paths import Hidden, ObjectIdPath, StreamName, for_stream
@@ -291,6 +292,7 @@ def _object_routes(board: StreamBoard) -> APIRouter:
 
 def _health_routes(board: StreamBoard) -> APIRouter:
     router = APIRouter(tags=["health"])
+    made = MadeOnce(board.metrics)
 
     @router.get("/healthz")
     async def healthz() -> dict[str, bool]:
@@ -311,6 +313,7 @@ def _health_routes(board: StreamBoard) -> APIRouter:
     @router.get("/metrics", response_class=Response)
     async def metrics() -> Response:
         """Prometheus text format."""
-        return Response(board.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        text = await made.get()
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return router

@@ -44,6 +44,7 @@ BODIES: tuple[tuple[str, str, Any], ...] = (
     ("POST", "/streams/test", {"source": CAMERA["source"]}),
     ("POST", "/clips", {"stream": "cam", "from_ms": 0, "to_ms": 1_000, "film": "clean", "exact": False}),
     ("POST", "/alerts/snoozes", {"alert": "browser", "stream": "cam", "seconds": 5}),
+    ("POST", "/login", {"token": "a-token-that-is-none"}),
     ("POST", "/jobs", FILM),
     ("POST", "/jobs", {**FILM, "options": {"direction": "both", "stride": 2, "exports": ["objects"]}}),
 )
@@ -88,6 +89,8 @@ QUERIES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("GET", "/web/page.js", {}),
     ("GET", "/metrics", {}),
     ("GET", "/alerts", {}),
+    ("GET", "/whoami", {}),
+    ("GET", "/audit", {"limit": 5, "before": 9, "who": "token", "outcome": "done"}),
     ("DELETE", "/alerts/snoozes/1", {}),
     ("POST", "/streams/still/undo", {}),
     ("POST", "/streams/still/objects/1/undo", {}),
