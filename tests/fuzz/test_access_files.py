@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from streamtrack.access.curve_file import CurveFile
+from streamtrack.access.key_file import KeyFile
+from streamtrack.access.roles import Role
 from streamtrack.errors import ConfigError
 from tests.fuzz.amount import amount, dice
 from tests.fuzz.cost import check_cost
@@ -40,6 +43,19 @@ def test_odd_file_of_curve_clients_is_read_or_refused(tmp_path: Path) -> None:
         data = odd_json(CLIENTS, rng)
         put(path, data)
         num_read += taken(lambda: CurveFile(path).read(), ConfigError, what=data)
+    assert num_read > 0
+
+
+def test_odd_file_of_keys_is_read_or_refused(tmp_path: Path) -> None:
+    rng, path, num_read = dice("keys"), tmp_path / "keys.json", 0
+    made = KeyFile(path)
+    made.make("robot", Role.CONTROL, datetime.now(UTC))
+    made.make("wall", Role.VIEW, datetime.now(UTC), datetime.now(UTC) + timedelta(days=1))
+    sound = json.loads(path.read_bytes())
+    for _ in range(amount(150, 10_000)):
+        data = odd_json(sound, rng)
+        put(path, data)
+        num_read += taken(lambda: KeyFile(path).read(), ConfigError, what=data)
     assert num_read > 0
 
 

@@ -9,15 +9,19 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from streamtrack.access.key_file import KeyFile
+from streamtrack.access.roles import Role
 from tests.fuzz.amount import SEED, amount
 from tests.fuzz.target import HealthWatch, Target, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.fuzz, pytest.mark.timeout(3_600)]
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 TOKEN = "a-token-of-the-suite-0123456789"
 ENDLESS = r"/(live|results|mjpeg)$|/follow/"
 """Answers that end with the stream; test_mute and test_served have them."""
@@ -39,8 +43,21 @@ def open_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 
 @pytest.fixture(scope="module")
-def closed_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    with serving(tmp_path_factory.mktemp("closed"), fps=1, token=TOKEN) as running:
+def tokens(closed_folder: Path) -> dict[str, str | None]:
+    """What everybody shows: nobody nothing, the config's token, and a key of each role."""
+    keys = KeyFile(closed_folder / "state" / "keys.json")
+    made = {role.value: keys.make(role.value, role, datetime.now(UTC))[1] for role in Role}
+    return {"nobody": None, "token": TOKEN, **made}
+
+
+@pytest.fixture(scope="module")
+def closed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("closed")
+
+
+@pytest.fixture(scope="module")
+def closed_target(closed_folder: Path, tokens: dict[str, str | None]) -> Iterator[Target]:
+    with serving(closed_folder, fps=1, token=TOKEN) as running:
         yield running
 
 
@@ -63,8 +80,12 @@ def schemathesis(target: Target, folder: Path, token: str | None, examples: int,
     ]
     command += ["--suppress-health-check", "all", "--warnings", "off"]
     command += ["--header", f"Authorization: Bearer {token}"] if token else []
-    env = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.fuzz.schemathesis_hooks"}
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=3_000, check=False, env=env)
+    hooks = {"SCHEMATHESIS_HOOKS": "tests.fuzz.schemathesis_hooks", "PYTHONPATH": str(REPOSITORY)}
+    env = {**os.environ, **hooks}
+    # In a folder of its own: it keeps what failed where it runs.
+    ran = subprocess.run(
+        command, capture_output=True, text=True, timeout=3_000, check=False, env=env, cwd=folder
+    )
     (folder / "output.txt").write_text(ran.stdout + ran.stderr, encoding="utf-8")
     assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr[-4_000:]
     return calls_in(ran.stdout, report)
@@ -81,10 +102,11 @@ def test_api_without_authentication(open_target: Target, tmp_path: Path, phases:
     run(open_target, tmp_path, None, phases)
 
 
-@pytest.mark.parametrize("phases", ["coverage", "fuzzing"])
-@pytest.mark.parametrize("who", ["nobody", "token"])
-def test_api_with_a_token(closed_target: Target, tmp_path: Path, phases: str, who: str) -> None:
-    run(closed_target, tmp_path, TOKEN if who == "token" else None, phases)
+@pytest.mark.parametrize("who", ["nobody", "view", "control", "admin", "token"])
+def test_api_as_whoever_may_come_in(
+    closed_target: Target, tokens: dict[str, str | None], tmp_path: Path, who: str
+) -> None:
+    run(closed_target, tmp_path, tokens[who], "fuzzing")
 
 
 def run(target: Target, folder: Path, token: str | None, phases: str) -> None:
