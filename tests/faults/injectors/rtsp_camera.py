@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import random
 import socket
 import threading
 import time
@@ -56,7 +55,7 @@ class RtspCamera:
         self.harm: Harm | None = None
         """What the network does to packets of video."""
         self.shuffles = False
-        """True: the packets of a picture arrive in any order, and each tenth twice."""
+        """True: packets arrive before their neighbours."""
         self.skip: Callable[[int], bool] = lambda _: False
         """Whether a picture, by its number in the film, is never sent."""
         self.hold = False
@@ -77,7 +76,6 @@ class RtspCamera:
         self.viewers: list[Viewer] = []
         self._held: list[tuple[Film, int, int]] = []
         self._at = 0
-        self._rng = random.Random(0)
         self._films = threading.Lock()
         self._over = threading.Event()
         self._over.set()
@@ -112,6 +110,11 @@ class RtspCamera:
             thread.join(SEND_TIMEOUT_S)
         self._listener.close()
         self.drop_viewers()
+
+    @property
+    def place(self) -> int:
+        """Of the next picture in its film."""
+        return self._at
 
     def begin_film(self, film: Film) -> None:
         """Go on with another film, from its first picture."""
@@ -235,8 +238,8 @@ class RtspCamera:
             sent = list(packets(film.units[number], film.codec, viewer.sequence, ticks, 7, self.max_payload))
             viewer.sequence = (viewer.sequence + len(sent)) & 0xFFFF
             if self.shuffles:
-                sent += sent[::10]
-                self._rng.shuffle(sent)
+                pairs = [sent[at : at + 2][::-1] for at in range(0, len(sent), 2)]
+                sent = [packet for pair in pairs for packet in pair]
             try:
                 for packet in sent:
                     arrives = packet if self.harm is None else self.harm.apply(packet)
