@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import av.error
+from av.codec.context import Flags
 
 from streamtrack.clock import NS_PER_MS
 from streamtrack.config import SourceConfig
@@ -157,8 +158,11 @@ class AvDecoder:
     def _set_threads(self) -> None:
         codec = self._stream.codec_context
         codec.copy_opaque = True
-        if codec.name in REFUSES_DAMAGE and not self._config.verify_pictures:
-            codec.options = {"err_detect": "explode"}
+        if codec.name in REFUSES_DAMAGE:
+            if self._config.verify_pictures:
+                codec.flags |= Flags.output_corrupt  # what misses a picture is shown, and marked
+            else:
+                codec.options = {"err_detect": "explode"}
         codec.thread_count = self._config.decoder_threads
         # Frame threads hold back one picture each; slices hold back none, but let H.264 hide its damage.
         by_slices = self._spec.live and codec.name != "h264"

@@ -20,6 +20,7 @@ from typing import Any
 import av
 import av.error
 import numpy as np
+from av.codec.context import Flags
 from numpy.typing import NDArray
 
 from streamtrack.ingest.alarms import Alarms
@@ -259,8 +260,12 @@ class Paint:
         tint = self._tints.get(plane.buffer_ptr)
         # Fresh memory is zero, and so may be a black block of a picture that uses the full range.
         untouched = samples[seen] == (0 if tint is None else _tinted(self._ground[seen], tint, most))
-        is_judged = tint is not None or frame.color_range != FULL_RANGE
-        is_filled = _is_apart(untouched, sps) and (not is_judged or _is_whole(untouched, sps))
+        if not _is_apart(untouched, sps):
+            # FFmpeg filled it with grey where it stood for a picture that never came.
+            is_filled = _is_apart(samples[seen] == most // 2 + 1, sps)
+        else:
+            is_judged = tint is not None or frame.color_range != FULL_RANGE
+            is_filled = not is_judged or _is_whole(untouched, sps)
         self._tint = self._tint % TINTS + 1
         self._tints[plane.buffer_ptr] = self._tint
         samples[:] = _tinted(self._ground, self._tint, most)
@@ -275,6 +280,7 @@ def _tinted(ground: Samples, tint: int, most: int) -> Samples:
 def _new_decoder() -> Any:
     decoder = av.CodecContext.create("hevc", "r")
     decoder.options = dict(OPTIONS)
+    decoder.flags |= Flags.output_corrupt
     decoder.thread_count = 1
     return decoder
 
