@@ -21,7 +21,7 @@ class ReconnectConfig(Section):
 
     first_delay_ms: int = Field(500, ge=10)
     """First wait after a loss; doubles at each failure. Shorter is back sooner and asks more often."""
-    max_delay_ms: int = Field(4_000, ge=10)
+    max_delay_ms: int = Field(2_000, ge=10)
     """The longest wait between two tries, which go on for ever: a camera that was off for hours is there
     within five seconds. Longer asks a dead camera less often, and is back that much later."""
     jitter: float = Field(0.5, ge=0, le=1)

@@ -123,7 +123,7 @@ def test_default_waits_bring_a_camera_back_within_five_seconds() -> None:
     longest_ms = max(
         backoff_delay_ms(config, failures, share) for failures in range(1, 1000) for share in (0.0, 0.999)
     )
-    connect_s = 1.0  # of a camera near by: it is asked, opened and played
+    connect_s = 2.0  # of a camera near by: it is asked, opened, and its next keyframe comes
     recover_s = longest_ms / 1000 + connect_s
     fault, promise = "camera off for hours, default waits", "the longest wait leaves time to connect in 5 s"
     record_fault(FaultRow(4, fault, promise, None, recover_s, "nothing", held=True))
