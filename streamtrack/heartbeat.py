@@ -19,6 +19,8 @@ from typing import Self
 
 PIPES, LIMIT = "STREAMTRACK_HEARTBEAT", "STREAMTRACK_HUNG_AFTER_S"
 """Set by the supervisor: two descriptors, and after how many seconds without a sign it ends the process."""
+STANDBY = "STREAMTRACK_STANDBY"
+"""Set for a process that is to wait: a descriptor that ends, or gives a byte where it is wanted."""
 NOTIFY = "NOTIFY_SOCKET"
 READY, BEAT, STUCK = b"ready", b"beat", b"stuck "
 ORPHAN_GRACE_S = 10.0
@@ -30,9 +32,10 @@ MARGIN_S = 10.0
 class Heartbeat:
     """Tells whoever watches. One thread."""
 
-    def __init__(self, pipe: int | None, limit_s: float, notify: str) -> None:
+    def __init__(self, pipe: int | None, limit_s: float, notify: str, standby: int | None = None) -> None:
         """
         Args:
+            standby: says when the process is wanted; None: it is at once.
             pipe: where to say it; None: there is no supervisor.
             limit_s: after which silence the process ends itself; 0: never.
             notify: systemd's socket; empty: there is none.
@@ -40,13 +43,14 @@ class Heartbeat:
         self._pipe = pipe
         self._limit_s = limit_s
         self._notify = notify
+        self._standby = standby
         self._told_stuck = ""
 
     @classmethod
     def of_environment(cls, environment: MutableMapping[str, str] = os.environ) -> Self:
         """As whoever started the process asks for; what they set is taken out of the environment."""
         pipes, limit = environment.pop(PIPES, ""), environment.pop(LIMIT, "")
-        notify = environment.pop(NOTIFY, "")
+        notify, standby = environment.pop(NOTIFY, ""), environment.pop(STANDBY, "")
         if not pipes:
             return cls(None, 0.0, notify)
         pipe, supervisor = map(int, pipes.split(","))
@@ -54,7 +58,24 @@ class Heartbeat:
             os.set_inheritable(handle, False)
         os.set_blocking(pipe, False)
         threading.Thread(target=_end_with, args=(supervisor,), name="supervisor", daemon=True).start()
-        return cls(pipe, float(limit or 0.0), notify)
+        if standby:
+            os.set_inheritable(int(standby), False)
+        return cls(pipe, float(limit or 0.0), notify, int(standby) if standby else None)
+
+    @property
+    def is_standby(self) -> bool:
+        """Whether the process is to wait until it is wanted."""
+        return self._standby is not None
+
+    def wait_until_wanted(self) -> None:
+        """Return when the server before has died; end the process where that was in order."""
+        if self._standby is None:
+            return
+        wanted = os.read(self._standby, 1)
+        os.close(self._standby)
+        self._standby = None
+        if not wanted:
+            os._exit(0)
 
     @property
     def is_wanted(self) -> bool:

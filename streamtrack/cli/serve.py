@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -21,6 +21,7 @@ from streamtrack.cli.target import read_target
 from streamtrack.config import Config, Override, ZmqConfig
 from streamtrack.config.resolve import Resolved, only_url, resolve
 from streamtrack.config.yaml_file import Document, KeyPath
+from streamtrack.errors import StreamTrackError
 from streamtrack.heartbeat import Heartbeat
 from streamtrack.signals import reload_on_hangup, stop_on_signals
 
@@ -114,8 +115,16 @@ def serve(
 
         arguments = [word for word in sys.argv[1:] if word != "--supervise"]
         raise typer.Exit(supervise(arguments, read_unchecked().process))
+
+    heart = Heartbeat.of_environment()
+    if heart.is_standby:
+        import streamtrack.server  # noqa: F401  (what takes seconds, ahead of being wanted)
+
+        with suppress(StreamTrackError):  # told when it is wanted, if it is so still
+            read_config()
+        heart.wait_until_wanted()
     with _ending_quietly():
-        _run(read_config(), duration, read_config)
+        _run(read_config(), duration, read_config, heart)
 
 
 def demo_config(scene: str = "demo", flags: list[Override | str] | None = None) -> Resolved:
@@ -170,13 +179,16 @@ def _free_zmq(config: ZmqConfig, asked: Mapping[KeyPath, str]) -> ZmqConfig:
 
 
 def _run(
-    config: Config, duration_s: float | None, read_config: Callable[[], Config] | None = None
+    config: Config,
+    duration_s: float | None,
+    read_config: Callable[[], Config] | None = None,
+    heart: Heartbeat | None = None,
 ) -> NoReturn:
     from streamtrack.server import Server  # imports torch, which takes seconds
 
     if not logging.getLogger("streamtrack").isEnabledFor(logging.DEBUG):  # who debugs wants to look inside
         leave_no_core()
-    heart = Heartbeat.of_environment()
+    heart = heart or Heartbeat.of_environment()
 
     async def run() -> None:
         with stop_on_signals(server.request_stop), reload_on_hangup(server.request_reload):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from streamtrack.config import ProcessConfig
-from streamtrack.heartbeat import BEAT, LIMIT, NOTIFY, PIPES, READY, STUCK, notify
+from streamtrack.heartbeat import BEAT, LIMIT, NOTIFY, PIPES, READY, STANDBY, STUCK, notify
 
 EXIT_USE = 2
 """Of a server that cannot run as it was asked to: to start it again would not help."""
@@ -53,6 +53,8 @@ class _Run:
     """Its signs of life."""
     alive: int
     """Ends with this process, and the child with it."""
+    go: int | None
+    """Lets a process that stands by begin; None: it has."""
     begun_s: float
     sign_s: float
     is_ready: bool = False
@@ -70,14 +72,16 @@ class Supervisor:
     _asked: int | None = None
     """The signal by which the end was asked for."""
     _child: subprocess.Popen[bytes] | None = None
+    _spare: _Run | None = None
+    """Stands by."""
 
     def run(self) -> int:
         """Until it ends in order, cannot run, or is given up; gives the exit code."""
         deaths, ever_ready = Deaths(self.limits), False
         notify_address = self.environment.pop(NOTIFY, "")
-        with self._forwarding():
+        with self._forwarding(), self._nothing_left_behind():
             while True:
-                run = self._start()
+                run = self._begin()
                 self._watch(run, notify_address)
                 code = self._end(run)
                 ever_ready = ever_ready or run.is_ready
@@ -94,7 +98,25 @@ class Supervisor:
 
     # -- parts -----------------------------------------------------------------------------------------
 
-    def _start(self) -> _Run:
+    def _begin(self) -> _Run:
+        """A server that runs: the one that stands by, or a new one."""
+        run, self._spare = self._spare, None
+        if run is not None and run.child.poll() is not None:
+            self._end(run)
+            run = None
+        if run is None:
+            run = self._start(standby=False)
+        elif run.go is not None:
+            os.write(run.go, b"!")
+            os.close(run.go)
+            run.go = None
+        run.begun_s = run.sign_s = time.monotonic()
+        self._child = run.child
+        if self._asked is not None:  # it came while there was nobody to hand it to
+            self._hand_on(self._asked)
+        return run
+
+    def _start(self, *, standby: bool) -> _Run:
         pipe, child_pipe = os.pipe()
         child_alive, alive = os.pipe()
         environment = {
@@ -102,19 +124,19 @@ class Supervisor:
             PIPES: f"{child_pipe},{child_alive}",
             LIMIT: str(self.limits.hung_after_s),
         }
+        given, go = [child_pipe, child_alive], None
+        if standby:
+            child_go, go = os.pipe()
+            environment[STANDBY] = str(child_go)
+            given.append(child_go)
         try:
             # A group of its own: what it started ends with it, and Ctrl-C comes here alone.
-            child = subprocess.Popen(
-                self.command, env=environment, pass_fds=(child_pipe, child_alive), start_new_session=True
-            )
+            child = subprocess.Popen(self.command, env=environment, pass_fds=given, start_new_session=True)
         finally:
-            os.close(child_pipe)
-            os.close(child_alive)
-        self._child = child
-        if self._asked is not None:  # it came while there was nobody to hand it to
-            self._hand_on(self._asked)
+            for handle in given:
+                os.close(handle)
         now_s = time.monotonic()
-        return _Run(child, pipe, alive, now_s, now_s)
+        return _Run(child, pipe, alive, go, now_s, now_s)
 
     def _watch(self, run: _Run, notify_address: str) -> None:
         """Until the child has ended or is to be ended."""
@@ -124,6 +146,8 @@ class Supervisor:
             if readable:
                 self._read(run, notify_address)
             now_s = time.monotonic()
+            if self.limits.standby and run.is_ready and self._spare is None and self._asked is None:
+                self._spare = self._start(standby=True)
             if self._asked is not None:
                 stop_s = stop_s or now_s + STOP_S
                 if now_s > stop_s:
@@ -161,8 +185,9 @@ class Supervisor:
             os.killpg(run.child.pid, signal.SIGKILL)
         code = run.child.wait()
         self._child = None
-        os.close(run.pipe)
-        os.close(run.alive)
+        for handle in (run.pipe, run.alive, run.go):
+            if handle is not None:
+                os.close(handle)
         return code if code >= 0 else 128 - code
 
     def _sleep(self, seconds: float) -> bool:
@@ -171,6 +196,14 @@ class Supervisor:
         while self._asked is None and (left_s := until_s - time.monotonic()) > 0:
             time.sleep(min(left_s, POLL_S))
         return self._asked is not None
+
+    @contextmanager
+    def _nothing_left_behind(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            if self._spare is not None:
+                self._end(self._spare)
 
     # -- signals -----------------------------------------------------------------------------------------
 

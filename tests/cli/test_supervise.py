@@ -25,9 +25,12 @@ from pathlib import Path
 from streamtrack.heartbeat import Heartbeat
 
 folder = Path(sys.argv[1])
+heart = Heartbeat.of_environment()
+if heart.is_standby:
+    (folder / "standby").write_text(str(os.getpid()))
+    heart.wait_until_wanted()
 number = len(list(folder.glob("run-*")))
 (folder / f"run-{number}").write_text(str(os.getpid()))
-heart = Heartbeat.of_environment()
 signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
 signal.signal(signal.SIGHUP, lambda *_: (folder / "hangup").touch())
 what = (sys.argv[2:] + ["live"] * 9)[number]
@@ -55,15 +58,19 @@ from streamtrack.cli.supervise import Supervisor
 from streamtrack.config import ProcessConfig
 
 logging.basicConfig(format="%(message)s")
-limits = ProcessConfig(hung_after_s=2, start_timeout_s=10, restart_initial_s=0.01, give_up_after=4)
+spare = sys.argv.pop(3) == "spare"
+limits = ProcessConfig(
+    hung_after_s=2, start_timeout_s=10, restart_initial_s=0.01, give_up_after=4, standby=spare
+)
 sys.exit(Supervisor([sys.executable, *sys.argv[1:]], limits).run())
 """
 
 
 @contextmanager
-def supervised(folder: Path, *lives: str) -> Iterator[subprocess.Popen[str]]:
+def supervised(folder: Path, *lives: str, spare: bool = False) -> Iterator[subprocess.Popen[str]]:
     (folder / "server.py").write_text(SERVER)
     command = [sys.executable, "-c", SUPERVISES, str(folder / "server.py"), str(folder), *lives]
+    command.insert(5, "spare" if spare else "none")
     with started(*command) as process:
         yield process
 
@@ -103,6 +110,22 @@ def test_server_that_gives_no_sign_of_life_is_killed_and_started_again(tmp_path:
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=SOON_S)
     assert "gave no sign of life for 2 s: stream cam: 4 steps hang, and is killed" in told
+
+
+def test_process_that_stands_by_takes_over_and_ends_with_the_supervisor(tmp_path: Path) -> None:
+    standby = tmp_path / "standby"
+    with supervised(tmp_path, "live", "live", spare=True) as process:
+        first = wait_ready(tmp_path, 0)
+        wait_until(lambda: standby.exists() and standby.read_text() != "", "a process that stands by")
+        waits = int(standby.read_text())
+        os.kill(first, signal.SIGKILL)
+        assert wait_ready(tmp_path, 1) == waits, "the one that stood by"
+        wait_until(lambda: int(standby.read_text() or waits) != waits, "another one stands by")
+        after = int(standby.read_text())
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=SOON_S)
+        assert not lives(after)
+        assert not lives(waits)
 
 
 def test_hangup_goes_to_the_server(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ SUITES = {
     "locks": "the lock files beside pyproject.toml",
     "docs_alerts": "everything that docs/alerts.md gives",
     "docs_webrtc": "everything that docs/webrtc.md and docs/ptz.md give",
+    "docs_operations": "everything that docs/operations.md gives, and the files of the deployment",
     "docs_http": "everything that docs/http.md gives",
     "docs_recording": "everything that docs/recording.md gives",
     "docs_rules": "everything that docs/rules.md gives",
