@@ -76,6 +76,8 @@ class Run:
     """Whom an object's masks were of, one look after the other."""
     followed: dict[int, list[tuple[int, int | None]]] = field(default_factory=dict)
     """By who is there: on which frames, and the object whose mask is best of them then; None: none is."""
+    foreign: int = 0
+    """Looks at an object that is told `tracking` on somebody else than whom it began on."""
     looks: int = 0
     """Visible masks on frames whose truth is known."""
     over: int = 0
@@ -96,7 +98,9 @@ class Run:
             self.looks += 1
             self.over += _covers_more(boxes[key], truth)
             if who and similarity[:, column].max() >= MEETS:
-                self.met.setdefault(key, []).append(who[int(similarity[:, column].argmax())])
+                met = self.met.setdefault(key, [])
+                met.append(who[int(similarity[:, column].argmax())])
+                self.foreign += met[-1] != met[0] and seen[key].state is ObjectState.TRACKING
         for row, one in enumerate(who):
             best = found[int(similarity[row].argmax())] if found and similarity[row].max() >= MEETS else None
             self.followed.setdefault(one, []).append((index, best))
@@ -111,6 +115,7 @@ class Run:
             "met": len(known),
             "of_nobody": len(self.started - self.met.keys()),
             "of_several": sum(count > 1 for count in others.values()),
+            "foreign": self.foreign,
             "mended": self.mended,
             "back": [one for seen in self.followed.values() for one in _came_back(seen, truth.fps)],
             "over": self.over / max(1, self.looks),
@@ -276,15 +281,28 @@ def _tracker(options: argparse.Namespace) -> Tracker:
 
 def render(result: dict[str, Any]) -> str:
     """A row for each clip and way."""
-    head = ["clip", "start", "memory", "mend", "there", "started", "met", "of nobody", "of several"]
+    head = [
+        "clip",
+        "seconds",
+        "start",
+        "memory",
+        "mend",
+        "there",
+        "started",
+        "met",
+        "of nobody",
+        "of several",
+        "tracking another",
+    ]
     head += ["back", "mended", "switches", "HOTA", "AssA", "IDF1", "masks over more than one"]
     rows = [
         [
             row["clip"],
+            f"{row['clip_seconds']:g}",
             row["start"],
             row["memory"],
             "on" if row["mend"] else "off",
-            *(row[key] for key in ("there", "started", "met", "of_nobody", "of_several")),
+            *(row[key] for key in ("there", "started", "met", "of_nobody", "of_several", "foreign")),
             f"{sum(row['back'])} of {len(row['back'])}" if row["back"] else "-",
             sum(row["mended"].values()),
             row["switches"],

@@ -53,7 +53,7 @@ def reaches_others(mask: ObjectMask, find: Detection, others: Sequence[Detection
     for other in others:
         if other.class_name == find.class_name and box_iou(other.box, find.box) < CROSSING_IOU:
             theirs |= _in_box(mask, other.box)
-    return np.count_nonzero(beside & theirs) > LITTLE * mask.area_px
+    return bool(np.count_nonzero(beside & theirs) > LITTLE * mask.area_px)
 
 
 def plan_cuts(

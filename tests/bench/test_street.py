@@ -66,7 +66,7 @@ def test_switches_and_masks_over_more_than_one_are_counted() -> None:
     assert row["switches"] >= 2
     assert (row["looks"], row["over"]) == (6, pytest.approx(1 / 6))
     assert (row["there"], row["started"], row["met"]) == (2, 3, 2)
-    assert (row["of_nobody"], row["of_several"]) == (1, 2)
+    assert (row["of_nobody"], row["of_several"], row["foreign"]) == (1, 2, 3)
 
 
 def test_mask_of_one_and_of_nobody_cover_no_more() -> None:
@@ -102,9 +102,9 @@ def test_run_over_a_clip_counts_what_drives_through(tmp_path: Path, monkeypatch:
     clip.release()
     truth = {"clip": "cars.avi", "from": "here", "fps": 10, "class": "car", "boxes": boxes}
     (tmp_path / "street_cars.json").write_text(json.dumps(truth))
-    options = ["--clips", str(tmp_path), "--pictures", str(tmp_path / "seen")]
+    options = ["--clips", str(tmp_path), "--mend", "off", "--pictures", str(tmp_path / "seen")]
     result, table = run(bench_street, tmp_path, monkeypatch, *options)
     [row] = result["rows"]
     assert (row["there"], row["met"], row["of_several"], row["start"]) == (1, 1, 0, "motion")
-    assert "| cars | motion | default | off |" in table
+    assert "| cars | 5 | motion | default | off |" in table
     assert len(list((tmp_path / "seen").rglob("*.png"))) == 3

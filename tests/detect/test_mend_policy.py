@@ -54,7 +54,7 @@ UNCERTAIN = ObjectState.UNCERTAIN
 class Stream:
     """A mender whose detections come every STEP_MS, and whose plans are carried out."""
 
-    def __init__(self, likeness: Mapping[Box | tuple[int, Box], float] | None = None, **config: Any) -> None:
+    def __init__(self, likeness: Mapping[Any, float] | None = None, **config: Any) -> None:
         """`likeness`: by box, or by object and box."""
         self.mender = Mender(MendConfig.model_validate({"min_likeness": 0.55, **config}))
         self.likeness = likeness
@@ -165,7 +165,7 @@ def test_object_whose_mask_went_over_to_anothers_goes_back_to_the_find_where_it_
 
 def test_two_that_changed_places_are_told_apart_by_their_looks() -> None:
     """Object 2 is on whom object 1 was on, which is nowhere."""
-    likes: dict[Box | tuple[int, Box], float] = {(1, PERSON): 0.6, (2, PERSON): 0.4}
+    likes = {(1, PERSON): 0.6, (2, PERSON): 0.4}
     stream = Stream(likes).start().start(NEIGHBOUR, 2)
     hidden = replace(GONE, state=ObjectState.OCCLUDED)
     plan = stream.see([find()], hidden, mask_in(PERSON, 2))
