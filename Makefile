@@ -38,7 +38,7 @@ TRAIN_READY := .venv/.ready-train
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-track test-exact test-process test-page test-bench coverage test-slow faults fuzz fuzz-atheris style types fix audit lock bench peers sources train evaluate clean distclean
+.PHONY: help demo test test-track test-exact test-process test-page test-bench coverage test-slow faults roles fuzz fuzz-atheris style types fix audit lock bench peers sources train evaluate clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## what there is to make
@@ -80,6 +80,9 @@ faults: $(READY)  ## everything that goes wrong, done to the real parts; writes 
 	rm -rf $(FAULTS)
 	STREAMTRACK_FAULTS=$(abspath $(FAULTS)) $(BIN)/python -m pytest -m faults --timeout 1800 $(ARGS); status=$$?; \
 		$(BIN)/python -m tests.faults.table $(if $(ARGS),,--all) $(FAULTS); exit $$status
+
+roles: $(READY)  ## every route and command tried by each role; writes the table of docs/roles.md
+	STREAMTRACK_WRITE_ROLES=1 $(BIN)/python -m pytest -n 0 tests/test_roles.py $(ARGS)
 
 fuzz: $(READY)  ## odd inputs to everything that reads them, full counts: an hour; SEED=2 tries others, SHARE=0.1 a tenth
 	STREAMTRACK_FUZZ=$(SHARE) STREAMTRACK_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -s tests/fuzz --timeout 3600 $(ARGS)

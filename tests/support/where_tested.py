@@ -31,6 +31,7 @@ SUITES = {
     "http/page_look": "http/web in a browser: looks and accessibility",
     "http/page_overlay": "http/web in a browser: what it draws, keeps and shows in small",
     "http/page_rules": "http/web in a browser: zones, lines and alerts",
+    "http/page_roles": "http/web in a browser: logging in, and what the page offers whom",
     "http/page_second_thoughts": "http/web in a browser: what is taken back and said anew",
     "http/page_states": "http/web in a browser: troubles",
     "http/page_timeline": "http/web in a browser: recordings played, events, clips",
