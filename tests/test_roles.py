@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,6 @@ from typing import Any, get_args
 
 import httpx
 import pytest
-import zmq
 from pydantic import SecretStr
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -76,15 +76,16 @@ def outcome(status: int, kind: str) -> str:
     return TOO_SMALL if kind == "forbidden" else ALLOWED
 
 
-def try_route(server: Server, what: str, headers: dict[str, str]) -> str:
+def try_route(http: httpx.Client, what: str) -> str:
     method, _, path = what.partition(" ")
     if method == "WEBSOCKET":
         try:
-            with connect(f"ws{server.http_address[4:]}{filled(path)}", additional_headers=headers):
+            shown = {key: value for key, value in http.headers.items() if key == "authorization"}
+            with connect(f"ws{str(http.base_url).rstrip('/')[4:]}{filled(path)}", additional_headers=shown):
                 return ALLOWED
         except InvalidStatus as error:
             return outcome(error.response.status_code, "forbidden")
-    answer = httpx.request(method, server.http_address + filled(path), headers=headers, timeout=20)
+    answer = http.request(method, filled(path))
     is_json = answer.headers.get("content-type", "").startswith("application/json")
     kind = answer.json().get("kind", "") if is_json and answer.is_error else ""
     return outcome(answer.status_code, kind)
@@ -93,14 +94,12 @@ def try_route(server: Server, what: str, headers: dict[str, str]) -> str:
 @pytest.fixture(scope="module")
 def tried_routes(server: Server, tokens: dict[str, str]) -> Table:
     """What came of each route for each of WHO."""
-    table: Table = {}
-    for what in routes_of(server):
-        row = []
-        for who in WHO:
-            headers = {} if who == "nobody" else {"authorization": f"Bearer {tokens[who]}"}
-            row.append(try_route(server, what, headers))
-        table[what] = tuple(row)
-    return table
+    columns = []
+    for who in WHO:
+        headers = {} if who == "nobody" else {"authorization": f"Bearer {tokens[who]}"}
+        with httpx.Client(base_url=server.http_address, headers=headers, timeout=20) as http:
+            columns.append([try_route(http, what) for what in routes_of(server)])
+    return dict(zip(routes_of(server), zip(*columns, strict=True), strict=True))
 
 
 def operations() -> Sequence[str]:
@@ -184,18 +183,18 @@ def test_refusal_over_zeromq_says_which_role_was_there_and_which_is_needed(
     server: Server, tokens: dict[str, str]
 ) -> None:
     assert server.control_address is not None
-    with Control(server.control_address, "test", token=tokens["view"]) as control:
+    with Control(server.control_address, "cam", token=tokens["view"]) as control:
         with pytest.raises(StreamTrackError, match=r"^zmq pause needs the role control, yours is view$"):
             control.pause()
         control.list()
     with (
-        Control(server.control_address, "test") as control,
+        Control(server.control_address, "cam") as control,
         pytest.raises(StreamTrackError, match=r"^token is missing, expected that of a key in the request$"),
     ):
         control.list()
     entries = server._door.audit.page(50, who="view")[0]
     refused = next(entry for entry in entries if entry.what == "zmq pause")
-    assert (refused.via, refused.stream, refused.address) == ("zmq", "test", "127.0.0.1")
+    assert (refused.via, refused.stream, refused.address) == ("zmq", "cam", "127.0.0.1")
 
 
 def test_states_of_streams_are_told_to_those_who_may_see_them(server: Server, tokens: dict[str, str]) -> None:
@@ -204,27 +203,48 @@ def test_states_of_streams_are_told_to_those_who_may_see_them(server: Server, to
     assert httpx.get(f"{server.http_address}/readyz", headers=headers).json()["streams"] != {}
 
 
-def test_clients_own_claim_of_who_he_is_counts_for_nothing_without_curve(
-    server: Server, tokens: dict[str, str]
-) -> None:
+def handshake(**properties: str) -> bytes:
+    """What a ZMTP 3.0 client without a mechanism says first, with properties that libzmq would not send."""
+    named = {"Socket-Type": "DEALER", **properties}
+    told = b"".join(
+        bytes([len(name)]) + name.encode() + len(value).to_bytes(4, "big") + value.encode()
+        for name, value in named.items()
+    )
+    ready = b"\x05READY" + told
+    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
+    return greeting + b"\x04" + bytes([len(ready)]) + ready
+
+
+def hear(peer: socket.socket, awaited: bytes) -> bytes:
+    """What a peer says until this is in it."""
+    heard = b""
+    while awaited not in heard:
+        part = peer.recv(4096)
+        assert part, heard
+        heard += part
+    return heard
+
+
+def test_clients_own_claim_of_who_he_is_counts_for_nothing_without_curve(server: Server) -> None:
     assert server.control_address is not None
-    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-        socket.linger = 0
-        socket.metadata = "X-User-Id:admin mallory"
-        socket.connect(server.control_address)
-        socket.send(encode_request({"op": "list", "stream": "test"}, 1))
-        assert socket.poll(20_000)
-        assert b"unauthorized" in socket.recv()
+    host, _, port = server.control_address.removeprefix("tcp://").rpartition(":")
+    body = encode_request({"op": "list", "stream": "cam"}, 1)
+    with socket.create_connection((host, int(port)), timeout=20) as peer:
+        peer.sendall(handshake(**{"User-Id": "admin mallory"}))
+        hear(peer, b"READY")
+        peer.sendall(b"\x00" + bytes([len(body)]) + body)
+        heard = hear(peer, b"kind")
+    assert b"unauthorized" in heard
 
 
 def test_one_token_of_the_config_leaves_commands_on_this_machine_open_as_they_were() -> None:
     http = HttpConfig(port=0, token=SecretStr("hunter2-hunter2-hunter2"))
     with serving(server_config(stream_config(), http=http), ready=False) as running:
         assert running.control_address is not None
-        with Control(running.control_address, "test") as control:
+        with Control(running.control_address, "cam") as control:
             assert control.list() == ()
         with (
-            Control(running.control_address, "test", token="hunter3-hunter3") as control,
+            Control(running.control_address, "cam", token="hunter3-hunter3") as control,
             pytest.raises(StreamTrackError, match="wrong"),
         ):
             control.list()
