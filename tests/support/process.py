@@ -23,12 +23,15 @@ def streamtrack(*arguments: str) -> list[str]:
 
 @contextmanager
 def started(
-    *argv: str | Path, env: Mapping[str, str] | None = None, errors: int = subprocess.PIPE
+    *argv: str | Path,
+    env: Mapping[str, str] | None = None,
+    errors: int = subprocess.PIPE,
+    life_s: float = LIFE_S,
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process whose output is read through pipes; it ends with the block, or after LIFE_S, so that no read
-    lasts for ever."""
+    """A process whose output is read through pipes; it ends with the block, or after `life_s`, so that no
+    read lasts for ever."""
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=errors, text=True, env=env)
-    watchdog = threading.Timer(LIFE_S, process.kill)
+    watchdog = threading.Timer(life_s, process.kill)
     watchdog.start()
     try:
         yield process
