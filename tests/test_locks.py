@@ -22,7 +22,7 @@ HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 def entries(name: str) -> dict[str, tuple[str, int]]:
     """Version and number of digests of each library in a lock file."""
     text = (REPOSITORY / name).read_text(encoding="utf-8").replace("\\\n", " ")
-    found = {}
+    found: dict[str, tuple[str, int]] = {}
     for line in text.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
             pinned = Requirement(HASH.sub("", line).partition(" #")[0].strip())

@@ -91,7 +91,7 @@ class DetectorConsumer:
             if found is not None and told.get("by") == self._kind:
                 x0, y0, x1, y1 = found.box
                 box = float(x0), float(y0), float(x1), float(y1)
-                find = Detection(box, told.get("class") or "", told.get("score") or 0.0)
+                find = Detection(told.get("class") or "", told.get("score") or 0.0, box)
                 self._keeper.takes_over(found.object_id, find, result.frame_idx, self._clock.monotonic_ns())
 
     def _look(self, result: FrameResult) -> None:

@@ -217,7 +217,7 @@ def read_log(path: Path, query: EventQuery) -> EventPage:
 
 def _event(row: Sequence[Any]) -> KeptEvent:
     *values, detail, has_thumbnail = row
-    number, wall_ms, stream, kind, frame_idx, object_id, *names = values
+    number, wall_ms, stream, kind, frame_idx, object_id, rule, class_name, label = values
     return KeptEvent(
         _whole(number),
         _whole(wall_ms),
@@ -225,7 +225,9 @@ def _event(row: Sequence[Any]) -> KeptEvent:
         _text(kind),
         _whole(frame_idx),
         None if object_id is None else _whole(object_id),
-        *map(_text, names),
+        _text(rule),
+        _text(class_name),
+        _text(label),
         _detail(detail),
         bool(has_thumbnail),
     )

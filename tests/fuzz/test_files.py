@@ -28,6 +28,7 @@ from streamtrack.model.checkpoint import name_of_checkpoint, read_checkpoint
 from streamtrack.offline.mask_picture import read_mask
 from streamtrack.recording.masks_file import masks_head, read_lines
 from streamtrack.rules.store import read_rules
+from streamtrack.state.folder import StateFolder
 from streamtrack.streams.state_file import FILE, StateFile
 from streamtrack.tracking import Session, Tracker
 from streamtrack.tracking.memory_document import from_document, to_document
@@ -166,7 +167,8 @@ def test_damaged_state_of_cameras_is_put_aside(tmp_path: Path, caplog: pytest.Lo
     text = json.dumps(sound).encode()
     for number in range(amount(25, 2_000)):
         folder = tmp_path / str(number)
-        state = StateFile(folder, SYSTEM_CLOCK)
+        held = StateFolder(folder)
+        state = StateFile(held)
         data = damaged(text, rng) if rng.random() < 0.5 else json.dumps(changed_value(sound, rng)).encode()
         (folder / FILE).write_bytes(data)
         found: tuple[StreamConfig, ...] = ()
@@ -178,7 +180,7 @@ def test_damaged_state_of_cameras_is_put_aside(tmp_path: Path, caplog: pytest.Lo
 
         assert taken(read, what=data)
         num_read += len(found)
-        state.close()
+        held.close()
     assert num_read > 0
     assert "Traceback" not in caplog.text
 

@@ -10,7 +10,8 @@ from tests.support.video import until
 
 
 async def test_all_who_ask_meanwhile_share_the_next_one() -> None:
-    made, go = [], threading.Event()
+    made: list[int] = []
+    go = threading.Event()
 
     def make() -> int:
         made.append(len(made))
