@@ -169,6 +169,7 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     means = {
         name: float(np.mean([row[name] for row in rows]))
         for name in ("region", "hota", "detection", "association", "idf1", *COSTS)
+        if all(name in row for row in rows)  # of older runs the processor's time is not known
     }
     return {
         "objects": len(kept),
@@ -190,8 +191,9 @@ def render(result: dict[str, Any]) -> str:
         parts.append(table(heads, [_row(plan, one) for plan, one in by_plan(result, kind).items()]))
     everything = by_plan(result, "all")
     first = next(iter(everything.values()))
-    heads = ["plan", "step, ms", "beside the first", "processor's time, ms", "beside the first"]
-    heads += ["encoder passes", "its own work"]
+    heads = ["plan", "step, ms", "beside the first"]
+    if "processor_ms" in first:
+        heads += ["processor's time, ms", "beside the first", "encoder passes", "its own work"]
     parts.append(table(heads, [[plan, *_cost(one, first)] for plan, one in everything.items()]))
     return "\n\n".join(parts)
 
@@ -221,10 +223,13 @@ def _cost(one: Mapping[str, Any], first: Mapping[str, Any]) -> list[str]:
     def beside(more: float, name: str) -> str:
         return f"{100 * more / first[name]:+.1f} %"
 
-    more = {name: one[name] - first[name] for name in COSTS}
+    more = {name: one[name] - first[name] for name in COSTS if name in first}
+    by_clock = [f"{one['step_ms']:.1f}", beside(more["step_ms"], "step_ms")]
+    if "processor_ms" not in first:
+        return by_clock
+    worked = [f"{one['processor_ms']:.1f}", beside(more["processor_ms"], "processor_ms")]
     own = beside(more["processor_ms"] - more["encoder_ms"], "processor_ms")
-    both = [text for name in COSTS[:2] for text in (f"{one[name]:.1f}", beside(more[name], name))]
-    return [*both, f"{one['encoder_passes']:.2f}", own]
+    return [*by_clock, *worked, f"{one['encoder_passes']:.2f}", own]
 
 
 def is_whole(rows: Mapping[str, Mapping[str, Any]], plans: Sequence[str]) -> bool:
