@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 
 import pytest
+import torch
 
-from streamtrack.allocator import ARENAS_ENV, POOLS, use_few_pools
+from streamtrack.allocator import ARENAS_ENV, POOLS, THRESHOLD_ENVS, keep_freed_memory, use_few_pools
 
 COUNT = """
 import ctypes, sys, threading
@@ -50,3 +52,25 @@ def test_threads_share_few_pools() -> None:
 @pytest.mark.parametrize("name", [ARENAS_ENV, "GLIBC_TUNABLES"])
 def test_what_the_user_set_stays(name: str) -> None:
     assert not use_few_pools({name: "8"})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's alone")
+def test_pieces_of_a_frame_are_not_asked_for_again() -> None:
+    assert keep_freed_memory({})
+    piece_bytes = 8 << 20
+
+    def frame() -> None:
+        torch.ones(piece_bytes // 4).add(1)
+
+    for _ in range(30):  # until the pool has found its shape
+        frame()
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    for _ in range(5):
+        frame()
+    asked_for = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
+    assert asked_for < piece_bytes / resource.getpagesize() / 4, "of ten pieces less than a quarter of one"
+
+
+@pytest.mark.parametrize("name", [*THRESHOLD_ENVS, "GLIBC_TUNABLES"])
+def test_what_the_user_set_of_freed_memory_stays(name: str) -> None:
+    assert not keep_freed_memory({name: "1"})

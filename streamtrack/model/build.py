@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
+from streamtrack.allocator import keep_freed_memory
 from streamtrack.config import ModelConfig
 from streamtrack.config.image_size import input_size_of, size_text
 from streamtrack.errors import CheckpointError, CompileError, ConfigError
@@ -106,6 +107,9 @@ def load_model(config: ModelConfig) -> LoadedModel:
         loaded.use_compiled(compile_missing=config.compile == "on")
     elif device.type == "cuda" and config.compile == "on" and can_compile_for_gpu():
         loaded.network.compiled = JustInTimeCalls(loaded.network)
+    if device.type == "cpu":
+        del weights
+        keep_freed_memory()
     return loaded
 
 
