@@ -9,9 +9,9 @@ one instruction set and one version of this code: `fingerprint` says all of it, 
 never loaded. Threads count because the layout of the weights depends on them: run with another number, they
 are laid out anew at every call, and nano's step takes two to three times as long.
 
-`follow` is compiled for any amount of memory, so filling a memory and corrections compile nothing: once for
-one object, and where several share a pass once more for as many as share it (`Network.best_batch`). What was
-not compiled (a memory of a single frame) runs eagerly.
+`follow` is compiled for one object and any amount of memory, so filling a memory and corrections compile
+nothing: once for all threads, and where those are several once more for one of them, on which several objects
+are followed side by side. What was not compiled (a memory of a single frame) runs eagerly.
 
 What comes of it is compared with the uncompiled call before it is kept: a compiler that errs costs speed, and
 no masks.
@@ -39,6 +39,7 @@ from streamtrack.errors import CompileError
 from streamtrack.model import compiled_calls
 from streamtrack.model.compiled_calls import (
     EXPECTED_WIDTH,
+    FOLLOW_ALONE,
     INDUCTOR_OPTIONS,
     INPUTS_FILE,
     MOST_MEMORY_FRAMES,
@@ -157,32 +158,43 @@ def _compile_into(folder: Path, network: Network) -> None:
     image = torch.zeros(1, 3, *network.geometry.input_size, dtype=torch.uint8)
     num_kept = len(network.encode_eagerly(image).kept)
     features = _Encode(network)(image)
-    encode_path, *follow_paths = artefacts(folder, network)
+    encode_path, *follow_paths = artefacts(folder)
     inputs: dict[str, Any] = {
         "num_kept": num_kept,
-        "together": network.best_batch or 1,
         encode_path.stem: _compile(_Encode(network), (image,), [{}], encode_path),
     }
-    for objects, path in zip((1, network.best_batch or 1), follow_paths, strict=False):
-        memory, varies = _memory_example(network, objects)
-        inputs[path.stem] = _compile(
-            _Follow(network, num_kept), (*features, *memory), [*({} for _ in features), *varies], path
-        )
+    memory, varies = _memory_example(network)
+    call, example = _Follow(network, num_kept), (*features, *memory)
+    lengths = [*({} for _ in features), *varies]
+    for path in follow_paths:
+        with _threads(1 if path.stem == FOLLOW_ALONE else torch.get_num_threads()):
+            inputs[path.stem] = _compile(call, example, lengths, path)
     (folder / INPUTS_FILE).write_text(json.dumps(inputs), encoding="utf-8")
 
 
-def _memory_example(network: Network, objects: int) -> tuple[tuple[Tensor, ...], list[dict[int, Any]]]:
+@contextlib.contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """With so many threads of torch, for which it lays weights out."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _memory_example(network: Network) -> tuple[tuple[Tensor, ...], list[dict[int, Any]]]:
     """A memory to compile `follow` with, and which of its lengths may differ. Not the number of objects:
-    inductor's convolutions gave wrong numbers for one that is not known."""
+    inductor's convolutions gave wrong numbers for one that is not known, and one at a time is as fast."""
     g = network.geometry
     frames, pointers = g.recent_frames + 1, g.recent_pointers + 1
-    seeded = torch.Generator().manual_seed(objects)
+    seeded = torch.Generator().manual_seed(1)
     memory = (
-        torch.randn(objects, frames, g.memory_tokens, g.memory_dim, generator=seeded).to(g.memory_dtype),
-        torch.arange(frames).flip(0).repeat(objects, 1),
-        torch.randn(objects, pointers, g.pointer_dim, generator=seeded),
-        torch.arange(1.0, pointers + 1).repeat(objects, 1),
-        torch.zeros(objects, EXPECTED_WIDTH),
+        torch.randn(1, frames, g.memory_tokens, g.memory_dim, generator=seeded).to(g.memory_dtype),
+        torch.arange(frames).flip(0)[None],
+        torch.randn(1, pointers, g.pointer_dim, generator=seeded),
+        torch.arange(1.0, pointers + 1)[None],
+        torch.zeros(1, EXPECTED_WIDTH),
     )
     t = torch.export.Dim("T", min=2, max=MOST_MEMORY_FRAMES)
     p = torch.export.Dim("P", min=2, max=MOST_MEMORY_FRAMES)

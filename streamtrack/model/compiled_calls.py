@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from streamtrack.model import interface, tensor_layout
+from streamtrack.model.compiled_library import CompiledLibrary
 from streamtrack.model.interface import (
     FrameFeatures,
     MaskPrediction,
@@ -25,6 +26,7 @@ from streamtrack.model.interface import (
     Network,
     split_features,
 )
+from streamtrack.model.side_by_side import SideBySide
 from streamtrack.model.tensor_layout import TensorLayout, apply_layouts
 
 COMPILED_ENV = "STREAMTRACK_COMPILED"
@@ -33,6 +35,8 @@ MOST_MEMORY_FRAMES = 64
 """T and P that a compiled `follow` takes; more than a session can be configured to read."""
 EXPECTED_WIDTH = 5
 """Of `MemoryRead.expected`."""
+FOLLOW_ALONE = "follow_alone"
+"""`follow` compiled for one thread."""
 INPUTS_FILE = "inputs.json"
 """Beside the libraries: how the tensors lay that they were compiled for."""
 INDUCTOR_OPTIONS = {"freezing": True}
@@ -55,7 +59,15 @@ class CompiledCall:
         Raises:
             ShapeError: a tensor of another shape or type than it was compiled for.
         """
-        return self.run(*apply_layouts(self.layouts, tensors, f"compiled {self.name}"))
+        return self.run(*self.lay_out(tensors))
+
+    def lay_out(self, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Its inputs, or the first of them, as they must lie.
+
+        Raises:
+            ShapeError: as a call.
+        """
+        return apply_layouts(self.layouts[: len(tensors)], tensors, f"compiled {self.name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +76,11 @@ class AheadOfTimeCalls:
 
     run_encode: CompiledCall
     run_follow: CompiledCall
-    """For one object."""
-    run_follow_several: CompiledCall | None
-    """For `together` objects; None where objects go one by one."""
-    together: int
+    """For one object, on all threads."""
+    run_follow_alone: CompiledCall | None
+    """For one object, on one thread; None where there is only one."""
+    beside: SideBySide
+    """Where it runs, for several objects at the same time."""
     num_kept: int
     """How many tensors of a frame are its `kept` ones."""
 
@@ -80,22 +93,22 @@ class AheadOfTimeCalls:
         return memory.absent is None and all(1 < length <= MOST_MEMORY_FRAMES for length in _lengths(memory))
 
     def follow(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
-        """As `Network.follow`, of a memory that fits. Other numbers of objects than were compiled for go one
-        by one."""
+        """As `Network.follow`, of a memory that fits. Each object is a call of its own."""
         objects = memory.features.shape[0]
         # Nothing expected weighs nothing: the choice is then by the estimates alone.
         expected = torch.zeros(objects, EXPECTED_WIDTH) if memory.expected is None else memory.expected
-        parts = [memory.features, memory.slots, memory.pointers, memory.pointer_ages, expected]
-        of_frame = features.tensors()
-        if self.run_follow_several is not None and objects == self.together:
-            found = self.run_follow_several(*of_frame, *parts)
-        else:
-            singly = [
-                self.run_follow(*of_frame, *one)
-                for one in zip(*(torch.split(part, 1) for part in parts), strict=True)
-            ]
-            found = singly[0] if objects == 1 else [torch.cat(one) for one in zip(*singly, strict=True)]
-        logits, object_scores, ious, pointers, rivals, memory_features = found
+        parts = memory.features, memory.slots, memory.pointers, memory.pointer_ages, expected
+        each = list(zip(*(torch.split(part, 1) for part in parts), strict=True))
+        of_frame = self.run_follow.lay_out(features.tensors())
+        found: list[Sequence[Tensor]] = []
+        if self.run_follow_alone is not None:
+            # One that is left over alone gets all threads to itself.
+            num_beside = objects - (objects % self.beside.workers == 1)
+            alone = self.run_follow_alone
+            found += self.beside.map(lambda one: alone(*of_frame, *one), each[:num_beside])
+        found += [self.run_follow(*of_frame, *one) for one in each[len(found) :]]
+        whole = found[0] if objects == 1 else [torch.cat(one) for one in zip(*found, strict=True)]
+        logits, object_scores, ious, pointers, rivals, memory_features = whole
         told = None if memory.expected is None else rivals
         return MaskPrediction(logits, object_scores, ious, pointers, rivals=told), memory_features
 
@@ -143,42 +156,44 @@ def load_compiled(network: Network, precision: str) -> AheadOfTimeCalls | None:
     folder = compiled_folder() / fingerprint(network, precision)
     if not folder.is_dir():
         return None
+    beside = SideBySide(torch.get_num_threads())
+    # Streams that share the network compute at the same time, as far as there are cores.
+    streams = max(1, (os.cpu_count() or 1) // beside.workers)
     try:
         inputs = json.loads((folder / INPUTS_FILE).read_text(encoding="utf-8"))
-        encode, follow, *several = (
+        encode, follow, *alone = (
             CompiledCall(
                 path.stem,
-                load_library(path),
+                load_library(path, beside.workers if path.stem == FOLLOW_ALONE else streams),
                 tuple(TensorLayout.from_json(layout) for layout in inputs[path.stem]),
             )
-            for path in artefacts(folder, network)
+            for path in artefacts(folder)
         )
-        together, num_kept = int(inputs["together"]), int(inputs["num_kept"])
-        return AheadOfTimeCalls(encode, follow, several[0] if several else None, together, num_kept)
+        return AheadOfTimeCalls(encode, follow, alone[0] if alone else None, beside, int(inputs["num_kept"]))
     except (RuntimeError, OSError, ValueError, KeyError, TypeError) as error:
         reason = str(error).partition("\n")[0]
         logger.warning("%s: does not load, running uncompiled: %s", folder, reason)
         return None
 
 
-def load_library(path: Path) -> Callable[..., Sequence[Tensor]]:
-    """A compiled library as a function of flat tensors.
+def load_library(path: Path, runs_at_once: int = 1) -> Callable[..., Sequence[Tensor]]:
+    """A compiled library as a function of flat tensors, of which so many calls compute at the same time.
 
     torch's own `aoti_load_package` imports the whole compiler, two seconds of every start, and reads the
-    shape of the arguments anew at every call; the class below it does neither, and is not public.
+    shape of the arguments anew at every call; the class below it does neither, but keeps Python's lock while
+    it computes. Neither the class nor what `CompiledLibrary` needs is public.
     """
     try:
-        loader = torch._C._aoti.AOTIModelPackageLoader(str(path), "model", False, 1, -1)
-        run = loader.boxed_run
-    except (AttributeError, TypeError):  # another version of torch
+        return CompiledLibrary(path, runs_at_once)
+    except (AttributeError, RuntimeError) as error:  # another version of torch
+        logger.info("%s: objects wait for each other: %s", path, error)
         library: Callable[..., Sequence[Tensor]] = torch._inductor.aoti_load_package(str(path))
         return library
-    return lambda *tensors: run(list(tensors))
 
 
-def artefacts(folder: Path, network: Network) -> list[Path]:
-    """Encode, follow, and where objects share a pass follow for several."""
-    names = ["encode", "follow", *([] if network.best_batch == 1 else ["follow_several"])]
+def artefacts(folder: Path) -> list[Path]:
+    """Encode, follow, and where there are several threads follow on one of them."""
+    names = ["encode", "follow", *([FOLLOW_ALONE] if torch.get_num_threads() > 1 else [])]
     return [folder / f"{name}.pt2" for name in names]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -16,38 +15,25 @@ import pytest
 import torch
 from torch import Tensor
 
-from streamtrack.config import ModelConfig
 from streamtrack.errors import CompileError, ShapeError
 from streamtrack.frame import Image
 from streamtrack.model import compiled_calls
 from streamtrack.model.ahead_of_time import compile_network
-from streamtrack.model.build import LoadedModel, load_model
 from streamtrack.model.compiled_calls import (
     COMPILED_ENV,
     compiled_folder,
     fingerprint,
     load_compiled,
 )
-from streamtrack.model.interface import MemoryRead, Network
 from streamtrack.tracking import Tracker
 from streamtrack.weights.catalog import get_entry
+from tests.support.compiled import SIZE, nano
 from tests.support.pictures import drifting_ellipses, ellipse
 from tests.support.reference import Action, Track, random_weights, run_session
 
-SIZE = 128
 WAIT_S = 60
 LOGIT_TOLERANCE = 1e-3
 """Absolute, float32, as in the parity tests: sums in another order, fed back over 20 frames."""
-
-
-def nano(**options: object) -> LoadedModel:
-    return load_model(ModelConfig.model_validate({"image_size": SIZE, "device": "cpu", **options}))
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(COMPILED_ENV, str(tmp_path))
-    return tmp_path
 
 
 def test_fingerprint_tells_weights_sizes_precisions_and_threads_apart() -> None:
@@ -98,13 +84,17 @@ def test_without_a_compiler_it_says_so_and_runs_uncompiled(
     ]
 
 
+def compiled_for(threads: int) -> list[str]:
+    return ["encode", "follow", "follow_alone"] if threads > 1 else ["encode", "follow"]
+
+
 def pictures(size: int, num_frames: int) -> list[Image]:
     """Frames of exactly the network's size."""
     return [cv2.resize(image, (size, size)) for image in drifting_ellipses(num_frames)]
 
 
 def script(size: int) -> list[Action]:
-    """Every kind of prompt, and a correction; more objects than share a pass."""
+    """Every kind of prompt, and a correction; several objects, and an odd number of them."""
     mask = cv2.resize(ellipse((60, 120), (40, 25)).astype(np.uint8), (size, size)) > 0
     x, y = size / 320, size / 180
     return [
@@ -125,42 +115,6 @@ def largest_difference(ours: Track, theirs: Track) -> float:
         (ours[key].low_res_mask_logits - expected.low_res_mask_logits).abs().max().item()
         for key, expected in theirs.items()
     )
-
-
-def blind_library(call: Callable[..., Sequence[Tensor]], example: Sequence[Tensor]) -> Callable[..., Any]:
-    """Stands for a compiled library, which reads memory as its examples lay and looks at no strides."""
-
-    def run(*tensors: Tensor) -> Sequence[Tensor]:
-        seen = []
-        for tensor, shown in zip(tensors, example, strict=True):
-            dense = torch.empty(tensor.shape, dtype=tensor.dtype)
-            if shown.dim() == 4 and not shown.is_contiguous():
-                dense = dense.contiguous(memory_format=torch.channels_last)
-            seen.append(tensor.as_strided(tensor.shape, dense.stride()))
-        return call(*seen)
-
-    return run
-
-
-@pytest.fixture
-def blind_compiler(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Compiling takes no time, and what comes of it is blind to strides. What was compiled, in order."""
-    calls: dict[str, Callable[..., Any]] = {}
-    compiled: list[str] = []
-
-    def compile_and_package(
-        exported: tuple[Callable[..., Sequence[Tensor]], Sequence[Tensor]], package_path: str, **_: Any
-    ) -> None:
-        calls[Path(package_path).name] = blind_library(*exported)
-        compiled.append(Path(package_path).stem)
-
-    def export(call: Callable[..., Any], example: Sequence[Tensor], **_: Any) -> Any:
-        return call, example
-
-    monkeypatch.setattr("torch.export.export", export)
-    monkeypatch.setattr("torch._inductor.aoti_compile_and_package", compile_and_package)
-    monkeypatch.setattr("streamtrack.model.compiled_calls.load_library", lambda path: calls[Path(path).name])
-    return compiled
 
 
 @pytest.mark.usefixtures("blind_compiler")
@@ -196,7 +150,7 @@ def test_from_python_it_is_compiled_once_and_found_the_next_time(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         tracker = Tracker.from_checkpoint("nano", device="cpu", image_size=SIZE, compile=True)
-    assert blind_compiler == ["encode", "follow", "follow_several"]
+    assert blind_compiler == compiled_for(torch.get_num_threads())
     [said] = caplog.messages
     threads = torch.get_num_threads()
     assert said == (
@@ -208,7 +162,7 @@ def test_from_python_it_is_compiled_once_and_found_the_next_time(
     never = Tracker.from_checkpoint("nano", device="cpu", image_size=SIZE, compile=False)
     for one, compiled in ((tracker, True), (again, True), (auto, True), (never, False)):
         assert (one.model.network.compiled is not None) is compiled
-    assert len(blind_compiler) == 3
+    assert len(blind_compiler) == len(compiled_for(torch.get_num_threads()))
     assert caplog.messages == []
     kept = folder / fingerprint(never.model.network, "fp32")
     assert {path.name for path in folder.iterdir() if path.is_dir()} == {kept.name}
@@ -235,7 +189,7 @@ def test_two_starts_at_the_same_time_compile_once(
     with ThreadPoolExecutor(2) as pool:
         futures = [pool.submit(compile_network, one.network, "fp32", one.autocast, say) for one in models]
         assert all(future.result(WAIT_S) is not None for future in futures)
-    assert len(blind_compiler) == 3
+    assert blind_compiler == compiled_for(torch.get_num_threads())
     assert sorted(said) == [
         "compiling for this processor, a minute or two, once",
         "waiting for another process that compiles it for this processor",
@@ -247,7 +201,7 @@ def test_what_does_not_load_is_compiled_anew(blind_compiler: list[str], folder: 
     broken.mkdir()
     (broken / "encode.pt2").write_bytes(b"cut off")
     assert nano(compile="on").network.compiled is not None
-    assert len(blind_compiler) == 3
+    assert blind_compiler == compiled_for(torch.get_num_threads())
     assert nano(compile="auto").network.compiled is not None, (
         "what was made is kept in place of what was broken"
     )
@@ -266,43 +220,12 @@ def test_folder_that_cannot_be_written_is_told_in_one_line(
     assert said.endswith("; running uncompiled")
 
 
-def memory_of(network: Network, objects: int, expected: Tensor | None = None) -> MemoryRead:
-    g, seeded = network.geometry, torch.Generator().manual_seed(objects)
-    return MemoryRead(
-        torch.randn(objects, 3, g.memory_tokens, g.memory_dim, generator=seeded).to(g.memory_dtype),
-        torch.tensor([[6, 1, 0]]).repeat(objects, 1),
-        torch.randn(objects, 5, g.pointer_dim, generator=seeded),
-        torch.arange(5.0).repeat(objects, 1),
-        expected=expected,
-    )
-
-
-@pytest.mark.usefixtures("blind_compiler")
-@torch.inference_mode()
-def test_objects_that_share_a_pass_are_followed_compiled() -> None:
-    network = nano(compile="on").network
-    together = network.best_batch
-    assert together is not None
-    assert network.compiled is not None
-    features = network.encode(torch.full((1, 3, SIZE, SIZE), 120, dtype=torch.uint8))
-    for objects in (1, 2, together):
-        for expected in (None, torch.tensor([[0.2, 0.3, 0.6, 0.9, 0.5]]).repeat(objects, 1)):
-            memory = memory_of(network, objects, expected)
-            assert network.compiled.fits(memory)
-            found, left = network.follow(features, memory)
-            exact, left_exactly = network.follow_eagerly(features, memory)
-            torch.testing.assert_close(found.low_res_mask_logits, exact.low_res_mask_logits)
-            torch.testing.assert_close(found.object_pointers, exact.object_pointers)
-            torch.testing.assert_close(left, left_exactly)
-            assert (found.rivals is None) is (exact.rivals is None) is (expected is None)
-
-
 def test_a_compiler_that_errs_is_told_and_nothing_of_it_is_kept(
     blind_compiler: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     load = compiled_calls.load_library
 
-    def load_wrong(path: Path) -> Callable[..., Sequence[Tensor]]:
+    def load_wrong(path: Path, *_: int) -> Callable[..., Sequence[Tensor]]:
         run = load(path)
         if path.stem == "encode":
             return run
@@ -314,14 +237,6 @@ def test_a_compiler_that_errs_is_told_and_nothing_of_it_is_kept(
     said = "compiling failed: follow: what was compiled is off by 200% of what the uncompiled call gives"
     assert caplog.messages[-1] == f"network of {SIZE} x {SIZE}: {said}; running uncompiled"
     assert not [path for path in folder.iterdir() if path.is_dir()]
-
-
-@pytest.mark.usefixtures("blind_compiler")
-def test_where_objects_go_one_by_one_only_one_is_compiled_for(folder: Path) -> None:
-    network = nano(image_size=512, compile="off").network
-    assert network.best_batch == 1
-    compiled = compile_network(network, "fp32", contextlib.nullcontext)
-    assert compiled.run_follow_several is None
 
 
 @pytest.mark.slow

@@ -126,7 +126,6 @@ COVERED_BY = {
     "ingest/test_picture_decoder": ("ingest/coded_pictures", "ingest/h264_check", "ingest/torn_pictures"),
     "ingest/test_still_decoders": ("ingest/picture_header",),
     "model/nano/test_build": ("model/nano/*",),
-    "model/test_ahead_of_time": ("model/compiled_calls",),
     "model/test_build": ("model/chosen", "model/hardware", "model/sam2/network"),
     "model/test_families": ("model/family", "model/interface", "model/just_in_time", "model/sam2/family"),
     "offline/exporters/test_exporters": (

@@ -38,7 +38,7 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 LARGE_GRID = 32
 """On a CPU, from this longer side of the feature map on, a batch outgrows the cache; objects go singly."""
 CPU_BATCH = 4
-"""On a CPU, objects of smaller feature maps in one pass, compiled or not: measured best of 1, 2, 4, 8, 16."""
+"""On a CPU, objects of smaller feature maps in one uncompiled pass: measured best of 1, 2, 4, 8, 16."""
 
 
 class Sam2Network:
@@ -103,7 +103,7 @@ class Sam2Network:
     @property
     def best_batch(self) -> int | None:
         """Objects in one pass from which on more are slower on this device; None: the more the better."""
-        if self.device.type != "cpu":
+        if self.device.type != "cpu" or self.compiled is not None:  # compiled, they are parted anyway
             return None
         return 1 if max(self._grid) >= LARGE_GRID else CPU_BATCH
 
