@@ -126,6 +126,7 @@ COVERED_BY = {
     "ingest/test_picture_decoder": ("ingest/coded_pictures", "ingest/h264_check", "ingest/torn_pictures"),
     "ingest/test_still_decoders": ("ingest/picture_header",),
     "model/nano/test_build": ("model/nano/*",),
+    "model/sam2/test_image": ("model/sam2/folding",),
     "model/test_build": ("model/chosen", "model/hardware", "model/sam2/network"),
     "model/test_families": ("model/family", "model/interface", "model/just_in_time", "model/sam2/family"),
     "offline/exporters/test_exporters": (

@@ -2,7 +2,7 @@
 
 The weights are those of sam2's `MemoryAttention`; the way through them is ours. Rotary encodings are
 constants and stay real-valued (complex tensors do not compile). A memory's positional terms are added to its
-keys once. And on a CPU values are projected after they were summed.
+keys once. And on a CPU values are projected after they were summed, for the output at once.
 
 Source: SAM 2, arXiv:2408.00714, section 4; memory_attention.py and sam/transformer.py of sam2.modeling.
 """
@@ -21,13 +21,12 @@ from torch import Tensor, nn
 
 from streamtrack.errors import CheckpointError
 from streamtrack.model.interface import Size
+from streamtrack.model.sam2.folding import Affine, fold_linear
 
 INPUT_POSITION_WEIGHT = 0.1
 """Weight of the positional encoding at the input, from upstream's MemoryAttention.forward."""
 QUERIES_AT_ONCE = 256
 """Rows of one object's score matrix that a CPU works on at once; measured best of 64, 128, 256 and all."""
-QUERIES_TOGETHER = 128
-"""The same for several objects in one graph, whose scores share the cache: 256 take a third longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +72,7 @@ class MemoryReader:
         self._pool = pool
         self._input_position = INPUT_POSITION_WEIGHT * position if module.pos_enc_at_input else None
         self._position = position
-        self._layers = [
-            (
-                layer,
-                RotaryProjection(layer.self_attn, grid, position.device),
-                RotaryProjection(layer.cross_attn_image, grid, position.device),
-            )
-            for layer in module.layers
-        ]
+        self._layers = [ReadingLayer.of(layer, grid, position.device) for layer in module.layers]
 
     def attend_to_image(self, features: Tensor) -> Tensor:
         """The first layer's self-attention. It sees only the image, so all objects share it.
@@ -91,8 +83,7 @@ class MemoryReader:
             (1, HW, C), what `read` starts from.
         """
         x = features if self._input_position is None else features + self._input_position
-        layer, own, _ = self._layers[0]
-        return self._attend_to_self(layer, own, x)
+        return self._attend_to_self(self._layers[0], x)
 
     def read(self, attended: Tensor, memory: MemoryTokens) -> Tensor:
         """Condition the frame's features on each object's memory.
@@ -105,29 +96,31 @@ class MemoryReader:
         """
         # On a CPU objects share the first layer's queries, too: until it has read, they differ in nothing.
         x = attended if attended.device.type == "cpu" else attended.expand(memory.values.shape[0], -1, -1)
-        for index, (layer, own, cross) in enumerate(self._layers):
+        for index, parts in enumerate(self._layers):
             if index > 0:
-                x = self._attend_to_self(layer, own, x)
-            x = self._attend_to_memory(layer, cross, x, memory)
+                x = self._attend_to_self(parts, x)
+            x = self._attend_to_memory(parts, x, memory)
+            layer = parts.layer
             x = x + layer.linear2(layer.activation(layer.linear1(layer.norm3(x))))
         normed: Tensor = self._module.norm(x)
         return normed
 
-    def _attend_to_self(self, layer: MemoryAttentionLayer, rotary: RotaryProjection, x: Tensor) -> Tensor:
+    def _attend_to_self(self, parts: ReadingLayer, x: Tensor) -> Tensor:
+        layer, rotary = parts.layer, parts.own
         normed = layer.norm1(x)
         positioned = normed + self._position if layer.pos_enc_at_attn else normed
         attention = layer.self_attn
+        folded = parts.own_output if x.device.type == "cpu" else None
         attended = F.scaled_dot_product_attention(
             rotary.queries(positioned)[:, None],
             rotary.keys(positioned)[:, None],
-            attention.v_proj(normed)[:, None],
-        )
-        attended_to_self: Tensor = x + attention.out_proj(attended[:, 0])
+            (attention.v_proj(normed) if folded is None else F.linear(normed, *folded))[:, None],
+        )[:, 0]
+        attended_to_self: Tensor = x + (attention.out_proj(attended) if folded is None else attended)
         return attended_to_self
 
-    def _attend_to_memory(
-        self, layer: MemoryAttentionLayer, rotary: RotaryProjection, x: Tensor, memory: MemoryTokens
-    ) -> Tensor:
+    def _attend_to_memory(self, parts: ReadingLayer, x: Tensor, memory: MemoryTokens) -> Tensor:
+        layer, rotary = parts.layer, parts.cross
         normed = layer.norm2(x)
         if layer.pos_enc_at_cross_attn_queries:
             normed = normed + self._position
@@ -136,18 +129,18 @@ class MemoryReader:
         with_position = bool(layer.pos_enc_at_cross_attn_keys)
         if x.device.type == "cpu":
             # The weights of a softmax add up to 1, so the value projection may come after the sum: the sum
-            # then runs over the memory's 64 channels and not over its 256 projected ones.
-            attended = attention.v_proj(self._sum_on_cpu(rotary, queries, memory, with_position))
-        else:
-            keys, memory_values, absent, bias = self._read_tokens(rotary, memory, with_position)
-            values = attention.v_proj(memory_values)
-            mask = None if absent is None else ~absent[:, None, None]
-            if bias is not None:
-                mask = bias if mask is None else bias.masked_fill(~mask, -torch.inf)
-                mask = mask.to(queries.dtype)
-            attended = F.scaled_dot_product_attention(
-                queries[:, None], keys[:, None], values[:, None], attn_mask=mask
-            )[:, 0]
+            # then runs over the memory's 64 channels and not over its 256 projected ones, and both
+            # projections are one.
+            return x + F.linear(self._sum_on_cpu(rotary, queries, memory, with_position), *parts.cross_output)
+        keys, memory_values, absent, bias = self._read_tokens(rotary, memory, with_position)
+        values = attention.v_proj(memory_values)
+        mask = None if absent is None else ~absent[:, None, None]
+        if bias is not None:
+            mask = bias if mask is None else bias.masked_fill(~mask, -torch.inf)
+            mask = mask.to(queries.dtype)
+        attended = F.scaled_dot_product_attention(
+            queries[:, None], keys[:, None], values[:, None], attn_mask=mask
+        )[:, 0]
         attended_to_memory: Tensor = x + attention.out_proj(attended)
         return attended_to_memory
 
@@ -216,15 +209,23 @@ def weighted_sum(
     """
     transposed = keys.transpose(1, 2)
     pieces = []
-    rows = QUERIES_AT_ONCE if keys.shape[0] == 1 else QUERIES_TOGETHER
-    for piece in (queries * queries.shape[-1] ** -0.5).split(rows, dim=1):
+    for piece in (queries * queries.shape[-1] ** -0.5).split(QUERIES_AT_ONCE, dim=1):
         scores = piece @ transposed
         if bias is not None:
             scores = scores + bias
         if absent is not None:
             scores = scores.masked_fill(absent[:, None], -torch.inf)
-        pieces.append(torch.softmax(scores, dim=-1) @ values)
+        pieces.append(_weigh(scores, values))
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
+
+
+def _weigh(scores: Tensor, values: Tensor) -> Tensor:
+    """(B, rows, M): values by the softmax of their scores."""
+    if not torch.compiler.is_compiling() or scores.dtype != torch.float32:
+        return torch.softmax(scores, dim=-1) @ values
+    # Compiled, what is divided may be the few sums instead of all weights.
+    weights = torch.exp(scores - scores.amax(dim=-1, keepdim=True))
+    return (weights @ values) / weights.sum(dim=-1, keepdim=True)
 
 
 class RotaryProjection:
@@ -268,6 +269,35 @@ class RotaryProjection:
         even, odd = frames[..., :half], frames[..., half:]
         rotated = torch.cat((even * self._cos - odd * self._sin, even * self._sin + odd * self._cos), dim=-1)
         return rotated.reshape(x.shape).to(x.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingLayer:
+    """A layer of memory attention with what is known of it in advance."""
+
+    layer: MemoryAttentionLayer
+    own: RotaryProjection
+    """Of its attention to itself."""
+    cross: RotaryProjection
+    """Of its attention to memory."""
+    own_output: Affine | None
+    """What attention to itself sums up, for its output at once: a sum with weights that add up to 1. None
+    where keys and outputs differ in width, which CPUs' attention does not take."""
+    cross_output: Affine
+    """The same for memory's values once they are summed."""
+
+    @classmethod
+    def of(cls, layer: MemoryAttentionLayer, grid: Size, device: torch.device) -> ReadingLayer:
+        """The layer of a checkpoint, in eval mode."""
+        own, cross = layer.self_attn, layer.cross_attn_image
+        same_width = own.out_proj.out_features == own.internal_dim
+        return cls(
+            layer,
+            RotaryProjection(own, grid, device),
+            RotaryProjection(cross, grid, device),
+            fold_linear(own.v_proj, own.out_proj) if same_width else None,
+            fold_linear(cross.v_proj, cross.out_proj),
+        )
 
 
 def _reorder(projection: nn.Linear, order: Tensor) -> tuple[Tensor, Tensor]:

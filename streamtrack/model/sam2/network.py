@@ -11,7 +11,6 @@ Source: SAM 2, arXiv:2408.00714; `sam2/modeling/sam2_base.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -29,6 +28,7 @@ from streamtrack.model.interface import (
     Size,
 )
 from streamtrack.model.sam2.attention import MemoryReader, MemoryTokens
+from streamtrack.model.sam2.image import ImageEncoder
 from streamtrack.model.sam2.masks import HighRes, MaskDecoder
 from streamtrack.model.sam2.memory import MemoryLayout, MemoryWriter
 from streamtrack.model.sam2.tokens import to_map, to_tokens
@@ -87,6 +87,7 @@ class Sam2Network:
         # Known now, and never asked for again: the neck would make the four of them anew on every frame.
         module.image_encoder.neck.position_encoding = _NoPosition()
         memory_position = to_tokens(module.memory_encoder.position_encoding(image_map))
+        self._encoder = ImageEncoder(module, self.geometry.input_size)
         self._no_memory: Tensor = module.no_mem_embed.reshape(1, 1, module.hidden_dim)
         self._layout = MemoryLayout(module, self.geometry, memory_position, self.dtype)
         self._writer = MemoryWriter(module, self.geometry, self.dtype)
@@ -131,11 +132,8 @@ class Sam2Network:
         Args:
             image: (1, 3, H, W) float32, normalised.
         """
-        module = self.module
-        maps: Sequence[Tensor] = module.image_encoder(image)["backbone_fpn"]
-        stride_4, stride_8, stride_16 = maps[-3:]
-        decoder = module.sam_mask_decoder
-        return to_tokens(stride_16), decoder.conv_s0(stride_4), decoder.conv_s1(stride_8)
+        stride_16, fine, coarse = self._encoder(image)
+        return to_tokens(stride_16), fine, coarse
 
     def derive(self, kept: tuple[Tensor, ...]) -> FrameFeatures:
         """Do once what every object's step would do again: a twentieth of an encoder pass."""

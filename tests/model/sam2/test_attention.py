@@ -23,7 +23,8 @@ def test_pooled_read_equals_explicit_attention_over_squares(filled_up: bool, row
     module: Any = build_module(get_entry("nano"), 128).memory_attention
     width = module.d_model
     reader = MemoryReader(module, (rows, columns), torch.randn(1, cells, width), pool=2)
-    layer, _, rotary = reader._layers[0]
+    parts = reader._layers[0]
+    layer, rotary = parts.layer, parts.cross
     length, memory_dim = frames * cells + pointers, layer.cross_attn_image.kv_in_dim
     memory = MemoryTokens(torch.randn(2, length, memory_dim), torch.randn(2, length, memory_dim), pointers)
     if filled_up:
@@ -32,7 +33,7 @@ def test_pooled_read_equals_explicit_attention_over_squares(filled_up: bool, row
         absent[1, -2:] = True
         memory = MemoryTokens(memory.values, memory.keys, pointers, absent)
     x = torch.randn(2, cells, width)
-    found = reader._attend_to_memory(layer, rotary, x, memory) - x
+    found = reader._attend_to_memory(parts, x, memory) - x
 
     attention = layer.cross_attn_image
     queries, keys = rotary.queries(layer.norm2(x)), rotary.keys(memory.keys, num_unrotated=pointers)
