@@ -45,6 +45,7 @@ class Heartbeat:
         self._notify = notify
         self._standby = standby
         self._told_stuck = ""
+        self._is_ready = False
 
     @classmethod
     def of_environment(cls, environment: MutableMapping[str, str] = os.environ) -> Self:
@@ -84,6 +85,7 @@ class Heartbeat:
 
     def ready(self) -> None:
         """The server does what it is for."""
+        self._is_ready = True
         self._say(READY)
         notify(self._notify, "READY=1")
 
@@ -92,7 +94,7 @@ class Heartbeat:
         self._told_stuck = ""
         self._say(BEAT)
         notify(self._notify, "WATCHDOG=1")
-        if self._limit_s:
+        if self._limit_s and self._is_ready:  # to load a model may take as long as it takes
             # Ends the process also where no Python runs any more, and says where every thread hangs.
             faulthandler.dump_traceback_later(self._limit_s + MARGIN_S, exit=True)
 
