@@ -20,6 +20,7 @@ DOCUMENTS = (
     ROOT / "README.md",
     ROOT / "docs" / "bench.md",
     ROOT / "docs" / "faq.md",
+    ROOT / "docs" / "faults.md",
     ROOT / "docs" / "memory.md",
 )
 BLOCK = re.compile(r"(<!-- bench: ([\w-]+)((?: headline)?) -->\n).*?(<!-- /bench: \2\3 -->)", re.DOTALL)

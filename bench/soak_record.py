@@ -192,11 +192,15 @@ def render(result: dict[str, Any]) -> str:
     """What was flat, how old frames were, and what else happened."""
     counts, seconds = result["counts"], result["seconds"]
     samples = settled(result)
-    busy = statistics.fmean(one["server_cpu"] for one in samples) if samples else 0.0
+    busy, load = (
+        statistics.fmean(one[key] for one in samples) if samples else 0.0 for key in ("server_cpu", "load")
+    )
+    ended = "has not ended yet" if result["exit_code"] is None else f"ended with code {result['exit_code']}"
     lines = [
         describe_measurement(result),
         f"{seconds / 60:.0f} minutes, seed {result['seed']}, after {result['warm_up_s'] / 60:.0f} minutes of "
-        f"warm-up; the server took {100 * busy:.0f} % of a core, and ended with code {result['exit_code']}.",
+        f"warm-up; the server took {100 * busy:.0f} % of a core, on a machine whose load was {load:.1f} with "
+        f"all that ran on it, and {ended}.",
         table(
             ["", "first third", "last third", "slope an hour", "one standard error"],
             [_growth_row(result, *row) for row in GROWTHS],
