@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from bench import bench_soak
+from bench.fill_readme import ROOT, filled
+from bench.report import RESULTS
 from bench.soak_ages import SETTLED, Ages
 from bench.soak_record import slope_per_hour, thinned
 from streamtrack.publish.message import MaskMessage
@@ -85,6 +87,13 @@ def test_long_row_is_told_by_means_of_neighbours() -> None:
     assert thinned(samples, 7) == samples
     assert [one["at_s"] for one in thinned(samples, 3)] == [1.0, 4.0, 6.0]
     assert thinned([], 3) == []
+
+
+def test_page_shows_the_run_that_is_kept() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    assert "resident memory, MiB" in page
+    assert filled(page) == page, "run python -m bench.fill_readme"
+    assert (RESULTS / "soak.png").is_file()
 
 
 @pytest.mark.whole_bench
