@@ -74,10 +74,29 @@ def last_rtp_timestamp(sender: Any) -> int:
 
 def ice_transports(connection: Any) -> list[Any]:
     """Each ICE transport of a connection once; one where everything is bundled."""
+    return list({id(one.transport): one.transport for one in _dtls_transports(connection)}.values())
+
+
+async def hang_up(connection: Any) -> None:
+    """Close a connection, also one that a strange offer left half made.
+
+    aiortc's own close then stops at the first part that is missing, and leaves sockets open behind it.
+    """
+    try:
+        await connection.close()
+    except AttributeError:
+        for transport in _dtls_transports(connection):
+            await transport.stop()
+            await transport.transport.stop()
+
+
+def _dtls_transports(connection: Any) -> list[Any]:
+    """Those that there are; an offer that bundles what it does not name leaves a section without one."""
     owners = [transceiver.receiver for transceiver in connection.getTransceivers()]
     if connection.sctp is not None:
         owners.append(connection.sctp)
-    return list({id(one.transport.transport): one.transport.transport for one in owners}.values())
+    found = [one.transport for one in owners if one.transport is not None]
+    return list({id(one): one for one in found}.values())
 
 
 def agent_of(gatherer: Any) -> Any:

@@ -16,7 +16,7 @@ from streamtrack.errors import PublishError
 from streamtrack.video.packet_queue import PacketQueue, ViewerGone
 from streamtrack.video.stream import VideoStream
 from streamtrack.video.timeline import RTP_WRAP
-from streamtrack.webrtc.internals import last_rtp_timestamp
+from streamtrack.webrtc.internals import hang_up, last_rtp_timestamp
 from streamtrack.webrtc.polygon_channel import PolygonChannel
 from streamtrack.webrtc.restartable_ice import RestartableIce
 from streamtrack.webrtc.sdp_fragment import Fragment, check_restart, ufrags_of, write_fragment
@@ -199,7 +199,7 @@ class WhepSession:
         self.free_place()
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await self._connection.close()
+                await hang_up(self._connection)
         except TimeoutError:
             logger.warning("stream %s: a viewer's connection did not close in time", self.stream.name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -9,7 +10,8 @@ from aiortc import RTCSessionDescription
 
 from streamtrack.config import WebrtcConfig
 from streamtrack.webrtc.ice_servers import IceServers
-from tests.support.video import pushing
+from tests.fuzz.offers import BROWSER_OFFER
+from tests.support.video import pushing, until
 from tests.support.whep import Viewer, made_offer, opened, watching
 
 # refusals
@@ -278,6 +280,16 @@ async def test_machine_offers_its_own_addresses_where_none_are_configured() -> N
         answer = (await endpoint.post(await made_offer())).text
     assert "a=candidate:" in answer
     assert " typ srflx" not in answer, "no public STUN server is asked"
+
+
+async def test_offer_that_bundles_what_it_does_not_name_is_refused_and_leaves_nothing_open() -> None:
+    async with opened() as endpoint:
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            answer = await endpoint.post(BROWSER_OFFER.replace("a=mid:0", "a=mid;0"))
+            assert answer.status_code == 400
+            assert answer.json()["error"].startswith("the offer cannot be answered: ")
+        await until(lambda: len(os.listdir("/proc/self/fd")) <= before, 20)
 
 
 async def test_openapi_tells_what_options_answer() -> None:
