@@ -81,6 +81,25 @@ def check_offer(sdp: str) -> None:
         raise PublishError("the offer's video does not receive, expected a=recvonly")
 
 
+def check_fingerprints(sdp: str) -> None:
+    """Refuse what no handshake can follow: aiortc would find out in a task of its own, which nobody hears.
+
+    Raises:
+        PublishError: a section that is offered names no certificate, nor does the session.
+    """
+    session, *sections = _sections(sdp)
+    if _has_fingerprint(session):
+        return
+    for section in sections:
+        is_offered = section[0].split()[1:2] != ["0"]
+        if is_offered and not _has_fingerprint(section):
+            raise PublishError("a section of the offer names no certificate, expected a=fingerprint")
+
+
+def _has_fingerprint(lines: Iterable[str]) -> bool:
+    return any(line.startswith("a=fingerprint:") for line in lines)
+
+
 def choose_codec(sdp: str) -> VideoCodec:
     """H264 where the viewer plays it (the encoder that is shared by most and costs least), else VP8.
 

@@ -35,7 +35,13 @@ from streamtrack.webrtc.internals import (
 )
 from streamtrack.webrtc.polygon_channel import PolygonChannel
 from streamtrack.webrtc.restartable_ice import RestartableIce
-from streamtrack.webrtc.sdp_offer import answer_to, check_offer, choose_codec, readable_offer
+from streamtrack.webrtc.sdp_offer import (
+    answer_to,
+    check_fingerprints,
+    check_offer,
+    choose_codec,
+    readable_offer,
+)
 from streamtrack.webrtc.whep_session import PacketTrack, WhepSession
 
 logger = logging.getLogger(__name__)
@@ -91,6 +97,7 @@ class WhepSessions:
         """
         check_offer(offer)
         codec = choose_codec(offer)
+        check_fingerprints(offer)
         session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
         self._make_room(stream, peer)
         queue = stream.open_viewer(codec, lambda: self.close(session_id), view)

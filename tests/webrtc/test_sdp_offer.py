@@ -6,6 +6,7 @@ from streamtrack.webrtc.sdp_offer import (
     MAX_CANDIDATES,
     MAX_SDP_LINES,
     MAX_SECTIONS,
+    check_fingerprints,
     check_offer,
     choose_codec,
     readable_offer,
@@ -56,6 +57,28 @@ def test_offer_that_cannot_be_answered_is_refused_in_one_line(sdp: str, message:
     with pytest.raises(PublishError) as caught:
         check_offer(sdp)
     assert str(caught.value) == message
+
+
+FINGERPRINT = "a=fingerprint:sha-256 00:11\r\n"
+
+
+@pytest.mark.parametrize(
+    "sdp",
+    [
+        offer(VP8, FINGERPRINT),
+        offer(VP8).replace("s=-\r\n", f"s=-\r\n{FINGERPRINT}"),
+        offer(VP8, FINGERPRINT) + "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n",
+    ],
+    ids=["section", "session", "refused section"],
+)
+def test_certificate_is_named_by_each_section_or_by_the_session(sdp: str) -> None:
+    check_fingerprints(sdp)
+
+
+@pytest.mark.parametrize("more", ["", "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n" + FINGERPRINT])
+def test_section_without_a_certificate_is_refused(more: str) -> None:
+    with pytest.raises(PublishError, match="names no certificate, expected a=fingerprint"):
+        check_fingerprints(offer(VP8) + more)
 
 
 def test_mdns_candidates_are_dropped_and_nothing_else() -> None:
