@@ -7,6 +7,7 @@ import pytest
 
 import streamtrack.access.refusals
 import streamtrack.errors as module
+import streamtrack.state.folder
 from streamtrack.error_kinds import error_classes, error_of_kind
 from streamtrack.errors import (
     CapacityError,
@@ -18,8 +19,10 @@ from streamtrack.errors import (
 )
 
 
-def test_errors_of_access_are_of_the_tree() -> None:
-    assert streamtrack.access.refusals.ForbiddenError in set(error_classes())
+def test_errors_of_access_and_state_are_of_the_tree() -> None:
+    found = set(error_classes())
+    assert streamtrack.access.refusals.ForbiddenError in found
+    assert streamtrack.state.folder.StateError in found
 
 
 def test_every_kind_names_one_class() -> None:
