@@ -148,6 +148,13 @@ class LimitedProtocol(H11Protocol):
         if self._head_is_overdue(now) or self._reading_is_overdue(now):
             reset(self.transport)
 
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        """Hand the connection over, unless its head holds what the other side of it cannot read."""
+        if all(value.isascii() for _, value in event.headers):
+            super().handle_websocket_upgrade(event)
+        else:
+            self.send_400_response("not ASCII")
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, or too long a head, in the form of every other error."""
         limit = self.limits.max_head_bytes

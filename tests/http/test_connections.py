@@ -249,6 +249,16 @@ async def test_web_socket_that_talks_and_talks_is_cut_off(frame: bytes) -> None:
         assert await health(address) == 200
 
 
+async def test_web_socket_whose_head_is_no_ascii_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    async with served(QUICK) as address:
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(UPGRADE.replace(b"dGhl", b"\xffGhl"))
+        async with asyncio.timeout(20):
+            assert (await reader.read(4096)).startswith(b"HTTP/1.1 400 ")
+        writer.close()
+    assert caplog.text == ""
+
+
 async def test_web_socket_says_what_it_likes_in_a_few_words(caplog: pytest.LogCaptureFixture) -> None:
     said = b"\x81\x82\0\0\0\0hi" + b"\x81\x82\0\0\0\0\xff\xfe" + b"\x01\x81\0\0\0\0x" + b"\x80\x81\0\0\0\0y"
     async with served(QUICK) as address, web_socket(address) as (reader, writer):
