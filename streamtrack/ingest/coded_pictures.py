@@ -55,6 +55,9 @@ class CodedPicture:
 class PictureReader(Protocol):
     """Reads one stream's packets, in the order in which they are decoded."""
 
+    flags_spread: bool
+    """True where the decoder flags what builds on a missing picture as it does that which is hit itself."""
+
     def read(self, packet: Any) -> CodedPicture:
         """What the packet's picture is."""
         ...
@@ -66,6 +69,8 @@ class PictureReader(Protocol):
 
 class PlainReader:
     """Any codec: what the container says."""
+
+    flags_spread = False
 
     def read(self, packet: Any) -> CodedPicture:
         """What the packet's flags say."""
@@ -95,6 +100,8 @@ class MjpegReader(PlainReader):
 
 class H264Reader:
     """H.264: gaps in the count of pictures, recovery points, torn pictures, a second look at the slices."""
+
+    flags_spread = False
 
     def __init__(self, extradata: bytes | None, *, verify: bool) -> None:
         """`verify`: look a second time, for the price of decoding twice."""
@@ -161,6 +168,8 @@ class H264Reader:
 
 class HevcReader(PlainReader):
     """HEVC: references that never came, and a second look at the slices."""
+
+    flags_spread = True
 
     def __init__(self, extradata: bytes | None) -> None:
         sets, self._length_bytes = hevc.read_extradata(extradata)

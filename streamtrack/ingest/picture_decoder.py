@@ -175,7 +175,8 @@ class PictureDecoder:
                 self._hit(missing.number, now_ns)
                 self._queue.judged(missing.number)
                 self._lose(missing.number, missing.pts, missing.dts)
-            if frame.is_corrupt:
+            is_known = self._reader.flags_spread and not self._record.is_sound(own_number, now_ns)
+            if frame.is_corrupt and not is_known:
                 self._hit(own_number, now_ns)
             self._queue.shown(own_number, frame)
         for own_number, frame in self._queue.release(everything=everything):

@@ -200,7 +200,7 @@ def test_step_of_the_wall_clock_disturbs_nothing(hours: int) -> None:
 
 @pytest.mark.slow
 def test_frozen_picture_is_told() -> None:
-    still = make_film(draw=still_picture)
+    still = make_film(num_frames=15, draw=still_picture)
     config = SourceConfig(url="rtsp://127.0.0.1/", frozen_after_ms=1000, **QUICK)
     with neighbour() as beside, rtsp_camera(make_film(), FPS) as camera:
         config = config.model_copy(update={"url": camera.url()})
