@@ -20,6 +20,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ["STREAMTRACK_COMPILED"] = os.path.join(
     tempfile.gettempdir(), f"streamtrack-compiled-{os.getpid()}"
 )
+# Nor a key in his folder of settings.
+os.environ["STREAMTRACK_STATE_KEY"] = "of the tests, and nobody's secret"
 os.environ.setdefault("TQDM_DISABLE", "1")  # sam2's predictor would draw a bar for every frame
 
 # A shell starts what it runs in the background deaf to Ctrl-C, and so would be every process that a test

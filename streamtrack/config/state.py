@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from streamtrack.config.section import Section
@@ -17,3 +19,7 @@ class StateConfig(Section):
     every_s: float = Field(1.0, ge=1.0, le=3600.0)
     """How often it is written at most. Longer wears a flash card less, and what is lost with the process is
     older."""
+    key_file: Path | None = None
+    """The key that seals passwords of cameras in the state folder, made where it is not there. null:
+    `state.key` in the user's folder of settings (`~/.config/streamtrack`). `STREAMTRACK_STATE_KEY` of the
+    environment, 16 characters at least, goes before it."""

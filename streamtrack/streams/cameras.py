@@ -21,6 +21,7 @@ from streamtrack.errors import (
     UnknownStreamError,
 )
 from streamtrack.ingest.source_gate import Gate, SourceGate
+from streamtrack.state.secret_box import SecretBox
 from streamtrack.streams.credentials import merged, restored_url, shown_values
 from streamtrack.streams.given import check_given, parse_stream
 from streamtrack.streams.reload import Plan, plan_reload
@@ -75,8 +76,11 @@ class Cameras:
         """Of what was added and cannot run: why."""
         self._gate = _gate_of(config)
         keeping = shared.keeping
-        self._state = None if keeping is None else StateFile(keeping.folder)
-        if self._state is not None:
+        box = SecretBox(config.state.key_file)
+        self._state = None if keeping is None else StateFile(keeping.folder, box)
+        if self._state is not None and keeping is not None:
+            if box.lies_in(keeping.folder.path):
+                logger.warning("%s: the key lies in the folder whose passwords it seals", box.key_file)
             self._restore(self._state.read())
 
     @property

@@ -1,9 +1,9 @@
-"""A stream's settings as plain values: with their secrets for the disk, without them for everyone else, and
-back again where somebody returns what he was shown. Pure."""
+"""A stream's settings as plain values: with their secrets sealed for the disk, without them for everyone
+else, and back again where somebody returns what he was shown. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -15,9 +15,29 @@ from streamtrack.errors import PromptError
 from streamtrack.ingest.host_policy import host_and_port
 from streamtrack.ingest.redact import HIDDEN, redact_url
 
+SEALED = "sealed"
+"""The only key of what stands in the place of a sealed text."""
+
+
+def sealed_values(section: Section, seal: Callable[[str], str]) -> dict[str, Any]:
+    """The keys that were set, each text that holds a secret sealed: what the disk keeps."""
+    sealed: dict[str, Any] = _sealed(plain_values(section), shown_values(section), seal)
+    return sealed
+
+
+def opened_values(values: Any, opened: Callable[[str], str]) -> Any:
+    """What was sealed, opened again."""
+    if isinstance(values, dict):
+        if values.keys() == {SEALED} and isinstance(values[SEALED], str):
+            return opened(values[SEALED])
+        return {key: opened_values(item, opened) for key, item in values.items()}
+    if isinstance(values, list):
+        return [opened_values(item, opened) for item in values]
+    return values
+
 
 def plain_values(section: Section) -> dict[str, Any]:
-    """The keys that were set, secrets as they are: what the disk keeps."""
+    """The keys that were set, secrets as they are."""
     return {key: _plain(getattr(section, key), reveal=True) for key in _set_keys(section)}
 
 
@@ -55,6 +75,14 @@ def restored_url(url: str, known: str, key: str) -> str:
     if HIDDEN in url:
         raise PromptError(f"{key} holds {HIDDEN} for what is not known here, expected user and password")
     return url
+
+
+def _sealed(plain: Any, shown: Any, seal: Callable[[str], str]) -> Any:
+    if isinstance(plain, dict):
+        return {key: _sealed(item, shown[key], seal) for key, item in plain.items()}
+    if isinstance(plain, list):
+        return [_sealed(one, other, seal) for one, other in zip(plain, shown, strict=True)]
+    return plain if plain == shown else {SEALED: seal(plain)}
 
 
 def _set_keys(section: BaseModel) -> list[str]:

@@ -1,28 +1,35 @@
 """The file in which added cameras outlive the process: JSON, written whole or not at all, readable by its
-owner alone, because it holds passwords."""
+owner alone, its passwords sealed."""
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from typing import Any
 
 from streamtrack.config import StreamConfig
 from streamtrack.errors import ConfigError, PublishError
-from streamtrack.state.folder import StateFolder, put_aside, reason_of, write_whole
-from streamtrack.streams.credentials import plain_values
+from streamtrack.state.folder import StateError, StateFolder, put_aside, reason_of, write_whole
+from streamtrack.state.secret_box import SecretBox
+from streamtrack.streams.credentials import opened_values, sealed_values
 from streamtrack.streams.given import parse_stream
 
 FILE = "streams.json"
-VERSION = 1
+VERSION = 2
+UNSEALED = 1
+"""Of the version whose passwords lie open; it is read, and written anew as it should be."""
 MAX_FILE_BYTES = 8 << 20
+
+logger = logging.getLogger(__name__)
 
 
 class StateFile:
     """The cameras that were added, on disk."""
 
-    def __init__(self, folder: StateFolder) -> None:
+    def __init__(self, folder: StateFolder, box: SecretBox | None = None) -> None:
         self._folder = folder
+        self._box = SecretBox() if box is None else box
         self._path = folder.path / FILE
 
     def read(self) -> tuple[StreamConfig, ...]:
@@ -41,11 +48,14 @@ class StateFile:
             self._put_aside(f"cannot be read: {reason_of(error)}")
             return ()
         try:
-            told = _streams_in(data)
+            version, told = _streams_in(data)
         except ValueError as error:
             self._put_aside(f"is damaged: {error}")
             return ()
-        return self._sound(told)
+        found = self._sound(told)
+        if version == UNSEALED and found:
+            self._seal(found)
+        return found
 
     def write(self, streams: Iterable[StreamConfig]) -> None:
         """Put these cameras in the place of what the file holds.
@@ -53,12 +63,23 @@ class StateFile:
         Raises:
             PublishError: it cannot be written; it is what it was.
         """
-        told = {"version": VERSION, "streams": [plain_values(stream) for stream in streams]}
-        text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
         try:
+            told = {
+                "version": VERSION,
+                "streams": [sealed_values(stream, self._box.seal) for stream in streams],
+            }
+            text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
             write_whole(self._path, text.encode())
         except OSError as error:
             raise PublishError(f"{self._path}: cameras cannot be kept: {reason_of(error)}") from error
+        except StateError as error:
+            raise PublishError(f"{self._path}: cameras with passwords cannot be kept: {error}") from error
+
+    def _seal(self, streams: Iterable[StreamConfig]) -> None:
+        try:
+            self.write(streams)
+        except PublishError as error:
+            logger.warning("passwords stay as they are: %s", error)
 
     def _sound(self, told: list[Any]) -> tuple[StreamConfig, ...]:
         """Those that can be used, each name once."""
@@ -66,8 +87,8 @@ class StateFile:
         fault = ""
         for place, raw in enumerate(told):
             try:
-                stream = parse_stream(raw)
-            except ConfigError as error:
+                stream = parse_stream(opened_values(raw, self._box.open))
+            except (ConfigError, StateError) as error:
                 fault = fault or f"streams.{place}: {error}"
                 continue
             if stream.name in found:
@@ -87,8 +108,8 @@ class StateFile:
             ) from error
 
 
-def _streams_in(data: bytes) -> list[Any]:
-    """The list in a file's bytes.
+def _streams_in(data: bytes) -> tuple[int, list[Any]]:
+    """The version and the list in a file's bytes.
 
     Raises:
         ValueError: there is none; its text says why.
@@ -101,7 +122,8 @@ def _streams_in(data: bytes) -> list[Any]:
         raise ValueError("it is not JSON") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("streams"), list):
         raise ValueError("it holds no streams")
-    if raw.get("version") != VERSION:
+    version = raw.get("version")
+    if version not in (UNSEALED, VERSION):
         raise ValueError(f"it is of a version that is not known, expected {VERSION}")
     streams: list[Any] = raw["streams"]
-    return streams
+    return version, streams

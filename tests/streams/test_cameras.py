@@ -19,6 +19,7 @@ from streamtrack.client import MaskSubscriber
 from streamtrack.config import CamerasConfig, Config
 from streamtrack.errors import ConfigError
 from streamtrack.server import Server
+from streamtrack.state.secret_box import SecretBox
 from tests.support.pipelines import SCENE, SOON_S, stream_config, wait_until
 from tests.support.recordings import write_clip
 from tests.support.rtsp import RtspServer
@@ -131,8 +132,10 @@ def test_password_is_never_shown_and_stays_where_the_mask_comes_back(
     assert shown["settings"]["source"]["url"] == "rtsp://***@127.0.0.1:9/none"
     changed = api.patch("/streams/off", json={"source": {"url": "rtsp://***@127.0.0.1:9/other"}})
     assert changed.status_code == 200, changed.text
-    kept = json.loads((state_dir / "streams.json").read_text())["streams"][0]
-    assert kept["source"]["url"] == "rtsp://admin:hunter2@127.0.0.1:9/other"
+    kept = (state_dir / "streams.json").read_text()
+    assert "hunter2" not in kept
+    sealed = json.loads(kept)["streams"][0]["source"]["url"]["sealed"]
+    assert SecretBox().open(sealed) == "rtsp://admin:hunter2@127.0.0.1:9/other"
     assert (state_dir / "streams.json").stat().st_mode & 0o077 == 0
     elsewhere = api.patch("/streams/off", json={"source": {"url": "rtsp://***@127.0.0.1:10/other"}})
     assert elsewhere.status_code == 422

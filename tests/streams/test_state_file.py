@@ -13,6 +13,7 @@ import pytest
 from streamtrack.config import SourceConfig, StreamConfig
 from streamtrack.errors import PublishError
 from streamtrack.state.folder import LOCK, StateFolder
+from streamtrack.streams.given import parse_stream
 from streamtrack.streams.state_file import FILE, StateFile
 
 CAMERAS = (
@@ -89,6 +90,31 @@ def test_file_that_is_a_folder_is_put_aside_too(
     assert StateFile(folder).read() == ()
     assert "cannot be read: Is a directory" in caplog.text
     assert asides(tmp_path)[0].is_dir()
+
+
+def test_passwords_are_sealed_and_those_of_a_former_version_are(tmp_path: Path, folder: StateFolder) -> None:
+    url = "rtsp://admin:hunter2@127.0.0.1/1"
+    raw = {"name": "gate", "source": {"url": url}}
+    (tmp_path / FILE).write_text(json.dumps({"version": 1, "streams": [raw]}))
+    (camera,) = StateFile(folder).read()
+    assert camera.source.url == url
+    kept = (tmp_path / FILE).read_text()
+    assert "hunter2" not in kept
+    assert json.loads(kept)["version"] == 2
+    assert StateFile(folder).read() == (camera,)
+
+
+def test_camera_that_another_key_sealed_is_told_and_kept_aside(
+    tmp_path: Path, folder: StateFolder, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_one = parse_stream({"name": "open", "source": {"url": "rtsp://127.0.0.1/1"}})
+    closed_one = parse_stream({"name": "closed", "source": {"url": "rtsp://admin:hunter2@127.0.0.1/1"}})
+    StateFile(folder).write((open_one, closed_one))
+    sealed = (tmp_path / FILE).read_bytes()
+    monkeypatch.setenv("STREAMTRACK_STATE_KEY", "a key that is another one")
+    assert StateFile(folder).read() == (open_one,)
+    assert "streams.1: it was sealed with another key than STREAMTRACK_STATE_KEY has" in caplog.text
+    assert [path.read_bytes() for path in asides(tmp_path)] == [sealed]
 
 
 def test_write_that_fails_leaves_the_file_as_it_was(
