@@ -89,7 +89,8 @@ def _cell_position(trunk: Hiera, cells: Size) -> Tensor:
     window = trunk.pos_embed_window
     position = F.interpolate(trunk.pos_embed, size=cells, mode="bicubic")
     repeats = [length // side for length, side in zip(position.shape, window.shape, strict=True)]
-    return (position + window.tile(repeats)).permute(0, 2, 3, 1)
+    encoded: Tensor = (position + window.tile(repeats)).permute(0, 2, 3, 1)
+    return encoded
 
 
 def _is_plain(encoder: Any) -> bool:
@@ -135,10 +136,12 @@ def _attend_in_windows(block: MultiScaleBlock, x: Tensor) -> Tensor:
             asked = queries[:, top // stride : bottom // stride, left // stride : right // stride]
             read = [part[:, top:bottom, left:right] for part in (keys, values)]
             window = height // stride, width // stride
+            read_keys, read_values = (_windows(part, (height, width), attention.num_heads) for part in read)
             found = F.scaled_dot_product_attention(
                 *_padded(
                     _windows(asked, window, attention.num_heads),
-                    *(_windows(part, (height, width), attention.num_heads) for part in read),
+                    read_keys,
+                    read_values,
                     pad_key,
                     pad_value,
                     size * size - height * width,
