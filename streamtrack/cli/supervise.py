@@ -131,7 +131,9 @@ class Supervisor:
             given.append(child_go)
         try:
             # A group of its own: what it started ends with it, and Ctrl-C comes here alone.
-            child = subprocess.Popen(self.command, env=environment, pass_fds=given, start_new_session=True)
+            child = subprocess.Popen(  # nosec B603 # this very command, as it was given
+                self.command, env=environment, pass_fds=given, start_new_session=True
+            )
         finally:
             for handle in given:
                 os.close(handle)
