@@ -62,7 +62,8 @@ class SoakServer:
             env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(threads)},
         )
         self.addresses = self._read_addresses()
-        threading.Thread(target=self._drain, daemon=True).start()
+        self._drained = threading.Thread(target=self._drain, daemon=True)
+        self._drained.start()
         self.usage = psutil.Process(self._process.pid)
         self.usage.cpu_percent()
 
@@ -106,6 +107,11 @@ class SoakServer:
             self._process.kill()
             return self._process.wait()
         finally:
+            self._drained.join(STOP_S)
+            for pipe in (self._process.stdin, self._process.stdout):
+                with contextlib.suppress(OSError):  # what was not read yet
+                    if pipe is not None:
+                        pipe.close()
             self._log.close()
 
 
