@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import itertools
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -13,6 +14,7 @@ from contextlib import AbstractContextManager
 from fastapi import APIRouter
 
 from streamtrack.alerts.hub import AlertsHub
+from streamtrack.allocator import give_back_what_lies_idle
 from streamtrack.archive import Archive
 from streamtrack.clock import SYSTEM_CLOCK, Clock
 from streamtrack.config import Config, fill_in
@@ -53,6 +55,7 @@ from streamtrack.webrtc.ice_servers import IceServers
 from streamtrack.webrtc.whep import WhepSessions
 
 REPORT_PERIOD_S = 1.0
+REPORTS_A_TRIM = 60
 JOB_PATIENCE_S = 2.0
 """How long streams wait for a job's step before they go on beside it."""
 
@@ -273,17 +276,13 @@ class Server:
     async def _report_each_second(self) -> None:
         loop = asyncio.get_running_loop()
         next_report = loop.time()
-        while True:
+        for number in itertools.count(1):
             next_report += REPORT_PERIOD_S
             await asyncio.sleep(next_report - loop.time())
             self._report()
-            await asyncio.to_thread(self._tell_absences)
-
-    def _tell_absences(self) -> None:
-        """Streams without frames tell by themselves who has left their zones."""
-        for stream in self.streams:
-            stream.tell_absences()
-        self.archive.tidy()
+            await asyncio.to_thread(_look_after, self.streams, self.archive)
+            if number % REPORTS_A_TRIM == 0:
+                await asyncio.to_thread(give_back_what_lies_idle)
 
     def _report(self) -> None:
         for stream in self.streams:
@@ -309,3 +308,10 @@ class Server:
             await self._control.stop()
         await asyncio.to_thread(self._door.audit.close)
         self._publisher.close()
+
+
+def _look_after(streams: Streams, archive: Archive) -> None:
+    """Streams without frames tell by themselves who has left their zones; what is kept for too long goes."""
+    for stream in streams:
+        stream.tell_absences()
+    archive.tidy()
