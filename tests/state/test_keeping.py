@@ -24,6 +24,7 @@ from streamtrack.control.commands import AddCommand, LabelCommand, PauseCommand,
 from streamtrack.control.status import PastEvent
 from streamtrack.errors import ConfigError
 from streamtrack.frame import EventKind, ObjectState
+from streamtrack.rules.state import RuleState
 from streamtrack.server import Server
 from streamtrack.state.documents import StreamDocument, decode
 from streamtrack.state.folder import ASIDE
@@ -147,10 +148,13 @@ def test_restart_goes_on_with_the_same_objects_in_doubt_until_they_are_confirmed
             ObjectState.LOST,
         }
         assert newest.objects[BLUE].label == "ball"
-        (zone,) = [one for one in server.streams.get("cam").rules.states() if one.name == "all"]
+
+        def zone() -> RuleState:
+            return next(one for one in server.streams.get("cam").rules.states() if one.name == "all")
+
+        wait_until(lambda: len(zone().inside) == 2, "who is inside is known")
         (counted,) = [rule.tally for rule in before.rules.rules if rule.name == "all"]
-        assert zone.entered == sum(counted["entered"].values()), "nobody enters twice"
-        assert len(zone.inside) == 2
+        assert zone().entered == sum(counted["entered"].values()), "nobody enters twice"
         assert [one.rule for one in server._alerts.snoozes.in_force()] == ["all"]
         ask(pipeline_of(server), ResumeCommand(stream="cam"))
         wait_until(lambda: bool(told(server, EventKind.TRACKING)), "an object is confirmed")
