@@ -96,7 +96,7 @@ def login_router(door: Door) -> APIRouter:
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    @router.post("/logout")
+    @router.post("/logout", status_code=HTTPStatus.NO_CONTENT)
     async def log_out(request: Request) -> Response:
         """End the cookie's session, and what it keeps open."""
         response = Response(status_code=HTTPStatus.NO_CONTENT)
