@@ -38,7 +38,7 @@ LAYERS = (
         "consumer",
         "coco",
         "mailbox",
-        *("signals", "heartbeat"),
+        *("signals", "heartbeat", "whole_file"),
     ),
     "telemetry",
     *("weights", "config", "access", "scenes", "ingest", "model", "engine", "tracking", "rules"),

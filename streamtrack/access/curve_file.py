@@ -3,11 +3,9 @@ decides who comes in."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from filelock import FileLock, Timeout
 from streamtrack.access.principal import Principal
 from streamtrack.access.roles import Role
 from streamtrack.errors import ConfigError, PublishError
+from streamtrack.whole_file import write_whole
 
 VERSION = 1
 MAX_CLIENTS = 1_024
@@ -135,7 +134,7 @@ class CurveFile:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with lock.acquire(timeout=LOCK_TIMEOUT_S):
-                _write_whole(self.path, write_clients(change(self.read())))
+                write_whole(self.path, write_clients(change(self.read())))
         except Timeout:
             raise PublishError(f"{self.path}: another process has been changing it, ask again") from None
         except OSError as error:
@@ -171,18 +170,3 @@ def write_clients(clients: Sequence[CurveClient]) -> bytes:
     """A file's bytes."""
     lines = tuple(_Line(client.name, client.role.value, client.public_key) for client in clients)
     return msgspec.json.format(msgspec.json.encode(_Whole(VERSION, lines)), indent=2) + b"\n"
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    # In the same folder: only there is the exchange of two names one step. Made for its owner alone.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise

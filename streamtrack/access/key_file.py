@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +17,7 @@ from streamtrack.access.key import Key, check_name
 from streamtrack.access.roles import Role
 from streamtrack.access.tokens import new_token, read_token, write_token
 from streamtrack.errors import CapacityError, ConfigError, PublishError
+from streamtrack.whole_file import write_whole
 
 VERSION = 1
 MAX_KEYS = 256
@@ -124,27 +123,11 @@ class KeyFile:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with lock.acquire(timeout=LOCK_TIMEOUT_S):
-                self._write(change(self.read()))
+                write_whole(self.path, write_keys(change(self.read())))
         except Timeout:
             raise PublishError(f"{self.path}: another process has been changing it, ask again") from None
         except OSError as error:
             raise PublishError(f"{self.path}: cannot be written: {error.strerror or error}") from error
-
-    def _write(self, keys: Sequence[Key]) -> None:
-        temporary: str | None = None
-        try:
-            # In the same folder: only there is the exchange of two names one step. Made for its owner alone.
-            handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-            with os.fdopen(handle, "wb") as file:
-                file.write(write_keys(keys))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self.path)
-        except OSError:
-            if temporary is not None:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary)
-            raise
 
 
 def read_keys(data: bytes) -> tuple[Key, ...]:

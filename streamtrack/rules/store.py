@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from streamtrack.config import AnyRule
 from streamtrack.config.faults import describe_validation_error
 from streamtrack.errors import ConfigError, PublishError
+from streamtrack.whole_file import write_whole
 
 VERSION = 1
 MAX_FILE_BYTES = 1 << 20
@@ -59,19 +57,9 @@ def write_rules(path: Path, rules: Sequence[AnyRule]) -> None:
     """
     told = {"version": VERSION, "rules": [rule.model_dump(mode="json") for rule in rules]}
     text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
-    temporary: str | None = None
     try:
-        # In the same folder: only there is the exchange of two names one step.
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_whole(path, text.encode())
     except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
         raise PublishError(f"{path}: the rules cannot be kept: {_reason(error)}") from error
 
 

@@ -15,10 +15,11 @@ from streamtrack.config.rules import names_fault
 from streamtrack.errors import ConfigError
 from streamtrack.rules.store import read_rules
 from streamtrack.state.documents import ServerDocument, decode, encode
-from streamtrack.state.folder import StateError, StateFolder, put_aside, reason_of, remove, write_whole
+from streamtrack.state.folder import StateError, StateFolder, put_aside, reason_of, remove
 from streamtrack.state.kept_stream import KeptStream
 from streamtrack.state.stream_store import StreamStore
 from streamtrack.state.when import moment_of
+from streamtrack.whole_file import write_whole
 
 DOCUMENT = "server.json"
 POLL_S = 0.25

@@ -25,9 +25,8 @@ from streamtrack.state.folder import (
     put_aside,
     reason_of,
     remove,
-    sync_folder,
-    write_whole,
 )
+from streamtrack.whole_file import sync_folder, write_whole
 
 STREAMS, DOCUMENT, MARK, TRIES = "streams", "state.json", "ids", "tries"
 MAX_TRIES = 3

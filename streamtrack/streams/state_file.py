@@ -10,10 +10,11 @@ from typing import Any
 
 from streamtrack.config import StreamConfig
 from streamtrack.errors import ConfigError, PublishError
-from streamtrack.state.folder import StateError, StateFolder, put_aside, reason_of, write_whole
+from streamtrack.state.folder import StateError, StateFolder, put_aside, reason_of
 from streamtrack.state.secret_box import SecretBox
 from streamtrack.streams.credentials import opened_values, sealed_values
 from streamtrack.streams.given import parse_stream
+from streamtrack.whole_file import write_whole
 
 FILE = "streams.json"
 VERSION = 2

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from streamtrack.clock import FakeClock
 from streamtrack.errors import ConfigError
-from streamtrack.state.folder import ASIDE, LOCK, MAX_ASIDE, StateFolder, put_aside, write_whole
+from streamtrack.state.folder import ASIDE, LOCK, MAX_ASIDE, StateFolder, put_aside
+from streamtrack.whole_file import write_whole
 
 
 def test_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
@@ -65,16 +65,3 @@ def test_what_is_put_aside_stays_up_to_a_number(tmp_path: Path, caplog: pytest.L
     assert len(caplog.records) == MAX_ASIDE + 3
     assert all("\n" not in record.getMessage() for record in caplog.records)
     folder.close()
-
-
-def test_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_whole(tmp_path / "file", b"first")
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_whole(tmp_path / "file", b"second")
-    assert (tmp_path / "file").read_bytes() == b"first"
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
