@@ -9,7 +9,8 @@ import pytest
 from tests.fuzz.target import Target, serving
 
 
-@pytest.fixture(scope="session")
+# Not of the session: it would go on tracking beside all tests that come after these.
+@pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     with serving(tmp_path_factory.mktemp("served")) as running:
         yield running
