@@ -82,6 +82,8 @@ def track(
         # What can be wrong without looking at a picture is told before a model is loaded.
         flags = flag_overrides(model=model, device=device, preset=preset, settings=settings)
         flags[:0] = o.film_overrides(fps, max_width, size, max_hole_area, max_sprinkle_area, rules)
+        if autoprompt is not None:
+            flags.insert(0, offline.autoprompt_override(autoprompt))
         in_force = load_recording_config(video, config, flags)
         stream = in_force.streams[0]
         span = FilmSpan(start, end, stride)
@@ -95,7 +97,7 @@ def track(
             told = told.joined(offline.read_prompts_file(prompts_file))
         told = told.with_config(stream, span.first)
         is_prompted = (bool(told.prompts or known) or pick) and autoprompt is None
-        finder = None if is_prompted else offline.read_autoprompt(autoprompt, stream)
+        finder = None if is_prompted else stream.autoprompt
         if not told.prompts and not known and finder is None and not pick:
             raise PromptError(NO_PROMPT)
         if finder is not None:

@@ -8,7 +8,6 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from streamtrack.coco import COCO_CLASSES, describe_unknown_class
 from streamtrack.config.section import Section
-from streamtrack.config.shown import describe_value
 
 SHIPPED = "shipped"
 TRANSFORMERS, PYTHON = "transformers:", "python:"
@@ -126,7 +125,7 @@ class DetectorAutoprompt(FindingAutoprompt):
         # `detector: {python: module:name}` is what YAML makes of it with a space behind the colon.
         if isinstance(value, dict) and len(value) == 1:
             [(kind, name)] = value.items()
-            value = f"{kind}:{name}"
+            value = f"{kind}:{'' if name is None else name}"
         return value
 
     @field_validator("detector")
@@ -136,10 +135,10 @@ class DetectorAutoprompt(FindingAutoprompt):
             return value
         for kind in (TRANSFORMERS, PYTHON):
             name = value.removeprefix(kind).strip()
-            if value.startswith(kind) and name and (kind != PYTHON or name.count(":") == 1):
+            parts = name.split(":") if kind == PYTHON else ["a module", name]
+            if value.startswith(kind) and len(parts) == 2 and all(parts):
                 return kind + name
-        got = describe_value(value)
-        raise ValueError(f"detector is {got}, expected shipped, transformers:NAME or python:MODULE:NAME")
+        raise ValueError("expected shipped, transformers:NAME or python:MODULE:NAME")
 
     @field_validator("classes")
     @classmethod

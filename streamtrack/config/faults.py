@@ -75,12 +75,21 @@ def _describe(fault: ErrorDetails, path: tuple[str | int, ...], section: type[Ba
         return f"unknown key {key}{f', expected {close[0]}?' if close else ''}"
     if fault["type"] == "missing":
         return f"{key} is missing"
+    if fault["type"] == "union_tag_not_found":
+        return f"{key}.{TAG} is missing{_expected_tags(path, section)}"
     message = _message(fault)
     if not fault["loc"]:
         return message
     secret = any(word in key.lower() for word in SECRET_WORDS)
     got = "" if secret or (isinstance(value, dict) and value) else f" is {describe_value(value)}"
     return f"{key}{got}: {message[0].lower()}{message[1:]}"
+
+
+def _expected_tags(path: tuple[str | int, ...], section: type[BaseModel] | None) -> str:
+    """Which kinds a mapping may be of."""
+    field = section.model_fields.get(str(path[-1])) if section else None
+    tags = [str(_tag_of(choice)) for choice in _sections_in(field.annotation)] if field else []
+    return f", expected {', '.join(tags)}" if tags else ""
 
 
 def _message(fault: ErrorDetails) -> str:

@@ -30,6 +30,8 @@ class Override:
     value: Any
     origin: str
     """The flag that said so."""
+    same: str | None = None
+    """A key: where a mapping with the same value of it stands there already, its other keys stay."""
 
 
 def parse_assignment(text: str) -> Override:
@@ -86,7 +88,9 @@ def _stream_index(streams: list[Any], wanted: str | int, override: Override) -> 
 def _put(raw: Any, path: KeyPath, override: Override, depth: int) -> Any:
     """A copy of `raw` with the value at `path[depth:]`; sections that are not there yet are made."""
     if depth == len(path):
-        return override.value
+        same, value = override.same, override.value
+        stays = same is not None and isinstance(raw, dict) and raw.get(same) == value[same]
+        return {**raw, **value} if stays else value
     key = path[depth]
     if isinstance(raw, list) and isinstance(key, int) and key < len(raw):
         return [*raw[:key], _put(raw[key], path, override, depth + 1), *raw[key + 1 :]]

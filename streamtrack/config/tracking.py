@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from streamtrack.config.section import MadeInPython, Section
-from streamtrack.config.shown import describe_value
 
 Factor = Annotated[float, Field(ge=1.1, le=16)]
 """How many times as long as an object's longer side."""
@@ -18,7 +17,11 @@ Growth = Annotated[float, Field(ge=1.5, le=1000)]
 MemoryName = Literal["recent", "motion_aware", "distractor_aware"]
 """What of an object's past is remembered."""
 
-_CHOICES = {"window": (("off", "auto"), 1.1, 16), "max_mask_growth": (("off",), 1.5, 1000)}
+_CHOICES = {
+    "window": (("off", "auto"), 1.1, 16),
+    "max_mask_growth": (("off",), 1.5, 1000),
+    "objects_per_step": (("all",), 1, 256),
+}
 """Words, and bounds of the number that may stand in their place."""
 
 
@@ -108,14 +111,17 @@ class TrackingConfig(Section, metaclass=MadeInPython):
     scene_cut_frames: int = Field(2, ge=1, le=30)
     """Tracked frames that the new scene must last: shorter is a flash. So many less one late it is told."""
 
-    @field_validator("window", "max_mask_growth", mode="before")
+    @field_validator(*_CHOICES, mode="before")
     @classmethod
     def _is_a_word_or_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        # YAML 1.1 reads off as a boolean; on stays one, and is none of the values.
-        value = "off" if value is False else value
         words, least, most = _CHOICES[str(info.field_name)]
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if value is None or value in words or (is_number and least <= value <= most):
+        # YAML 1.1 reads off as a boolean; on stays one, and is none of the values.
+        value = "off" if value is False and "off" in words else value
+        is_counted = info.field_name == "objects_per_step"
+        is_number = isinstance(value, int if is_counted else int | float) and not isinstance(value, bool)
+        is_word = isinstance(value, str) and value in words
+        is_unset = value is None and not is_counted
+        if is_unset or is_word or (is_number and least <= value <= most):
             return value
-        got = describe_value(value)
-        raise ValueError(f"{info.field_name} is {got}, expected {', '.join(words)} or {least} to {most}")
+        kind = "a whole number from " if is_counted else ""
+        raise ValueError(f"expected {', '.join(words)} or {kind}{least} to {most}")

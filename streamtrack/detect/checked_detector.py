@@ -9,6 +9,7 @@ from typing import Any
 from streamtrack.config.shown import describe_value
 from streamtrack.detect.boxes import Box
 from streamtrack.detect.detector import Detection, Detector
+from streamtrack.detect.foreign import told_in_one_line
 from streamtrack.errors import ConfigError
 from streamtrack.frame import Image
 
@@ -29,10 +30,11 @@ class CheckedDetector:
         """What it finds in an (H, W, 3) uint8 RGB picture, inside the picture, surest first.
 
         Raises:
-            ConfigError: it answers nonsense.
+            ConfigError: it raises, or answers nonsense.
         """
         height, width = image.shape[:2]
-        answer = self._detector.detect(image)
+        with told_in_one_line(f"{self._name}: detect() raised"):
+            answer: object = self._detector.detect(image.copy())  # it may write into it
         if isinstance(answer, str | bytes) or not isinstance(answer, Sequence):
             raise ConfigError(f"{self._name}: detect() answered {type(answer).__name__}, {EXPECTED}")
         found = [self._read(one, width, height) for one in answer]

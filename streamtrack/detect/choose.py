@@ -11,11 +11,12 @@ from streamtrack.config.autoprompt import PYTHON, SHIPPED, TRANSFORMERS
 from streamtrack.detect.checked_detector import CheckedDetector
 from streamtrack.detect.coco_detector import LOWEST_SCORE, load_detector
 from streamtrack.detect.detector import Detector
+from streamtrack.detect.foreign import told_in_one_line
 from streamtrack.detect.grid_detector import load_grid_detector
 from streamtrack.detect.motion_detector import MotionDetector
 from streamtrack.detect.own_detector import load_own_detector
 from streamtrack.detect.transformers_detector import load_transformers_detector
-from streamtrack.errors import ConfigError, StreamTrackError
+from streamtrack.errors import ConfigError
 
 TRIAL_SIZE = (96, 128)
 """H, W of the grey picture that somebody else's detector is tried on."""
@@ -51,16 +52,12 @@ def open_detector(config: FindingAutoprompt) -> Detector:
 def _tried(detector: Detector, config: DetectorAutoprompt) -> Detector:
     """Somebody else's detector, once it has answered sensibly."""
     where = f"detector {config.detector}"
-    known = getattr(detector, "classes", None)
+    with told_in_one_line(f"{where}: its classes raised"):
+        known = [str(name) for name in getattr(detector, "classes", None) or ()]
     if known:
-        _check_classes(config.classes, [str(name) for name in known], where)
+        _check_classes(config.classes, known, where)
     checked = CheckedDetector(detector, where)
-    try:
-        checked.detect(np.full((*TRIAL_SIZE, 3), 128, np.uint8))
-    except StreamTrackError:
-        raise
-    except Exception as error:  # whatever foreign code raises is told in one line
-        raise ConfigError(f"{where}: detect() raised {type(error).__name__}: {error}") from error
+    checked.detect(np.full((*TRIAL_SIZE, 3), 128, np.uint8))
     return checked
 
 

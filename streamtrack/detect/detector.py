@@ -34,6 +34,6 @@ class Detector(Protocol):
         """Find objects in an (H, W, 3) uint8 RGB picture, surest first.
 
         Instead of a `Detection` a tuple (class name, score 0 to 1, (x0, y0, x1, y1) in pixels) will do. What
-        lies outside the picture is cut off. The picture is shared: do not write into it.
+        lies outside the picture is cut off. The picture is a copy of its own.
         """
         ...

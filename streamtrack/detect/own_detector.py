@@ -6,7 +6,8 @@ import importlib
 from typing import Any
 
 from streamtrack.detect.detector import Detector
-from streamtrack.errors import ConfigError, StreamTrackError
+from streamtrack.detect.foreign import told_in_one_line
+from streamtrack.errors import ConfigError
 
 
 def load_own_detector(name: str) -> Detector:
@@ -17,19 +18,13 @@ def load_own_detector(name: str) -> Detector:
     """
     where = f"detector python:{name}"
     module_name, _, attribute = name.partition(":")
-    try:
+    with told_in_one_line(f"{where}: {module_name!r} cannot be imported:"):
         found: Any = getattr(importlib.import_module(module_name), attribute, None)
-    except (ImportError, ValueError, SyntaxError) as error:
-        raise ConfigError(f"{where}: {module_name!r} cannot be imported: {error}") from error
     if not callable(found):
         raise ConfigError(f"{where}: {module_name} has nothing to call named {attribute!r}")
-    try:
+    with told_in_one_line(f"{where}: {attribute}() raised"):
         made = found()
-    except StreamTrackError:
-        raise
-    except Exception as error:  # whatever foreign code raises is told in one line
-        raise ConfigError(f"{where}: {attribute}() raised {type(error).__name__}: {error}") from error
-    if not isinstance(made, Detector) or isinstance(made, type):
+    if not isinstance(made, Detector) or isinstance(made, type) or not callable(made.detect):
         raise ConfigError(
             f"{where}: {attribute}() gave {type(made).__name__}, expected an object with detect(image)"
         )

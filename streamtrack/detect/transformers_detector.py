@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any
 
 import torch
 
 from streamtrack.detect.detector import Detection
-from streamtrack.errors import ConfigError
+from streamtrack.errors import CheckpointError, ConfigError
 from streamtrack.frame import Image
+from streamtrack.weights.hub import is_model_id, require_hub
 
 PACKAGE = "transformers"
 EXTRA = "pip install 'streamtrack[detect]'"
+FAILURES = OSError, ValueError, KeyError, ImportError, RuntimeError
+"""What loading raises; OSError where files are not there."""
 
 
 class TransformersDetector:
@@ -59,16 +63,34 @@ def load_transformers_detector(name: str, device: str, lowest_score: float) -> T
         raise ConfigError(f"{where}: the package transformers is not installed, expected {EXTRA}") from None
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError(f"{where}: detector_device is {device}, and CUDA is not there, expected cpu")
+    is_folder = os.path.isdir(name)
+    if not is_folder and not is_model_id(name):
+        raise ConfigError(f"{where}: no such folder, expected one, or a name such as PekingU/rtdetr_v2_r18vd")
     try:
-        processor = package.AutoImageProcessor.from_pretrained(name)
-        model = package.AutoModelForObjectDetection.from_pretrained(name)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise ConfigError(f"{where}: {_first_line(error)}") from error
+        processor, model = _load(package, name, only_here=True)
+    except FAILURES as error:
+        if is_folder or not isinstance(error, OSError):
+            raise ConfigError(f"{where}: {_first_line(error)}") from error
+        # Not on this machine. The hub's client tries an absent one for minutes, file by file.
+        try:
+            require_hub(name)
+            processor, model = _load(package, name, only_here=False)
+        except CheckpointError as unreachable:
+            raise ConfigError(f"{where}: {unreachable}") from unreachable
+        except FAILURES as refusal:
+            raise ConfigError(f"{where}: {_first_line(refusal)}") from refusal
     if not hasattr(processor, "post_process_object_detection"):
         raise ConfigError(
             f"{where}: {type(processor).__name__} makes no boxes, expected a model for object detection"
         )
     return TransformersDetector(model, processor, device, lowest_score)
+
+
+def _load(package: Any, name: str, *, only_here: bool) -> tuple[Any, Any]:
+    """Processor and model; `only_here`: of what is on this machine."""
+    classes = package.AutoImageProcessor, package.AutoModelForObjectDetection
+    processor, model = (one.from_pretrained(name, local_files_only=only_here) for one in classes)
+    return processor, model
 
 
 def _first_line(error: Exception) -> str:

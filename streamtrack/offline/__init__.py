@@ -1,7 +1,7 @@
 """A recording to masks, an annotated video and a table."""
 
 from streamtrack.offline.asked import all_asked
-from streamtrack.offline.autoprompt import find_objects, read_autoprompt
+from streamtrack.offline.autoprompt import autoprompt_override, find_objects
 from streamtrack.offline.export_options import ExportOptions, parse_colour, parse_panels
 from streamtrack.offline.export_results import export_results
 from streamtrack.offline.exporters import Exporter, Run, describe_exporters, find_exporter, find_exporters
@@ -49,6 +49,7 @@ __all__ = [
     "StartedJob",
     "TrackSummary",
     "all_asked",
+    "autoprompt_override",
     "check_prompts",
     "describe_exporters",
     "export_results",
@@ -67,7 +68,6 @@ __all__ = [
     "parse_prompt_set",
     "parse_prompts",
     "prompts_yaml",
-    "read_autoprompt",
     "read_known_objects",
     "read_picture",
     "read_prompts_file",

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from pydantic import ValidationError
-
 from streamtrack.clock import NS_PER_MS, NS_PER_S
 from streamtrack.config import (
     DetectorAutoprompt,
     FindingAutoprompt,
-    GridAutoprompt,
     MotionAutoprompt,
+    Override,
     SceneAutoprompt,
     StreamConfig,
 )
-from streamtrack.config.faults import describe_validation_error
 from streamtrack.detect import Detection, box_iou
 from streamtrack.detect.choose import open_detector
 from streamtrack.detect.start_policy import SAME_THING_IOU, is_asked_for
@@ -31,35 +28,26 @@ from streamtrack.tracking.film_source import goes_through_session
 from streamtrack.tracking.film_span import FilmSpan
 
 Autoprompt = SceneAutoprompt | FindingAutoprompt
-WITHOUT_CLASSES: dict[str, type[SceneAutoprompt | MotionAutoprompt | GridAutoprompt]] = {
-    "scene": SceneAutoprompt,
-    "motion": MotionAutoprompt,
-    "grid": GridAutoprompt,
-}
+WITHOUT_CLASSES = ("motion", "grid", "scene")
 """Who looks without being told what for, as `--autoprompt` names them."""
 
 
-def read_autoprompt(text: str | None, stream: StreamConfig) -> Autoprompt | None:
-    """What `--autoprompt` asks for, or else the config.
+def autoprompt_override(text: str) -> Override:
+    """What `--autoprompt` says of the config; what that says of the same kind stays in force.
 
     Args:
-        text: classes with commas between them, or `scene`, `motion` or `grid`; None where the option is not
-            given. What the config says of the same kind stays in force.
+        text: classes with commas between them, or `scene`, `motion` or `grid`.
     Raises:
-        ConfigError: a class that the detector does not know.
+        ConfigError: no class is named, or one beside what looks without.
     """
-    given = stream.autoprompt
-    if text is None:
-        return given
-    if text in WITHOUT_CLASSES:
-        kind = WITHOUT_CLASSES[text]
-        return given if isinstance(given, kind) else kind()
-    classes = tuple(name.strip() for name in text.split(",") if name.strip())
-    values = given.model_dump() if isinstance(given, DetectorAutoprompt) else {}
-    try:
-        return DetectorAutoprompt.model_validate({**values, "classes": classes})
-    except ValidationError as error:
-        raise ConfigError(f"--autoprompt {text}: {describe_validation_error(error)}") from error
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    alone = any(name in WITHOUT_CLASSES for name in names)
+    if not names or (alone and len(names) > 1):
+        raise ConfigError(
+            f"--autoprompt is {text!r}, expected {', '.join(WITHOUT_CLASSES)}, or classes of COCO"
+        )
+    value = {"kind": names[0]} if alone else {"kind": "detector", "classes": names}
+    return Override(("autoprompt",), value, "--autoprompt", same="kind")
 
 
 def find_objects(

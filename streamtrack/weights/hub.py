@@ -105,6 +105,24 @@ def fetch_hub(
     return folder
 
 
+def require_hub(model_id: str, policy: DownloadPolicy = DEFAULT_POLICY) -> None:
+    """Ask the hub for a sign of life: its own client tries for minutes, and tells each try.
+
+    Raises:
+        CheckpointError: it cannot be reached.
+    """
+    try:
+        urllib.request.build_opener(_StayHere).open(
+            _head(model_id, CONFIG_FILE), timeout=policy.timeout_s
+        ).close()
+    except urllib.error.HTTPError as error:
+        error.close()  # it answered; what it means its client knows, who may have a login
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise CheckpointError(
+            f"{model_id}: not on this machine, and the hub cannot be reached ({_reason(error)})"
+        ) from error
+
+
 def verify_hub(model_id: str) -> Path:
     """Compare what was fetched with what the hub said of it then; returns the folder.
 
@@ -162,8 +180,7 @@ class _StayHere(urllib.request.HTTPRedirectHandler):
 
 
 def _ask(model_id: str, file_name: str, policy: DownloadPolicy) -> _Announced:
-    url = _url(model_id, file_name)
-    request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "streamtrack"})
+    request = _head(model_id, file_name)
     try:
         with urllib.request.build_opener(_StayHere).open(request, timeout=policy.timeout_s) as response:
             headers = response.headers
@@ -180,7 +197,12 @@ def _ask(model_id: str, file_name: str, policy: DownloadPolicy) -> _Announced:
         raise CheckpointError(
             f"{model_id}: the server names no sha256 of {file_name} (X-Linked-ETag), so it cannot be verified"
         )
-    return _Announced(url, size, digest[1])
+    return _Announced(request.full_url, size, digest[1])
+
+
+def _head(model_id: str, file_name: str) -> urllib.request.Request:
+    headers = {"User-Agent": "streamtrack"}
+    return urllib.request.Request(_url(model_id, file_name), method="HEAD", headers=headers)
 
 
 def _fetch_config(model_id: str, policy: DownloadPolicy) -> bytes:
@@ -210,8 +232,11 @@ def _refusal(model_id: str, file_name: str, code: int) -> str:
 
 
 def _unreachable(model_id: str, error: Exception) -> str:
-    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
     return (
-        f"{model_id}: the hub cannot be reached ({reason}), is this machine offline? Fetch {CONFIG_FILE} and "
-        f"{WEIGHTS_FILE} elsewhere and put them into {hub_folder(model_id)}"
+        f"{model_id}: the hub cannot be reached ({_reason(error)}), is this machine offline? Fetch "
+        f"{CONFIG_FILE} and {WEIGHTS_FILE} elsewhere and put them into {hub_folder(model_id)}"
     )
+
+
+def _reason(error: Exception) -> object:
+    return getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__

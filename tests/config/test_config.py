@@ -113,6 +113,24 @@ def test_demo_config_is_what_demo_runs() -> None:
             "the expected tags: 'scene', 'detector', 'motion', 'grid'",
         ),
         (
+            stream(autoprompt={"classes": ["car"]}),
+            "live.yaml: streams.0.autoprompt.kind is missing, expected scene, detector, motion, grid",
+        ),
+        (
+            stream(tracking={"objects_per_step": 0}),
+            "live.yaml: streams.0.tracking.objects_per_step is 0: "
+            "expected all or a whole number from 1 to 256",
+        ),
+        (
+            stream(tracking={"objects_per_step": 2.5}),
+            "live.yaml: streams.0.tracking.objects_per_step is 2.5: "
+            "expected all or a whole number from 1 to 256",
+        ),
+        (
+            stream(tracking={"window": 0.5}),
+            "live.yaml: streams.0.tracking.window is 0.5: expected off, auto or 1.1 to 16",
+        ),
+        (
             stream(prompt_from_scene=True),
             "live.yaml: unknown key streams.0.prompt_from_scene",
         ),

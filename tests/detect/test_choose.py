@@ -63,7 +63,10 @@ def test_yaml_mapping_and_spaces_name_the_same() -> None:
         assert asked(written).detector == "python:package:factory"  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("wrong", ["yolo", "python:package", "python:a:b:c", "transformers:", "python: "])
+@pytest.mark.parametrize(
+    "wrong",
+    ["yolo", "python:package", "python:a:b:c", "python::make", "python:a:", "transformers:", "python: "],
+)
 def test_other_names_are_refused(wrong: str) -> None:
     with pytest.raises(ValidationError, match="expected shipped, transformers:NAME or python:MODULE:NAME"):
         asked(wrong)
@@ -91,6 +94,7 @@ def test_own_detector_answers_in_either_form_and_is_cut_to_the_picture(own: Any)
         ),
         ("[('person', 0.5, (0, 0, 9))]", "answered a list with tuple"),
         ("1 / 0", r"detect\(\) raised ZeroDivisionError: division by zero"),
+        ("{}['a\\nb']", r"detect\(\) raised KeyError: 'a"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(own: Any, answer: str, told: str) -> None:
@@ -102,8 +106,16 @@ def test_nonsense_is_refused_in_one_line(own: Any, answer: str, told: str) -> No
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ("import nowhere_to_be_found", "cannot be imported: No module named 'nowhere_to_be_found'"),
-        ("def make(:", "cannot be imported: invalid syntax"),
+        (
+            "import nowhere_to_be_found",
+            "cannot be imported: ModuleNotFoundError: No module named 'nowhere_to_be_found'",
+        ),
+        ("def make(:", "cannot be imported: SyntaxError: invalid syntax"),
+        ("1 / 0", "cannot be imported: ZeroDivisionError: division by zero"),
+        ("import sys\nsys.exit('bye')", "cannot be imported: SystemExit: bye"),
+        ("raise RuntimeError('two\\nlines')", "cannot be imported: RuntimeError: two lines"),
+        ("def make():\n    raise SystemExit(3)", r"make\(\) raised SystemExit: 3"),
+        ("class make:\n    detect = 5", r"make\(\) gave make, expected an object with detect\(image\)"),
         ("make = 3", "has nothing to call named 'make'"),
         ("other = 3", "has nothing to call named 'make'"),
         ("def make():\n    return 4", r"make\(\) gave int, expected an object with detect\(image\)"),
@@ -114,6 +126,27 @@ def test_what_is_no_detector_is_refused_in_one_line(own: Any, body: str, told: s
     name = own(body)
     with pytest.raises(ConfigError, match=rf"^detector {name}: .*{told}[^\n]*$"):
         open_detector(asked(name))
+
+
+def test_classes_that_cannot_be_read_are_one_line(own: Any) -> None:
+    name = own(answering("[]").replace("class Own:", "class Own:\n    classes = 5"))
+    with pytest.raises(ConfigError, match=rf"^detector {name}: its classes raised TypeError: [^\n]*$"):
+        open_detector(asked(name))
+
+
+def test_failure_of_a_later_look_is_one_line_and_its_picture_is_its_own(own: Any) -> None:
+    body = (
+        "class Own:\n    looks = 0\n    def detect(self, image):\n        self.looks += 1\n"
+        "        image[:] = 0\n        if self.looks == 3: raise RuntimeError('out\\nof it')\n"
+        "        return []\ndef make():\n    return Own()\n"
+    )
+    name = own(body)
+    detector = open_detector(asked(name))
+    picture = GREY.copy()
+    assert detector.detect(picture) == []
+    assert (picture == GREY).all(), "it wrote into a copy"
+    with pytest.raises(ConfigError, match=rf"^detector {name}: detect\(\) raised RuntimeError: out of it$"):
+        detector.detect(picture)
 
 
 def test_class_that_it_does_not_know_is_told_with_what_was_meant(own: Any) -> None:
@@ -156,10 +189,16 @@ def test_model_of_transformers_finds_inside_the_picture(saved_model: Path) -> No
 
 
 def test_model_of_transformers_that_is_not_there_or_unfit_is_one_line(
-    saved_model: Path, tmp_path: Path
+    saved_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(StreamTrackError, match=r"^detector transformers:.*nothing_here[^\n]*$"):
         open_detector(asked(f"transformers:{tmp_path / 'nothing_here'}"))
+    with pytest.raises(ConfigError, match="no such folder, expected one, or a name such as PekingU"):
+        open_detector(asked("transformers:/nowhere/at/all"))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    told = "nobody/nothing: not on this machine, and the hub cannot be reached"
+    with pytest.raises(ConfigError, match=rf"^detector transformers:nobody/nothing: {told}[^\n]*refused\)$"):
+        open_detector(asked("transformers:nobody/nothing"))
     with pytest.raises(ConfigError, match="it knows no class 'car', expected one of: parcel, person"):
         open_detector(asked(f"transformers:{saved_model}", ("car",)))
 

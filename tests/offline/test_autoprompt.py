@@ -15,11 +15,13 @@ from streamtrack.config import (
     SourceConfig,
     StreamConfig,
 )
+from streamtrack.config.resolve import resolve
+from streamtrack.config.yaml_file import Document
 from streamtrack.detect import Detection
 from streamtrack.errors import ConfigError, PromptError
 from streamtrack.frame import Image
 from streamtrack.offline import autoprompt as module
-from streamtrack.offline.autoprompt import find_objects, read_autoprompt
+from streamtrack.offline.autoprompt import autoprompt_override, find_objects
 from streamtrack.tracking.film_span import FilmSpan
 from tests.support.recordings import FRAMES, write_clip
 
@@ -28,21 +30,39 @@ SCENE = StreamConfig(
 )
 
 
-def test_option_names_classes_or_the_scene_and_stands_above_the_config() -> None:
-    configured = SCENE.model_copy(update={"autoprompt": DetectorAutoprompt(classes=("cup",), min_score=0.8)})
-    assert read_autoprompt(None, SCENE) is None
-    assert read_autoprompt(None, configured) is configured.autoprompt
-    assert read_autoprompt("scene", configured) == SceneAutoprompt()
-    asked = read_autoprompt("person, car", configured)
-    assert isinstance(asked, DetectorAutoprompt)
-    assert (asked.classes, asked.min_score) == (("person", "car"), 0.8)
-    assert read_autoprompt("motion", configured) == MotionAutoprompt()
-    assert read_autoprompt("grid", SCENE) == GridAutoprompt()
-    moving = SCENE.model_copy(update={"autoprompt": MotionAutoprompt(warm_up=3)})
-    assert read_autoprompt("motion", moving) is moving.autoprompt
-    for text in ("unicorn", ","):
-        with pytest.raises(ConfigError, match=rf"^--autoprompt {text}: "):
-            read_autoprompt(text, SCENE)
+def in_force(text: str, configured: object = None, *, sets: tuple[str, ...] = ()) -> object:
+    """The autoprompt of `track --autoprompt TEXT --set ...` over a config's."""
+    stream = {"name": "a", "source": {"url": "synthetic:leave"}, "autoprompt": configured}
+    given = [autoprompt_override(text), *sets]
+    return resolve(Document("film.yaml", {"streams": [stream]}), given).config.streams[0].autoprompt
+
+
+def test_option_names_classes_or_who_looks_and_stands_above_the_config() -> None:
+    configured = {"kind": "detector", "classes": ["cup"], "min_score": 0.8}
+    assert in_force("person, car", configured) == DetectorAutoprompt(classes=("person", "car"), min_score=0.8)
+    assert in_force("scene", configured) == SceneAutoprompt()
+    assert in_force("motion", configured) == MotionAutoprompt()
+    assert in_force("grid") == GridAutoprompt()
+    assert in_force("motion", {"kind": "motion", "warm_up": 3}) == MotionAutoprompt(warm_up=3)
+
+
+def test_settings_stand_above_the_option() -> None:
+    sets = ("autoprompt.detector=python:mine:make", "autoprompt.mend=null")
+    expected = DetectorAutoprompt(classes=("person",), detector="python:mine:make", mend=None)
+    assert in_force("person", sets=sets) == expected
+
+
+@pytest.mark.parametrize("text", ["", ",", "motion,person"])
+def test_option_that_names_nothing_or_too_much_is_one_line(text: str) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"^--autoprompt is '{text}', expected motion, grid, scene, or classes"
+    ):
+        autoprompt_override(text)
+
+
+def test_unknown_class_tells_which_option_said_so() -> None:
+    with pytest.raises(ConfigError, match=r"is no class .*, given by --autoprompt$"):
+        in_force("unicorn")
 
 
 def test_scene_knows_its_objects() -> None:
