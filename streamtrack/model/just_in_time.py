@@ -17,7 +17,8 @@ from streamtrack.model.interface import FrameFeatures, MaskPrediction, MemoryRea
 from streamtrack.model.tensor_layout import TensorLayout, apply_layouts
 
 MAX_SHAPES = 64
-"""Shapes of `follow` that are kept compiled; torch's own limit of 8 would be an error at the ninth."""
+"""Shapes of `follow` that are kept compiled, with `expected` and without: torch's own limit of 8 would be an
+error at the ninth."""
 
 
 def can_compile_for_gpu() -> bool:
@@ -42,6 +43,7 @@ class JustInTimeCalls:
         # because of strides.
         self._image_layout: list[TensorLayout] = []
         self._follow_layouts: list[TensorLayout] = []
+        self._expected_layout: list[TensorLayout] = []
 
     def encode(self, image: Tensor) -> FrameFeatures:
         """As `Network.encode`."""
@@ -51,10 +53,10 @@ class JustInTimeCalls:
 
     def fits(self, memory: MemoryRead) -> bool:
         """Only a memory that is filled up comes in few shapes."""
-        return memory.absent is not None and memory.expected is None
+        return memory.absent is not None
 
     def follow(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
-        """As `Network.follow`, of a memory that fits."""
+        """As `Network.follow`, of a memory that fits; with and without `expected` are two compilations."""
         assert memory.absent is not None  # see `fits`
         banked = (memory.features, memory.slots, memory.pointers, memory.pointer_ages)
         parts = [*features.tensors(), *banked, *memory.absent]
@@ -62,7 +64,10 @@ class JustInTimeCalls:
             self._follow_layouts, parts, "follow"
         )
         features = features.like(of_frame)
-        memory = MemoryRead(remembered, slots, pointers, ages, (no_frame, no_pointer))
+        expected = memory.expected
+        if expected is not None:
+            [expected] = _as_the_first(self._expected_layout, [expected], "follow")
+        memory = MemoryRead(remembered, slots, pointers, ages, (no_frame, no_pointer), expected)
         with torch._dynamo.config.patch(recompile_limit=MAX_SHAPES):
             found: tuple[MaskPrediction, Tensor] = self._follow(features, memory)
         return found

@@ -73,17 +73,18 @@ class Recorded(EagerRunner):
         self.shapes[places.index.shape[0], places.num_frames, places.num_pointers] += 1
         self._inner(network, bank, features, places)
 
-    def session(self) -> Session:
+    def session(self, config: TrackingConfig = CONFIG) -> Session:
         follower = Follower(
             self._network,
-            plan=RecentMemory(CONFIG.memory_frames, self._network.geometry.recent_pointers),
-            max_conditioning_frames=CONFIG.max_conditioning_frames,
-            history_frames=CONFIG.history_frames,
-            batching=Batching(CONFIG.max_objects, fixed_shapes=self.fixed_shapes),
+            plan=RecentMemory(config.memory_frames, self._network.geometry.recent_pointers),
+            max_conditioning_frames=config.max_conditioning_frames,
+            history_frames=config.history_frames,
+            batching=Batching(config.max_objects, fixed_shapes=self.fixed_shapes),
             runner=self,
             autocast=nullcontext,
+            aware=config.memory == "motion_aware",
         )
-        return Session(follower, CONFIG)
+        return Session(follower, config)
 
 
 def newest(session: Session) -> dict[int, tuple[Tensor, Tensor, Tensor]]:
@@ -180,6 +181,29 @@ def test_calls_traced_by_aot_autograd_find_the_same(
     for part, expected in zip(*results, strict=True):
         torch.testing.assert_close(part, expected, atol=5e-3, rtol=1e-3)  # as above
     assert counter.frame_count == 2  # the encoder, and a step of one object
+    assert not torch._dynamo.utils.counters["graph_break"]
+
+
+@pytest.mark.usefixtures("fresh_dynamo")
+def test_step_that_is_told_where_objects_are_expected_is_compiled_as_well(
+    network: Network, images: Sequence[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter, config = counting("eager"), CONFIG.model_copy(update={"memory": "motion_aware"})
+    results = []
+    for compiled in (None, JustInTimeCalls(network, counter)):
+        monkeypatch.setattr(network, "compiled", compiled)
+        runner = Recorded(network)
+        session = runner.session(config)
+        session.add(1, points=[(100, 80)])
+        for image in images[:20]:
+            session.step(image)
+        tracked = session._tracks.by_id[1]
+        assert tracked.slot.expected is not None
+        assert tracked.slot.expected[4] > 0, "its motion has no say yet"
+        results.append(newest(session)[1])
+    for part, expected in zip(*results, strict=True):
+        torch.testing.assert_close(part, expected, atol=5e-3, rtol=1e-3)  # as above
+    assert counter.frame_count == 2  # the encoder, and a step of one object, told or not
     assert not torch._dynamo.utils.counters["graph_break"]
 
 

@@ -128,7 +128,7 @@ COVERED_BY = {
     "model/nano/test_build": ("model/nano/*",),
     "model/sam2/test_image": ("model/sam2/folding",),
     "model/test_build": ("model/chosen", "model/hardware", "model/sam2/network"),
-    "model/test_families": ("model/family", "model/interface", "model/just_in_time", "model/sam2/family"),
+    "model/test_families": ("model/family", "model/interface", "model/sam2/family"),
     "offline/exporters/test_exporters": (
         "offline/exporters/*",
         "offline/coco_masks",
