@@ -28,6 +28,7 @@ BENCHES = {
     "film-memory": "Resident memory over a film's frames, beside sam2's and transformers'.",
     "quality": "How well masks fit the truth: J and F of DAVIS, beside two baselines.",
     "identity": "Who keeps their identity among look-alikes, with each memory plan.",
+    "plans": "What a memory plan costs where nothing looks alike: J and F of each, on DAVIS.",
     "budget": "Many objects of which the network looks at a few a frame: speed, masks, beside all and few.",
     "windows": "What windows bring in masks and cost in speed, by number of objects.",
     "street": "Who stays who on street clips, from a detector's start: HOTA, IDF1, switches; mended and not.",
