@@ -82,7 +82,8 @@ def measure_masks(
     tracker: Tracker, window: str | float, sequences: Iterable[Annotated]
 ) -> dict[str, list[dict[str, Any]]]:
     """By prompt, J and F, 0 to 100, of each sequence."""
-    follow = tracker_follower(lambda: tracker.new_session(TrackingConfig(window=window)))
+    config = TrackingConfig(window=window, memory="recent")  # windows alone
+    follow = tracker_follower(lambda: tracker.new_session(config))
     found: dict[str, list[dict[str, Any]]] = {}
     for prompt in PROMPTS:
         rows = []
@@ -102,7 +103,7 @@ def measure_objects(
     first = dict(list(crowd.truth(0)[0].items())[:count])
     sessions = {}
     for window in windows:
-        sessions[str(window)] = tracker.new_session(TrackingConfig(window=window))
+        sessions[str(window)] = tracker.new_session(TrackingConfig(window=window, memory="recent"))
         for key, mask in first.items():
             sessions[str(window)].add(key, **make_prompt(mask, PromptKind.BOX))
     found: dict[str, dict[str, Any]] = {name: {"region": [], "seconds": []} for name in sessions}

@@ -44,7 +44,8 @@ class Switch:
 
     def session(self, tracker: Tracker, **tracking: Any) -> Session:
         """A session with the switch on."""
-        return tracker.new_session(TrackingConfig(**{"window": "off", **tracking, **self.tracking}))
+        keys = {"window": "off", "memory": "recent", **tracking, **self.tracking}
+        return tracker.new_session(TrackingConfig.model_validate(keys))
 
 
 def preset_switch(name: str) -> Switch:

@@ -115,7 +115,9 @@ def measure_davis(tracker: Tracker, folders: Sequence[Path], film: Film) -> dict
         rows = {}
         for window, prompt in itertools.product(film.windows, film.prompts):
             make_prompt = {"box": box_prompt, "click": click_prompt}[prompt]
-            found = follow(tracker, frames, make_prompt(truth[0]), TrackingConfig(window=window))
+            # What the network has learned, without what a plan of memory adds.
+            config = TrackingConfig(window=window, memory="recent")
+            found = follow(tracker, frames, make_prompt(truth[0]), config)
             tracked = [mask for mask, _ in found]
             first = region_similarity(tracked[0], truth[0])
             rows[f"{window} {prompt}"] = {

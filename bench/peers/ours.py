@@ -32,7 +32,8 @@ class Ours:
         if self.compile and not is_compiled(tracker):
             raise Refused("did not compile")
         self._pictures = pictures
-        self._session = tracker.new_session(TrackingConfig(max_objects=max(1, case.objects), window="off"))
+        config = TrackingConfig(max_objects=max(1, case.objects), window="off", memory="recent")
+        self._session = tracker.new_session(config)
         for object_id, mask in enumerate(masks):
             self._session.add(object_id, mask=mask)
 

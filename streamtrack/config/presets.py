@@ -56,8 +56,13 @@ def tracking_of_model(config: TrackingConfig, model: str) -> TrackingConfig:
     growth = config.max_mask_growth
     if growth is None and window is not None:
         growth = "off" if window == "off" else MAX_MASK_GROWTH
-    memory = config.memory or ("recent" if entry is None else entry.memory)
-    cuts = memory != "recent" if config.scene_cuts is None else config.scene_cuts
+    memory = config.memory
+    if memory is None and window is not None and (entry is not None or window == "off"):
+        # Without windows what is seen is promised to be exact, and only `recent` is.
+        memory = "recent" if entry is None or window == "off" else entry.memory
+    cuts = config.scene_cuts
+    if cuts is None and memory is not None:
+        cuts = memory != "recent"
     return config.model_copy(
         update={"window": window, "max_mask_growth": growth, "memory": memory, "scene_cuts": cuts}
     )

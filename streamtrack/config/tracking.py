@@ -81,7 +81,7 @@ class TrackingConfig(Section, metaclass=MadeInPython):
     that is where the object was going (SAMURAI's rule). distractor_aware: the same frames, and beside them
     up to three on which a look-alike was told apart (DAM4SAM's rule). With the last two the worse of two
     masks that claim one place is not remembered, and a hidden object that shows again is `uncertain` until
-    look and motion confirm it. null: the model's own, see docs/memory.md."""
+    look and motion confirm it. null: motion_aware for nano with windows, else recent; see docs/memory.md."""
     found_similarity: float = Field(0.5, ge=-1, le=1)
     """How alike (cosine of pooled encoder features, -1 to 1) what is found again must look to what is
     remembered before the object is `tracking` again. Not with `memory: recent`."""

@@ -36,7 +36,7 @@ def make_session(
     config = tracking_of_model(config, model.name)
     looking = make_looking(config, geometry)
     follower = _make_follower(model, config, plan, looking, graphs=graphs)
-    if config.memory != "recent":
+    if config.memory not in (None, "recent"):
         colours.prepare()
     key_frames = None
     if config.keyframe_interval > 1:
@@ -79,7 +79,7 @@ def _make_follower(
         runner=runner,
         windows=looking.windows,
         autocast=model.autocast,
-        aware=config.memory != "recent",
+        aware=config.memory not in (None, "recent"),
     )
 
 

@@ -53,7 +53,7 @@ class CatalogEntry:
     window: Literal["off", "auto"] = "off"
     """`tracking.window` where nobody set it."""
     memory: Literal["recent", "motion_aware", "distractor_aware"] = "recent"
-    """`tracking.memory` where nobody set it."""
+    """`tracking.memory` where nobody set it and windows are on; without them it is `recent`, exact."""
     image_size_step: int = 32
     """Sizes that its network can be built for are multiples of this."""
 
@@ -100,6 +100,7 @@ _ENTRIES = (
         family="nano",
         image_size=256,
         window="auto",
+        memory="motion_aware",
     ),
     _sam2_entry(
         "sam2.1", "tiny", 156_008_466, "7402e0d864fa82708a20fbd15bc84245c2f26dff0eb43a4b5b93452deb34be69"

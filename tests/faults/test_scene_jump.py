@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from streamtrack.config import TrackingConfig
+from streamtrack.config.tracking import MemoryName
 from streamtrack.control.commands import AddCommand
 from streamtrack.frame import Event, EventKind, FrameResult, Image, ObjectState, Update
 from streamtrack.pipeline import Pipeline, Turns
@@ -80,13 +81,13 @@ def is_wrong(result: FrameResult) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cuts", [False, True], ids=["defaults", "scene_cuts"])
-def test_object_is_not_seen_in_another_scene_and_is_back_with_its_own(cuts: bool) -> None:
+@pytest.mark.parametrize("memory", [None, "recent"], ids=["defaults", "recent"])
+def test_object_is_not_seen_in_another_scene_and_is_back_with_its_own(memory: MemoryName | None) -> None:
     camera, told, telemetry = Camera(fps=6), Told(), Telemetry()
     camera.hidden = frozenset({"blue"})  # one that looks alike is another matter
     truth = disc(*DISCS["red"], RADIUS)
     x, y = DISCS["red"]
-    tracking = TrackingConfig(scene_cuts=True) if cuts else TrackingConfig()
+    tracking = TrackingConfig(memory=memory)  # `recent` looks for no cuts, nano's own does
     config = stream_config(camera.url, pace="newest", autoprompt=None, tracking=tracking)
     config = config.model_copy(update={"source": config.source.model_copy(update=QUICK)})
     pipeline = Pipeline(config, telemetry)
@@ -122,6 +123,6 @@ def test_object_is_not_seen_in_another_scene_and_is_back_with_its_own(cuts: bool
         finally:
             assert pipeline.stop(SOON_S)
             camera.unplug()
-    fault = "camera comes back with another scene" + (", `tracking.scene_cuts`" if cuts else "")
+    fault = "camera comes back with another scene" + (", `tracking.memory: recent`" if memory else "")
     promise = "`gap`; no object is called `tracking` there, and each is found again in its own"
     record_fault(FaultRow(14, fault, promise, detect_s, recover_s, lost, held, TIMEOUT_MS / 1000))

@@ -139,7 +139,7 @@ def test_prompt_gap_and_new_size_make_key_frames(nano: Tracker, images: Sequence
 def test_states_are_told_with_the_numbers_of_all_frames(
     nano: Tracker, scene: Sequence[tuple[Image, BoolMask]]
 ) -> None:
-    session = new_session(nano, 2, lost_after_ms=0)  # at once
+    session = new_session(nano, 2, lost_after_ms=0, scene_cuts=False)  # at once
     session.add(1, points=[CAR])
     nothing = np.full_like(scene[0][0], 110)
     told: list[Event] = []

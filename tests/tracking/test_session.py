@@ -175,7 +175,8 @@ def test_memory_is_constant_once_slots_are_allocated(small_nano: Tracker, images
 
 
 def test_growing_capacity_keeps_what_objects_remember(small_nano: Tracker, images: Sequence[Image]) -> None:
-    crowded, alone = small_nano.new_session(), small_nano.new_session()
+    # Objects of this plan do not see each other.
+    crowded, alone = (small_nano.new_session(TrackingConfig(memory="recent")) for _ in range(2))
     crowded.add(1, **FIRST)
     alone.add(1, **FIRST)
     for index, image in enumerate(images[:14]):
