@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from streamtrack.clock import NS_PER_MS, Clock
+from streamtrack.clock import NS_PER_MS, NS_PER_S, Clock
 from streamtrack.config import FindingAutoprompt
 from streamtrack.detect.command_hands import CommandedStream, CommandHands
 from streamtrack.detect.detector import Detection, Detector
@@ -16,6 +16,9 @@ from streamtrack.frame import Event, EventKind, FrameResult, ObjectMask, Update
 from streamtrack.telemetry import StreamTelemetry
 
 logger = logging.getLogger(__name__)
+
+MAX_PAUSE_NS = 60 * NS_PER_S
+"""From one look that failed to the next at most."""
 
 
 class FollowingStream(CommandedStream, Protocol):
@@ -51,7 +54,7 @@ class DetectorConsumer:
         self._kind: str = config.kind
         self._keeper = Keeper(config)
         self._detector: Detector | None = None
-        self._is_off = False
+        self._failed_in_a_row = 0
         self._due_ns = 0
         self._objects: Mapping[int, ObjectMask] = {}
         """Of the newest result that was taken."""
@@ -66,7 +69,7 @@ class DetectorConsumer:
         if result is None:
             return
         self._objects = result.objects
-        if not update.revises and not self._is_off and self._clock.monotonic_ns() >= self._due_ns:
+        if not update.revises and self._clock.monotonic_ns() >= self._due_ns:
             self._look(result)
 
     def close(self) -> None:
@@ -102,13 +105,23 @@ class DetectorConsumer:
                 self._detector = self._load()
             found = tuple(self._detector.detect(result.frame.image))
         except Exception as error:  # whatever it was: objects start by hand only, the stream goes on
-            self._is_off = True
-            logger.error("stream %s: no more objects start by themselves: %s", self._stream_name, error)
-            logger.debug("stream %s", self._stream_name, exc_info=error)
-            self._telemetry.fell_back("autoprompt_off")
+            self._rest(start_ns, error)
             return
+        if self._failed_in_a_row:
+            logger.warning("stream %s: objects start by themselves again", self._stream_name)
+            self._failed_in_a_row = 0
         self._telemetry.observe("detect", self._clock.monotonic_ns() - start_ns)
         self._act(result, found)
+
+    def _rest(self, now_ns: int, error: Exception) -> None:
+        """Look again later, each time twice as much later: what failed once may be over, or may not."""
+        if self._failed_in_a_row == 0:
+            logger.error("stream %s: no objects start by themselves: %s", self._stream_name, error)
+            logger.debug("stream %s", self._stream_name, exc_info=error)
+            self._telemetry.fell_back("autoprompt_off")
+        self._failed_in_a_row += 1
+        pause_ns = self._config.interval_ms * NS_PER_MS << min(self._failed_in_a_row, 20)
+        self._due_ns = now_ns + min(pause_ns, MAX_PAUSE_NS)
 
     def _act(self, result: FrameResult, found: Sequence[Detection]) -> None:
         """Ask for what the finds lead to."""

@@ -166,6 +166,36 @@ def test_detector_that_fails_leaves_the_stream_alone(
         assert pipeline.state == "online"
 
 
+def test_detector_that_fails_for_a_while_looks_again_when_it_can(
+    clip: Path,
+    endpoints: tuple[ZmqPublisher, Telemetry],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Breaks:
+        """Fails three times, then finds the person."""
+
+        looks = 0
+
+        def detect(self, image: Any) -> list[Detection]:
+            self.looks += 1
+            if self.looks <= 3:
+                raise RuntimeError("out of ideas")
+            return [Detection("person", 0.9, BOX)]
+
+    publisher, telemetry = endpoints
+    monkeypatch.setattr(stream_outputs, "open_detector", lambda config: Breaks())
+    with running(detecting(clip), publisher, telemetry) as pipeline, pipeline.watch_events() as events:
+        assert next_event(events, EventKind.ADDED).detail["by"] == "detector"
+        labels = {"stream": "cam", "what": "autoprompt_off"}
+        assert telemetry.registry.get_sample_value("streamtrack_fallbacks_total", labels) == 1, "told once"
+    told = [record.message for record in caplog.records if record.name.endswith("detector_consumer")]
+    assert told == [
+        "stream cam: no objects start by themselves: out of ideas",
+        "stream cam: objects start by themselves again",
+    ]
+
+
 def test_missing_detector_stops_the_start_before_a_camera_is_touched(
     clip: Path, endpoints: tuple[ZmqPublisher, Telemetry], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
