@@ -38,5 +38,5 @@ def pool_appearance(features: Tensor, logits: Tensor) -> Tensor:
 
 
 def alike(first: Appearance, second: Appearance) -> float:
-    """Cosine of two appearances, -1 to 1; 0 where either had no mask."""
-    return float(first @ second)
+    """Cosine of two appearances, -1 to 1; 0 where either had no mask, or they are of two networks."""
+    return float(first @ second) if first.shape == second.shape else 0.0

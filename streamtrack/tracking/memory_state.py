@@ -27,6 +27,8 @@ MAX_PLAN_BYTES = 65_536
 """Of a memory plan's own part, as JSON."""
 LARGEST_WINDOW_PX = 1 << 26
 """Pixels of a window: 8192 x 8192."""
+MAX_UNCLEAN_FRAMES = 1000
+"""Far more than any object's outline waits for a clean mask; what grows with them stays a number."""
 LARGEST_PX = 1e6
 """A place in a picture; what lies further off is no place."""
 
@@ -57,7 +59,7 @@ class _Body(msgspec.Struct, frozen=True):
     at: tuple[Place, Place]
     step: tuple[Place, Place]
     usual_px: Annotated[float, Meta(gt=0, le=1e12)]
-    unclean: Count
+    unclean: Annotated[int, Meta(ge=0, le=MAX_UNCLEAN_FRAMES)]
     known: Count = KNOWN_FRAMES
 
 
@@ -145,6 +147,9 @@ def decode_state(text: str) -> State:
         raise bad_memory(
             f"state has a window of {state.view[2]} x {state.view[3]} pixels", "one of a picture"
         )
+    if state.body is not None and not _is_window(*state.body.size):
+        height, width = state.body.size
+        raise bad_memory(f"state has an outline of {width} x {height} pixels", "one of a picture")
     if state.plan is not None and len(msgspec.json.encode(state.plan)) > MAX_PLAN_BYTES:
         raise bad_memory("state has a plan of too many bytes", f"at most {MAX_PLAN_BYTES}")
     return state

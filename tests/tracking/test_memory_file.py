@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 import torch
 from hypothesis import example, given, settings
@@ -14,6 +17,7 @@ from safetensors.torch import load, save
 from streamtrack import __version__
 from streamtrack.config import TrackingConfig
 from streamtrack.errors import ObjectMemoryError, PromptError
+from streamtrack.frame import Image
 from streamtrack.model.build import LoadedModel
 from streamtrack.object_record import MAX_MEMORY_BYTES
 from streamtrack.tracking import Tracker
@@ -35,8 +39,8 @@ TRACKER = make_tracker()
 GEOMETRY = TRACKER.model.network.geometry
 
 
-def make_memory() -> bytes:
-    session = TRACKER.new_session(CONFIG)
+def make_memory(config: TrackingConfig = CONFIG) -> bytes:
+    session = TRACKER.new_session(config)
     session.add(1, points=[(60, 50)], label="cup")
     for image in SHAPES[:4]:
         session.step(image)
@@ -48,18 +52,31 @@ MEMORY = make_memory()
 HEADER_BYTES = int.from_bytes(MEMORY[:8], "little")
 
 
-STATE = json.loads(json.loads(MEMORY[8 : 8 + HEADER_BYTES])["__metadata__"]["state"])
+def metadata_of(memory: bytes) -> dict[str, str]:
+    num_bytes = int.from_bytes(memory[:8], "little")
+    metadata: dict[str, str] = json.loads(memory[8 : 8 + num_bytes])["__metadata__"]
+    return metadata
+
+
+def state_of(memory: bytes) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads(metadata_of(memory)["state"])
+    return state
+
+
+STATE = state_of(MEMORY)
 
 
 def decode(data: object) -> Any:
     return decode_memory(data, facts_of(TRACKER.model), GEOMETRY)
 
 
-def rewritten(metadata: dict[str, Any] | None = None, state: dict[str, Any] | None = None) -> bytes:
-    """The memory with other metadata, or other facts in its state."""
-    known = json.loads(MEMORY[8 : 8 + HEADER_BYTES])["__metadata__"]
-    known["state"] = json.dumps(json.loads(known["state"]) | (state or {}))
-    return bytes(save(load(MEMORY), known | (metadata or {})))
+def rewritten(
+    metadata: dict[str, Any] | None = None, state: dict[str, Any] | None = None, memory: bytes = MEMORY
+) -> bytes:
+    """A memory with other metadata, or other facts in its state."""
+    known = metadata_of(memory)
+    known["state"] = json.dumps(state_of(memory) | (state or {}))
+    return bytes(save(load(memory), known | (metadata or {})))
 
 
 class Quiet(bytes):
@@ -69,10 +86,10 @@ class Quiet(bytes):
         return f"{len(self)} bytes"
 
 
-def use(data: bytes) -> None:
+def use(data: bytes, config: TrackingConfig = CONFIG, images: Sequence[Image] = SHAPES[4:]) -> None:
     """Bytes are refused in one line, or they are an object that can be followed."""
     data = Quiet(data)
-    session = TRACKER.new_session(CONFIG)
+    session = TRACKER.new_session(config)
     refusal = ""
     try:
         session.add(1, memory=data)
@@ -83,7 +100,7 @@ def use(data: bytes) -> None:
         assert len(refusal) < 400
         assert session.object_ids == ()
         return
-    for image in SHAPES[4:]:
+    for image in images:
         session.step(image)
     session.correct(1, points=[(60, 50)])
     session.export_object(1)
@@ -149,7 +166,12 @@ def test_decoded_and_encoded_it_is_the_same(kind: type) -> None:
         (rewritten(state={"view": [0, 0, 100_000, 100_000]}), "a window of 100000 x 100000 pixels"),
         (rewritten(state={"plan": {"x": "y" * 70_000}}), "a plan of too many bytes"),
         (rewritten(state={"hidden_ns": -1}), "state cannot be read"),
-        (rewritten(state={"body": STATE["body"] | {"size": [9999, 9999]}}), "body.outline is uint8"),
+        (rewritten(state={"body": STATE["body"] | {"size": [999, 999]}}), "body.outline is uint8"),
+        (
+            rewritten(state={"body": STATE["body"] | {"size": [9999, 9999]}}),
+            "an outline of 9999 x 9999 pixels",
+        ),
+        (rewritten(state={"body": STATE["body"] | {"unclean": 9999}}), "state cannot be read"),
         (rewritten(state={"body": STATE["body"] | {"area_px": 0}}), "state cannot be read"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "",
@@ -163,7 +185,7 @@ def test_what_is_none_is_refused_in_one_line(data: object, words: str) -> None:
 
 
 def test_evidence_of_other_frames_and_out_of_bounds_is_refused() -> None:
-    known = json.loads(json.loads(MEMORY[8 : 8 + HEADER_BYTES])["__metadata__"]["state"])["evidence"]
+    known = STATE["evidence"]
     ago, facts = known[0]
     with pytest.raises(ObjectMemoryError, match="evidence of frames that are not there"):
         decode(rewritten(state={"evidence": [[77, facts]]}))
@@ -172,7 +194,7 @@ def test_evidence_of_other_frames_and_out_of_bounds_is_refused() -> None:
 
 
 def test_numbers_that_are_none_are_refused() -> None:
-    known = json.loads(MEMORY[8 : 8 + HEADER_BYTES])["__metadata__"]
+    known = metadata_of(MEMORY)
     tensors = load(MEMORY)
     tensors["recent.features"][0, 0, 0] = float("nan")
     with pytest.raises(ObjectMemoryError, match=r"recent.features has numbers that are not finite"):
@@ -225,6 +247,43 @@ VALUES = st.recursive(
 @example({"view": [10**6, -(10**6), 8192, 8192]})
 def test_a_state_of_other_facts(state: dict[str, Any]) -> None:
     use(rewritten(state=state))
+
+
+AWARE = CONFIG.model_copy(update={"memory": "motion_aware", "scene_cuts": True})
+AWARE_MEMORY = make_memory(AWARE)
+AWARE_STATE = state_of(AWARE_MEMORY)
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The ways to all plain values inside."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    below = [way for key, one in inner for way in leaves(one, (*path, key))]
+    yield from below or [path]
+
+
+def replaced(value: Any, way: tuple[Any, ...], leaf: Any) -> Any:
+    """A copy with another plain value at the end of a way."""
+    if not way:
+        return leaf
+    items = value.copy()
+    items[way[0]] = replaced(value[way[0]], way[1:], leaf)
+    return items
+
+
+LOOK = base64.b64encode(np.ones(3, "<f4").tobytes()).decode()
+LEAVES = st.sampled_from(
+    [0, 1, -1, 5, 2**31, 2**53 - 1, -(2**53), 0.5, 1e9, -1e9, 1e300, True, None, "", LOOK, [], {}]
+)
+
+
+@settings(max_examples=15)
+@given(st.sampled_from([*leaves(AWARE_STATE)]), LEAVES)
+@example(("plan", "gallery", 0, 0), LOOK)
+@example(("plan", "frame_size", 0), 0)
+@example(("body", "unclean"), 2**53 - 1)
+def test_a_plan_of_other_facts(way: tuple[Any, ...], leaf: Any) -> None:
+    state = replaced(AWARE_STATE, way, leaf)
+    use(rewritten(state=state, memory=AWARE_MEMORY), AWARE, [np.full_like(SHAPES[0], 120), *SHAPES[4:]])
 
 
 @settings(max_examples=60)
