@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from streamtrack.config import MotionAutoprompt
 from streamtrack.detect.detector import Detection
+from streamtrack.detect.light import as_lit
 from streamtrack.frame import Image
 
 CHANGED = 255
@@ -37,6 +38,9 @@ class MotionDetector:
         if scale < 1:
             size = round(width * scale), max(1, round(height * scale))
             small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        if self._looks:
+            # A camera that exposes anew, as for a white car, changes every pixel, and nothing has moved.
+            small = as_lit(small, np.asarray(self._background.getBackgroundImage(), np.uint8))
         changed = self._background.apply(small) == CHANGED
         self._looks += 1
         if self._looks <= config.warm_up or changed.mean() > config.max_area:

@@ -95,3 +95,12 @@ def test_other_picture_size_begins_anew() -> None:
     looking = detector()
     watch(looking)
     assert looking.detect(np.zeros((60, 90, 3), np.uint8)) == []
+
+
+def test_camera_that_exposes_anew_moves_nothing_and_leaves_what_moves_in_its_place() -> None:
+    looking = detector()
+    watch(looking, last=26)
+    for index in range(26, 40):
+        darker = max(0.6, 1 - 0.1 * (index - 25))
+        found = looking.detect(np.asarray(scene(index) * darker, np.uint8))
+        assert [box_iou(one.box, place(index - 20)) > 0.7 for one in found] == [True]
