@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 
 from streamtrack.config import MendConfig
 from streamtrack.detect.assignment import assign
-from streamtrack.detect.boxes import box_iou
+from streamtrack.detect.boxes import box_iou, share_in
 from streamtrack.detect.detector import Detection
 from streamtrack.detect.known_object import NEAR, KnownObject
 from streamtrack.detect.last_well import area_of
 from streamtrack.detect.mending import Likeness, Reason
-from streamtrack.detect.overlaps import INSIDE, box_of, holds_another, is_part_of, share_in
+from streamtrack.detect.overlaps import INSIDE, box_of, holds_another, is_part_of
 from streamtrack.detect.start_policy import covers
 from streamtrack.frame import ObjectMask, ObjectState
 

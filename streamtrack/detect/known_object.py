@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from streamtrack.clock import NS_PER_MS, NS_PER_S
 from streamtrack.detect.boxes import Box
 from streamtrack.detect.detector import Detection
+from streamtrack.detect.entry import Entry, is_cut
 from streamtrack.detect.last_well import LastWell, distance, size_ratio
 
 SIZES = (0.5, 2.0)
@@ -39,6 +40,8 @@ class KnownObject:
     """Somebody corrected it, and no find has agreed with it since."""
     kept_ns: int | None = None
     """When its looks were last kept."""
+    entry: Entry | None = None
+    """Until it is in, where it was started while it came in over the border."""
 
     def rests(self, cooldown_ms: int, now_ns: int) -> bool:
         """Whether it was mended so lately that it is left alone."""
@@ -73,6 +76,14 @@ class KnownObject:
         self.hidden_since_ns, self.unmet, self.candidate = None, 0, None
         self.was_lost, self.unlike = False, 0
         self.on_trial, self.failed, self.by_hand = False, 0, False
+
+    def enters(self, frame_size: tuple[int, int]) -> bool:
+        """Whether it was coming in when it was last found. `frame_size`: H, W of the picture in pixels."""
+        return self.entry is not None and not self.by_hand and is_cut(self.well.box, frame_size)
+
+    def enter(self, find: Detection, frame_size: tuple[int, int]) -> None:
+        """It was found again; call before `agree`."""
+        self.entry = self.entry and self.entry.later(self.well.box, find.box, frame_size)
 
     def move(self, find: Detection, frame_idx: int, now_ns: int) -> None:
         """It goes on from a find."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from streamtrack.clock import NS_PER_S
 from streamtrack.config import MendConfig
 from streamtrack.detect.assignment import assign
-from streamtrack.detect.boxes import box_iou
+from streamtrack.detect.boxes import box_iou, share_in
 from streamtrack.detect.cut_policy import plan_cuts
 from streamtrack.detect.detector import Detection
 from streamtrack.detect.doubt import (
@@ -25,10 +25,11 @@ from streamtrack.detect.doubt import (
     own_finds,
     usurpers,
 )
+from streamtrack.detect.entry import Entry
 from streamtrack.detect.known_object import NEAR, KnownObject
 from streamtrack.detect.last_well import LastWell, centre_of, distance
 from streamtrack.detect.mending import Likeness, Mending, MendPlan, Reason
-from streamtrack.detect.overlaps import INSIDE, box_of, share_in
+from streamtrack.detect.overlaps import INSIDE, box_of, grown
 from streamtrack.detect.start_policy import covers
 from streamtrack.frame import ObjectMask, ObjectState
 
@@ -66,7 +67,8 @@ class Mender:
 
     def started(self, object_id: int, find: Detection, frame_idx: int, now_ns: int) -> None:
         """An object was started on a find."""
-        self._known[object_id] = KnownObject(LastWell.of(find, frame_idx, now_ns))
+        well = LastWell.of(find, frame_idx, now_ns)
+        self._known[object_id] = KnownObject(well, entry=Entry(frame_idx))
 
     def plan(
         self,
@@ -84,17 +86,20 @@ class Mender:
         """
         self._forget(objects)
         agreed = agreements(self._known, found, objects, now_ns, self.config)
-        held, in_doubt = set(agreed.values()), dict[int, Reason]()
+        more = grown(self._known, agreed, objects, found, self.config.min_score)
+        growths = self._growths(more, objects, found, frame_idx, now_ns)
+        agreed = {object_id: place for object_id, place in agreed.items() if object_id not in more}
+        held, in_doubt = {*agreed.values(), *more.values()}, dict[int, Reason]()
         for object_id, known in self._known.items():
             reason = None
-            if object_id not in agreed:
+            if object_id not in agreed and object_id not in more:
                 reason = doubt_of(known, objects[object_id], found, held, now_ns, self.config)
             if reason is not None:
                 in_doubt[object_id] = reason
         for object_id in usurpers(self._known, agreed, in_doubt, found, now_ns, likeness, self.config):
             del agreed[object_id]
             in_doubt[object_id] = "shared"
-        own, taken = {}, set(agreed.values())
+        own, taken = {}, {*agreed.values(), *more.values()}
         for object_id, place in agreed.items():
             if not self._is_another(object_id, found[place], now_ns, likeness):
                 self._note_well(object_id, found[place], objects[object_id], frame_idx, now_ns)
@@ -118,15 +123,16 @@ class Mender:
         ready = [pair for pair in best if self._is_ready(pair, pairs, found, now_ns)]
         mendings = [self._mending(pair, found) for pair in ready]
         cuts = tuple(cut for cut in cuts if all(pair.object_id != cut.object_id for pair in ready))
-        claimed = frozenset(pair.place for pair in best)
-        pending = frozenset(pair.object_id for pair in best)
+        claimed = frozenset(pair.place for pair in best) | frozenset(more.values())
+        pending = frozenset(pair.object_id for pair in best) | more.keys()
         others = frozenset(key for key, known in self._known.items() if known.unlike >= self.config.looks)
         to_keep = self._to_keep(agreed, objects, now_ns)
-        return MendPlan(tuple(mendings), pending, claimed, others, to_keep, cuts)
+        return MendPlan((*growths, *mendings), pending, claimed, others, to_keep, cuts)
 
     def mended(self, mending: Mending, frame_idx: int, now_ns: int) -> None:
         """A planned mending was carried out."""
-        self._known[mending.object_id].move(mending.find, frame_idx, now_ns)
+        if not mending.grows:
+            self._known[mending.object_id].move(mending.find, frame_idx, now_ns)
 
     def corrected_by_hand(self, object_id: int) -> None:
         """Somebody said what an object is: they may mean a part of it, until a find agrees again."""
@@ -163,7 +169,27 @@ class Mender:
                 del self._learning[object_id]
                 self._known[object_id] = KnownObject(LastWell.of(find, frame_idx, now_ns))
             return
+        known.enter(find, mask.frame_size)
         known.agree(find, frame_idx, now_ns)
+
+    def _growths(
+        self,
+        more: Mapping[int, int],
+        objects: Mapping[int, ObjectMask],
+        found: Sequence[Detection],
+        frame_idx: int,
+        now_ns: int,
+    ) -> list[Mending]:
+        """What comes in goes on from all of it that shows: the part that it was says nothing of the rest."""
+        growths = []
+        for object_id, place in more.items():
+            known, mask, find = self._known[object_id], objects[object_id], found[place]
+            since = known.well.frame_idx if known.entry is None else known.entry.since_frame
+            overlap = box_iou(box_of(mask), find.box)
+            growths.append(Mending(object_id, find, "too_small", overlap, None, since - 1, grows=True))
+            known.enter(find, mask.frame_size)
+            known.agree(find, frame_idx, now_ns)
+        return growths
 
     def _to_keep(
         self, agreed: Mapping[int, int], objects: Mapping[int, ObjectMask], now_ns: int
@@ -172,6 +198,8 @@ class Mender:
         for object_id in agreed:
             known = self._known.get(object_id)
             if known is None or known.unlike or objects[object_id].state is not ObjectState.TRACKING:
+                continue
+            if known.enters(objects[object_id].frame_size):  # all of it looks otherwise
                 continue
             if known.kept_ns is None or now_ns - known.kept_ns >= KEEP_LOOK_EVERY_S * NS_PER_S:
                 known.kept_ns = now_ns

@@ -31,6 +31,8 @@ class Mending:
     """As of `Likeness`."""
     well_at: int
     """The newest frame on which a find agreed with the object; what was remembered since is in doubt."""
+    grows: bool = False
+    """The object is where it should be, and more of it has come in."""
 
 
 @dataclass(frozen=True, slots=True)

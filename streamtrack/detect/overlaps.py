@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from streamtrack.config import MendConfig
-from streamtrack.detect.boxes import Box, box_iou
+from streamtrack.detect.boxes import Box, box_iou, share_in
 from streamtrack.detect.detector import Detection
+from streamtrack.detect.entry import find_of_all
 from streamtrack.detect.known_object import KnownObject
 from streamtrack.detect.last_well import area_of
 from streamtrack.detect.start_policy import covers
-from streamtrack.frame import ObjectMask
+from streamtrack.frame import ObjectMask, ObjectState
 
 INSIDE = 0.7
 """Share of a find's box that lies in the box of a mask under which it is."""
+VISIBLE = (ObjectState.TRACKING, ObjectState.UNCERTAIN)
 
 
 def holds_another(mask: ObjectMask, find: Detection, found: Sequence[Detection], config: MendConfig) -> bool:
@@ -39,8 +41,22 @@ def box_of(mask: ObjectMask) -> Box:
     return float(x0), float(y0), float(x1), float(y1)
 
 
-def share_in(inner: Box, outer: Box) -> float:
-    """Share of a box that lies in another, 0 to 1."""
-    width = min(inner[2], outer[2]) - max(inner[0], outer[0])
-    height = min(inner[3], outer[3]) - max(inner[1], outer[1])
-    return max(0.0, width) * max(0.0, height) / max(1.0, area_of(inner))
+def grown(
+    known: Mapping[int, KnownObject],
+    agreed: Mapping[int, int],
+    objects: Mapping[int, ObjectMask],
+    found: Sequence[Detection],
+    min_score: float,
+) -> dict[int, int]:
+    """Of objects that are coming in those of which a find shows more than their masks, and its place."""
+    more = dict[int, int]()
+    boxes = {key: box_of(one) for key, one in objects.items() if one.area_px and one.state in VISIBLE}
+    for object_id, one in known.items():
+        if object_id not in boxes or not one.enters(objects[object_id].frame_size):
+            continue
+        others = [box for key, box in boxes.items() if key != object_id]
+        place = find_of_all(boxes[object_id], one.well, found, others)
+        taken = [where for key, where in (*agreed.items(), *more.items()) if key != object_id]
+        if place is not None and place not in taken and found[place].score >= min_score:
+            more[object_id] = place
+    return more

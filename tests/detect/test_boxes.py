@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streamtrack.detect import Box, box_iou
+from streamtrack.detect.boxes import share_in
 
 
 @pytest.mark.parametrize(
@@ -17,3 +18,9 @@ def test_overlap_over_union(second: Box, expected: float) -> None:
 
 def test_empty_boxes_do_not_overlap() -> None:
     assert box_iou((3, 3, 3, 3), (3, 3, 3, 3)) == 0.0
+
+
+def test_share_of_a_box_in_another_is_of_the_first() -> None:
+    assert share_in((0, 0, 10, 10), (5, 0, 105, 10)) == pytest.approx(0.5)
+    assert share_in((5, 0, 105, 10), (0, 0, 10, 10)) == pytest.approx(0.05)
+    assert share_in((0, 0, 10, 10), (20, 20, 30, 30)) == 0.0
