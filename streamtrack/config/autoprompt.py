@@ -84,6 +84,9 @@ class FindingAutoprompt(Section):
     remove_unconfirmed_after_ms: int | None = Field(6_000, ge=0)
     """Its objects end when nothing that was found met their mask for so long, `uncertain` ones after half of
     it: the mask drifted off. Longer keeps what cannot be found, such as people behind a car. null: never."""
+    remove_left_after_ms: int | None = Field(None, ge=0)
+    """Its objects end so long after they were last seen, where the picture's border cut them then: what comes
+    in there next is something else. null: as all others."""
     film_starts: Literal["first", "all"] = "all"
     """In films (`track --autoprompt`). all: whatever is found on later frames and no object covers starts
     one, too, by a first run through the film with nano; first: only what the first frame shows that shows
@@ -197,6 +200,9 @@ class MotionAutoprompt(FindingAutoprompt):
     """What its objects are called."""
     remove_unconfirmed_after_ms: int | None = Field(None, ge=0)
     """Its objects end when nothing moved under their mask for so long. null: what stands still is kept."""
+    remove_left_after_ms: int | None = Field(1_000, ge=0)
+    """Its objects end so long after they were last seen, where the picture's border cut them then: what comes
+    in there next is something else, such as the next car. null: as all others."""
     mend: MendConfig | None = None
     """How what moves mends objects, as a detector's finds do: a mask that is far less than what moves, or
     more, goes on from its box. null: it does not."""

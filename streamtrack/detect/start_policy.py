@@ -12,6 +12,7 @@ import numpy as np
 from streamtrack.clock import NS_PER_MS
 from streamtrack.config import DetectorAutoprompt, FindingAutoprompt
 from streamtrack.detect import Box, Detection, box_iou
+from streamtrack.detect.entry import is_cut
 from streamtrack.frame import ObjectMask, ObjectState, masks_iou
 
 SAME_THING_IOU = 0.5
@@ -30,6 +31,7 @@ MAX_PLACES = 32
 """Places kept of what was removed by hand; beyond that the oldest is forgotten."""
 MAX_STARTS = 2
 """Objects started by one detection: each costs a fast-forward to the newest frame."""
+VISIBLE = (ObjectState.TRACKING, ObjectState.UNCERTAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Plan:
 
     starts: tuple[Detection, ...] = ()
     ends: tuple[tuple[int, str], ...] = ()
-    """Object ids, and why: lost, unconfirmed, duplicate."""
+    """Object ids, and why: lost, left, unconfirmed, duplicate."""
     held_at_cap: int = 0
     """Finds that would have started, were there room."""
 
@@ -49,10 +51,27 @@ class _Own:
 
     confirmed_ns: int
     lost_since_ns: int | None = None
+    unseen_since_ns: int | None = None
+    at_border: bool = False
+    """Where it was seen last the picture's border cut it."""
     apart: int = 0
     """Looks in which it was found, and was on nothing that an elder one is on."""
     together: int = 0
     """Looks in a row in which it was on what an elder one is on."""
+
+    def see(self, mask: ObjectMask, now_ns: int) -> None:
+        """Note where it is, or that it is not to be seen."""
+        if mask.area_px and mask.state in VISIBLE:
+            x0, y0, x1, y1 = mask.box
+            self.unseen_since_ns, self.at_border = None, is_cut((x0, y0, x1, y1), mask.frame_size)
+        elif self.unseen_since_ns is None:
+            self.unseen_since_ns = now_ns
+
+    def has_left(self, limit_ms: int | None, now_ns: int) -> bool:
+        """Whether it went out over the border, and has not been seen for so long. None: nothing has."""
+        if limit_ms is None or not self.at_border or self.unseen_since_ns is None:
+            return False
+        return now_ns - self.unseen_since_ns >= limit_ms * NS_PER_MS
 
 
 @dataclass(slots=True)
@@ -154,6 +173,7 @@ class Autoprompter:
             met = any(covers(mask, find.box) for find in finds)
             if met:
                 own.confirmed_ns = now_ns
+            own.see(mask, now_ns)
             if mask.state is not ObjectState.LOST:
                 if own.lost_since_ns is not None:  # it is back: whether it was found before says nothing
                     own.confirmed_ns = now_ns
@@ -173,6 +193,8 @@ class Autoprompter:
         return ends
 
     def _why_it_ends(self, own: _Own, state: ObjectState, now_ns: int) -> str | None:
+        if own.has_left(self._config.remove_left_after_ms, now_ns):
+            return "left"
         reason, limit_ms, since_ns = "lost", self._config.remove_lost_after_ms, own.lost_since_ns
         if since_ns is None:
             reason, limit_ms, since_ns = (

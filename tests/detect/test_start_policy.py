@@ -211,6 +211,22 @@ def test_objects_of_people_never_end() -> None:
     assert not stream.see(objects=objects).ends
 
 
+def test_what_left_over_the_border_ends_soon_where_that_is_asked_for() -> None:
+    inside, outside = mask_in(PERSON), mask_in((0, 60, 40, 200))
+    gone = ObjectMask.from_mask(np.zeros((300, 640), np.bool_), 1, state=ObjectState.OCCLUDED)
+    for last, limit_ms, expected in ((outside, 2 * STEP_MS, ["left"]), (outside, None, []), (inside, 0, [])):
+        stream = Stream(remove_left_after_ms=limit_ms)
+        stream.with_own_object()
+        assert not stream.see(objects={1: last}).ends
+        ends = [reason for _ in range(4) for _, reason in stream.see(objects={1: gone}).ends]
+        assert ends == expected
+    stream = Stream(remove_left_after_ms=2 * STEP_MS)
+    stream.with_own_object()
+    for _ in range(4):  # it is seen again and again
+        assert not stream.see(objects={1: outside}).ends
+        assert not stream.see(objects={1: gone}).ends
+
+
 def test_what_someone_removed_stays_removed_while_it_is_in_sight_and_a_while_longer() -> None:
     stream = Stream(confirmations=1, cooldown_ms=1000)
     stream.with_own_object()
