@@ -1,7 +1,8 @@
 """What more objects cost: steps of sessions of 1 to 32 objects, compiled and not, before and after a change.
 
 Each way to run lives in a process of its own (`object_worker.py`) and sleeps while another has its turn: one
-step of each, for every number of objects, again and again. So a change of the machine hits all alike.
+step of each, for every number of objects, again and again. So a change of the machine hits all alike. A case
+ends with its rounds or, where they take too long, with its time.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,9 @@ from bench.report import progress, refuse, table
 ROOT = Path(__file__).parents[1]
 COUNTS = (1, 2, 4, 8, 16, 32)
 CASES = "nano:256,sam2.1-tiny:512"
+CASE_SECONDS = 270.0
+"""Of steps, memories filled: both cases together stay under ten minutes."""
+FEWEST_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -99,12 +104,15 @@ def measure_case(
     rounds: int,
     device: str,
     threads: int,
+    case_seconds: float = CASE_SECONDS,
 ) -> dict[str, Any]:
-    """Seconds of each step, by way and number of objects."""
+    """Seconds of each step, by way and number of objects; no new round after `case_seconds` of steps, once
+    there were a few."""
     name, size = case
     contenders = [Contender(way) for way in ways(former)]
     try:
         seconds: dict[str, dict[int, list[float]]] = {}
+        filled_with_one = False
         for one in contenders:
             model = {"image_size": size, "compile": one.way.compile}
             ready = one.ask(
@@ -114,8 +122,12 @@ def measure_case(
                 progress(f"{name} at {size} px, {one.way.title}: did not compile, takes no part")
                 continue
             seconds[one.way.title] = {count: [] for count in counts}
+            filled_with_one = ready["filled_with_one"]
         playing = [one for one in contenders if one.way.title in seconds]
-        for _ in range(rounds):
+        started = time.monotonic()
+        for done in range(rounds):
+            if done >= FEWEST_ROUNDS and time.monotonic() - started > case_seconds:
+                break
             for count in counts:
                 for one in playing:
                     seconds[one.way.title][count].append(one.ask("step", count=count)["seconds"])
@@ -128,6 +140,7 @@ def measure_case(
     return {
         "model": name,
         "image_size": size,
+        "filled_with_one": filled_with_one,
         "ways": {title: {str(count): row for count, row in rows.items()} for title, rows in seconds.items()},
     }
 
@@ -146,4 +159,8 @@ def render_case(case: dict[str, Any]) -> str:
     header = ["objects followed"]
     for name in names:
         header += [f"{name}: a step, median", f"over {counts[0]} object"]
-    return f"{case['model']} at {case['image_size']} px, in turns:\n\n{table(header, lines)}"
+    steps = len(next(iter(next(iter(case["ways"].values()), {}).values()), ()))
+    how = f"in turns, {steps} x each"
+    if case.get("filled_with_one"):
+        how += ", all memories filled with what was found of one object"
+    return f"{case['model']} at {case['image_size']} px, {how}:\n\n{table(header, lines)}"

@@ -5,6 +5,10 @@
 Commands come as JSON lines on stdin, answers go as JSON lines to stdout; between its turns it sleeps on the
 pipe. It asks of `streamtrack` and `bench` only what former versions had as well: another checkout, first on
 PYTHONPATH, can take turns with this one.
+
+On a CPU memories are filled with what the network finds of one object, once for all sessions: to follow 63
+objects of a large network until they remember enough would take a quarter of an hour, and a step costs the
+same whatever is remembered.
 """
 
 from __future__ import annotations
@@ -12,11 +16,68 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+from torch import Tensor
 
 from bench.models import make_tracker
 from bench.scenario import FILL_FRAMES, add_objects, make_pictures, time_steps
 from streamtrack.config import TrackingConfig
+from streamtrack.frame import Image
+from streamtrack.model.interface import FrameFeatures, MaskPrediction, MemoryRead, Network
+from streamtrack.tracking import Session
+
+Batch = TypeVar("Batch", MaskPrediction, MemoryRead)
+
+
+class Filling:
+    """Fills sessions of one network on a CPU; that looks at each picture once, and follows one object.
+
+    Args:
+        pictures: that all of them see first.
+    """
+
+    def __init__(self, network: Network, pictures: Sequence[Image]) -> None:
+        self._network = network
+        self._pictures = pictures
+        self._encode, self._follow = network.encode, network.follow
+        self._index = 0
+        self._features: dict[int, FrameFeatures] = {}
+        self._found: dict[int, tuple[MaskPrediction, Tensor]] = {}
+
+    def fill(self, session: Session) -> None:
+        """Let a session with prompts see the pictures: its objects find what the first one finds."""
+        network: Any = self._network
+        network.encode, network.follow = self._encode_once, self._follow_one
+        try:
+            for index, picture in enumerate(self._pictures):
+                self._index = index
+                session.step(picture)
+        finally:
+            del network.encode, network.follow
+
+    def _encode_once(self, image: Tensor) -> FrameFeatures:
+        if self._index not in self._features:
+            self._features[self._index] = self._encode(image)
+        return self._features[self._index]
+
+    def _follow_one(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
+        objects = len(memory.features)
+        if self._index not in self._found:
+            self._found[self._index] = self._follow(features, _each(memory, lambda part: part[:1]))
+        prediction, remembered = self._found[self._index]
+        for_all = _each(prediction, lambda part: part.repeat_interleave(objects, dim=0))
+        return for_all, remembered.repeat_interleave(objects, dim=0)
+
+
+def _each(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
+    """With each tensor, whose first dimension is the objects, changed."""
+    tensors = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    return replace(
+        batch, **{name: change(part) for name, part in tensors.items() if isinstance(part, Tensor)}
+    )
 
 
 class Worker:
@@ -31,12 +92,22 @@ class Worker:
         self._pictures = make_pictures(FILL_FRAMES + frames)
         self._sessions = {}
         self._index = dict.fromkeys(counts, FILL_FRAMES)
+        network = tracker.model.network
+        first = self._pictures[:FILL_FRAMES]
+        filling = Filling(network, first) if network.device.type == "cpu" else None
         for count in counts:
             session = tracker.new_session(TrackingConfig(max_objects=count, window="off"))
             add_objects(session, count)
-            time_steps(session, self._pictures[:FILL_FRAMES], self._device)
+            if filling is None:
+                time_steps(session, first, self._device)
+            else:
+                filling.fill(session)
             self._sessions[count] = session
-        return {"weights": weights, "compiled": tracker.model.network.compiled is not None}
+        return {
+            "weights": weights,
+            "compiled": network.compiled is not None,
+            "filled_with_one": filling is not None,
+        }
 
     def step(self, count: int) -> dict[str, Any]:
         """Seconds of the next step of the session with so many objects."""

@@ -25,7 +25,9 @@ def test_objects_by_model_beside_another_checkout(tmp_path: Path, monkeypatch: p
     for rows in case["ways"].values():
         assert list(rows) == ["1", "2"]
         assert all(seconds > 0 for row in rows.values() for seconds in row)
-    assert "nano at 128 px, in turns:" in table
+    assert (
+        "nano at 128 px, in turns, 1 x each, all memories filled with what was found of one object:" in table
+    )
     assert not (tmp_path / "scaling.png").exists()
 
 
