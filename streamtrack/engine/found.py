@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streamtrack.engine.read_plan import Evidence
+from streamtrack.engine.shown_box import shown_box
 from streamtrack.engine.view import View
 from streamtrack.model.choice import NO_RIVAL
 from streamtrack.model.interface import Candidates, MaskPrediction, Size
@@ -123,15 +124,8 @@ def evidence_of(found: Found, frame_size: Size) -> Evidence:
 
 
 def _box(logits: NDArray[np.float32]) -> tuple[float, float, float, float] | None:
-    positive = logits > 0
-    rows = np.flatnonzero(positive.any(axis=1))
-    if rows.size == 0:
+    x0, y0, columns, rows = shown_box(logits > 0)
+    if rows == 0:
         return None
-    columns = np.flatnonzero(positive.any(axis=0))
     height, width = logits.shape
-    return (
-        float(columns[0] / width),
-        float(rows[0] / height),
-        float((columns[-1] + 1) / width),
-        float((rows[-1] + 1) / height),
-    )
+    return x0 / width, y0 / height, (x0 + columns) / width, (y0 + rows) / height

@@ -141,9 +141,9 @@ class MemoryBank:
             absent = feature_rows < 0, pointer_rows < 0
             feature_rows, pointer_rows = feature_rows.clamp(min=0), pointer_rows.clamp(min=0)
         return MemoryRead(
-            features=self._features.flatten(0, 1)[feature_rows],
+            features=_rows_of(self._features, feature_rows),
             slots=encodings,
-            pointers=self._pointers.flatten(0, 1)[pointer_rows],
+            pointers=_rows_of(self._pointers, pointer_rows),
             pointer_ages=ages.to(torch.float32),
             absent=absent,
             expected=places.expected(),
@@ -273,6 +273,11 @@ class MemoryBank:
         self._scores[memory.slot, place, 0] = HIDDEN_LOGIT
         self._scores[memory.slot, place, 1] = 0.0
         self._scores[memory.slot, place, 2] = NO_RIVAL
+
+
+def _rows_of(tensor: Tensor, rows: Tensor) -> Tensor:
+    """(B, T, ...) of a (capacity, places, ...) tensor and (B, T) rows of it: each is copied as it lies."""
+    return tensor.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, rows.shape)
 
 
 def shown_at(bank: MemoryBank, memories: Sequence[ObjectMemory], frames: Sequence[int]) -> tuple[Tensor, ...]:

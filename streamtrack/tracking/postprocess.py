@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
+from streamtrack.engine.shown_box import shown_box
 from streamtrack.engine.view import View
 from streamtrack.frame import BoolMask
 
@@ -12,6 +15,8 @@ Box = tuple[int, int, int, int]
 EMPTY_BOX: Box = (0, 0, 0, 0)
 PIECE_PX = 2**15
 """Pixels that are scaled up at once: what they take stays in the cache, and is not asked for anew."""
+KEPT_TAPS = 64
+"""Pairs of sizes whose bilinear taps are kept: those of a picture, and of the windows of its objects."""
 
 
 def crop_mask(
@@ -33,30 +38,44 @@ def crop_mask(
     if view is not None:
         crop, box = view.to_picture(*crop_mask(low_res_mask_logits, view.size), frame_size)
         return _tighten(crop, box[0], box[1])
-    positive = low_res_mask_logits > 0
-    rows = np.flatnonzero(positive.any(axis=1))
-    if rows.size == 0:
+    left_most, top_most, columns, rows = shown_box(low_res_mask_logits > 0)
+    if rows == 0:
         return np.zeros((0, 0), np.bool_), EMPTY_BOX
-    columns = np.flatnonzero(positive.any(axis=0))
     height, width = low_res_mask_logits.shape
-    y0, y1 = _reach(int(rows[0]), int(rows[-1]), height, frame_size[0])
-    x0, x1 = _reach(int(columns[0]), int(columns[-1]), width, frame_size[1])
+    y0, y1 = _reach(top_most, top_most + rows - 1, height, frame_size[0])
+    x0, x1 = _reach(left_most, left_most + columns - 1, width, frame_size[1])
 
     top, bottom, row_weight = _taps(y0, y1, height, frame_size[0])
     left, right, column_weight = _taps(x0, x1, width, frame_size[1])
     # Across first, over the few low-res rows that are read; then down.
     first_row, last_row = int(top[0]), int(bottom[-1])
     band = low_res_mask_logits[first_row : last_row + 1]
-    across = band[:, left] * (1 - column_weight) + band[:, right] * column_weight
+    across = _mixed(band, left, right, column_weight, axis=1)
     crop = np.empty((y1 - y0, x1 - x0), np.bool_)
     rows_at_once = max(1, PIECE_PX // (x1 - x0))
     for start in range(0, y1 - y0, rows_at_once):
         piece = slice(start, start + rows_at_once)
-        weight = row_weight[piece, None]
-        shown = across[top[piece] - first_row] * (1 - weight)
-        shown += across[bottom[piece] - first_row] * weight
+        above, below = top[piece] - first_row, bottom[piece] - first_row
+        shown = _mixed(across, above, below, row_weight[piece, None], axis=0)
         np.greater(shown, 0, out=crop[piece])
     return _tighten(crop, x0, y0)
+
+
+def _mixed(
+    values: NDArray[np.float32],
+    lower: NDArray[np.intp],
+    upper: NDArray[np.intp],
+    upper_weight: NDArray[np.float32],
+    *,
+    axis: int,
+) -> NDArray[np.float32]:
+    """Bilinear along one axis; the weights fit the result."""
+    mixed = values.take(lower, axis=axis)
+    mixed *= 1 - upper_weight
+    above = values.take(upper, axis=axis)
+    above *= upper_weight
+    mixed += above
+    return mixed
 
 
 def picture_mask(
@@ -107,22 +126,28 @@ def _reach(first: int, last: int, size: int, full_size: int) -> tuple[int, int]:
 def _taps(
     start: int, end: int, size: int, full_size: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Bilinear taps of pixels `start` to `end`: lower index, upper index, weight of the upper."""
+    """Bilinear taps of pixels `start` to `end`: lower index, upper index, weight of the upper. Read only."""
+    lower, upper, weight = _all_taps(size, full_size)
+    return lower[start:end], upper[start:end], weight[start:end]
+
+
+@lru_cache(KEPT_TAPS)
+def _all_taps(size: int, full_size: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     scale = np.float32(size / full_size)
-    centres = (np.arange(start, end, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
+    centres = (np.arange(full_size, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
     source = np.maximum(centres, np.float32(0))
     lower = source.astype(np.intp)
     upper = np.minimum(lower + 1, size - 1)
-    return lower, upper, source - lower.astype(np.float32)
+    taps = lower, upper, source - lower.astype(np.float32)
+    for one in taps:
+        one.flags.writeable = False
+    return taps
 
 
 def _tighten(crop: BoolMask, x0: int, y0: int) -> tuple[BoolMask, Box]:
     """Cut empty borders off a crop whose corner is x0, y0."""
-    rows = np.flatnonzero(crop.any(axis=1))
-    if rows.size == 0:
+    left, top, width, height = shown_box(crop)
+    if height == 0:
         return np.zeros((0, 0), np.bool_), EMPTY_BOX
-    columns = np.flatnonzero(crop.any(axis=0))
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    left, right = int(columns[0]), int(columns[-1]) + 1
-    tight = np.ascontiguousarray(crop[top:bottom, left:right])
-    return tight, (x0 + left, y0 + top, x0 + right, y0 + bottom)
+    tight = np.ascontiguousarray(crop[top : top + height, left : left + width])
+    return tight, (x0 + left, y0 + top, x0 + left + width, y0 + top + height)
