@@ -44,6 +44,7 @@ def test_more_objects_are_not_tried_where_fewer_took_too_long(
     command = ["bench_checkpoints", "--out", str(tmp_path), "--models", "nano", "--image-sizes", "128"]
     command += ["--objects", "1,4", "--variants", "fp32", "--device", "cpu", "--max-row-s", "1e-6"]
     monkeypatch.setattr("sys.argv", [*command, "--threads", str(torch.get_num_threads())])
+    monkeypatch.setattr(bench_checkpoints, "run_in_own_process", bench_checkpoints.measure)
     bench_checkpoints.main()
     first, second = json.loads((tmp_path / "checkpoints.json").read_text())["rows"]
     assert "s a step while memory is empty: over --max-row-s 1e-06" in first["refused"]

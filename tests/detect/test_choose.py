@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from transformers import YolosConfig, YolosForObjectDetection, YolosImageProcessorPil
 
 from streamtrack.config import DetectorAutoprompt, GridAutoprompt, MotionAutoprompt
 from streamtrack.detect import Detection
@@ -159,6 +158,8 @@ def test_class_that_it_does_not_know_is_told_with_what_was_meant(own: Any) -> No
 @pytest.fixture(scope="module")
 def saved_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A YOLOS of two classes with random weights, as transformers saves it."""
+    from transformers import YolosConfig, YolosForObjectDetection, YolosImageProcessorPil  # seconds to import
+
     folder = tmp_path_factory.mktemp("yolos")
     torch.manual_seed(3)
     config = YolosConfig(
@@ -217,7 +218,7 @@ def test_missing_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> 
             raise ImportError(name)
         return real(name, *rest)
 
-    monkeypatch.delitem(sys.modules, "transformers")
+    monkeypatch.delitem(sys.modules, "transformers", raising=False)
     monkeypatch.setattr(builtins, "__import__", without)
     monkeypatch.setattr(importlib, "import_module", without)
     with pytest.raises(ConfigError, match=r"not installed, expected pip install 'streamtrack\[detect\]'$"):
