@@ -21,7 +21,7 @@ from bench.davis_metric import boundary_measure
 from bench.environment import describe_measurement
 from bench.models import is_compiled, make_tracker
 from bench.quality import PromptKind, make_prompt
-from bench.report import make_parser, progress, refuse, table, write_result
+from bench.report import make_parser, progress, refuse, table, whole, write_result
 from bench.scenario import time_steps
 from bench.scene_sequence import SceneSequence
 from streamtrack.config import TrackingConfig
@@ -179,10 +179,10 @@ def parse_counts(text: str) -> list[int]:
     Raises:
         ValueError: something else.
     """
-    counts = [int(part) for part in text.split(",")]
-    if min(counts) < 1:
-        raise ValueError(f"--per-step is {text}, expected numbers of at least 1, with commas")
-    return counts
+    parts = text.split(",")
+    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
+        raise ValueError(f"--per-step is {text!r}, expected numbers of at least 1, with commas")
+    return [int(part) for part in parts]
 
 
 def main() -> None:
@@ -194,11 +194,11 @@ def main() -> None:
     parser.add_argument(
         "--per-step", default="4,5,6", help="values of tracking.objects_per_step, with commas"
     )
-    parser.add_argument("--max-carried", type=int, default=8, help="`tracking.max_carried_frames`")
+    parser.add_argument("--max-carried", type=whole(1), default=8, help="`tracking.max_carried_frames`")
     parser.add_argument("--window", default="auto", choices=("auto", "off"), help="`tracking.window`")
     parser.add_argument("--scene", default=CROWD, help="a synthetic scene")
-    parser.add_argument("--objects", type=int, default=32, help="of the scene, at most")
-    parser.add_argument("--frames", type=int, default=FRAMES)
+    parser.add_argument("--objects", type=whole(1), default=32, help="of the scene, at most")
+    parser.add_argument("--frames", type=whole(2), default=FRAMES)
     options = parser.parse_args()
     if options.quick:
         options.frames, options.objects, options.per_step, options.window = 5, 6, "4", "off"

@@ -26,7 +26,7 @@ import numpy as np
 from bench.environment import describe_measurement
 from bench.identity_scores import IdentityFrame, mask_similarity, score_identities
 from bench.models import make_tracker
-from bench.report import make_parser, progress, refuse, save_result, table, write_result
+from bench.report import make_parser, progress, refuse, save_result, some_of, table, write_result
 from bench.step_cost import StepCost
 from streamtrack.config import TrackingConfig
 from streamtrack.errors import StreamTrackError
@@ -238,8 +238,14 @@ def is_whole(rows: Mapping[str, Mapping[str, Any]], plans: Sequence[str]) -> boo
 
 
 def parse_seeds(text: str) -> range:
-    """`3` or `0-7`."""
+    """`3` or `0-7`.
+
+    Raises:
+        ValueError: it is neither.
+    """
     first, _, last = text.partition("-")
+    if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) < int(first):
+        raise ValueError(f"--seeds is {text!r}, expected one such as 3, or a range such as 0-7")
     return range(int(first), int(last or first) + 1)
 
 
@@ -286,11 +292,18 @@ def main() -> None:
     parser.add_argument("--model", default="nano")
     parser.add_argument("--weights", help="a weights file in place of a model of the catalog")
     parser.add_argument("--image-size", type=int, help="`model.image_size`; default: the model's own")
-    parser.add_argument("--plans", default=",".join(PLANS), help="values of tracking.memory, with commas")
-    parser.add_argument("--kinds", default=",".join(KINDS), help="scenes, with commas")
+    parser.add_argument(
+        "--plans",
+        type=some_of(*PLANS),
+        default=",".join(PLANS),
+        help="values of tracking.memory, with commas",
+    )
+    parser.add_argument("--kinds", type=some_of(*KINDS), default=",".join(KINDS), help="scenes, with commas")
     parser.add_argument("--seeds", default=f"0-{SEEDS - 1}", help="one, or a range such as 0-7")
     parser.add_argument("--resume", action="store_true", help="keep the scenes that --out has already")
-    parser.add_argument("--overlap", default="allow", help="value of tracking.overlap")
+    parser.add_argument(
+        "--overlap", default="allow", choices=("allow", "best_wins"), help="`tracking.overlap`"
+    )
     options = parser.parse_args()
     cv2.setNumThreads(1)
     try:

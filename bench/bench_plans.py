@@ -24,7 +24,7 @@ from bench.davis_folder import Sequence as AnnotatedClip
 from bench.davis_folder import open_sequences
 from bench.environment import describe_measurement
 from bench.quality import PromptKind, SequenceResult, measure_quality, tracker_follower
-from bench.report import make_parser, progress, refuse, save_result, table, write_result
+from bench.report import make_parser, progress, refuse, save_result, some_of, table, write_result
 from bench.settings import HELP, read_settings
 from streamtrack.config import TrackingConfig
 from streamtrack.errors import ConfigError, StreamTrackError
@@ -164,7 +164,12 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", help="each holds JPEGImages and Annotations")
     parser.add_argument("--sequences", help="comma-separated, or a file with one name a line; default: all")
     parser.add_argument("--frames", type=int, default=25, help="of each sequence, its first; 3 at least")
-    parser.add_argument("--memory", default=",".join(PLANS), help="values of tracking.memory, with commas")
+    parser.add_argument(
+        "--memory",
+        type=some_of(*PLANS),
+        default=",".join(PLANS),
+        help="values of tracking.memory, with commas",
+    )
     parser.add_argument("--model", default="nano", help="name of the catalog, or a weights file")
     parser.add_argument("--prompt", default="box", choices=[kind.value for kind in PromptKind])
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=HELP)

@@ -34,7 +34,7 @@ from bench.quality import (
     tracker_follower,
 )
 from bench.quality_pictures import WorstFrames, plot_region
-from bench.report import RESULTS, write_result
+from bench.report import RESULTS, OneLineParser, whole, write_result
 from bench.settings import HELP, read_settings
 from streamtrack.config import ModelConfig
 from streamtrack.errors import StreamTrackError
@@ -131,7 +131,7 @@ def weights_file(config: ModelConfig) -> Path:
 
 def main() -> None:
     """Measure, write bench/results/NAME.{json,md} and the pictures, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = OneLineParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path, help="holds JPEGImages/RES/NAME and Annotations/RES/NAME")
     parser.add_argument("--sequences", help="comma-separated, or a file with one name a line; default: all")
     parser.add_argument("--resolution", help="folder under JPEGImages; default: the only one, else 480p")
@@ -141,7 +141,7 @@ def main() -> None:
     )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=HELP)
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=whole(1), default=os.cpu_count() or 1)
     parser.add_argument("--no-baselines", action="store_true", help="the model alone")
     parser.add_argument(
         "--pictures", type=Path, default=Path("out/quality"), help="folder for the worst frames"

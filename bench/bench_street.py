@@ -29,7 +29,7 @@ import numpy as np
 from bench.environment import describe_measurement
 from bench.identity_scores import IdentityFrame, box_similarity, score_identities
 from bench.models import make_tracker
-from bench.report import make_parser, progress, refuse, save_result, table, write_result
+from bench.report import make_parser, progress, refuse, save_result, some_of, table, write_result
 from bench.street_truth import Box, StreetTruth, all_truths, find_clip, read_clip
 from streamtrack.clock import NS_PER_MS, NS_PER_S
 from streamtrack.config import (
@@ -48,6 +48,8 @@ from streamtrack.frame import EventKind, Frame, Image, ObjectMask, ObjectState
 from streamtrack.tracking import Tracker
 
 SECONDS, QUICK_SECONDS = 30, 5
+MEMORIES = ("default", "recent", "motion_aware", "distractor_aware")
+CLIPS = tuple(truth.name for truth in all_truths())
 MEETS = 0.4
 """IoU of a mask's box with somebody's from which on it is a mask of them."""
 OVER = 2.0
@@ -326,11 +328,11 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True, help="folder with the clips")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--weights", type=Path, help="weights of nano to use instead of the catalog's")
-    parser.add_argument("--mend", default="off,on", help="mending: off, on, or both with a comma")
-    parser.add_argument("--memory", default="default", help="values of tracking.memory, with commas")
+    parser.add_argument("--mend", type=some_of("off", "on"), default="off,on", help="mending: one or both")
+    parser.add_argument("--memory", type=some_of(*MEMORIES), default="default", help=", ".join(MEMORIES))
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each clip")
     parser.add_argument("--resume", action="store_true", help="keep the rows that --out has already")
-    parser.add_argument("--only", help="names of clips with commas: vtest, cars, one_by_one")
+    parser.add_argument("--only", type=some_of(*CLIPS), help=f"with commas: {', '.join(CLIPS)}")
     parser.add_argument("--pictures", type=Path, help="folder for a PNG every two seconds")
     options = parser.parse_args()
     cv2.setNumThreads(1)

@@ -21,15 +21,46 @@ EXIT_REFUSED = 2
 Render = Callable[[dict[str, Any]], str]
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """Refuses in one clear line, as the product does."""
+
+    def error(self, message: str) -> NoReturn:
+        """What does not fit."""
+        refuse(message)
+
+
 def make_parser(module_doc: str | None) -> argparse.ArgumentParser:
     """A bench's command line, with the options that all of them share."""
-    parser = argparse.ArgumentParser(
-        description=module_doc, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneLineParser(description=module_doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="seconds, not minutes: shows that it works")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for JSON, table and plots")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads of one step")
+    parser.add_argument(
+        "--threads", type=whole(1), default=os.cpu_count() or 1, help="CPU threads of one step"
+    )
     return parser
+
+
+def some_of(*names: str) -> Callable[[str], str]:
+    """The type of an option that takes some of these, with commas between them."""
+
+    def check(text: str) -> str:
+        for name in text.split(","):
+            if name not in names:
+                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(names)}")
+        return text
+
+    return check
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """The type of an option that takes a whole number from a bound on."""
+
+    def check(text: str) -> int:
+        if not text.lstrip("+-").isascii() or not text.lstrip("+-").isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number from {least} on")
+        return int(text)
+
+    return check
 
 
 def refuse(message: str) -> NoReturn:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench import environment, fill_readme, models
-from bench.report import write_result
+from bench.report import make_parser, some_of, write_result
 from streamtrack.cli import bench as bench_cli
 from streamtrack.cli import main as cli
 from streamtrack.tracking import Tracker
@@ -18,6 +18,28 @@ from tests.support.bench import run as run_quick
 def test_help_is_the_benchs_own(capfd: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["bench", "peers", "--help"]) == 0
     assert "--cases" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--nope"], "unrecognized arguments: --nope"),
+        (["--plans", "recent,x"], "argument --plans: 'x' is none of recent, motion_aware"),
+        (["--threads", "0"], "argument --threads: '0', expected a whole number from 1 on"),
+        (["--threads", "two"], "argument --threads: 'two', expected a whole number from 1 on"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = make_parser("A bench.")
+    parser.add_argument("--plans", type=some_of("recent", "motion_aware"))
+    with pytest.raises(SystemExit) as caught:
+        parser.parse_args(arguments)
+    shown = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert shown.startswith(f"streamtrack: error: {told}")
+    assert shown.count("\n") == 1
 
 
 def test_without_the_suite_it_is_one_clear_line(

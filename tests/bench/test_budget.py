@@ -55,3 +55,5 @@ def test_counts_are_numbers() -> None:
     assert bench_budget.parse_counts("4,6") == [4, 6]
     with pytest.raises(ValueError, match="expected numbers of at least 1"):
         bench_budget.parse_counts("4,0")
+    with pytest.raises(ValueError, match="--per-step is 'x', expected numbers"):
+        bench_budget.parse_counts("x")

@@ -54,6 +54,9 @@ def test_a_change_counts_once_it_lasts_and_within_three_frames() -> None:
 def test_seeds_are_one_or_a_range() -> None:
     assert list(bench_identity.parse_seeds("3")) == [3]
     assert list(bench_identity.parse_seeds("0-2")) == [0, 1, 2]
+    for wrong in ("x", "-1", "3-1", "1-y", ""):
+        with pytest.raises(ValueError, match=f"--seeds is '{wrong}', expected one such as 3"):
+            bench_identity.parse_seeds(wrong)
 
 
 @pytest.mark.whole_bench
