@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
+from streamtrack.frame import EventKind
 from tests.support.browser_tab import Browsers, Tab, browsers
 from tests.support.page_look import violations
 from tests.support.page_server import PageServer, serving
@@ -261,6 +262,13 @@ def test_every_language_says_everything_with_the_same_values() -> None:
         assert other.keys() == english.keys(), language
         values = {name: set(re.findall(r"\{\w+\}", words)) for name, words in english.items()}
         assert {name: set(re.findall(r"\{\w+\}", words)) for name, words in other.items()} == values
+
+
+def test_every_event_is_told_or_is_seen_otherwise() -> None:
+    of_objects = ("corrected", "labeled", "tracking", "uncertain", "occluded", "conditioning_evicted")
+    elsewhere = ("ptz", "stream_added", "stream_removed", "recording_stopped", "recording_resumed")
+    told = {name.removeprefix("event_") for name in texts("en") if name.startswith("event_")}
+    assert {str(kind) for kind in EventKind} - told == {*of_objects, *elsewhere}
 
 
 def test_page_files_are_small() -> None:

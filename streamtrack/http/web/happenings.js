@@ -101,9 +101,10 @@ export class Happenings {
     if (kind === "resumed" && isRestart(detail)) {
       return text("event_resumedAfterRestart", { count: detail.objects.length, seconds: Math.round(detail.age_s ?? 0) });
     }
-    const { rule, direction, dwell_s: dwell } = detail;
+    const { rule, direction, dwell_s: dwell, other_id: otherId } = detail;
     const object = id === null ? {} : { object: nameOf(id, label, true) };
-    return text(`event_${kind}`, { ...object, rule, direction, dwell: dwell === undefined ? "" : Math.round(dwell * 10) / 10 });
+    const other = otherId === undefined ? "" : nameOf(otherId, this.#known?.get(otherId));
+    return text(`event_${kind}`, { ...object, other, rule, direction, dwell: dwell === undefined ? "" : Math.round(dwell * 10) / 10 });
   }
 
   #tell(kind, id, label, detail, at) {

@@ -7,8 +7,8 @@ import { clock, day } from "./timeline-bars.js";
 const PAGE = 100;
 const MARKS = 1000;
 const BAD = new Set(["lost", "source_lost", "failed", "stalled", "identity_clash", "recording_stopped", "damaged"]);
-const KINDS = ["added", "removed", "lost", "found", "entered", "left", "loitering", "crossed", "identity_clash", "source_lost", "failed",
-  "recording_stopped"];
+const KINDS = ["added", "removed", "lost", "found", "mended", "entered", "left", "loitering", "crossed", "identity_clash", "scene_cut",
+  "source_lost", "failed", "recording_stopped"];
 const FIELDS = { stream: "f-stream", kind: "f-kind", class: "f-class", label: "f-label", rule: "f-rule", object_id: "f-object" };
 
 const wordOf = (kind) => (hasText(`kind_${kind}`) ? text(`kind_${kind}`) : kind.replaceAll("_", " "));
