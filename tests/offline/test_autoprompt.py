@@ -11,6 +11,7 @@ from streamtrack.config import (
     DetectorAutoprompt,
     GridAutoprompt,
     MotionAutoprompt,
+    Override,
     SceneAutoprompt,
     SourceConfig,
     StreamConfig,
@@ -33,7 +34,7 @@ SCENE = StreamConfig(
 def in_force(text: str, configured: object = None, *, sets: tuple[str, ...] = ()) -> object:
     """The autoprompt of `track --autoprompt TEXT --set ...` over a config's."""
     stream = {"name": "a", "source": {"url": "synthetic:leave"}, "autoprompt": configured}
-    given = [autoprompt_override(text), *sets]
+    given: list[Override | str] = [autoprompt_override(text), *sets]
     return resolve(Document("film.yaml", {"streams": [stream]}), given).config.streams[0].autoprompt
 
 

@@ -16,6 +16,7 @@ SUITES = {
     "docs_webrtc": "everything that docs/webrtc.md and docs/ptz.md give",
     "docs_operations": "everything that docs/operations.md gives, and the files of the deployment",
     "docs_http": "everything that docs/http.md gives",
+    "docs_memory": "everything that docs/memory.md and docs/object-memory.md give",
     "docs_recording": "everything that docs/recording.md gives",
     "docs_security": "everything that docs/security.md gives, behind real proxies too",
     "docs_rules": "everything that docs/rules.md gives",
