@@ -10,8 +10,12 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(if 
 	$(p) -c 'import sys; print(*(sys.version_info >= (3, 11) and [1]))' 2>/dev/null),$(p))))
 TORCH ?= torch==2.14.1 torchvision==0.29.1
 ARGS ?=
-# processes of the tests: auto is one a core
-WORKERS ?= auto
+# Processes of the tests. A third of what `make test` takes is waiting, for sockets and timers: one more than there
+# are cores. Browsers and networks keep a core busy by themselves: auto, one a core.
+ifndef WORKERS
+WORKERS := auto
+test test-long test-process: WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+endif
 # of training; the folders are made, and never committed
 WORK ?= training/work
 SOURCES ?= training/sources
@@ -25,6 +29,8 @@ LOCK ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Compiling all eighteen thousand modules of the libraries takes longer than fetching them, and a tenth are imported.
+INSTALL_WITH := $(PIP) install --no-compile
 READY := .venv/.ready
 COMPILED := .venv/.compiled
 BENCH_READY := .venv/.ready-bench
@@ -38,7 +44,7 @@ TRAIN_READY := .venv/.ready-train
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-track test-exact test-process test-page test-bench coverage test-slow faults roles fuzz fuzz-atheris style types fix audit lock bench peers sources train evaluate clean distclean
+.PHONY: help demo test test-track test-exact test-process test-page test-bench test-long coverage test-slow faults roles fuzz fuzz-atheris style types fix audit lock bench peers sources train evaluate clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## what there is to make
@@ -49,7 +55,7 @@ demo: $(READY) $(COMPILED)  ## a live synthetic camera, tracked; prints the page
 
 # the files in which a mark is given, so that a part of the suite does not collect all of it
 marked = $(shell grep -rlE 'mark\.$(1)\b' tests --include='*.py')
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: $(READY)  ## the suite without the parts below; what this machine lacks is skipped with its reason, and required under CI=true
 	$(PYTEST) -m "not slow and not whole_bench and not browser and not reference and not process and not tracks" $(ARGS)
@@ -68,6 +74,10 @@ test-page: $(READY)  ## the pages in a real browser; five minutes
 
 test-bench: $(READY)  ## each bench from end to end on a small case; two minutes
 	$(PYTEST) -m "whole_bench and not slow" $(call marked,whole_bench) $(ARGS)
+
+test-long: $(READY)  ## test-bench, test-track, test-exact and test-process at once, which waits less than one after another
+	$(PYTEST) -m "(whole_bench or tracks or reference or process) and not slow and not browser" \
+		$(sort $(foreach mark,whole_bench tracks reference process,$(call marked,$(mark)))) $(ARGS)
 
 coverage: $(READY)  ## the suite, and which lines it does not run; their share may not grow
 	$(PYTEST) -m "not slow and not whole_bench" --cov --cov-report term:skip-covered $(ARGS)
@@ -136,23 +146,24 @@ $(READY): pyproject.toml
 	@echo "Setting up .venv: minutes the first time, most of them torch."
 	$(PYTHON) -m venv .venv
 	$(if $(LOCKED),$(INSTALL_LOCKED),$(INSTALL))
+	@$(BIN)/python -c 'import streamtrack.cli.main, streamtrack.server'
 	@touch $@
 
 define INSTALL
-	$(PIP) install $(TORCH)
-	$(PIP) install -q 'setuptools>=77' wheel
-	SAM2_BUILD_CUDA=0 $(PIP) install -q --no-build-isolation 'sam2>=1.1,<2'
-	$(PIP) install -q --no-build-isolation -e '.[dev]'
-	$(PIP) install -q --no-deps 'trackeval>=1.3,<2'
+	$(INSTALL_WITH) $(TORCH)
+	$(INSTALL_WITH) -q 'setuptools>=77' wheel
+	SAM2_BUILD_CUDA=0 $(INSTALL_WITH) -q --no-build-isolation 'sam2>=1.1,<2'
+	$(INSTALL_WITH) -q --no-build-isolation -e '.[dev]'
+	$(INSTALL_WITH) -q --no-deps 'trackeval>=1.3,<2'
 endef
 
 # sam2 last, again: it is built, and with what is installed by then.
 define INSTALL_LOCKED
 	awk '/^[a-z]/ {keep = !/^sam2==/} keep' requirements-dev.lock > .venv/first.lock
 	awk '/^[a-z]/ {keep = /^sam2==/} keep' requirements-dev.lock > .venv/sam2.lock
-	$(PIP) install -q --require-hashes --no-deps -r .venv/first.lock -r requirements-alone.lock
-	SAM2_BUILD_CUDA=0 $(PIP) install -q --require-hashes --no-deps --no-build-isolation -r .venv/sam2.lock
-	$(PIP) install -q --no-deps --no-build-isolation -e .
+	$(INSTALL_WITH) -q --require-hashes --no-deps -r .venv/first.lock -r requirements-alone.lock
+	SAM2_BUILD_CUDA=0 $(INSTALL_WITH) -q --require-hashes --no-deps --no-build-isolation -r .venv/sam2.lock
+	$(INSTALL_WITH) -q --no-deps --no-build-isolation -e .
 endef
 
 # Ten minutes: every file of every library is asked for its digest. What the lock files hold already stays as it is;
@@ -182,17 +193,17 @@ $(COMPILED): $(READY) checkpoints/nano.safetensors
 	@touch $@
 
 $(BENCH_READY): $(READY)
-	$(PIP) install -q --no-build-isolation -e '.[bench]'
+	$(INSTALL_WITH) -q --no-build-isolation -e '.[bench]'
 	@touch $@
 
 $(LOCK_READY): $(READY)
-	$(PIP) install -q --no-build-isolation -e '.[lock]'
+	$(INSTALL_WITH) -q --no-build-isolation -e '.[lock]'
 	@touch $@
 
 $(ATHERIS_READY): $(READY)
-	$(PIP) install -q --no-build-isolation -e '.[atheris]'
+	$(INSTALL_WITH) -q --no-build-isolation -e '.[atheris]'
 	@touch $@
 
 $(TRAIN_READY): $(READY)
-	$(PIP) install -q --no-build-isolation -e '.[train]'
+	$(INSTALL_WITH) -q --no-build-isolation -e '.[train]'
 	@touch $@
