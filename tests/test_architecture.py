@@ -61,6 +61,7 @@ FOREIGN_PRIVATES = {
     "torch._dynamo": "marks dimensions; torch has no public name for it",
     "torch._inductor": "ahead-of-time packages; torch has no public name for it",
     "torch._C": "loads such a package without importing the compiler; torch._inductor where it is not there",
+    "torch.ops.mkldnn._linear_pointwise": "oneDNN; torch's public functions give it weights only",
     "library._handle": "ctypes' own: its manual names it, so that no function of a library's is hidden",
     "sender._send_keyframe": "aiortc's, checked by webrtc/internals before use",
     "self._receiver._send_rtcp_pli": "aiortc's; tests play through it",

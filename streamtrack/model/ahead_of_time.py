@@ -50,6 +50,7 @@ from streamtrack.model.compiled_calls import (
     load_compiled,
 )
 from streamtrack.model.interface import FrameFeatures, MemoryRead, Network, split_features
+from streamtrack.model.onednn import compiles_products
 from streamtrack.model.tensor_layout import TensorLayout
 
 COMPILING_TIMEOUT_S = 900.0
@@ -141,7 +142,7 @@ def _compile_to(target: Path, network: Network, autocast: Autocast) -> None:
     """Compile a network into a folder that appears when all of it is there."""
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".compiling-") as workshop:
         try:
-            with torch.no_grad(), autocast(), warnings.catch_warnings():
+            with torch.no_grad(), autocast(), compiles_products(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # torch's own, about its own insides
                 _compile_into(Path(workshop) / "done", network)
         except Exception as error:

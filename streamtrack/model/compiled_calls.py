@@ -137,7 +137,7 @@ def fingerprint(network: Network, precision: str) -> str:
     for name in sorted(code | {interface.__name__, tensor_layout.__name__}):
         if not name.startswith("torch."):
             digest.update(inspect.getsource(sys.modules[name]).encode())
-    for name in ("compiled_calls.py", "ahead_of_time.py", "choice.py"):
+    for name in ("compiled_calls.py", "ahead_of_time.py", "choice.py", "onednn.py"):
         digest.update(Path(__file__).with_name(name).read_bytes())
     # The network's own module imports others of its family, so all of them count.
     for path in sorted(Path(inspect.getfile(type(network))).parent.glob("*.py")):

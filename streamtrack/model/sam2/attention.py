@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from streamtrack.errors import CheckpointError
 from streamtrack.model.interface import Size
+from streamtrack.model.onednn import product, takes_products
 from streamtrack.model.sam2.folding import Affine, fold_linear
 
 INPUT_POSITION_WEIGHT = 0.1
@@ -207,25 +208,31 @@ def weighted_sum(
     Returns:
         (B, HW, M).
     """
-    transposed = keys.transpose(1, 2)
+    alone = len(queries) == len(keys) == 1 and takes_products(queries, keys, values)
+    # Of one object, values lie as keys do: a row a channel.
+    channels = values[0].transpose(0, 1).contiguous() if alone else None
     pieces = []
     for piece in (queries * queries.shape[-1] ** -0.5).split(QUERIES_AT_ONCE, dim=1):
-        scores = piece @ transposed
+        scores = product(piece[0], keys[0])[None] if alone else piece @ keys.transpose(1, 2)
         if bias is not None:
             scores = scores + bias
         if absent is not None:
             scores = scores.masked_fill(absent[:, None], -torch.inf)
-        pieces.append(_weigh(scores, values))
+        pieces.append(_weigh(scores, values, channels))
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
 
 
-def _weigh(scores: Tensor, values: Tensor) -> Tensor:
-    """(B, rows, M): values by the softmax of their scores."""
+def _weigh(scores: Tensor, values: Tensor, channels: Tensor | None) -> Tensor:
+    """(B, rows, M): values by the softmax of their scores; of one object also as (M, L), its `channels`."""
+
+    def summed(weights: Tensor) -> Tensor:
+        return weights @ values if channels is None else product(weights[0], channels)[None]
+
     if not torch.compiler.is_compiling() or scores.dtype != torch.float32:
-        return torch.softmax(scores, dim=-1) @ values
+        return summed(torch.softmax(scores, dim=-1))
     # Compiled, what is divided may be the few sums instead of all weights.
     weights = torch.exp(scores - scores.amax(dim=-1, keepdim=True))
-    return (weights @ values) / weights.sum(dim=-1, keepdim=True)
+    return summed(weights) / weights.sum(dim=-1, keepdim=True)
 
 
 class RotaryProjection:

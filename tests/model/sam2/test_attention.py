@@ -10,7 +10,7 @@ import torch
 
 from streamtrack.errors import ConfigError
 from streamtrack.model.families import build_module
-from streamtrack.model.sam2.attention import MemoryReader, MemoryTokens, RotaryProjection
+from streamtrack.model.sam2.attention import MemoryReader, MemoryTokens, RotaryProjection, weighted_sum
 from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.weights.catalog import get_entry
 
@@ -95,3 +95,21 @@ def test_odd_grid_is_refused_in_one_line() -> None:
     module.image_size = 144  # a grid of 9; the product's own sizes give even ones at stride 16
     with pytest.raises(ConfigError, match="memory_pool is 2, expected 1: an image_size of 144 makes"):
         Sam2Network(module, memory_pool=2)
+
+
+@pytest.mark.parametrize("objects", [1, 2])
+@torch.inference_mode()
+def test_memory_is_weighed_by_the_softmax_of_its_scores(objects: int) -> None:
+    """One object's products are oneDNN's, several objects' torch's own."""
+    torch.manual_seed(3)
+    width, length, shown = 32, 50, 300  # queries in two pieces
+    queries, keys, values = (
+        torch.randn(objects, *shape) for shape in ((shown, width), (length, width), (length, 8))
+    )
+    absent = torch.zeros(objects, length, dtype=torch.bool)
+    absent[-1, 10:20] = True
+    bias = torch.randn(length)
+    scores = queries.double() @ keys.double().transpose(1, 2) / math.sqrt(width) + bias
+    expected = torch.softmax(scores.masked_fill(absent[:, None], -torch.inf), dim=-1) @ values.double()
+    found = weighted_sum(queries, keys, values, absent, bias).double()
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)  # float32 sums
