@@ -7,6 +7,7 @@ of the others in 99.9 % of the pairs, where the encoder's pooled features of nan
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,21 @@ LEAST_SHARE, MORE_THAN_AROUND = 0.01, 3.0
 """A colour is an object's if so much of it has that, and so many times as much as what surrounds it."""
 LEAST_SHOWN = 0.03
 """Share of the place where an object is expected that shows its colours where it shows."""
+MOST_PX = 1 << 16
+"""Pixels that are looked at for that; round a larger place every second one, or third, each way."""
 
+
+def _tables() -> tuple[NDArray[np.uint16], ...]:
+    low, high = AXES
+    levels = np.arange(256)
+    on_axis = levels.clip(low, high - 1) - low
+    lightness = levels * BINS[0] // 256 * BINS[1] * BINS[2]
+    a, b = on_axis * BINS[1] // (high - low) * BINS[2], on_axis * BINS[2] // (high - low)
+    return lightness.astype(np.uint16), a.astype(np.uint16), b.astype(np.uint16)
+
+
+TABLES = _tables()
+"""What each value of the three axes adds to the number of a pixel's bin."""
 Colours = NDArray[np.float32]
 """(3, 288): roots of the shares of a band's pixels in each bin, so that a scalar product compares them."""
 
@@ -72,21 +87,18 @@ class Shown:
     """x, y of that part."""
     area_px: int
     """Of the largest piece inside the box."""
+    step: int = 1
+    """Of so many pixels each way one is looked at."""
 
     def share(self, crop: BoolMask, box: tuple[int, int, int, int]) -> float:
         """Of a mask, its crop at a box, that has the object's colours, 0 to 1."""
-        left, top = self.origin
-        height, width = self.own.shape
-        x0, y0, x1, y1 = (
-            max(box[0], left),
-            max(box[1], top),
-            min(box[2], left + width),
-            min(box[3], top + height),
-        )
-        if x0 >= x1 or y0 >= y1:
-            return 0.0
-        own = self.own[y0 - top : y1 - top, x0 - left : x1 - left]
-        both = np.count_nonzero(own & crop[y0 - box[1] : y1 - box[1], x0 - box[0] : x1 - box[0]])
+        (left, top), step = self.origin, self.step
+        columns = _seen_between(box[0] - left, box[2] - left, self.own.shape[1], step)
+        rows = _seen_between(box[1] - top, box[3] - top, self.own.shape[0], step)
+        x, y = left + columns.start * step - box[0], top + rows.start * step - box[1]
+        own = self.own[rows, columns]
+        there = crop[y::step, x::step][: own.shape[0], : own.shape[1]]
+        both = step * step * int(np.count_nonzero(own & there))
         return both / max(1, int(np.count_nonzero(crop)))
 
 
@@ -109,10 +121,14 @@ def where_it_shows(
     x0, y0, x1, y1 = max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)
     if x1 - x0 < 2 or y1 - y0 < 2:
         return None
-    around = np.ascontiguousarray(image[top:bottom, left:right])
+    step = math.isqrt((bottom - top) * (right - left) // MOST_PX) + 1
+    around = np.ascontiguousarray(image[top:bottom:step, left:right:step])
     places = _places(np.asarray(cv2.cvtColor(around, cv2.COLOR_RGB2LAB)))
     inside = np.zeros(places.shape, np.bool_)
-    inside[y0 - top : y1 - top, x0 - left : x1 - left] = True
+    rows, columns = places.shape
+    inside[
+        _seen_between(y0 - top, y1 - top, rows, step), _seen_between(x0 - left, x1 - left, columns, step)
+    ] = True
     shares = np.mean([np.square(one).mean(axis=0) for one in known], axis=0)
     beside = np.bincount(places[~inside], minlength=NUM_BINS) / max(1, int((~inside).sum()))
     own = (shares >= LEAST_SHARE) & (shares >= MORE_THAN_AROUND * beside)
@@ -123,10 +139,16 @@ def where_it_shows(
     if number < 2:
         return None
     x, y, wide, tall, area = (int(value) for value in stats[1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())])
-    if area < LEAST_SHOWN * (x1 - x0) * (y1 - y0):
+    if area * step * step < LEAST_SHOWN * (x1 - x0) * (y1 - y0):
         return None
-    box = left + x, top + y, left + x + wide, top + y + tall
-    return Shown(box, own[places], (left, top), area)
+    box = left + x * step, top + y * step, min(x1, left + (x + wide) * step), min(y1, top + (y + tall) * step)
+    return Shown(box, own[places], (left, top), area * step * step, step)
+
+
+def _seen_between(start: int, end: int, number: int, step: int) -> slice:
+    """Of so many pixels, each `step` from the one before, the first at 0, those that lie in a range."""
+    first, last = (min(max(0, -(-value // step)), number) for value in (start, end))
+    return slice(first, max(first, last))
 
 
 def _shares(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -136,13 +158,8 @@ def _shares(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return (np.sqrt(counts / max(1, len(pixels))) * 255).round().astype(np.float32) / np.float32(255)
 
 
-def _places(pixels: NDArray[np.uint8]) -> NDArray[np.intp]:
+def _places(pixels: NDArray[np.uint8]) -> NDArray[np.uint16]:
     """(...) the bin of each of (..., 3) pixels in Lab."""
-    low, high = AXES
-    lightness = pixels[..., 0].astype(np.intp) * BINS[0] // 256
-    a, b = (
-        (pixels[..., axis].astype(np.intp).clip(low, high - 1) - low) * BINS[axis] // (high - low)
-        for axis in (1, 2)
-    )
-    places: NDArray[np.intp] = (lightness * BINS[1] + a) * BINS[2] + b
+    lightness, a, b = TABLES
+    places: NDArray[np.uint16] = lightness[pixels[..., 0]] + a[pixels[..., 1]] + b[pixels[..., 2]]
     return places

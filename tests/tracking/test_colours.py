@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streamtrack.frame import BoolMask, Image
-from streamtrack.tracking.colours import colours_alike, colours_of, where_it_shows
+from streamtrack.tracking.colours import MOST_PX, colours_alike, colours_of, where_it_shows
 
 RED, BLUE, BLACK = (200, 30, 30), (40, 60, 210), (15, 15, 15)
 BOX = (10, 6, 30, 66)
@@ -77,3 +77,24 @@ def test_colours_come_in_steps_that_a_byte_holds() -> None:
     assert known is not None
     stepped = (known * 255).round().astype(np.uint8).astype(np.float32) / np.float32(255)
     assert np.array_equal(stepped, known)
+
+
+@pytest.mark.parametrize("times", [1, 12])
+def test_round_a_large_place_some_pixels_tell_the_same(times: int) -> None:
+    image, mask = figure(RED)
+    large = image.repeat(times, axis=0).repeat(times, axis=1)
+    whole = mask.repeat(times, axis=0).repeat(times, axis=1)
+    x0, y0, x1, y1 = (times * value for value in BOX)
+    known = colours_of(large, whole, (x0, y0, x1, y1))
+    assert known is not None
+    large[y0 : (y0 + y1) // 2, x0:x1] = BLUE
+    shown = where_it_shows(large, (x0, y0, x1, y1), [known])
+    assert shown is not None
+    assert (shown.step > 1) is (times > 1), "what is looked at is bounded"
+    assert shown.own.size <= MOST_PX
+    lower = x0, (y0 + y1) // 2, x1, y1
+    assert np.abs(np.array(shown.box) - lower).max() <= 2 * shown.step
+    assert shown.area_px == pytest.approx((x1 - x0) * (y1 - y0) / 2, rel=0.1)
+    assert shown.share(whole, (x0, y0, x1, y1)) == pytest.approx(0.5, abs=0.06)
+    assert shown.share(whole[: whole.shape[0] // 2], (x0, lower[1], x1, y1)) == pytest.approx(1, abs=0.06)
+    assert shown.share(whole, (-x1, -y1, -x0, -y0)) == 0
