@@ -108,7 +108,11 @@ class GraphedFollow:
         features = self._features
         assert features is not None
         kept = replace(places, index=places.index.clone())
-        return _Graph(kept.index, self._capture(lambda: self._follow(network, bank, features, kept)))
+
+        def step() -> None:
+            self._follow(network, bank, features, kept)
+
+        return _Graph(kept.index, self._capture(step))
 
 
 class GraphedEncode:

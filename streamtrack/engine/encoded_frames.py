@@ -14,7 +14,10 @@ from streamtrack.frame import Image
 from streamtrack.model.interface import FrameFeatures, Network, Size
 
 VIEWS_AT_HAND = 4
-"""Encoded views that are kept: what was found through one may be cut, or looked at in turns."""
+"""Encoded views of the newest frame that are kept at least: what was found through one may be cut, or looked
+at in turns,"""
+BYTES_AT_HAND = 64 << 20
+"""and as many more as so many bytes hold: of the windows of dozens of objects nano encodes none twice."""
 
 
 class EncodedFrames:
@@ -71,6 +74,7 @@ class EncodedFrames:
         if features is None:
             features = self._runner.encode(self._pictures[frame_idx], view)
         self._at_hand[frame_idx, view] = features
-        if len(self._at_hand) > VIEWS_AT_HAND:
+        fit = BYTES_AT_HAND // max(1, sum(part.nbytes for part in features.tensors()))
+        if len(self._at_hand) > max(VIEWS_AT_HAND, fit):
             del self._at_hand[next(iter(self._at_hand))]
         return features

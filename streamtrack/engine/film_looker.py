@@ -110,4 +110,5 @@ class FilmLooker(FilmFollower):
 
 def output_of(look: Look) -> FilmOutput:
     """A look as a frame's output."""
+    assert look.memory_features is not None  # see `FilmLooker._looked`
     return make_output(look.prediction, look.memory_features, 0)

@@ -27,6 +27,7 @@ from streamtrack.engine.found import (
 from streamtrack.engine.frame_follower import Carry, FrameFollower, Slot, note_evidence
 from streamtrack.engine.memory_bank import MemoryBank, amend, summarise
 from streamtrack.engine.prompt_input import CheckedPrompt, scale_prompt
+from streamtrack.engine.runner import StepRunner
 from streamtrack.engine.step import condition_no_sync
 from streamtrack.engine.view import Expected, View, change_view
 from streamtrack.model.interface import MaskPrediction, Size
@@ -75,7 +76,7 @@ class Follower(FrameFollower):
             places = self._locator.locate_to_read(slot, frame_idx)
             features = self._frames.to_prompt(frame_idx, view)
             prediction, memory_features = self._network.follow(features, self._bank.read(places))
-        return self._downloaded(prediction, memory_features, frame_idx, view)
+        return _download(self._runner, prediction, memory_features, frame_idx, view)
 
     @torch.inference_mode()
     def take_out(self, slot: Slot, next_frame: int) -> CarriedMemory:
@@ -104,6 +105,7 @@ class Follower(FrameFollower):
         corrects: bool,
         view: View | None = None,
         anew: bool = False,
+        beside: bool = False,
     ) -> Look | None:
         """What a prompt makes of a slot on a kept frame; nothing is remembered.
 
@@ -111,6 +113,8 @@ class Follower(FrameFollower):
             corrects: the frame holds a mask of this slot already, which the prompt corrects.
             view: the window that is looked through. What of the prompt lies outside it counts for nothing.
             anew: the prompt alone says what the object is, and not its memory.
+            beside: the frame is the one that the slot was just followed onto. What of it is known by then is
+                not computed again, and what it leaves in memory not before it is taken.
         Returns:
             None where the network's numbers are not finite, or nothing of the prompt lies in the window.
         """
@@ -122,7 +126,7 @@ class Follower(FrameFollower):
             if frame_idx != slot.first_frame and not (anew or prompt.anew):
                 places = self._locator.locate_to_read(slot, frame_idx)
             features = self._frames.to_prompt(frame_idx, view)
-            prediction, memory_features = condition_no_sync(
+            prediction = condition_no_sync(
                 self._network,
                 self._bank,
                 features,
@@ -131,8 +135,12 @@ class Follower(FrameFollower):
                 previous=_previous(self._bank, slot, frame_idx, view, prompt.frame_size)
                 if corrects and not prompt.anew
                 else None,
+                seen=self._seen.by(slot.slot, frame_idx, view) if beside else None,
             )
-        return self._downloaded(prediction, memory_features, frame_idx, view)
+            left = None
+            if not beside:
+                left = self._network.encode_memory(features, prediction, from_prompt=True)
+        return _download(self._runner, prediction, left, frame_idx, view)
 
     @torch.inference_mode()
     def redraw(self, look: Look, logits: Tensor) -> Look | None:
@@ -141,8 +149,8 @@ class Follower(FrameFollower):
         prediction = redraw_prediction(look.prediction, logits)
         with self._autocast():
             features = self._frames.to_prompt(look.frame_idx, look.view)
-            memory_features = self._network.encode_memory(features, prediction, from_prompt=True)
-        return self._downloaded(prediction, memory_features, look.frame_idx, look.view)
+            left = self._network.encode_memory(features, prediction, from_prompt=True)
+        return _download(self._runner, prediction, left, look.frame_idx, look.view)
 
     @torch.inference_mode()
     def remember(
@@ -155,11 +163,12 @@ class Follower(FrameFollower):
             restarts: everything remembered of later frames is dropped: they will be replayed.
         """
         frame_idx = look.frame_idx
+        self._seen.clear()
         if restarts:
             self._rewind.forget_after(slot, frame_idx)
         (slot.mended.add if mended else slot.mended.discard)(frame_idx)
         self._rewind.before_prompt(slot, frame_idx)
-        evicted = self._bank.write_conditioning(slot, frame_idx, look.prediction, look.memory_features)
+        evicted = self._bank.write_conditioning(slot, frame_idx, look.prediction, self._left_by(look))
         slot.note_view(frame_idx, look.view)
         note_evidence(slot, frame_idx, look.found, self._frames.size_of(frame_idx))
         return Conditioned(look.found, evicted, to_offered(look.prediction.candidates, look.view))
@@ -167,7 +176,7 @@ class Follower(FrameFollower):
     @torch.inference_mode()
     def retake(self, slot: Slot, look: Look) -> None:
         """Let a look stand in for what memory found on a followed frame; it stays a followed one."""
-        self._bank.write_followed(slot, look.frame_idx, look.prediction, look.memory_features)
+        self._bank.write_followed(slot, look.frame_idx, look.prediction, self._left_by(look))
         slot.note_view(look.frame_idx, look.view)
         note_evidence(slot, look.frame_idx, look.found, self._frames.size_of(look.frame_idx))
 
@@ -186,16 +195,13 @@ class Follower(FrameFollower):
         look = self.look(slot, frame_idx, prompt, corrects=corrects, view=view)
         return None if look is None else self.remember(slot, look, restarts=restarts)
 
-    def _downloaded(
-        self, prediction: MaskPrediction, memory_features: Tensor, frame_idx: int, view: View | None
-    ) -> Look | None:
-        scores = summarise(prediction, memory_features)
-        logits, host_scores = self._runner.download(prediction.low_res_mask_logits, scores)
-        if not np.isfinite(host_scores).all():
-            return None
-        # A copy: other looks may come before this one is used.
-        [found] = to_found(logits.copy(), host_scores, [True], [view])
-        return Look(found, frame_idx, view, prediction, memory_features)
+    def _left_by(self, look: Look) -> Tensor:
+        """(1, L, M): what a look leaves in memory."""
+        if look.memory_features is not None:
+            return look.memory_features
+        with self._autocast():
+            features = self._frames.to_prompt(look.frame_idx, look.view)
+            return self._network.encode_memory(features, look.prediction, from_prompt=True)
 
     def can_rewind(self, slot: Slot, frame_idx: int) -> bool:
         """Whether `rewind` can put back all that the prompts from a kept frame on displaced."""
@@ -209,21 +215,24 @@ class Follower(FrameFollower):
         view: View | None = None,
         expected: Expected | None = None,
         carry: Carry | None = None,
+        rests: bool = False,
     ) -> Found | None:
         """Take every prompt of a slot on a kept frame back, and drop everything remembered of later frames:
         they will be replayed.
 
         Args:
             carry: to the frame, where the slot was left out on it.
+            rests: the network did not look for it there, see `rest`.
         Returns:
             What memory alone had found there; None on the slot's first frame, which is nothing without its
             prompt: it must get one.
         """
+        self._seen.clear()
         restored = self._rewind.to_before_prompts(slot, frame_idx)
         if frame_idx == slot.first_frame:
             return None
         if not restored:
-            self._follow_again(slot, frame_idx, view, expected, carry)
+            self._follow_again(slot, frame_idx, view, expected, carry, rests=rests)
         return self.found((slot,), frame_idx)[0]
 
     def replay(
@@ -235,24 +244,35 @@ class Follower(FrameFollower):
         view_of: Callable[[int], View | None] = lambda frame_idx: None,
         expected_of: Callable[[int], Expected | None] = lambda frame_idx: None,
         carry_to: Callable[[int], Carry | None] = lambda frame_idx: None,
+        rests_on: Callable[[int], bool] = lambda frame_idx: False,
         look_at: LookAt | None = None,
     ) -> Iterator[Replayed]:
         """Follow a slot anew over kept frames, in the order given; `prompts` on them are applied again, one
-        after the other. `view_of`, `expected_of` and `carry_to` are asked for a frame when all before it is
-        known; where the slot was left out it is carried."""
+        after the other. `view_of`, `expected_of`, `carry_to` and `rests_on` are asked for a frame when all
+        before it is known; where the slot was left out it is carried."""
         for frame_idx in frames:
             carry = carry_to(frame_idx) if frame_idx in slot.left_out else None
             view = view_of(frame_idx) if carry is None else None
-            self._follow_again(slot, frame_idx, view, expected_of(frame_idx), carry)
+            rests = carry is None and rests_on(frame_idx)
+            self._follow_again(slot, frame_idx, view, expected_of(frame_idx), carry, rests=rests)
             [found] = self.found((slot,), frame_idx)
             yield Replayed(frame_idx, found)
             yield from self.repeat(slot, frame_idx, prompts.get(frame_idx, ()), look_at)
 
     def _follow_again(
-        self, slot: Slot, frame_idx: int, view: View | None, expected: Expected | None, carry: Carry | None
+        self,
+        slot: Slot,
+        frame_idx: int,
+        view: View | None,
+        expected: Expected | None,
+        carry: Carry | None,
+        *,
+        rests: bool,
     ) -> None:
         if carry is not None and frame_idx in slot.left_out:
             self.carry((slot,), frame_idx, carry)
+        elif rests:
+            self.rest((slot,), frame_idx, (view,))
         else:
             self.follow((slot,), frame_idx, (view,), (expected,))
 
@@ -270,6 +290,23 @@ class Follower(FrameFollower):
             if look is not None:
                 conditioned = self.remember(slot, look, mended=frame_idx in slot.mended)
                 yield Replayed(frame_idx, conditioned.found, conditioned, index)
+
+
+def _download(
+    runner: StepRunner,
+    prediction: MaskPrediction,
+    memory_features: Tensor | None,
+    frame_idx: int,
+    view: View | None,
+) -> Look | None:
+    """A look on the host; None where its numbers are not finite."""
+    scores = summarise(prediction, memory_features)
+    logits, host_scores = runner.download(prediction.low_res_mask_logits, scores)
+    if not np.isfinite(host_scores).all():
+        return None
+    # A copy: other looks may come before this one is used.
+    [found] = to_found(logits.copy(), host_scores, [True], [view])
+    return Look(found, frame_idx, view, prediction, memory_features)
 
 
 def _previous(bank: MemoryBank, slot: Slot, frame_idx: int, view: View | None, frame_size: Size) -> Tensor:

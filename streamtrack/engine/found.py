@@ -44,7 +44,8 @@ class Look:
     frame_idx: int
     view: View | None
     prediction: MaskPrediction
-    memory_features: Tensor
+    memory_features: Tensor | None
+    """(1, L, M): what it leaves in memory; None: nobody asked yet."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

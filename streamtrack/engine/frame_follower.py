@@ -25,6 +25,7 @@ from streamtrack.engine.places import Batching, fewer_together
 from streamtrack.engine.read_plan import MemoryPlan
 from streamtrack.engine.rewind import Rewind
 from streamtrack.engine.runner import StepRunner
+from streamtrack.engine.seen_frame import SeenFrame
 from streamtrack.engine.step import propagate_no_sync
 from streamtrack.engine.view import Expected, View
 from streamtrack.frame import Image
@@ -63,6 +64,7 @@ class FrameFollower:
         windows: slots may be looked for through windows; pictures are then kept in place of features.
         autocast: the context in which the network runs.
         aware: `follow` is told where objects are expected.
+        rivals: it also finds who else might be meant, see `Found.rival`.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class FrameFollower:
         windows: bool = False,
         autocast: Callable[[], Any],
         aware: bool = False,
+        rivals: bool = False,
     ) -> None:
         self._network = network
         self._plan = plan
@@ -91,8 +94,10 @@ class FrameFollower:
             device=network.device,
         )
         self._rewind = Rewind(self._bank)
-        self._locator = Locator(self._bank, plan, network.geometry.recent_frames, expects=aware)
+        recent = network.geometry.recent_frames
+        self._locator = Locator(self._bank, plan, recent, expects=aware, rivals=rivals)
         self._frames = EncodedFrames(network, runner, history_frames, windows=windows)
+        self._seen = SeenFrame()
         self._history_frames = history_frames
         self._unfit: set[int] = set()
 
@@ -115,6 +120,7 @@ class FrameFollower:
 
     def close(self, slot: Slot) -> None:
         """Give a slot back; it must not be used again."""
+        self._seen.clear()
         self._rewind.close(slot)
         self._bank.close(slot)
 
@@ -135,6 +141,7 @@ class FrameFollower:
             image: (H, W, 3) uint8 RGB.
             fit_to_remember: False: slots are found on it, but it enters no memory.
         """
+        self._seen.clear()
         with self._autocast():
             self._frames.add(frame_idx, image)
         self._unfit = {index for index in self._unfit if abs(frame_idx - index) < self._history_frames}
@@ -168,9 +175,7 @@ class FrameFollower:
         for view, seen in through.items():
             self._follow_through(view, seen, frame_idx)
         for slot, view in zip(slots, views or [None] * len(slots), strict=True):
-            slot.note_view(frame_idx, view)
-            slot.forget_far(frame_idx, self._history_frames)
-            self._rewind.forget_before(slot, frame_idx - self._history_frames + 1)
+            self._note_frame(slot, frame_idx, view)
             if frame_idx in self._unfit:
                 slot.release(frame_idx)
 
@@ -180,12 +185,15 @@ class FrameFollower:
             while True:
                 batches = self._locator.locate(slots, frame_idx, self._batching)
                 try:
-                    propagate_no_sync(self._network, self._bank, features, batches, self._runner.follow)
+                    seen = propagate_no_sync(
+                        self._network, self._bank, features, batches, self._runner.follow
+                    )
                     break
                 except torch.OutOfMemoryError as error:
                     # The frame anew, in smaller passes: the same masks, later.
                     together = fewer_together(min(len(slots), self._batching.max_batch), error)
                     self._batching = replace(self._batching, max_batch=together)
+        self._seen.note(frame_idx, view, seen)
 
     @torch.inference_mode()
     def carry(self, slots: Sequence[Slot], frame_idx: int, carry: Carry) -> None:
@@ -210,10 +218,29 @@ class FrameFollower:
             slot.note_followed(frame_idx)
             slot.release(frame_idx)
             slot.note_carried(frame_idx, Carried(looked_at, source, drift))
-            slot.note_view(frame_idx, view)
-            slot.forget_far(frame_idx, self._history_frames)
-            self._rewind.forget_before(slot, frame_idx - self._history_frames + 1)
+            self._note_frame(slot, frame_idx, view)
         show(self._bank, slots, frame_idx, torch.from_numpy(moved).to(self._network.device), *others)
+
+    @torch.inference_mode()
+    def rest(self, slots: Sequence[Slot], frame_idx: int, views: Sequence[View | None]) -> None:
+        """Let slots that the frame before did not show be as they were there: the network does not look for
+        them on a kept frame, and nothing is remembered of it.
+
+        Args:
+            views: through which window each would be looked for.
+        """
+        if not slots:
+            return
+        show(self._bank, slots, frame_idx, *shown_at(self._bank, slots, [frame_idx - 1] * len(slots)))
+        for slot, view in zip(slots, views, strict=True):
+            slot.note_followed(frame_idx)
+            slot.release(frame_idx)
+            self._note_frame(slot, frame_idx, view)
+
+    def _note_frame(self, slot: Slot, frame_idx: int, view: View | None) -> None:
+        slot.note_view(frame_idx, view)
+        slot.forget_far(frame_idx, self._history_frames)
+        self._rewind.forget_before(slot, frame_idx - self._history_frames + 1)
 
     def forget(self, slot: Slot, frame_idx: int, *, prompted: bool = False) -> None:
         """Take a followed frame out of a slot's memory; its mask stays.

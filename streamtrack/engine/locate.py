@@ -40,15 +40,23 @@ class Locator:
         recent_frames: temporal encodings of recent frames that the checkpoint has; that of conditioning
             frames comes behind them.
         expects: say where objects are expected.
+        rivals: ask who else might be meant.
     """
 
     def __init__(
-        self, bank: MemoryBank, plan: MemoryPlan, recent_frames: int, *, expects: bool = False
+        self,
+        bank: MemoryBank,
+        plan: MemoryPlan,
+        recent_frames: int,
+        *,
+        expects: bool = False,
+        rivals: bool = False,
     ) -> None:
         self._bank = bank
         self._plan = plan
         self._recent_frames = recent_frames
         self._expects = expects
+        self._rivals = rivals
 
     def locate(
         self, memories: Sequence[ObjectMemory], frame_idx: int, batching: Batching
@@ -123,7 +131,7 @@ class Locator:
         if self._bank.device.type == "cuda":
             index = index.pin_memory()
         index = index.to(self._bank.device, non_blocking=True)
-        return Places(index, frames, pointers, batching.fixed_shapes, self._expects)
+        return Places(index, frames, pointers, batching.fixed_shapes, self._expects, self._rivals)
 
 
 def _expected(memory: ObjectMemory) -> list[int]:

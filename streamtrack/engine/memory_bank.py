@@ -147,6 +147,7 @@ class MemoryBank:
             pointer_ages=ages.to(torch.float32),
             absent=absent,
             expected=places.expected(),
+            wants_rivals=places.rivals,
         )
 
     def mask_logits(self, memory: ObjectMemory, frame_idx: int) -> Tensor:
@@ -302,14 +303,17 @@ def amend(
         bank._features[memory.slot, memory.features[frame_idx]] = features[0]
 
 
-def summarise(prediction: MaskPrediction, features: Tensor) -> Tensor:
-    """(B, 3) float32: object score logits, IoU scores and rivals of B objects on a frame.
+def summarise(prediction: MaskPrediction, features: Tensor | None) -> Tensor:
+    """(B, 3) float32: object score logits, IoU scores and rivals of B objects on a frame; `features` as far
+    as they are there.
 
     The score is NaN where any number that would be remembered or shown is not finite: one look at the
     scores, which come to the host anyway, tells whether a frame is fit to be remembered.
     """
     shown = prediction.low_res_mask_logits.sum(dim=(1, 2))
-    remembered = features.sum(dim=(1, 2), dtype=torch.float32) + prediction.object_pointers.float().sum(dim=1)
+    remembered = prediction.object_pointers.float().sum(dim=1)
+    if features is not None:
+        remembered = features.sum(dim=(1, 2), dtype=torch.float32) + remembered
     alarm = 0 * (shown + remembered)[:, None]  # 0, or NaN
     rivals = prediction.rivals
     if rivals is None:

@@ -34,6 +34,8 @@ class Places:
     """Whether any read may be -1: the shape is then the same whatever the objects remember."""
     expects: bool = False
     """Whether it says where objects are expected."""
+    rivals: bool = False
+    """Whether anybody asks who else might be meant, see `MemoryRead.wants_rivals`."""
 
     def split(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """What is written: (B, 4) slot, feature position, pointer position, place among the kept masks; what

@@ -14,8 +14,14 @@ NO_RIVAL = 1.0
 
 def mask_boxes(shown: Tensor) -> Tensor:
     """(..., 4) boxes of (..., h, w) bool masks; zeros where one is empty."""
-    height, width = shown.shape[-2:]
-    rows, columns = shown.any(dim=-1).to(torch.uint8), shown.any(dim=-2).to(torch.uint8)
+    # On a CPU `any` takes ten times as long as the greatest byte.
+    cells = shown.to(torch.uint8)
+    return _boxes(cells.amax(dim=-1), cells.amax(dim=-2))
+
+
+def _boxes(rows: Tensor, columns: Tensor) -> Tensor:
+    """Of (..., h) rows and (..., w) columns, 1 where a mask has anything, uint8."""
+    height, width = rows.shape[-1], columns.shape[-1]
     x0, y0 = columns.argmax(dim=-1), rows.argmax(dim=-1)
     x1, y1 = width - columns.flip(-1).argmax(dim=-1), height - rows.flip(-1).argmax(dim=-1)
     boxes = torch.stack((x0 / width, y0 / height, x1 / width, y1 / height), dim=-1)
@@ -41,7 +47,8 @@ def choose(logits: Tensor, ious: Tensor, expected: Tensor) -> Tensor:
         ious: (B, K), the network's estimates.
         expected: (B, 5), see `MemoryRead.expected`.
     """
-    motion = box_overlaps(mask_boxes(logits > 0), expected[:, None, :4])
+    rows, columns = ((logits.amax(dim=dim) > 0).to(torch.uint8) for dim in (-1, -2))
+    motion = box_overlaps(_boxes(rows, columns), expected[:, None, :4])
     weight = expected[:, 4:]
     return (weight * motion + (1 - weight) * ious).argmax(dim=1)
 
@@ -75,6 +82,6 @@ def rival_overlap(logits: Tensor, chosen: Tensor) -> Tensor:
         ),
         dim=-1,
     )
-    there = core.flatten(2).any(dim=2) & own.flatten(2).any(dim=2)
+    there = (x1 > 0) & (own_box[..., 2] > 0)  # boxes of empty masks are zeros
     overlaps = torch.where(there, box_overlaps(own_box.expand_as(both), both), NO_RIVAL)
     return overlaps.amin(dim=1)

@@ -93,6 +93,11 @@ class MemoryRead:
     """(B, 5) float32: the box where each object is expected, x0, y0, x1, y1 as shares of what the network is
     shown, and how much that counts beside the estimated IoU when a candidate is chosen, 0 to 1. None: nothing
     is expected, and nobody asks for rivals."""
+    wants_rivals: bool = True
+    """Whether anybody asks for `MaskPrediction.rivals`, where something is expected."""
+    seen: Tensor | None = None
+    """(B, L, C): the frame as seen with this memory, by `follow` on the same frame, which is then not read
+    again. None: nobody kept it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,10 @@ class MaskPrediction:
     """(B, C) float32: how they look, see `engine.appearance`; only where looks are kept."""
     rivals: Tensor | None = None
     """(B,) float32: how little of its box is left where another candidate is added, 0 to 1, see
-    `choice.rival_overlap`; only of `follow`, and only where something was expected."""
+    `choice.rival_overlap`; only of `follow`, and only where that was asked for."""
+    seen: Tensor | None = None
+    """(B, L, C): the frame as seen with each object's memory, see `MemoryRead.seen`; only of `follow`, and
+    only where something was expected."""
 
 
 class CompiledCalls(Protocol):

@@ -149,7 +149,7 @@ def look_where_expected(
     if expected is None or tracked.in_vain.rests(key, expected.shown.area_px):
         return None
     view = tracked.slot.views.get(key)
-    look = follower.look(tracked.slot, key, expected.prompt, corrects=False, view=view)
+    look = follower.look(tracked.slot, key, expected.prompt, corrects=False, view=view, beside=True)
     found = None if look is None else build_object(tracked, look.found, mask.frame_size)
     if look is None or found is None or not _is_it(found, expected):
         tracked.in_vain.note(key, expected.shown.area_px)

@@ -80,6 +80,7 @@ def _make_follower(
         windows=looking.windows,
         autocast=model.autocast,
         aware=config.memory not in (None, "recent"),
+        rivals=config.memory == "distractor_aware",
     )
 
 

@@ -190,6 +190,11 @@ class MemoryWatch:
         past = self._before(key)
         return past is None or past.wants_confirmation or key - past.gallery_key >= GALLERY_EVERY
 
+    def hidden(self, key: int) -> int:
+        """Frames before one since the object was seen, and confirmed to be itself; 0 where a scene begins."""
+        past = None if key in self._cuts else self._before(key)
+        return 0 if past is None else past.hidden
+
     def waits(self, key: int) -> bool:
         """Whether what shows on a frame has to be confirmed to be the object."""
         past = self._before(key)
@@ -225,13 +230,13 @@ class MemoryWatch:
         known = expected is not None and past.stable >= rules.stable_frames
         motion_iou = box_iou(expected.box, box) if expected is not None and known else 1.0
         # A mask that may be two things' says nothing of where this one goes; a part says where its edge is.
-        its_own = not sight.contested and self._is_sized(sight, past, rules.most_motion_growth)
+        its_own = not sight.contested and _is_sized(sight, past, rules.most_motion_growth)
         areas = past.areas if past.partly < PARTLY_FRAMES else (sight.area_px,)
         share = sight.area_px / median(areas) if len(areas) >= KNOWN_AREAS else 1.0
         whole = share >= WHOLE
         fits = (
             not sight.contested
-            and self._is_sized(sight, past, rules.most_growth)
+            and _is_sized(sight, past, rules.most_growth)
             and sight.iou_score > rules.least_iou
             and sight.object_score > rules.least_object_score
             and (motion_iou > rules.least_motion or not known)
@@ -268,16 +273,8 @@ class MemoryWatch:
         self._keep(key, seen)
         return Verdict(remember=fits, anchor=anchor, confirmed=True)
 
-    def _is_sized(self, sight: Sight, past: Past, most: float) -> bool:
-        """Whether it is not much larger than it was, as two that are taken for one are; half hidden it may be
-        smaller."""
-        if len(past.areas) < KNOWN_AREAS:
-            return True
-        return sight.area_px <= most * PATIENCE ** min(past.unfit, PATIENCE_FRAMES) * median(past.areas)
-
     def _is_anchor(self, key: int, sight: Sight, past: Past) -> bool:
-        rules = self.rules
-        if not rules.anchors or not past.areas:
+        if not (rules := self.rules).anchors or not past.areas:
             return False
         ratio = sight.area_px / median(past.areas)
         return (
@@ -326,6 +323,14 @@ class MemoryWatch:
 def _moved_on(past: Past) -> Past:
     """A frame later, of which nothing is known."""
     return past if past.motion is None else replace(past, motion=past.motion.predict())
+
+
+def _is_sized(sight: Sight, past: Past, most: float) -> bool:
+    """Whether it is not much larger than it was, as two that are taken for one are; half hidden it may be
+    smaller."""
+    if len(past.areas) < KNOWN_AREAS:
+        return True
+    return sight.area_px <= most * PATIENCE ** min(past.unfit, PATIENCE_FRAMES) * median(past.areas)
 
 
 def _began(past: Past | None, sight: Sight) -> Whereabouts:

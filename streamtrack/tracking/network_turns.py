@@ -58,6 +58,22 @@ class NetworkTurns:
             one.slot.left_out.add(key)
         return tuple(one for one in everybody if one.object_id in chosen), carried
 
+    def part(
+        self, objects: Collection[TrackedObject], key: int, frame: Frame, frames_on: int
+    ) -> tuple[Sequence[TrackedObject], Sequence[TrackedObject]]:
+        """Of those whose turn it is on the next key frame, who is followed onto it and who rests."""
+        rest = [self.lets_rest(one, key, damaged=frame.damaged, frames_on=frames_on) for one in objects]
+        followed, resting = (
+            tuple(one for one, rests in zip(objects, rest, strict=True) if rests is wanted)
+            for wanted in (False, True)
+        )
+        return followed, resting
+
+    def lets_rest(self, one: TrackedObject, key: int, *, damaged: bool, frames_on: int) -> bool:
+        """Whether the network need not look for an object on a key frame, so many frames behind the one
+        before. Where frames or objects are left out anyhow, nobody rests."""
+        return self._per_step is None and frames_on == 1 and not damaged and one.rests(key)
+
     def carry(self, objects: Sequence[TrackedObject], key: int) -> None:
         """Carry masks to a kept key frame."""
         carry = self.carry_to(key) if objects else None

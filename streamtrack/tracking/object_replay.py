@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
@@ -66,12 +67,19 @@ class ObjectReplay:
         carry = (
             self._turns.carry_to(key) if key > self._keys.oldest and key in tracked.slot.left_out else None
         )
-        followed = self._follower.rewind(tracked.slot, key, view, expected, carry)
+        rests = self._rests(tracked, key)
+        followed = self._follower.rewind(tracked.slot, key, view, expected, carry, rests=rests)
         if followed is not None:
             self.show(tracked, followed, key)
         prompts = tracked.prompts.checked(key)
         for again in self._follower.repeat(tracked.slot, key, prompts, self.look):
             self._take_again(tracked, again)
+
+    def rest(self, objects: Sequence[TrackedObject], key: int) -> None:
+        """Let hidden objects be on the newest key frame as they were on the one before."""
+        # Each with a window of its own: nobody else's is made larger for it.
+        views = [self._view(one, key) for one in objects]
+        self._follower.rest([one.slot for one in objects], key, views)
 
     def behind(self, tracked: TrackedObject, from_key: int, to_key: int) -> None:
         """Follow one object again behind a key frame, its later prompts included."""
@@ -83,6 +91,7 @@ class ObjectReplay:
             view_of=lambda key: self._view(tracked, key),
             expected_of=lambda key: self._expected(tracked, key),
             carry_to=self._turns.carry_to,
+            rests_on=lambda key: self._rests(tracked, key),
             look_at=self.look,
         ):
             self._take_again(tracked, again)
@@ -244,6 +253,10 @@ class ObjectReplay:
 
     def _expected(self, tracked: TrackedObject, key: int) -> Expected | None:
         return tracked.expected(key, self._keys.size(key))
+
+    def _rests(self, tracked: TrackedObject, key: int) -> bool:
+        damaged, frames_on = self._keys.came_damaged(key), self._keys.frames_on(key)
+        return self._turns.lets_rest(tracked, key, damaged=damaged, frames_on=frames_on)
 
     def _take_again(self, tracked: TrackedObject, again: Replayed) -> None:
         if again.conditioned is None:

@@ -92,21 +92,21 @@ class ObjectTracks:
     def follow(self, key: int, frame: Frame, *, frames_on: int = 1, gap: bool = False) -> None:
         """Find every object on the next key frame, so many frames behind the one before. `gap`: time passed
         that nobody saw. Waits only where masks are carried."""
-        size = frame.height_px, frame.width_px
-        cut = self.keys.look_at(key, frame) is not None
+        size, cut = (frame.height_px, frame.width_px), self.keys.look_at(key, frame) is not None
         for one in self._tracked.values() if cut else ():
             one.note_cut(key)
         self._follower.encode(key, frame.image, fit_to_remember=not frame.damaged)
         anew = gap or cut or self.keys.breaks_off(frame)
-        tracked, carried = self.turns.share(self._tracked.values(), key, frame, anew=anew)
-        for one in tracked:
+        self._looked, self._carried = self.turns.share(self._tracked.values(), key, frame, anew=anew)
+        awake, resting = self.turns.part(self._looked, key, frame, frames_on)
+        for one in awake:
             one.seek(self._looking, self._follower, key, size)
-        views = self._looking.views([one.window for one in tracked], key, size)
-        expected = [one.expected(key, size) for one in tracked]
-        self._follower.follow([one.slot for one in tracked], key, views, expected)
-        self.turns.carry(carried, key)
-        self._looked, self._carried = tracked, carried
+        views = self._looking.views([one.window for one in awake], key, size)
+        slots, where = [one.slot for one in awake], [one.expected(key, size) for one in awake]
+        self._follower.follow(slots, key, views, where)
+        self.turns.carry(self._carried, key)
         self.keys.append(key, frame, frames_on)
+        self._replay.rest(resting, key)
 
     def settle(self) -> dict[int, ObjectMask]:
         """What the newest key frame shows, once it is known; the states of those looked at on it change."""

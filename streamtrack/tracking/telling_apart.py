@@ -35,7 +35,7 @@ def look_again(follower: Follower, tracked: TrackedObject, mask: ObjectMask, key
     if place is None or prompt is None or tracked.apart_in_vain.rests(key):
         return None
     view = tracked.slot.views.get(key)
-    look = follower.look(tracked.slot, key, prompt, corrects=False, view=view)
+    look = follower.look(tracked.slot, key, prompt, corrects=False, view=view, beside=True)
     found = None if look is None else build_object(tracked, look.found, mask.frame_size)
     if look is None or found is None or not agrees_better(place, mask.box, found.box):
         tracked.apart_in_vain.note(key)

@@ -15,11 +15,19 @@ from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.looks_in_vain import LooksInVain
 from streamtrack.tracking.mask_growth import MaskGrowth
 from streamtrack.tracking.memory_rules import ALL_WELL, CUT, Circumstances, Sight, Verdict
-from streamtrack.tracking.memory_watch import MemoryWatch
+from streamtrack.tracking.memory_watch import HIDDEN_FRAMES, MemoryWatch
 from streamtrack.tracking.object_state import ObjectStateMachine, before_confirmed, event_of_change
 from streamtrack.tracking.one_body import KnownBody, OneBody
 from streamtrack.tracking.prompt_history import PromptHistory
 from streamtrack.tracking.window_policy import ObjectWindow, Seen, extent_of
+
+HIDDEN = (ObjectState.OCCLUDED, ObjectState.LOST)
+"""States of a frame that did not show an object."""
+REST_AFTER = HIDDEN_FRAMES
+"""Frames in a row that did not show it, after which an object is looked for"""
+REST_EVERY = 2
+"""on one of so many, where its memory is choosy. What it leaves out is known to be in vain, as a rule: who
+leaves stays away for longer. What is looked at every 8 frames, the whole picture, is none of those."""
 
 
 @dataclass(slots=True)
@@ -141,6 +149,15 @@ class TrackedObject:
     def expected(self, key: int, frame_size: tuple[int, int]) -> Expected | None:
         """Where it is expected on a frame."""
         return None if self.memory is None else self.memory.expected(key, frame_size)
+
+    def rests(self, key: int) -> bool:
+        """Whether the network need not look for it on a key frame: it was hidden on the one before, has been
+        for `REST_AFTER`, and was looked for there. Its colours are looked for on every frame."""
+        before = self._noted.get(key - 1)
+        if self.memory is None or self.anywhere or before is None or before.state not in HIDDEN:
+            return False
+        hidden = self.memory.hidden(key) if self.window is None else self.window.hidden(key)
+        return hidden >= REST_AFTER and hidden % REST_EVERY == 1
 
     def note_cut(self, key: int) -> None:
         """With a frame another scene begins."""

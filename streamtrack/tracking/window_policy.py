@@ -122,6 +122,11 @@ class ObjectWindow:
             return None
         return rules.sized(centre, height, frame_size)
 
+    def hidden(self, key: int) -> int:
+        """Frames before one on which the object was not seen; 0 also where nothing is known."""
+        last = None if key in self._cuts else self.last(key - 1)
+        return 0 if last is None else last.hidden
+
     def note(self, key: int, extent: Extent | None, frame_size: Size) -> None:
         """What was seen on a frame; `extent` is None where the object was hidden."""
         last = self._before(key, frame_size)

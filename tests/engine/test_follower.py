@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from streamtrack.engine.follower import Follower
+from streamtrack.engine.encoded_frames import VIEWS_AT_HAND
+from streamtrack.engine.follower import Follower, Slot
 from streamtrack.engine.found import Found
 from streamtrack.engine.places import Batching
 from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.engine.read_plan import Evidence, FeatureRead, PointerRead, Reading, RecentMemory, Stored
 from streamtrack.engine.runner import EagerRunner
+from streamtrack.engine.view import View
 from streamtrack.frame import Image
+from streamtrack.model.interface import FrameFeatures
+from streamtrack.model.sam2.network import Sam2Network
 from streamtrack.tracking import Tracker
 
 FRAMES = 8
@@ -45,7 +50,7 @@ class BothWays(RecentMemory):
         return stored[0]
 
 
-def make_follower(tracker: Tracker, plan: RecentMemory, images: Sequence[Image]) -> Follower:
+def make_follower(tracker: Tracker, plan: RecentMemory, images: Sequence[Image], **keys: bool) -> Follower:
     network = tracker._model.network
     follower = Follower(
         network,
@@ -55,6 +60,7 @@ def make_follower(tracker: Tracker, plan: RecentMemory, images: Sequence[Image])
         batching=Batching(max_batch=4),
         runner=EagerRunner(network),
         autocast=nullcontext,
+        **keys,
     )
     for index, image in enumerate(images[:FRAMES]):
         follower.encode(index, image)
@@ -163,3 +169,107 @@ def test_an_amended_frame_that_is_not_remembered_stays_so(nano: Tracker, images:
     follower.amend(slot, 1, followed.found.low_res_mask_logits)
     assert 1 not in slot.features
     assert 1 not in slot.evidence
+
+
+def aware_follower(tracker: Tracker, images: Sequence[Image]) -> tuple[Follower, Slot]:
+    """One that is told where its slot is expected, which follows it onto frame 3."""
+    follower = make_follower(tracker, RecentMemory(6, 15), images, aware=True)
+    slot = follower.open(0)
+    follower.condition(slot, 0, click(100, 80), corrects=False)
+    for frame_idx in range(1, 4):
+        follower.follow([slot], frame_idx)
+    return follower, slot
+
+
+def test_a_look_beside_a_step_is_the_same_look_for_less(
+    nano: Tracker, images: Sequence[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower, slot = aware_follower(nano, images)
+    done: list[str] = []
+
+    def counted(name: str) -> Callable[..., Any]:
+        call = getattr(Sam2Network, name)
+
+        def count(*args: Any, **keys: Any) -> Any:
+            done.append(name)
+            return call(*args, **keys)
+
+        return count
+
+    for name in ("condition_on_memory", "encode_memory"):
+        monkeypatch.setattr(Sam2Network, name, counted(name))
+    again = follower.look(slot, 3, click(106, 80), corrects=False)
+    assert done == ["condition_on_memory", "encode_memory"]
+    beside = follower.look(slot, 3, click(106, 80), corrects=False, beside=True)
+    assert len(done) == 2, "nothing was computed twice, and nothing that nobody asked for"
+    assert again is not None
+    assert beside is not None
+    np.testing.assert_array_equal(again.found.low_res_mask_logits, beside.found.low_res_mask_logits)
+    assert (again.found.object_score, again.found.iou_score) == (
+        beside.found.object_score,
+        beside.found.iou_score,
+    )
+    follower.retake(slot, beside)
+    assert done[2:] == ["encode_memory"]
+    after = [one.found.low_res_mask_logits.copy() for one in follower.replay(slot, [4], {})]
+    follower.rewind(slot, 3)
+    follower.retake(slot, again)
+    np.testing.assert_array_equal(
+        after, [one.found.low_res_mask_logits for one in follower.replay(slot, [4], {})]
+    )
+
+
+def test_what_a_frame_was_seen_with_goes_with_the_memory_that_saw_it(
+    nano: Tracker, images: Sequence[Image]
+) -> None:
+    follower, slot = aware_follower(nano, images)
+    assert follower._seen.by(slot.slot, 3, None) is not None
+    follower.condition(slot, 2, click(104, 80), corrects=True, restarts=True)
+    assert follower._seen.by(slot.slot, 3, None) is None
+    follower.follow([slot], 3)
+    assert follower._seen.by(slot.slot, 3, None) is not None
+    follower.encode(4, images[4])
+    assert follower._seen.by(slot.slot, 3, None) is None
+
+
+def test_who_rests_shows_what_it_showed_and_remembers_nothing(nano: Tracker, images: Sequence[Image]) -> None:
+    follower = make_follower(nano, RecentMemory(6, 15), images)
+    slot, other = follower.open(0), follower.open(0)
+    for one, x in ((slot, 100), (other, 190)):
+        follower.condition(one, 0, click(x, 80), corrects=False)
+    follower.follow([slot, other], 1)
+    [before] = follower.found([slot], 1)
+    follower.rest([slot], 2, [None])
+    follower.follow([other], 2)
+    [now] = follower.found([slot], 2)
+    np.testing.assert_array_equal(now.low_res_mask_logits, before.low_res_mask_logits)
+    assert (now.object_score, now.iou_score) == (before.object_score, before.iou_score)
+    assert sorted(slot.features) == [0, 1]
+    assert sorted(other.features) == [0, 1, 2]
+    again = [one.found for one in follower.replay(slot, [1, 2], {}, rests_on=lambda key: key == 2)]
+    assert sorted(slot.features) == [0, 1]
+    assert follower.rewind(slot, 2, rests=True) is not None
+    assert sorted(slot.features) == [0, 1]
+    assert again[1].object_score == before.object_score
+
+
+def test_of_many_windows_none_is_encoded_twice_on_a_frame(
+    nano: Tracker, images: Sequence[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = make_follower(nano, RecentMemory(6, 15), images, windows=True)
+    views = [View(10 * place, 0, 90 + 10 * place, 90) for place in range(VIEWS_AT_HAND + 3)]
+    slots = [follower.open(0) for _ in views]
+    for slot in slots:
+        follower.condition(slot, 0, click(100, 80), corrects=False)
+    encoded: list[View | None] = []
+    encode = EagerRunner.encode
+
+    def counted(self: EagerRunner, image: Image, view: View | None = None) -> FrameFeatures:
+        encoded.append(view)
+        return encode(self, image, view)
+
+    monkeypatch.setattr(EagerRunner, "encode", counted)
+    follower.follow(slots, 1, views)
+    for slot, found in zip(slots, follower.found(slots, 1), strict=True):
+        follower.amend(slot, 1, found.low_res_mask_logits.copy())
+    assert encoded == views

@@ -119,6 +119,16 @@ def hide(watch: MemoryWatch, key: int, frames: int = 10) -> int:
     return key + frames
 
 
+def test_it_is_known_for_how_long_it_was_hidden() -> None:
+    watch, key = watch_of()
+    assert watch.hidden(key) == 0
+    gone = hide(watch, key, 4)
+    assert watch.hidden(gone) == 4
+    assert watch.hidden(key + 2) == 2
+    watch.note_cut(gone)
+    assert watch.hidden(gone) == 0, "of another scene nothing is known"
+
+
 def test_who_comes_back_is_confirmed_by_look_and_place_on_some_frames_in_a_row() -> None:
     watch, key = watch_of()
     key = hide(watch, key)

@@ -5,8 +5,12 @@ import pytest
 
 from streamtrack.config import TrackingConfig
 from streamtrack.engine.follower import Slot
+from streamtrack.engine.found import Found
 from streamtrack.frame import EventKind, ObjectMask, ObjectState
+from streamtrack.tracking.memory_rules import Circumstances, MemoryRules
+from streamtrack.tracking.memory_watch import MemoryWatch
 from streamtrack.tracking.tracked_object import TrackedObject
+from streamtrack.tracking.window_policy import ObjectWindow, WindowRules
 
 SEEN = ObjectMask.from_mask(np.ones((4, 4), np.bool_), 1)
 HIDDEN = ObjectMask.from_mask(np.zeros((4, 4), np.bool_), 1, object_score=0.0)
@@ -62,3 +66,30 @@ def test_states_are_kept_as_long_as_frames_and_the_one_before_them() -> None:
     for key in range(10):
         one.update_state(SEEN, key, key * MS)
     assert sorted(one._noted) == [5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize("windows", [True, False])
+def test_who_is_hidden_rests_on_every_second_frame_once_that_lasts(windows: bool) -> None:
+    slot = Slot(0, 0, free_features=[], free_pointers=[])
+    window = ObjectWindow(WindowRules(), history=16) if windows else None
+    memory = MemoryWatch(MemoryRules(), history=16)
+    one = TrackedObject(1, "car", slot, TrackingConfig(history_frames=16), window, memory=memory)
+    plain = TrackedObject(2, "car", slot, TrackingConfig(history_frames=16), window)
+
+    def see(key: int, mask: ObjectMask) -> None:
+        found = Found(np.zeros((4, 4), np.float32), mask.object_score, 0.9, finite=True)
+        one.judge(found, mask, key, None, Circumstances())
+        for each in (one, plain):
+            each.note_window(mask, key, believed=True)
+            each.update_state(mask, key, 0)
+
+    resting = []
+    for key in range(12):
+        resting.append(one.rests(key))
+        assert not plain.rests(key), "whose memory takes what comes is looked for on every frame"
+        see(key, HIDDEN if key >= 3 else SEEN)
+    assert [key for key, rests in enumerate(resting) if rests] == [6, 8, 10]
+    see(12, SEEN)
+    assert not one.rests(13)
+    one.rewind_states(8)
+    assert one.rests(8), "followed anew it rests where it did"

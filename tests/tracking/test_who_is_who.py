@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from streamtrack import Prompt
 from streamtrack.config import TrackingConfig
+from streamtrack.engine.follower import Follower, Slot
 from streamtrack.frame import BoolMask, FrameResult, Image, ObjectState
 from streamtrack.tracking import Tracker
 
@@ -103,3 +105,32 @@ def test_a_correction_is_followed_as_the_frames_were(small_nano: Tracker, film: 
     session.correct(1, points=[(first_at(7), 34)], at_frame=7)
     assert not on_the_twin(session.result())
     assert session.result().objects[1].state in GONE
+
+
+def test_who_is_gone_costs_half_and_what_is_taken_back_had_never_been(
+    small_nano: Tracker, film: Sequence[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed: list[int] = []
+    follow = Follower.follow
+
+    def counted(self: Follower, slots: Sequence[Slot], frame_idx: int, *args: Any) -> None:
+        followed.extend(frame_idx for _ in slots)
+        follow(self, slots, frame_idx, *args)
+
+    monkeypatch.setattr(Follower, "follow", counted)
+    frames = TrackingConfig.model_validate({"memory": "motion_aware", "window": "off", "history_frames": 32})
+    session = small_nano.new_session(frames)
+    session.add(1, mask=first_mask())
+    results = [session.step(image) for image in film[: BACK - 1]]
+    gone = [one.frame_idx for one in results if one.objects[1].state in GONE]
+    rests = set(gone) - set(followed)
+    assert len(rests) >= 5
+    assert not rests & {index + 1 for index in rests}, "never on two frames in a row"
+    assert set(range(1, gone[0])) <= set(followed)
+    before = [session.result(index).objects[1] for index in range(BACK - 1)]
+    session.correct(1, points=[(first_at(5), 34)], at_frame=5)
+    session.undo()
+    after = [session.result(index).objects[1] for index in range(BACK - 1)]
+    assert [(one.state, one.box, one.object_score) for one in before] == [
+        (one.state, one.box, one.object_score) for one in after
+    ]

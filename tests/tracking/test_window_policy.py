@@ -94,6 +94,18 @@ def test_a_hidden_object_is_looked_for_ever_wider_then_everywhere() -> None:
     assert found.centre == pytest.approx((700, 100), abs=1)
 
 
+def test_it_is_known_for_how_long_it_was_not_seen() -> None:
+    hidden = window()
+    assert hidden.hidden(0) == 0
+    hidden.note(0, box_at(300, 200), SIZE)
+    for key in range(1, 4):
+        assert hidden.hidden(key) == key - 1
+        hidden.note(key, None, SIZE)
+    hidden.note_cut(4)
+    assert hidden.hidden(4) == 0, "of another scene nothing is known"
+    assert hidden.hidden(3) == 2
+
+
 def test_a_correction_forgets_what_came_after_and_the_rest_is_bounded() -> None:
     long = ObjectWindow(RULES, history=8)
     for key in range(100):

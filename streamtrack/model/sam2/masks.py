@@ -45,9 +45,14 @@ class MaskDecoder:
         )
 
     def decode_unprompted(
-        self, high_res: HighRes, conditioned: Tensor, expected: Tensor | None = None
+        self,
+        high_res: HighRes,
+        conditioned: Tensor,
+        expected: Tensor | None = None,
+        *,
+        wants_rivals: bool = True,
     ) -> MaskPrediction:
-        """Masks of B objects that memory alone points out; `expected` as of `MemoryRead`."""
+        """Masks of B objects that memory alone points out; the rest as of `MemoryRead`."""
         batch = conditioned.shape[0]
         sparse, dense = self._no_prompt
         sparse, dense = sparse.expand(batch, -1, -1), dense.expand(batch, -1, -1, -1)
@@ -56,7 +61,8 @@ class MaskDecoder:
             return self._choose(*offered)
         logits, ious, _, _ = offered
         chosen = choose(logits, ious, expected)
-        return replace(self._choose(*offered, chosen), rivals=rival_overlap(logits, chosen))
+        prediction = self._choose(*offered, chosen)
+        return replace(prediction, rivals=rival_overlap(logits, chosen)) if wants_rivals else prediction
 
     def decode_points(
         self,

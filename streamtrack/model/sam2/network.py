@@ -11,6 +11,7 @@ Source: SAM 2, arXiv:2408.00714; `sam2/modeling/sam2_base.py`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -159,9 +160,15 @@ class Sam2Network:
 
     def follow_eagerly(self, features: FrameFeatures, memory: MemoryRead) -> tuple[MaskPrediction, Tensor]:
         """`follow`, uncompiled."""
-        conditioned = self.condition_on_memory(features, self.assemble_memory(memory))
-        prediction = self.decode_unprompted(features, conditioned, memory.expected)
-        return prediction, self.encode_memory(features, prediction, from_prompt=False)
+        seen = self._see(features, memory)
+        prediction = self.decode_unprompted(features, seen, memory.expected, wants_rivals=memory.wants_rivals)
+        memory_features = self.encode_memory(features, prediction, from_prompt=False)
+        return prediction if memory.expected is None else replace(prediction, seen=seen), memory_features
+
+    def _see(self, features: FrameFeatures, memory: MemoryRead) -> Tensor:
+        if memory.seen is not None:
+            return memory.seen
+        return self.condition_on_memory(features, self.assemble_memory(memory))
 
     def assemble_memory(self, memory: MemoryRead) -> MemoryTokens:
         """Lay B objects' memory out for reading."""
@@ -189,11 +196,18 @@ class Sam2Network:
     # -- masks -------------------------------------------------------------------------------------
 
     def decode_unprompted(
-        self, features: FrameFeatures, conditioned: Tensor, expected: Tensor | None = None
+        self,
+        features: FrameFeatures,
+        conditioned: Tensor,
+        expected: Tensor | None = None,
+        *,
+        wants_rivals: bool = True,
     ) -> MaskPrediction:
-        """Masks of B objects that memory alone points out; `conditioned` is (B, L, C), `expected` as of
+        """Masks of B objects that memory alone points out; `conditioned` is (B, L, C), the others as of
         `MemoryRead`."""
-        return self._decoder.decode_unprompted(_high_res(features), conditioned, expected)
+        return self._decoder.decode_unprompted(
+            _high_res(features), conditioned, expected, wants_rivals=wants_rivals
+        )
 
     def decode_points(
         self,
@@ -213,10 +227,7 @@ class Sam2Network:
             previous_logits: (1, h, w) the frame's mask so far, where the prompt corrects it.
             candidate: which of the masks to take where few points have several; None: the best.
         """
-        if memory is None:
-            conditioned = self.condition_on_nothing(features)
-        else:
-            conditioned = self.condition_on_memory(features, self.assemble_memory(memory))
+        conditioned = self.condition_on_nothing(features) if memory is None else self._see(features, memory)
         return self._decoder.decode_points(
             _high_res(features), conditioned, coords, labels, previous_logits, candidate
         )
