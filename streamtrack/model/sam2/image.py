@@ -11,13 +11,14 @@ Source: SAM 2, arXiv:2408.00714; backbones/hieradet.py and backbones/image_encod
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from sam2.modeling.backbones.hieradet import Hiera, MultiScaleBlock, do_pool
+from sam2.modeling.backbones.hieradet import Hiera, MultiScaleBlock
 from sam2.modeling.backbones.utils import window_partition, window_unpartition
 from sam2.modeling.sam2_base import SAM2Base
 from torch import Tensor
@@ -116,7 +117,7 @@ def block_without_padding(block: MultiScaleBlock, x: Tensor) -> Tensor:
         return found
     shortcut, normed = x, block.norm1(x)
     if block.dim != block.dim_out:
-        shortcut = do_pool(block.proj(normed), block.pool)
+        shortcut = _pooled(block.proj(normed), block.q_stride)
     x = shortcut + (_attend_pooled(block, normed) if fills else _attend_in_windows(block, normed))
     attended: Tensor = x + block.mlp(block.norm2(x))
     return attended
@@ -131,7 +132,7 @@ def _attend_pooled(block: MultiScaleBlock, x: Tensor) -> Tensor:
     windows, padded = window_partition(x, size)
     weight, bias = attention.qkv.weight, attention.qkv.bias
     width = len(weight) // 3
-    queries = do_pool(F.linear(windows, weight[:width], bias[:width]), attention.q_pool)
+    queries = _pooled(F.linear(windows, weight[:width], bias[:width]), block.q_stride)
     keys_values = F.linear(windows, weight[width:], bias[width:])
     shape = len(windows), size * size, 2, heads, width // heads
     keys, values = (part.transpose(1, 2) for part in keys_values.reshape(shape).unbind(2))
@@ -144,13 +145,24 @@ def _attend_pooled(block: MultiScaleBlock, x: Tensor) -> Tensor:
     return joined
 
 
+def _pooled(x: Tensor, stride: Size | None) -> Tensor:
+    """(B, H, W, C) with the largest of each rectangle of cells; itself without a stride. A pooling layer asks
+    the compiler for the places of the largest as well, and takes three times as long."""
+    if stride is None:
+        return x
+    (batch, height, width, channels), (rows, columns) = x.shape, stride
+    cells = x.reshape(batch, height // rows, rows, width // columns, columns, channels)
+    tallest = functools.reduce(torch.maximum, cells.unbind(2))
+    return functools.reduce(torch.maximum, tallest.unbind(3))
+
+
 def _attend_in_windows(block: MultiScaleBlock, x: Tensor) -> Tensor:
     """The attention of a block whose windows do not fill its map: whole windows, and those cut by an edge."""
     attention, size = block.attn, block.window_size
     stride = 1 if block.q_stride is None else block.q_stride[0]
     queries, keys, values = attention.qkv(x).chunk(3, dim=-1)
     if attention.q_pool is not None:
-        queries = do_pool(queries, attention.q_pool)
+        queries = _pooled(queries, block.q_stride)
     # What pads is zero before the projection: its keys and values are the bias.
     _, pad_key, pad_value = attention.qkv.bias.chunk(3)
     bands = []
