@@ -29,8 +29,8 @@ _state = _State()
 
 def takes_products(*tensors: Tensor) -> bool:
     """Whether `product` takes tensors such as these, here and now."""
-    # While torch traces what it compiles, it has switched oneDNN off.
-    there = _state.compiles if torch.compiler.is_compiling() else _is_there()
+    # While torch traces what it compiles, it has switched oneDNN off. And the operation has no gradient.
+    there = _state.compiles if torch.compiler.is_compiling() else _is_there() and not torch.is_grad_enabled()
     return there and all(one.device.type == "cpu" and one.dtype is torch.float32 for one in tensors)
 
 

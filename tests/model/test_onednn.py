@@ -9,7 +9,9 @@ from streamtrack.model import onednn
 from streamtrack.model.onednn import compiles_products, product, takes_products
 
 ROWS, COLUMNS = torch.ones(3, 4), torch.ones(5, 4)
-pytestmark = pytest.mark.skipif(not takes_products(ROWS, COLUMNS), reason="torch's CPU has no oneDNN")
+with torch.no_grad():
+    THERE = takes_products(ROWS, COLUMNS)
+pytestmark = pytest.mark.skipif(not THERE, reason="torch's CPU has no oneDNN")
 
 
 @torch.inference_mode()
@@ -19,6 +21,10 @@ def test_product_is_each_row_times_each_column() -> None:
     rows, columns = torch.randn(40, 70)[:, 3:67], torch.randn(64, 90).T
     expected = rows.double() @ columns.double().T
     torch.testing.assert_close(product(rows, columns).double(), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_where_gradients_are_asked_for_it_is_not_to_be_had() -> None:
+    assert not takes_products(ROWS, COLUMNS)
 
 
 @torch.inference_mode()
