@@ -27,12 +27,15 @@ class SceneAutoprompt(Section):
 class MendConfig(Section):
     """What is found mends what is followed: a box that disagrees with an object's mask becomes a prompt of
     it, and it keeps its id. Told by `mended` events. A mask that reaches into what another find shows is cut
-    to the find that is its own, without an event. An object that nothing disagrees with is never touched: its
-    masks are byte for byte what they are without this section.
+    to the find that is its own, without an event. Who was near others is compared with what is found once
+    they part: whose looks say that it is another find goes on from that, all of those who changed places
+    together. An object that nothing disagrees with is never touched: its masks are byte for byte what they
+    are without this section.
     """
 
     min_score: float = Field(0.5, ge=0, le=1)
-    """The detector must be so sure of a find; what starts objects may be less."""
+    """The detector must be so sure of a find; what starts objects may be less, and 0.3 does where an object
+    is expected and looks like it."""
     sure_score: float = Field(0.8, ge=0, le=1)
     """So sure a find mends at the first look where all else agrees; a less sure one must be there twice."""
     disagree_iou: float = Field(0.4, ge=0, le=1)

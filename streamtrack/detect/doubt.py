@@ -3,7 +3,6 @@ what is counted of each known object."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Mapping, Sequence
 
 from streamtrack.config import MendConfig
@@ -12,7 +11,7 @@ from streamtrack.detect.boxes import box_iou, share_in
 from streamtrack.detect.detector import Detection
 from streamtrack.detect.known_object import NEAR, KnownObject
 from streamtrack.detect.last_well import area_of
-from streamtrack.detect.mending import Likeness, Reason
+from streamtrack.detect.mending import Reason
 from streamtrack.detect.overlaps import INSIDE, box_of, holds_another, is_part_of
 from streamtrack.detect.start_policy import covers
 from streamtrack.frame import ObjectMask, ObjectState
@@ -26,8 +25,6 @@ SOON_S = 1.0
 AWAY_S = 2
 """Who was lost, or met by no find for so long, may be somebody else when one agrees again, and reaches so far
 for what another one is on."""
-MOST_ASKED = 2
-"""Finds of a look that are compared with whom they may be, the nearest: each costs an encoder pass."""
 NEARLY_LIKE = 0.05
 """How far below `min_likeness` a find may be that lies near where an object was a moment ago."""
 SURELY_UNLIKE = 0.1
@@ -55,38 +52,6 @@ def agreements(
         and not holds_another(mask, find, found, config)
     }
     return dict(assign(weights))
-
-
-def usurpers(
-    known: Mapping[int, KnownObject],
-    agreed: Mapping[int, int],
-    in_doubt: Collection[int],
-    found: Sequence[Detection],
-    now_ns: int,
-    likeness: Likeness,
-    config: MendConfig,
-) -> set[int]:
-    """Objects that are on what is rather another one, which is nowhere else: it looks like that, and less
-    like them."""
-    near = []
-    for object_id, (other_id, place) in itertools.product(in_doubt, agreed.items()):
-        one, find = known[object_id], found[place]
-        far = one.far(find, now_ns, config.reach, AWAY_S)
-        if other_id in known and one.fits(find) and far < 1 and find.score >= config.min_score:
-            near.append((far, object_id, other_id, place))
-    usurping, asked = set[int](), set[int]()
-    for _, object_id, other_id, place in sorted(near):
-        if place not in asked and len(asked) == MOST_ASKED:
-            continue
-        asked.add(place)
-        find = found[place]
-        [own] = likeness(object_id, [find.box])
-        if own is None or own < config.min_likeness - NEARLY_LIKE:
-            continue
-        [others] = likeness(other_id, [find.box])
-        if others is not None and others < own - SURELY_UNLIKE:
-            usurping.add(other_id)
-    return usurping
 
 
 def own_finds(
@@ -142,6 +107,7 @@ def doubt_of(
     if mask.state is ObjectState.UNCERTAIN:
         return "uncertain"
     adrift = known.unmet >= ADRIFT_LOOKS and known.well.times >= ADRIFT_LOOKS
+    adrift |= known.sure is not None and known.unmet > 1  # who was near others may be with them
     return "adrift" if adrift and not held else None
 
 

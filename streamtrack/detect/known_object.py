@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamtrack.clock import NS_PER_MS, NS_PER_S
 from streamtrack.detect.boxes import Box
 from streamtrack.detect.detector import Detection
 from streamtrack.detect.entry import Entry, is_cut
-from streamtrack.detect.last_well import LastWell, distance, size_ratio
+from streamtrack.detect.last_well import LastWell, size_ratio
 
 SIZES = (0.5, 2.0)
 """Share of an object's area of before that a find of it has at least and at most."""
 NEAR = 0.5
 """Lengths of its longer side from where it is expected within which a find is beyond doubt."""
 MOST_DOUBLINGS = 3
+CHECK_EVERY_S = 1.2
+"""From one look at who somebody is to the next while others are near: each find costs an encoder pass."""
+MOST_CHECKS = 3
+"""Looks at somebody who is alone again, and is neither surely themselves nor surely another one, until they
+are themselves."""
 
 
 @dataclass(slots=True)
@@ -23,6 +28,8 @@ class KnownObject:
     """What is known of an object beside its mask."""
 
     well: LastWell
+    began_ns: int = 0
+    """When it was started, or taken up."""
     hidden_since_ns: int | None = None
     unmet: int = 0
     """Looks in a row in which no find agreed with the mask."""
@@ -42,6 +49,48 @@ class KnownObject:
     """When its looks were last kept."""
     entry: Entry | None = None
     """Until it is in, where it was started while it came in over the border."""
+    sure: LastWell | None = None
+    """How it was before it came near others, until its looks have said that it is still itself."""
+    near: bool = False
+    """Others are near it."""
+    checks: int = 0
+    """Times since then that its looks did not say who it is,"""
+    checked_ns: int | None = None
+    """and when they were last looked at."""
+
+    @property
+    def trusted(self) -> LastWell:
+        """How it was when it was surely itself."""
+        return self.sure or self.well
+
+    def meets(self, now_ns: int, *, near: bool) -> None:
+        """Whether others are near it now."""
+        if near and self.sure is None:
+            self.sure, self.checks, self.checked_ns = replace(self.well), 0, now_ns
+        self.near = near
+
+    def wants_check(self, now_ns: int) -> bool:
+        """Whether its looks have to say who it is."""
+        if self.sure is None:
+            return False
+        rested = self.checked_ns is None or now_ns - self.checked_ns >= CHECK_EVERY_S * NS_PER_S
+        return rested or not self.near
+
+    def is_itself(self, now_ns: int) -> None:
+        """Its looks say so."""
+        self.sure = replace(self.well) if self.near else None
+        self.checks, self.checked_ns = 0, now_ns
+
+    def may_be_itself(self, now_ns: int) -> None:
+        """Its looks do not say, and nobody else is rather it."""
+        self.checks, self.checked_ns = self.checks + 1, now_ns
+        if not self.near and self.checks >= MOST_CHECKS:
+            self.sure = None
+
+    def is_another(self) -> None:
+        """What finds said since it came near others was of somebody else."""
+        if self.sure is not None:
+            self.well = replace(self.sure)
 
     def rests(self, cooldown_ms: int, now_ns: int) -> bool:
         """Whether it was mended so lately that it is left alone."""
@@ -51,13 +100,11 @@ class KnownObject:
     def far(self, find: Detection, now_ns: int, reach: float, longest_s: float | None = None) -> float:
         """How far a find is from where the object is expected; 1 is as far as it reaches, which grows for so
         long (None: for ever)."""
-        seconds = (now_ns - self.well.seen_ns) / NS_PER_S
-        seconds = seconds if longest_s is None else min(seconds, longest_s)
-        return self.off(find, now_ns) / (reach * (1 + seconds))
+        return self.well.far(find, now_ns, reach, longest_s)
 
     def off(self, find: Detection, now_ns: int) -> float:
         """The same in lengths of its longer side."""
-        return distance(self.well.expected(now_ns), find.box) / self.well.length
+        return self.well.off(find, now_ns)
 
     def may_be_found(self, find: Detection, now_ns: int, gone_after_ms: int) -> bool:
         """Whether it, hidden, may be a find by now: at once where it is expected, elsewhere later."""
@@ -91,3 +138,4 @@ class KnownObject:
         self.mended_ns, self.on_trial, self.candidate = now_ns, True, None
         self.well.move_to(find, frame_idx, now_ns)
         self.hidden_since_ns, self.unmet, self.was_lost, self.unlike = None, 0, False, 0
+        self.sure = None

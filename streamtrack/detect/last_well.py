@@ -55,6 +55,17 @@ class LastWell:
         """It was mended: where it was before says nothing of how it moves."""
         self.box, self.frame_idx, self.seen_ns, self.speed = find.box, frame_idx, now_ns, (0.0, 0.0)
 
+    def off(self, find: Detection, now_ns: int) -> float:
+        """Lengths of its longer side from where it is expected to a find."""
+        return distance(self.expected(now_ns), find.box) / self.length
+
+    def far(self, find: Detection, now_ns: int, reach: float, longest_s: float | None = None) -> float:
+        """The same by how far it reaches, so many lengths at once and as many again for each second, for so
+        long (None: for ever)."""
+        seconds = (now_ns - self.seen_ns) / NS_PER_S
+        seconds = seconds if longest_s is None else min(seconds, longest_s)
+        return self.off(find, now_ns) / (reach * (1 + seconds))
+
     def expected(self, now_ns: int) -> tuple[float, float]:
         """x, y in pixels where its centre is expected."""
         seconds = min(LONGEST_STRIDE_S, max(0.0, (now_ns - self.seen_ns) / NS_PER_S))

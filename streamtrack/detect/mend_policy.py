@@ -11,49 +11,32 @@ from dataclasses import dataclass, field
 from streamtrack.clock import NS_PER_S
 from streamtrack.config import MendConfig
 from streamtrack.detect.assignment import assign
-from streamtrack.detect.boxes import box_iou, share_in
+from streamtrack.detect.boxes import box_iou
+from streamtrack.detect.contact import misplaced, note_contacts
 from streamtrack.detect.cut_policy import plan_cuts
 from streamtrack.detect.detector import Detection
 from streamtrack.detect.doubt import (
     AWAY_S,
     NEARLY_LIKE,
-    SOON_S,
     SURELY_UNLIKE,
-    WITHIN,
     agreements,
     doubt_of,
     own_finds,
-    usurpers,
 )
 from streamtrack.detect.entry import Entry
 from streamtrack.detect.known_object import NEAR, KnownObject
 from streamtrack.detect.last_well import LastWell, centre_of, distance
 from streamtrack.detect.mending import Likeness, Mending, MendPlan, Reason
-from streamtrack.detect.overlaps import INSIDE, box_of, grown
-from streamtrack.detect.start_policy import covers
+from streamtrack.detect.overlaps import box_of, grown
+from streamtrack.detect.pairing import WAITED_S, Doubts, Pair
 from streamtrack.frame import ObjectMask, ObjectState
 
 SURELY_LIKE = 0.07
 """How far above `min_likeness` a find must be to mend at the first look."""
+FAR_AHEAD = 0.3
+"""By how much more than any other object that may be it, one looks like a find that mends it at once."""
 KEEP_LOOK_EVERY_S = 2
 """Seconds between two looks at an object that are kept: each may cost an encoder pass."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """An object that is in doubt, and a find that may be it."""
-
-    object_id: int
-    place: int
-    reason: Reason
-    overlap: float
-    likeness: float | None
-    nearness: float
-    """1 where it is expected, 0 at the end of its reach."""
-
-    @property
-    def worth(self) -> float:
-        return self.nearness + (0.5 if self.likeness is None else self.likeness) + 1.0
 
 
 @dataclass(slots=True)
@@ -68,7 +51,7 @@ class Mender:
     def started(self, object_id: int, find: Detection, frame_idx: int, now_ns: int) -> None:
         """An object was started on a find."""
         well = LastWell.of(find, frame_idx, now_ns)
-        self._known[object_id] = KnownObject(well, entry=Entry(frame_idx))
+        self._known[object_id] = KnownObject(well, now_ns, entry=Entry(frame_idx))
 
     def plan(
         self,
@@ -89,16 +72,7 @@ class Mender:
         more = grown(self._known, agreed, objects, found, self.config.min_score)
         growths = self._growths(more, objects, found, frame_idx, now_ns)
         agreed = {object_id: place for object_id, place in agreed.items() if object_id not in more}
-        held, in_doubt = {*agreed.values(), *more.values()}, dict[int, Reason]()
-        for object_id, known in self._known.items():
-            reason = None
-            if object_id not in agreed and object_id not in more:
-                reason = doubt_of(known, objects[object_id], found, held, now_ns, self.config)
-            if reason is not None:
-                in_doubt[object_id] = reason
-        for object_id in usurpers(self._known, agreed, in_doubt, found, now_ns, likeness, self.config):
-            del agreed[object_id]
-            in_doubt[object_id] = "shared"
+        in_doubt, barred = self._doubts(agreed, more, found, objects, now_ns, likeness)
         own, taken = {}, {*agreed.values(), *more.values()}
         for object_id, place in agreed.items():
             if not self._is_another(object_id, found[place], now_ns, likeness):
@@ -108,14 +82,8 @@ class Mender:
         cuts = plan_cuts({**own, **clear}, objects, found, self.config.min_score)
         left = {**objects, **{cut.object_id: cut.left for cut in cuts}}
         healthy = [mask for object_id, mask in left.items() if object_id not in in_doubt]
-        free = [
-            place
-            for place, find in enumerate(found)
-            if find.score >= self.config.min_score
-            and place not in taken
-            and not any(covers(mask, find.box) for mask in healthy)
-        ]
-        pairs = self._pairs(in_doubt, objects, found, free, now_ns, likeness)
+        doubts = Doubts(self._known, in_doubt, barred, found, now_ns, likeness, self.config)
+        pairs, maybe = doubts.pairs(objects, doubts.free(taken, healthy))
         chosen = assign({(pair.object_id, pair.place): pair.worth for pair in pairs})
         best = [pair for pair in pairs if (pair.object_id, pair.place) in chosen]
         for object_id in self._known.keys() - {pair.object_id for pair in best}:
@@ -123,8 +91,9 @@ class Mender:
         ready = [pair for pair in best if self._is_ready(pair, pairs, found, now_ns)]
         mendings = [self._mending(pair, found) for pair in ready]
         cuts = tuple(cut for cut in cuts if all(pair.object_id != cut.object_id for pair in ready))
-        claimed = frozenset(pair.place for pair in best) | frozenset(more.values())
-        pending = frozenset(pair.object_id for pair in best) | more.keys()
+        claimed = frozenset(pair.place for pair in best) | maybe | frozenset(more.values())
+        paired = frozenset(pair.object_id for pair in best)
+        pending = paired | more.keys() | self._waited_for(in_doubt, barred, now_ns)
         others = frozenset(key for key, known in self._known.items() if known.unlike >= self.config.looks)
         to_keep = self._to_keep(agreed, objects, now_ns)
         return MendPlan((*growths, *mendings), pending, claimed, others, to_keep, cuts)
@@ -145,6 +114,40 @@ class Mender:
     def _forget(self, objects: Mapping[int, ObjectMask]) -> None:
         self._known = {key: known for key, known in self._known.items() if key in objects}
         self._learning = {key: seen for key, seen in self._learning.items() if key in objects}
+
+    def _doubts(
+        self,
+        agreed: dict[int, int],
+        more: Mapping[int, int],
+        found: Sequence[Detection],
+        objects: Mapping[int, ObjectMask],
+        now_ns: int,
+        likeness: Likeness,
+    ) -> tuple[dict[int, Reason], dict[int, int]]:
+        """Objects that are in doubt, and why; and of these the places of finds that they are on and surely
+        are not, which agree with them no more."""
+        held, in_doubt, barred = {*agreed.values(), *more.values()}, dict[int, Reason](), dict[int, int]()
+        for object_id, known in self._known.items():
+            reason = None
+            if object_id not in agreed and object_id not in more:
+                reason = doubt_of(known, objects[object_id], found, held, now_ns, self.config)
+            if reason is not None:
+                in_doubt[object_id] = reason
+        note_contacts(self._known, agreed, objects, found, now_ns)
+        wrong = misplaced(self._known, agreed, in_doubt, objects, found, now_ns, likeness, self.config)
+        for object_id, why in wrong.items():
+            self._known[object_id].is_another()
+            in_doubt[object_id], barred[object_id] = why, agreed.pop(object_id)
+        return in_doubt, barred
+
+    def _waited_for(
+        self, in_doubt: Mapping[int, Reason], barred: Mapping[int, int], now_ns: int
+    ) -> frozenset[int]:
+        """Those who surely are somewhere else than their masks: they neither drift nor are one with whom they
+        are on."""
+        swapped = (key for key in barred if in_doubt[key] == "swapped")
+        lately_ns = now_ns - WAITED_S * NS_PER_S
+        return frozenset(key for key in swapped if self._known[key].well.seen_ns >= lately_ns)
 
     def _is_another(self, object_id: int, find: Detection, now_ns: int, likeness: Likeness) -> bool:
         """Whether an object that was lost and is back looks like something else."""
@@ -167,7 +170,7 @@ class Mender:
             self._learning[object_id] = find.class_name, times
             if times >= self.config.looks and mask.state is ObjectState.TRACKING:
                 del self._learning[object_id]
-                self._known[object_id] = KnownObject(LastWell.of(find, frame_idx, now_ns))
+                self._known[object_id] = KnownObject(LastWell.of(find, frame_idx, now_ns), now_ns)
             return
         known.enter(find, mask.frame_size)
         known.agree(find, frame_idx, now_ns)
@@ -201,52 +204,14 @@ class Mender:
                 continue
             if known.enters(objects[object_id].frame_size):  # all of it looks otherwise
                 continue
+            if known.sure is not None and known.kept_ns is not None:
+                continue  # it may be somebody else
             if known.kept_ns is None or now_ns - known.kept_ns >= KEEP_LOOK_EVERY_S * NS_PER_S:
                 known.kept_ns = now_ns
                 due.append(object_id)
         return tuple(due)
 
-    def _pairs(
-        self,
-        in_doubt: Mapping[int, Reason],
-        objects: Mapping[int, ObjectMask],
-        found: Sequence[Detection],
-        free: Sequence[int],
-        now_ns: int,
-        likeness: Likeness,
-    ) -> list[_Pair]:
-        pairs = []
-        for object_id, reason in in_doubt.items():
-            known = self._known[object_id]
-            near: list[tuple[int, float]] = []
-            mask = objects[object_id]
-            for place in free:
-                # What covers too much covers the object as well; what is still there cannot be far.
-                if reason in WITHIN and share_in(found[place].box, box_of(mask)) < INSIDE:
-                    continue
-                if reason == "lost" and not known.may_be_found(
-                    found[place], now_ns, self.config.gone_after_ms
-                ):
-                    continue
-                longest_s = None if reason == "lost" else SOON_S
-                far = known.far(found[place], now_ns, self.config.reach, longest_s)
-                if far < 1 and known.fits(found[place]):
-                    near.append((place, 1 - far))
-            if not near or known.rests(self.config.cooldown_ms, now_ns):
-                continue
-            alike = likeness(object_id, [found[place].box for place, _ in near])
-            for (place, nearness), like in zip(near, alike, strict=True):
-                if self._is_like(reason, like):
-                    overlap = box_iou(box_of(objects[object_id]), found[place].box)
-                    pairs.append(_Pair(object_id, place, reason, overlap, like, nearness))
-        return pairs
-
-    def _is_like(self, reason: Reason, like: float | None) -> bool:
-        # What is gone is found by its looks alone; what is there was looked at a moment ago.
-        least = self.config.min_likeness - (0.0 if reason == "lost" else NEARLY_LIKE)
-        return reason != "lost" if like is None else like >= least
-
-    def _is_ready(self, pair: _Pair, pairs: Sequence[_Pair], found: Sequence[Detection], now_ns: int) -> bool:
+    def _is_ready(self, pair: Pair, pairs: Sequence[Pair], found: Sequence[Detection], now_ns: int) -> bool:
         """Whether a find mends now, and is not waited for once more."""
         known, find = self._known[pair.object_id], found[pair.place]
         before = known.candidate
@@ -263,9 +228,15 @@ class Mender:
         expected = known.off(find, now_ns) <= NEAR
         alone = alone and not known.by_hand
         sure = like if pair.reason == "lost" else expected and (like or pair.likeness is None)
-        return alone and sure and find.score >= self.config.sure_score
+        return (alone and sure and find.score >= self.config.sure_score) or self._is_decided(pair, known)
 
-    def _mending(self, pair: _Pair, found: Sequence[Detection]) -> Mending:
-        well_at = self._known[pair.object_id].well.frame_idx
+    def _is_decided(self, pair: Pair, known: KnownObject) -> bool:
+        """Whether looks alone say whose a find is, of those that are there."""
+        least = self.config.min_likeness - NEARLY_LIKE
+        like = pair.likeness is not None and pair.likeness >= least
+        return like and pair.lead >= FAR_AHEAD and pair.reason != "lost" and not known.by_hand
+
+    def _mending(self, pair: Pair, found: Sequence[Detection]) -> Mending:
+        well_at = self._known[pair.object_id].trusted.frame_idx
         find = found[pair.place]
         return Mending(pair.object_id, find, pair.reason, pair.overlap, pair.likeness, well_at)

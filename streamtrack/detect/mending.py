@@ -10,7 +10,7 @@ from streamtrack.detect.boxes import Box
 from streamtrack.detect.cut_policy import Cut
 from streamtrack.detect.detector import Detection
 
-Reason = Literal["uncertain", "too_large", "too_small", "several", "shared", "adrift", "lost"]
+Reason = Literal["uncertain", "too_large", "too_small", "several", "shared", "swapped", "adrift", "lost"]
 Likeness = Callable[[int, Sequence[Box]], Sequence[float | None]]
 """How much what boxes show looks like what is remembered of an object, -1 to 1; None where nobody knows."""
 
@@ -23,8 +23,9 @@ class Mending:
     find: Detection
     reason: Reason
     """What it disagrees with: a mask that is `uncertain`; one that is too large or too small for the find,
-    covers several, lies on what another object is on (shared) or was met by no find for long (adrift); or
-    nothing, as the object is gone (lost)."""
+    covers several, lies on what another object is on (shared), is on whom it met and looks less like than
+    like another find (swapped), or was met by no find for long (adrift); or nothing, as the object is gone
+    (lost)."""
     overlap: float
     """IoU of the mask's box with the find's, 0 to 1."""
     likeness: float | None
