@@ -27,7 +27,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    demo = stream_config("synthetic:leave?width=320&height=180&fps=10", "demo", pace="newest")
+    demo = stream_config("synthetic:leave?width=320&height=180&fps=4", "demo", pace="newest")
     cameras = CamerasConfig(state_dir=tmp_path_factory.mktemp("state"))
     config = server_config(demo, cameras=cameras)
     with serving(config, read_config=lambda: config) as running:

@@ -25,7 +25,7 @@ from streamtrack.server import Server
 from tests.support.pipelines import SCENE, SOON_S, stream_config, wait_until
 from tests.support.servers import server_config, serving
 
-LIVE = f"synthetic:{SCENE}?fps=10&width=160&height=90"
+LIVE = f"synthetic:{SCENE}?fps=5&width=160&height=90"
 
 
 @pytest.fixture(scope="module")

@@ -315,9 +315,10 @@ def test_overloaded_stream_stays_fresh_and_counts_what_it_leaves_out(
 
 
 def test_bytes_of_the_session_are_told(doors: tuple[ZmqPublisher, Telemetry]) -> None:
-    with running(stream_config(STILL), *doors) as pipeline:
+    config = stream_config(STILL)
+    with running(config, *doors) as pipeline:
         wait_until(lambda: newest(pipeline) == LAST, "the last frame")
-    session = nano().new_session(TrackingConfig())
+    session = nano().new_session(config.tracking)
     for prompt in prompts_from_masks(make_scene(SCENE).render(0)[1]):
         session.add(prompt.object_id, points=prompt.points or None, labels=prompt.labels, box=prompt.box)
     session.step(make_scene(SCENE).render(0)[0])

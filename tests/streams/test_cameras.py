@@ -25,7 +25,7 @@ from tests.support.recordings import write_clip
 from tests.support.rtsp import RtspServer
 from tests.support.servers import server_config, serving
 
-SMALL = f"synthetic:{SCENE}?fps=10&width=160&height=90"
+SMALL = f"synthetic:{SCENE}?fps=4&width=160&height=90"
 SILENT = "rtsp://admin:hunter2@127.0.0.1:9/none"
 
 
@@ -253,7 +253,7 @@ def test_source_is_tried_before_it_is_added(server: Server, api: httpx.Client) -
     found = api.post("/streams/test", json={"source": {"url": SMALL}})
     assert found.status_code == 200, found.text
     told = found.json()
-    assert (told["width_px"], told["height_px"], told["codec"], told["fps"]) == (160, 90, "synthetic", 10.0)
+    assert (told["width_px"], told["height_px"], told["codec"], told["fps"]) == (160, 90, "synthetic", 4.0)
     assert told["still"].startswith("data:image/jpeg;base64,")
     picture = api.post("/streams/test", json={"source": {"url": SMALL}}, headers={"accept": "image/jpeg"})
     assert picture.content[:2] == b"\xff\xd8"

@@ -21,7 +21,7 @@ from streamtrack.streams.streams import Streams
 from tests.support.pipelines import SCENE, nano, publishing, stream_config
 from tests.support.video import until
 
-SMALL = f"synthetic:{SCENE}?fps=10&width=160&height=90"
+SMALL = f"synthetic:{SCENE}?fps=5&width=160&height=90"
 
 
 @contextmanager

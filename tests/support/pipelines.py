@@ -91,8 +91,11 @@ def zmq_config() -> ZmqConfig:
 def stream_config(
     url: str = STILL, name: str = "cam", pace: str = "every_frame", **changes: Any
 ) -> StreamConfig:
+    """A stream of a scene whose objects are followed, in the whole picture unless `changes` say otherwise: a
+    window for each of them would double what a step takes."""
     source = SourceConfig.model_validate({"url": url, "pace": pace})
-    return StreamConfig(name=name, source=source, **{"autoprompt": SceneAutoprompt(), **changes})
+    defaults = {"autoprompt": SceneAutoprompt(), "tracking": TrackingConfig(window="off")}
+    return StreamConfig(name=name, source=source, **{**defaults, **changes})
 
 
 @contextmanager
