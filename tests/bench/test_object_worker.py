@@ -12,6 +12,7 @@ from streamtrack.config import TrackingConfig
 from streamtrack.tracking import Session, Tracker
 
 FRAMES = 4
+pytestmark = pytest.mark.whole_bench
 
 
 @pytest.fixture(scope="module")
