@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, SupportsIndex
+from typing import Any, Literal, SupportsIndex
 
 import zmq
 from numpy.typing import ArrayLike
@@ -92,10 +92,36 @@ class Control(Connection):
             return self._ask("add", **named, **_plain(prompt))
         if not prompt.is_empty:
             raise ObjectMemoryError("a memory comes with a prompt, expected one of the two")
-        if len(memory) > MAX_MEMORY_BYTES:
-            raise ObjectMemoryError(f"memory has {len(memory)} bytes, expected at most {MAX_MEMORY_BYTES}")
         where = {"at_frame": prompt.at_frame, "anywhere": anywhere}
-        return self._exchange("add_memory", bytes(memory), **named, **where)[0]
+        return self._exchange("add_memory", _checked(memory), **named, **where)[0]
+
+    def propose(
+        self,
+        memory: bytes | None = None,
+        *,
+        source: str | None = None,
+        source_id: SupportsIndex | None = None,
+        start: Literal["never", "sure", "always"] = "sure",
+        min_score: float = 0.5,
+        object_id: SupportsIndex | None = None,
+        label: str = "",
+    ) -> Answer:
+        """Look in the newest frame for an object that is known from elsewhere: `likeness` is how surely it is
+        the same, 0 to 1, `candidates` what was found, `object_id` the object that was started, or None.
+
+        Args:
+            memory: what `export` or `streamtrack remember` gave, or else
+            source, source_id: another stream of the server, and its object.
+            start: follow it: never, where it scores `min_score` (sure), or whatever was found (always).
+            object_id: None takes the next free one.
+        """
+        named = {"object_id": None if object_id is None else check_object_id(object_id), "label": label}
+        how = {"start": start, "min_score": min_score}
+        if memory is not None and source is None and source_id is None:
+            return self._exchange("propose", _checked(memory), **named, **how)[0]
+        if memory is not None or source is None or source_id is None:
+            raise ObjectMemoryError("propose: expected a memory, or a source with its source_id")
+        return self._ask("add_from", source=source, source_id=check_object_id(source_id), **named, **how)
 
     def export(self, object_id: SupportsIndex) -> bytes:
         """All that is remembered of an object, as a safetensors file for `add(memory=...)`."""
@@ -213,6 +239,15 @@ def decode_mask(mask: RunLengths) -> BoolMask:
         PublishError: the run lengths are damaged.
     """
     return decode_rle(mask.counts.encode(), check_frame_size(mask.size))
+
+
+def _checked(memory: object) -> bytes:
+    if not isinstance(memory, bytes | bytearray | memoryview):
+        raise ObjectMemoryError(f"memory is {type(memory).__name__}, expected bytes, as `export` gives them")
+    if memoryview(memory).nbytes > MAX_MEMORY_BYTES:
+        num_bytes = memoryview(memory).nbytes
+        raise ObjectMemoryError(f"memory has {num_bytes} bytes, expected at most {MAX_MEMORY_BYTES}")
+    return bytes(memory)
 
 
 def _plain(prompt: Prompt) -> dict[str, Any]:

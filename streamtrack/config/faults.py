@@ -82,6 +82,7 @@ def _describe(fault: ErrorDetails, path: tuple[str | int, ...], section: type[Ba
         return message
     secret = any(word in key.lower() for word in SECRET_WORDS)
     got = "" if secret or (isinstance(value, dict) and value) else f" is {describe_value(value)}"
+    message = message.removeprefix(f"{parts[-1]}{got}, ")  # was said just now
     return f"{key}{got}: {message[0].lower()}{message[1:]}"
 
 

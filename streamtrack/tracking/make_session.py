@@ -42,8 +42,8 @@ def make_session(
     if config.keyframe_interval > 1:
         key_frames = FlowBetweenKeyFrames(config.keyframe_interval, config.history_frames)
 
-    def of_mask(picture: ArrayLike, mask: ArrayLike) -> bytes:
-        return remember(model, config, picture, Prompt(0, mask=mask))
+    def of_mask(object_id: int, picture: ArrayLike, mask: ArrayLike) -> bytes:
+        return remember(model, config, picture, Prompt(object_id, mask=mask))
 
     maker = MemoryMaker(partial(facts_of, model), geometry, of_mask)
     return Session(follower, config, clock, key_frames, looking, maker)

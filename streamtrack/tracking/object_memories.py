@@ -18,7 +18,13 @@ from streamtrack.tracking.frame_log import FrameLog
 from streamtrack.tracking.known_look import KnownLook, look_at
 from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.memory_document import from_document, to_document
-from streamtrack.tracking.memory_file import MemoryFile, ModelFacts, decode_memory, encode_memory
+from streamtrack.tracking.memory_file import (
+    MAX_LABEL_CHARS,
+    MemoryFile,
+    ModelFacts,
+    decode_memory,
+    encode_memory,
+)
 from streamtrack.tracking.memory_rules import make_memory_rules
 from streamtrack.tracking.memory_watch import MemoryWatch
 from streamtrack.tracking.object_prompts import ObjectPrompts
@@ -38,8 +44,8 @@ class MemoryMaker:
     facts: Callable[[], ModelFacts]
     """What memories fit; may take a second, once."""
     geometry: Geometry
-    remember: Callable[[ArrayLike, ArrayLike], bytes]
-    """The memory of an object of a picture, (H, W, 3) uint8 RGB, with its mask, (H, W) bool."""
+    remember: Callable[[int, ArrayLike, ArrayLike], bytes]
+    """The memory of an object, by its id, of a picture, (H, W, 3) uint8 RGB, with its mask, (H, W) bool."""
 
 
 class ObjectMemories:
@@ -69,6 +75,9 @@ class ObjectMemories:
     def export(self, object_id: int) -> bytes:
         """See `Session.export_object`."""
         tracked = self._prompts.known(object_id)
+        if len(tracked.label) > MAX_LABEL_CHARS:
+            got = f"object {object_id}: its label has {len(tracked.label)} characters"
+            raise ObjectMemoryError(f"{got}, expected at most {MAX_LABEL_CHARS} in a memory")
         file = self.copied(object_id, self._required().facts())
         look = self._look_of(tracked, self._tracks.next_key - 1)
         return encode_memory(replace(file, look=look))
@@ -146,7 +155,7 @@ class ObjectMemories:
                 "expected a picture and its mask"
             )
         self._prompts.require_room(object_id)
-        memory = self._required().remember(*reference)
+        memory = self._required().remember(object_id, *reference)
         self.add(object_id, memory, label=label, at_frame=at_frame, anywhere=True)
 
     def _tracked(

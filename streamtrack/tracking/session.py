@@ -193,6 +193,8 @@ class Session(ChangesOfMind):
             PromptError, ShapeError, CapacityError, FrameExpiredError: as `start`.
         """
         given = [one for one in (points, labels, box, mask) if one is not None]
+        if anywhere and memory is None and reference is None:
+            raise ObjectMemoryError(f"object {object_id}: anywhere is given, expected it with a memory")
         if memory is None and reference is None:
             self.start(Prompt(object_id, points, labels, box, mask, label, at_frame))
             return

@@ -73,7 +73,7 @@ def test_demo_config_is_what_demo_runs() -> None:
         ),
         (
             config(model={"image_size": 500}),
-            "live.yaml: model.image_size is 500: image_size is 500, expected a multiple of 32",
+            "live.yaml: model.image_size is 500: expected a multiple of 32",
         ),
         (config(colour="red"), "live.yaml: unknown key colour"),
         (

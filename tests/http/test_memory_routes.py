@@ -152,6 +152,17 @@ def test_a_client_takes_it_out_and_puts_it_in(server: Server, api: httpx.Client)
             control.add(memory=memory, points=[(1, 1)])
         with pytest.raises(ObjectMemoryError, match="expected at most"):
             control.add(memory=bytes(MAX_MEMORY_BYTES + 1))
+        with pytest.raises(ObjectMemoryError, match="memory is str, expected bytes"):
+            control.add(memory="cup.memory")  # type: ignore[arg-type]
+        for known in ({"memory": memory}, {"source": "cam", "source_id": object_id}):
+            proposed = control.propose(start="never", **known)  # type: ignore[arg-type]
+            assert proposed.object_id is None
+            assert proposed.likeness[0] is not None
+            assert proposed.likeness[0] > 0.5
+            assert len(proposed.candidates) == 1
+        for wrong in ({}, {"source": "cam"}, {"memory": memory, "source_id": 1}):
+            with pytest.raises(ObjectMemoryError, match="expected a memory, or a source with its source_id"):
+                control.propose(**wrong)  # type: ignore[arg-type]
         control.remove(object_id)
         added = control.add(88, memory=memory, label="mug")
         assert (added.object_id, added.objects[0].label, added.objects[0].state) == (88, "mug", "tracking")

@@ -8,6 +8,7 @@ import torch
 
 from streamtrack.errors import (
     CapacityError,
+    ConfigError,
     NothingFoundError,
     ObjectMemoryError,
     PromptError,
@@ -70,6 +71,13 @@ def test_a_place_is_needed_and_one_thing_is_said_at_a_time(colour: Tracker, shap
         session.add(2, memory=memory, points=[CLICK])
     with pytest.raises(PromptError, match="object 3 is not followed"):
         session.export_object(3)
+    with pytest.raises(ObjectMemoryError, match="object 2: anywhere is given, expected it with a memory"):
+        session.add(2, points=[CLICK], anywhere=True)
+    session.set_label(1, "x" * 129)
+    with pytest.raises(ObjectMemoryError, match="label has 129 characters, expected at most 128"):
+        session.export_object(1)  # nobody could take it
+    with pytest.raises(ConfigError, match="memories is list, expected a mapping of object ids"):
+        list(colour.track(shapes[:2], [], memories=[memory]))  # type: ignore[arg-type]
     waiting = colour.new_session(CONFIG)
     waiting.add(1, points=[CLICK])
     with pytest.raises(PromptError, match="waits for the next frame"):
@@ -94,7 +102,7 @@ def test_references_that_are_none_are_refused(colour: Tracker, shapes: list[Imag
     session = colour.new_session(CONFIG)
     with pytest.raises(ObjectMemoryError, match="expected a picture and its mask"):
         session.add(1, reference=shapes[0])  # type: ignore[arg-type]
-    with pytest.raises(ShapeError):
+    with pytest.raises(ShapeError, match="object 1: mask has shape"):
         session.add(1, reference=(shapes[0], np.zeros((3, 3), bool)))
     with pytest.raises(NothingFoundError, match="reference"):
         colour.remember(np.full_like(shapes[0], 120), box=[0, 0, 2, 2])
