@@ -127,7 +127,8 @@ def put_in(bank: MemoryBank, carried: CarriedMemory, next_frame: int) -> ObjectM
     ):
         for index in range(max(0, len(agos) - len(free)), len(agos)):
             place = positions[next_frame - agos[index]] = free.pop()
-            _write(_parts(bank, Rows(memory.slot, place, place))[part], rows[index])
+            there = Rows(memory.slot, place, None) if part == 0 else Rows(memory.slot, None, place)
+            _write(_parts(bank, there)[part], rows[index])
     _, _, mask_logits, scores = _parts(bank, bank.frame(memory, next_frame - 1))
     _write(mask_logits, carried.mask_logits)
     _write(scores, carried.scores)

@@ -239,10 +239,7 @@ class Tracker:
                 `at_frame`.
         """
         given, config = _checked_prompts(prompts), self._film_config(config)
-        if memories is not None:
-            _check_type(
-                memories, Mapping, "memories", "a mapping of object ids to what `export_object` gives"
-            )
+        _check_type(memories or {}, Mapping, "memories", "what `export_object` gave, by id")
         span = FilmSpan(start, end, stride)
         film = open_source(source)
         is_plain = direction == "forward" and span == FilmSpan() and not lifetimes

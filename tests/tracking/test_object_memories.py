@@ -131,6 +131,16 @@ def test_a_hidden_object_is_as_lost_and_as_found_as_it_would_have_been(
     assert other.result().objects[1].state is ObjectState.TRACKING
 
 
+def test_more_pointers_than_a_short_memory_has_features_come_along(
+    small: dict[str, Tracker], ellipses: Sequence[Image]
+) -> None:
+    config = TrackingConfig(history_frames=2, memory_frames=1)
+    session = begun(small["nano fp32"], config, ellipses[:20], box=[60, 55, 140, 105])
+    other = small["nano fp32"].new_session(config)
+    other.add(1, memory=session.export_object(1))
+    assert_goes_on(session, other, ellipses[20:23], 1, 1)
+
+
 @pytest.mark.parametrize("name", ["nano fp32", "nano bf16", "sam2 fp32", "sam2 bf16"])
 @pytest.mark.parametrize("window", ["off", 2.0])
 def test_real_networks_go_on_bit_for_bit(

@@ -76,7 +76,7 @@ def test_a_place_is_needed_and_one_thing_is_said_at_a_time(colour: Tracker, shap
     session.set_label(1, "x" * 129)
     with pytest.raises(ObjectMemoryError, match="label has 129 characters, expected at most 128"):
         session.export_object(1)  # nobody could take it
-    with pytest.raises(ConfigError, match="memories is list, expected a mapping of object ids"):
+    with pytest.raises(ConfigError, match="memories is list, expected what `export_object` gave, by id"):
         list(colour.track(shapes[:2], [], memories=[memory]))  # type: ignore[arg-type]
     waiting = colour.new_session(CONFIG)
     waiting.add(1, points=[CLICK])
