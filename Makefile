@@ -10,12 +10,8 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(if 
 	$(p) -c 'import sys; print(*(sys.version_info >= (3, 11) and [1]))' 2>/dev/null),$(p))))
 TORCH ?= torch==2.14.1 torchvision==0.29.1
 ARGS ?=
-# Processes of the tests. A third of what `make test` takes is waiting, for sockets and timers: one more than there
-# are cores. Browsers and networks keep a core busy by themselves: auto, one a core.
-ifndef WORKERS
-WORKERS := auto
-test test-long test-process: WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
-endif
+# Processes of the tests: one more than there are cores, for a third of what they take is waiting.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # of training; the folders are made, and never committed
 WORK ?= training/work
 SOURCES ?= training/sources
