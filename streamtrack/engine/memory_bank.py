@@ -278,7 +278,8 @@ class MemoryBank:
 
 def _rows_of(tensor: Tensor, rows: Tensor) -> Tensor:
     """(B, T, ...) of a (capacity, places, ...) tensor and (B, T) rows of it: each is copied as it lies."""
-    return tensor.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, rows.shape)
+    copied = tensor.flatten(0, 1).index_select(0, rows.flatten())
+    return copied.reshape(*rows.shape, *tensor.shape[2:])
 
 
 def shown_at(bank: MemoryBank, memories: Sequence[ObjectMemory], frames: Sequence[int]) -> tuple[Tensor, ...]:

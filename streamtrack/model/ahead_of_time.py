@@ -267,12 +267,14 @@ class _Follow(nn.Module):
         features = split_features(of_frame, self._num_kept)
         found, memory_features = self._network.follow_eagerly(features, memory)
         assert found.rivals is not None  # something is expected
+        assert found.seen is not None
         return (
             found.low_res_mask_logits,
             found.object_score_logits,
             found.iou_scores,
             found.object_pointers,
             found.rivals,
+            found.seen,
             memory_features,
         )
 

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
@@ -108,9 +108,11 @@ class AheadOfTimeCalls:
             found += self.beside.map(lambda one: alone(*of_frame, *one), each[:num_beside])
         found += [self.run_follow(*of_frame, *one) for one in each[len(found) :]]
         whole = found[0] if objects == 1 else [torch.cat(one) for one in zip(*found, strict=True)]
-        logits, object_scores, ious, pointers, rivals, memory_features = whole
-        told = None if memory.expected is None else rivals
-        return MaskPrediction(logits, object_scores, ious, pointers, rivals=told), memory_features
+        logits, object_scores, ious, pointers, rivals, seen, memory_features = whole
+        prediction = MaskPrediction(logits, object_scores, ious, pointers)
+        if memory.expected is not None:
+            prediction = replace(prediction, rivals=rivals if memory.wants_rivals else None, seen=seen)
+        return prediction, memory_features
 
 
 def compiled_folder() -> Path:

@@ -32,6 +32,9 @@ def test_objects_are_followed_side_by_side_as_the_eager_call_follows_them() -> N
             torch.testing.assert_close(found.object_pointers, exact.object_pointers)
             torch.testing.assert_close(left, left_exactly)
             assert (found.rivals is None) is (exact.rivals is None) is (expected is None)
+            assert (found.seen is None) is (exact.seen is None) is (expected is None)
+            if exact.seen is not None:
+                torch.testing.assert_close(found.seen, exact.seen)
 
 
 class Noting:
