@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from streamtrack.access.hashing import Hasher, hash_fault
 from streamtrack.access.key import Key, check_name
+from streamtrack.access.list_file import VERSION, ListFile, check_differ, decode_list, encode_list
 from streamtrack.access.roles import Role
 from streamtrack.access.tokens import new_token, read_token, write_token
-from streamtrack.errors import CapacityError, ConfigError, PublishError
-from streamtrack.whole_file import write_whole
+from streamtrack.errors import CapacityError, ConfigError
 
-VERSION = 1
 MAX_KEYS = 256
-MAX_FILE_BYTES = 1 << 20
-LOCK_TIMEOUT_S = 10.0
-OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class DamagedKeysError(ConfigError):
@@ -50,6 +43,7 @@ class KeyFile:
     def __init__(self, path: Path, hasher: Hasher | None = None) -> None:
         self.path = path
         self._hasher = hasher or Hasher()
+        self._list = ListFile(path, read_keys, write_keys, holder="a key's", damaged=DamagedKeysError)
 
     def read(self) -> tuple[Key, ...]:
         """Every key, in the order in which they were made; none where there is no file.
@@ -57,22 +51,7 @@ class KeyFile:
         Raises:
             DamagedKeysError: the file cannot be read or used.
         """
-        try:
-            with self.path.open("rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
-                data = file.read(MAX_FILE_BYTES + 1)
-        except FileNotFoundError:
-            return ()
-        except OSError as error:
-            raise DamagedKeysError(f"{self.path}: cannot be read: {error.strerror}") from error
-        if mode & OTHERS_MAY_WRITE:
-            raise DamagedKeysError(
-                f"{self.path}: others than its owner may write it (mode {stat.S_IMODE(mode):o}), expected 600"
-            )
-        try:
-            return read_keys(data)
-        except ValueError as error:
-            raise DamagedKeysError(f"{self.path}: is damaged: {error}") from None
+        return self._list.read()
 
     def make(self, name: str, role: Role, now: datetime, expires: datetime | None = None) -> tuple[Key, str]:
         """A new key, and the token that its holder shows, which is kept nowhere.
@@ -95,7 +74,7 @@ class KeyFile:
                 raise CapacityError(f"{self.path}: has {len(kept)} keys, expected fewer than {MAX_KEYS}")
             return [*kept, key]
 
-        self._change(add)
+        self._list.change(add)
         return key, write_token(key_id, secret)
 
     def revoke(self, name: str) -> Key:
@@ -105,29 +84,7 @@ class KeyFile:
             ConfigError: there is none of that name, or the file is damaged.
             PublishError: it cannot be written.
         """
-        gone: list[Key] = []
-
-        def remove(keys: Sequence[Key]) -> Sequence[Key]:
-            gone.extend(key for key in keys if key.name == name)
-            if not gone:
-                names = ", ".join(key.name for key in keys) or "none"
-                raise ConfigError(f"NAME is {name[:80]!r}, expected a key's: {names}")
-            return [key for key in keys if key.name != name]
-
-        self._change(remove)
-        return gone[0]
-
-    def _change(self, change: Callable[[Sequence[Key]], Sequence[Key]]) -> None:
-        """Read, change and write, while nobody else does."""
-        lock = FileLock(self.path.with_name(self.path.name + ".lock"), mode=0o600)
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with lock.acquire(timeout=LOCK_TIMEOUT_S):
-                write_whole(self.path, write_keys(change(self.read())))
-        except Timeout:
-            raise PublishError(f"{self.path}: another process has been changing it, ask again") from None
-        except OSError as error:
-            raise PublishError(f"{self.path}: cannot be written: {error.strerror or error}") from error
+        return self._list.take_out(name)
 
 
 def read_keys(data: bytes) -> tuple[Key, ...]:
@@ -136,20 +93,11 @@ def read_keys(data: bytes) -> tuple[Key, ...]:
     Raises:
         ValueError: they are none; the message shows no hash.
     """
-    if len(data) > MAX_FILE_BYTES:
-        raise ValueError(f"it is longer than {MAX_FILE_BYTES} bytes")
-    try:
-        whole = msgspec.json.decode(data, type=_Whole)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(" ".join(str(error).split())[:160]) from None
-    if whole.version != VERSION:
-        raise ValueError(f"its version is {whole.version}, expected {VERSION}")
+    whole = decode_list(data, _Whole)
     if len(whole.keys) > MAX_KEYS:
         raise ValueError(f"it has {len(whole.keys)} keys, expected at most {MAX_KEYS}")
     for field in ("id", "name"):
-        values = [getattr(line, field) for line in whole.keys]
-        if len(set(values)) != len(values):
-            raise ValueError(f"two keys have the same {field}")
+        check_differ((getattr(line, field) for line in whole.keys), f"keys have the same {field}")
     return tuple(_key_of(place, line) for place, line in enumerate(whole.keys))
 
 
@@ -158,7 +106,7 @@ def write_keys(keys: Sequence[Key]) -> bytes:
     lines = tuple(
         _Line(key.key_id, key.name, key.role.value, key.hashed, key.made, key.expires) for key in keys
     )
-    return msgspec.json.format(msgspec.json.encode(_Whole(VERSION, lines)), indent=2) + b"\n"
+    return encode_list(_Whole(VERSION, lines))
 
 
 def _key_of(place: int, line: _Line) -> Key:

@@ -52,7 +52,7 @@ SUITES = {
 
 COVERED_BY = {
     "access/test_roles": ("access/principal",),
-    "access/test_key_file": ("access/key", "access/hashing"),
+    "access/test_key_file": ("access/key", "access/hashing", "access/list_file"),
     "access/test_audit": ("access/audit_file",),
     "http/test_admission": ("http/audit_trail", "http/visit", "http/refusal", "access/door"),
     "http/test_login_routes": ("http/cookies", "http/audit_routes", "http/front_door"),
