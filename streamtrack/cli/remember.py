@@ -63,7 +63,10 @@ def remember(
     in_force = load_recording_config(str(picture), None, flags)
     image = offline.read_picture(picture)
     texts = point or (), negative or (), (box,) if box is not None else (), (str(mask),) if mask else ()
-    [prompt] = offline.parse_prompts(*texts)
+    prompts = offline.parse_prompts(*texts)
+    if len(prompts) > 1:
+        raise PromptError("several objects or frames are named, expected one object of one picture")
+    [prompt] = prompts
     tracker = Tracker.from_config(in_force.model)
     memory = tracker.remember(
         image,

@@ -11,10 +11,11 @@ from typing import Any
 from streamtrack.config import SourceConfig, TrackingConfig
 from streamtrack.consumer import Consumer
 from streamtrack.errors import PromptError, SourceError
-from streamtrack.frame import Event, EventKind, Frame, FrameResult, Update
+from streamtrack.frame import Event, EventKind, Update
 from streamtrack.ingest import FrameReader, StreamInfo, identify_source, with_next
 from streamtrack.prompt import Prompt
 from streamtrack.tracking import Session
+from streamtrack.tracking.film_source import step_prompted
 from streamtrack.tracking.prompts import check_prompt
 
 ANY_SIZE = (2**31, 2**31)
@@ -166,7 +167,7 @@ def follow(
             session.encode_ahead(upcoming)
         now = [prompt for prompt in waiting if frame_of(prompt) == num_frames]
         waiting = waiting[len(now) :]
-        result = _step(session, frame, now)
+        result = step_prompted(session, frame, now)
         events = (*damage_events(num_frames, dropped, shown=frame.damaged), *result.events)
         yield Update(name, replace(result, events=events), events=events)
         num_frames += 1
@@ -258,19 +259,6 @@ def consume(
 def frame_of(prompt: Prompt) -> int:
     """The frame that a prompt is for."""
     return prompt.at_frame or 0
-
-
-def _step(session: Session, frame: Frame, prompts: Sequence[Prompt]) -> FrameResult:
-    """Follow everything onto a frame and apply the prompts for it; the result holds all their events."""
-    corrections = [prompt for prompt in prompts if prompt.object_id in session.object_ids]
-    for prompt in prompts:
-        if prompt not in corrections:
-            session.start(replace(prompt, at_frame=None))
-    result = session.step(frame)
-    events = result.events
-    for prompt in corrections:
-        result = session.refine(prompt)
-    return replace(result, events=events + session.take_events())
 
 
 def damage_events(frame_idx: int, dropped: Mapping[str, int], *, shown: bool) -> tuple[Event, ...]:

@@ -127,16 +127,32 @@ def follow_live(
         # A prompt for the frame that comes next spares the session the way back to it.
         due = [prompt for prompt in waiting if (prompt.at_frame or 0) == session.newest_frame_idx + 1]
         waiting = [prompt for prompt in waiting if prompt not in due]
-        for prompt in due:
-            session.start(replace(prompt, at_frame=None))
         if upcoming is not None:
             session.encode_ahead(upcoming)
-        yield session.step(frame)
+        yield step_prompted(session, frame, due)
     if waiting:
         raise PromptError(
             f"object {waiting[0].object_id}: at_frame is {waiting[0].at_frame}, expected one of the "
             f"source's {session.newest_frame_idx + 1} frames"
         )
+
+
+def step_prompted(session: Session, frame: Frame, prompts: Sequence[Prompt]) -> FrameResult:
+    """Follow everything onto a frame and apply the prompts for it; the result holds all their events.
+
+    An object's first prompt starts it, any further one corrects it.
+    """
+    corrections = []
+    for prompt in prompts:
+        if prompt.object_id in session.object_ids:
+            corrections.append(prompt)
+        else:
+            session.start(replace(prompt, at_frame=None))
+    result = session.step(frame)
+    events = result.events
+    for prompt in corrections:
+        result = session.refine(prompt)
+    return replace(result, events=events + session.take_events()) if corrections else result
 
 
 def path_text(value: object, name: str, expected: str) -> str:

@@ -85,8 +85,8 @@ def require_every_frame(config: TrackingConfig) -> None:
     """
     if config.objects_per_step != "all":
         raise ConfigError(
-            f"tracking.objects_per_step is {config.objects_per_step}, expected all: a film that goes "
-            "backward sends every object through the network"
+            f"tracking.objects_per_step is {config.objects_per_step}, expected all: objects are left "
+            "out only where every frame is followed once, forward"
         )
     for key, value in (
         ("keyframe_interval", config.keyframe_interval),

@@ -57,6 +57,10 @@ def test_track_looks_for_what_it_knows(folder: Path, capsys: pytest.CaptureFixtu
         (["remember", "{memory}", "--point", "3,3"], "not a picture that can be read"),
         (["remember", "{ball}", "--point", "3,3", "-o", "{memory}"], "exists, expected --overwrite"),
         (["remember", "{ball}", "--box", "1,2"], "expected [OBJECT:]X0,Y0,X1,Y1"),
+        (
+            ["remember", "{ball}", "--point", "2:3,3", "--box", "1:1,1,9,9", "-o", "{none}"],
+            "several objects or frames are named, expected one object of one picture",
+        ),
         (["track", "{film}", "--memory", "{none}"], "No such file or directory, expected a file of"),
         (["track", "{film}", "--memory", "{ball}", "--out", "{out}"], "ball.png: object memory: it has"),
         (

@@ -52,6 +52,19 @@ def followed(session: FilmSession, direction: Direction = "both") -> tuple[dict[
     return results, count
 
 
+@pytest.mark.parametrize("left_out", [{"keyframe_interval": 2}, {"objects_per_step": 1}], ids=str)
+def test_corrections_count_where_a_film_is_followed_as_a_stream(
+    left_out: dict[str, Any], nano: Tracker, images: Sequence[Image]
+) -> None:
+    config = TrackingConfig(window="off", **left_out)
+    away = Prompt(1, points=[SECOND], labels=[0], at_frame=2)
+    prompts = [away, Prompt(2, points=[SECOND]), Prompt(1, box=[60, 55, 140, 105]), Prompt(1, points=[FIRST])]
+    results = list(nano.track(images[:4], prompts, config))
+    assert [sorted(result.objects) for result in results] == [[1, 2]] * 4
+    told = [(one.frame_idx, str(one.kind), one.object_id) for result in results for one in result.events]
+    assert {one for one in told if one[1] == "corrected"} == {(0, "corrected", 1), (2, "corrected", 1)}
+
+
 def test_only_what_changed_is_followed_again(film: FilmSession) -> None:
     film.prompt([Prompt(1, points=[FIRST], at_frame=2), Prompt(2, points=[SECOND], at_frame=0)])
     first, work = followed(film)
