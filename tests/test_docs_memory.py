@@ -57,7 +57,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def yard(server: Server) -> Iterator[Control]:
     """Follows nothing before and after."""
-    with Control(server.control_address, stream="yard") as control:
+    with Control(str(server.control_address), stream="yard") as control:
         yield control
         for one in control.list():
             control.remove(one.object_id)

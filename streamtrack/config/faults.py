@@ -79,7 +79,8 @@ def _describe(fault: ErrorDetails, path: tuple[str | int, ...], section: type[Ba
         return f"{key}.{TAG} is missing{_expected_tags(path, section)}"
     message = _message(fault)
     if not fault["loc"]:
-        return message
+        is_section = fault["type"] in ("model_type", "model_attributes_type", "dataclass_type")
+        return f"{describe_value(value)} was given, {message}" if is_section else message
     secret = any(word in key.lower() for word in SECRET_WORDS)
     got = "" if secret or (isinstance(value, dict) and value) else f" is {describe_value(value)}"
     message = message.removeprefix(f"{parts[-1]}{got}, ")  # was said just now

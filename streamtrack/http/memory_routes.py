@@ -5,7 +5,8 @@ A memory comes in where prompts do, `POST /streams/{name}/objects`, and is told 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import difflib
+from collections.abc import Callable, Coroutine, Iterable
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -13,10 +14,11 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.routing import APIRoute
 from pydantic.json_schema import SkipJsonSchema
 
+from streamtrack.config.shown import describe_key
 from streamtrack.control.command_values import ObjectId
 from streamtrack.control.commands import Answer, Executor, ExportAnswer
 from streamtrack.control.memory_commands import AddFromCommand, AddMemoryCommand, ExportCommand
-from streamtrack.errors import ObjectMemoryError
+from streamtrack.errors import ObjectMemoryError, PromptError
 from streamtrack.http.access_guard import MEMORY_TYPE, media_type
 from streamtrack.http.command_route import CommandRoute
 from streamtrack.http.paths import Hidden, ObjectIdPath, StreamName, for_stream
@@ -99,6 +101,16 @@ def memory_routes(executor: Executor) -> APIRouter:
     return both
 
 
+def _check_keys(given: Iterable[str]) -> None:
+    """Refuse a query that says what nobody reads, such as a key with a slip of the pen."""
+    known = [name for name, _, _ in MEMORY_QUERY]
+    for key in given:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, 1)
+            meant = f"{close[0]}?" if close else ", ".join(known)
+            raise PromptError(f"unknown key {describe_key(key)}, expected {meant}")
+
+
 def prompts_or_memories(executor: Executor) -> type[CommandRoute]:
     """The kind of a route that takes JSON prompts, and memories as bytes."""
 
@@ -110,6 +122,7 @@ def prompts_or_memories(executor: Executor) -> type[CommandRoute]:
         at_frame: Annotated[int | None, Query(ge=0)] = None,
         anywhere: bool = False,
     ) -> Answer:
+        _check_keys(request.query_params)
         memory = await request.body()
         if not memory:
             raise ObjectMemoryError("object memory: the body is empty, expected an object's memory")

@@ -71,7 +71,7 @@ class FrameSteps:
         # New objects wait for the device, those followed already run meanwhile.
         self._prompts.start_waiting(key)
         objects = self._tracks.settle()
-        self._log.forget_keys(self._tracks.lasting_keys)
+        self._log.forget_keys(self._tracks.lasting_keys | self._prompts.steps.lasting_keys)
         return objects
 
     def _step_carried(self, frame: Frame) -> Mapping[int, ObjectMask]:

@@ -27,6 +27,7 @@ from streamtrack.tracking.prompt_history import Given
 from streamtrack.tracking.results import build_object
 from streamtrack.tracking.scene_cut import make_scene_cuts
 from streamtrack.tracking.tracked_object import TrackedObject
+from streamtrack.tracking.undo_steps import keys_of
 from streamtrack.tracking.who_is_who import tell_who_is_who
 
 
@@ -74,8 +75,7 @@ class ObjectTracks:
     @property
     def lasting_keys(self) -> set[int]:
         """Keys that objects began on or remember for good."""
-        objects = self._tracked.values()
-        return {key for one in objects for key in (one.from_key, *one.slot.conditioning)}
+        return keys_of(self._tracked.values())
 
     @property
     def next_key(self) -> int:

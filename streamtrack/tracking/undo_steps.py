@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from streamtrack.tracking.prompt_history import Given
@@ -43,6 +43,11 @@ class Step:
         return self.object_id in object_ids or any(one.object_id in object_ids for one in self.replaced)
 
 
+def keys_of(objects: Iterable[TrackedObject]) -> set[int]:
+    """Keys that objects began on or remember for good."""
+    return {key for one in objects for key in (one.from_key, *one.slot.conditioning)}
+
+
 class UndoSteps:
     """Steps in the order in which they came. An object's steps go with it."""
 
@@ -50,6 +55,11 @@ class UndoSteps:
         """`close` is given objects that nobody will bring back any more."""
         self._close = close
         self._steps: list[Step] = []
+
+    @property
+    def lasting_keys(self) -> set[int]:
+        """Keys that objects that may come back began on or remember for good."""
+        return keys_of(one for step in self._steps for one in step.replaced)
 
     def note(self, step: Step) -> None:
         """Something was changed just now."""

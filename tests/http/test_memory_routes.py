@@ -79,6 +79,7 @@ def test_what_is_none_is_refused_in_a_line(api: httpx.Client) -> None:
         (memory, {"object_id": object_id}, 422, "is followed already"),
         (memory, {"at_frame": 900}, 409, "expected a kept frame"),
         (memory, {"label": "x" * 129}, 422, "label"),
+        (memory, {"anywere": True}, 422, "unknown key anywere, expected anywhere?"),
     ):
         assert words in refused(api.post(OBJECTS, content=body, headers=BYTES, params=params), status)
     assert "expected one that is followed" in refused(api.get(f"{OBJECTS}/5555/memory"), 404)
@@ -155,14 +156,14 @@ def test_a_client_takes_it_out_and_puts_it_in(server: Server, api: httpx.Client)
         with pytest.raises(ObjectMemoryError, match="memory is str, expected bytes"):
             control.add(memory="cup.memory")  # type: ignore[arg-type]
         for known in ({"memory": memory}, {"source": "cam", "source_id": object_id}):
-            proposed = control.propose(start="never", **known)  # type: ignore[arg-type]
+            proposed = control.propose(start="never", **known)
             assert proposed.object_id is None
             assert proposed.likeness[0] is not None
             assert proposed.likeness[0] > 0.5
             assert len(proposed.candidates) == 1
         for wrong in ({}, {"source": "cam"}, {"memory": memory, "source_id": 1}):
             with pytest.raises(ObjectMemoryError, match="expected a memory, or a source with its source_id"):
-                control.propose(**wrong)  # type: ignore[arg-type]
+                control.propose(**wrong)
         control.remove(object_id)
         added = control.add(88, memory=memory, label="mug")
         assert (added.object_id, added.objects[0].label, added.objects[0].state) == (88, "mug", "tracking")

@@ -271,7 +271,7 @@ def replaced(value: Any, way: tuple[Any, ...], leaf: Any) -> Any:
 
 
 LOOK = base64.b64encode(np.ones(3, "<f4").tobytes()).decode()
-LEAVES = st.sampled_from(
+LEAVES: st.SearchStrategy[Any] = st.sampled_from(
     [0, 1, -1, 5, 2**31, 2**53 - 1, -(2**53), 0.5, 1e9, -1e9, 1e300, True, None, "", LOOK, [], {}]
 )
 

@@ -293,6 +293,20 @@ def test_a_merger_whose_places_are_taken_is_not_taken_back(colour: Tracker, shap
     np.testing.assert_array_equal(session.result().objects[2].mask, shown[2].mask)
 
 
+def test_an_object_that_is_back_began_where_it_began(colour: Tracker, shapes: Sequence[Image]) -> None:
+    *_, session = followed(colour, shapes[: HISTORY + 3])
+    newest = session.newest_frame_idx
+    session.add(2, points=[centre(1, newest)], at_frame=newest)
+    for change in (
+        lambda: session.merge(2, 1),
+        lambda: session.start_over(Prompt(1, [centre(0, session.newest_frame_idx)])),
+    ):
+        change()
+        session.step(shapes[session.newest_frame_idx + 1])
+        session.undo()
+        assert (session.first_frame_of(1), session.first_frame_of(2)) == (0, newest)
+
+
 def test_a_conditioning_frame_that_a_prompt_evicted_is_back(colour: Tracker, shapes: Sequence[Image]) -> None:
     config = TrackingConfig(history_frames=6, max_conditioning_frames=3)
     told, plain = followed(colour, shapes[:8], config), followed(colour, shapes[:8], config)
