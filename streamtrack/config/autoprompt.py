@@ -206,9 +206,10 @@ class MotionAutoprompt(FindingAutoprompt):
     remove_left_after_ms: int | None = Field(1_000, ge=0)
     """Its objects end so long after they were last seen, where the picture's border cut them then: what comes
     in there next is something else, such as the next car. null: as all others."""
-    mend: MendConfig | None = None
-    """How what moves mends objects, as a detector's finds do: a mask that is far less than what moves, or
-    more, goes on from its box. null: it does not."""
+    mend: MendConfig | None = MendConfig()
+    """How what moves mends objects, as a detector's finds do: what is started while it comes in is followed
+    whole, a mask that is far less than what moves, or more, goes on from its box, and one of two who part is
+    cut to its own. null: it does not."""
 
 
 class GridAutoprompt(FindingAutoprompt):
