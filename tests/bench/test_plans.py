@@ -77,7 +77,7 @@ def test_folders_are_cut_short_and_may_not_share_a_name(tmp_path: Path) -> None:
     ("arguments", "told"),
     [
         (["--frames", "2"], "--frames is 2, expected 3 or more"),
-        (["--memory", "recents"], "memory is text of 7 characters"),
+        (["--memory", "recents"], "'recents' is none of recent, motion_aware, distractor_aware"),
         ([], "holds no JPEGImages"),
     ],
 )
