@@ -109,9 +109,9 @@ class DetectorAutoprompt(FindingAutoprompt):
     """shipped: YOLOX-nano, COCO's 80 classes. `transformers:NAME`: an object-detection model of the package
     transformers (the extra streamtrack[detect]), a local folder or a name of the Hugging Face hub, such as
     transformers:PekingU/rtdetr_v2_r18vd. `python:MODULE:NAME`: your own, whatever calling NAME of MODULE
-    returns that fulfils `streamtrack.detect.Detector`. Who may write the config may run code by it. A look
-    that fails is told once, and tried again after twice the time each time, a minute at most; meanwhile
-    nothing starts or is mended."""
+    (installed, or in a folder that PYTHONPATH names) returns that fulfils `streamtrack.detect.Detector`. Who
+    may write the config may run code by it. A look that fails is told once, and tried again after twice the
+    time each time, a minute at most; meanwhile nothing starts or is mended."""
     detector_device: str = Field("cpu", pattern=r"^(cpu|mps|cuda(:\d+)?)$")
     """Where a model of transformers runs: cpu, cuda, cuda:1 or mps. The shipped one runs on the processor."""
     classes: tuple[Annotated[str, Field(min_length=1, max_length=128)], ...] = Field(min_length=1)

@@ -19,7 +19,15 @@ def load_own_detector(name: str) -> Detector:
     where = f"detector python:{name}"
     module_name, _, attribute = name.partition(":")
     with told_in_one_line(f"{where}: {module_name!r} cannot be imported:"):
-        found: Any = getattr(importlib.import_module(module_name), attribute, None)
+        try:
+            found: Any = getattr(importlib.import_module(module_name), attribute, None)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+                raise  # something that it imports
+            raise ConfigError(
+                f"{where}: no module {error.name!r}, expected one that is installed, or in a folder that the "
+                "environment's PYTHONPATH names"
+            ) from error
     if not callable(found):
         raise ConfigError(f"{where}: {module_name} has nothing to call named {attribute!r}")
     with told_in_one_line(f"{where}: {attribute}() raised"):

@@ -109,6 +109,7 @@ def test_nonsense_is_refused_in_one_line(own: Any, answer: str, told: str) -> No
             "import nowhere_to_be_found",
             "cannot be imported: ModuleNotFoundError: No module named 'nowhere_to_be_found'",
         ),
+        ("raise ModuleNotFoundError", "cannot be imported: ModuleNotFoundError$"),
         ("def make(:", "cannot be imported: SyntaxError: invalid syntax"),
         ("1 / 0", "cannot be imported: ZeroDivisionError: division by zero"),
         ("import sys\nsys.exit('bye')", "cannot be imported: SystemExit: bye"),
@@ -146,6 +147,14 @@ def test_failure_of_a_later_look_is_one_line_and_its_picture_is_its_own(own: Any
     assert (picture == GREY).all(), "it wrote into a copy"
     with pytest.raises(ConfigError, match=rf"^detector {name}: detect\(\) raised RuntimeError: out of it$"):
         detector.detect(picture)
+
+
+@pytest.mark.parametrize("name", ["nowhere_at_all", "nowhere_at_all.inner", "json.nowhere"])
+def test_module_that_is_not_there_tells_where_one_may_be(name: str) -> None:
+    missing = name.removesuffix(".inner")
+    told = rf"no module '{missing}', expected one that is installed, or in .*PYTHONPATH names$"
+    with pytest.raises(ConfigError, match=rf"^detector python:{name}:make: {told}"):
+        open_detector(asked(f"python:{name}:make"))
 
 
 def test_class_that_it_does_not_know_is_told_with_what_was_meant(own: Any) -> None:
