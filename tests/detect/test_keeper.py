@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from streamtrack.clock import NS_PER_S
-from streamtrack.config import DetectorAutoprompt, MendConfig, TrackingConfig
-from streamtrack.detect import Box, Detection
+from streamtrack.config import DetectorAutoprompt, MendConfig, MotionAutoprompt, TrackingConfig
+from streamtrack.detect import Box, Detection, box_iou
 from streamtrack.detect.keeper import Keeper
 from streamtrack.detect.session_hands import SessionHands
 from streamtrack.frame import BoolMask, Event, EventKind, FrameResult, Image
@@ -127,3 +127,37 @@ def test_keeper_that_starts_nothing_still_mends(nano: Tracker, drawn: Drawn) -> 
         kinds += [event.kind for event in session.take_events()]
     assert session.object_ids == (7,)
     assert EventKind.MENDED in kinds
+
+
+def coming_in(index: int) -> tuple[Image, Box]:
+    """A car seen from above that comes in from below, with a bonnet unlike the rest; and what shows."""
+    picture = np.full((240, 320, 3), 110, np.uint8)
+    top = 180 - 25 * index
+    picture[top : top + 120, 120:190] = 190, 30, 40
+    picture[top : top + 36, 120:190] = 235, 235, 230
+    return picture, (120.0, float(top), 190.0, float(min(240, top + 120)))
+
+
+def test_car_that_is_followed_by_its_bonnet_while_it_comes_in_is_followed_whole(nano: Tracker) -> None:
+    session = nano.new_session(TrackingConfig(window="off"))
+    keeper = Keeper(MotionAutoprompt(confirmations=1))
+    hands = SessionHands(session, itertools.count(1))
+
+    def look(index: int, shown: Box) -> float:
+        """IoU of the mask's box with what shows of the car, once the keeper looked."""
+        finds = [Detection("moving", 0.9, shown)]
+        keeper.look(finds, session.result().objects, index, index * NS_PER_S // FPS, hands)
+        x0, y0, x1, y1 = session.result().objects[1].box
+        return box_iou((x0, y0, x1, y1), shown)
+
+    session.step(coming_in(0)[0])
+    look(0, coming_in(0)[1])
+    image, shown = coming_in(2)
+    session.step(image)
+    bonnet = np.zeros(image.shape[:2], np.bool_)
+    bonnet[132:164, 124:186] = True
+    session.start_over(Prompt(1, mask=bonnet))
+    assert box_iou(box_of(session.result().objects[1].mask), shown) < 0.5
+    assert look(1, shown) > 0.8
+    [mended] = [event for event in session.take_events() if event.kind is EventKind.MENDED]
+    assert (mended.object_id, mended.detail["disagrees"]) == (1, "too_small")
