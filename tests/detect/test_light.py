@@ -50,3 +50,9 @@ def test_same_light_and_a_plain_picture_are_left_alone() -> None:
     assert np.array_equal(as_lit(GROUND, GROUND), GROUND)
     plain = np.full((64, 64, 3), 90, np.uint8)
     assert np.array_equal(as_lit(plain, plain), plain)
+
+
+def test_lorry_that_fills_most_of_the_picture_is_no_other_light() -> None:
+    shown = GROUND.copy()
+    shown[:, 56:] = 200
+    assert np.array_equal(as_lit(shown, GROUND), shown)
