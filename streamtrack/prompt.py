@@ -122,6 +122,15 @@ def check_frame_idx(value: object, who: str = "at_frame") -> int:
         PromptError: not an integral number.
     """
     named = who if who == "at_frame" else f"{who}: at_frame"
+    return check_index(value, named, "the index of a frame, an integer")
+
+
+def check_index(value: object, named: str, expected: str = "an integer") -> int:
+    """A place in a row as an int.
+
+    Raises:
+        PromptError: not an integral number; it begins with `named`.
+    """
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return int(value)
     try:
@@ -129,7 +138,7 @@ def check_frame_idx(value: object, who: str = "at_frame") -> int:
             raise TypeError
         return operator.index(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError):
-        raise PromptError(f"{named} is {_show(value)}, expected the index of a frame, an integer") from None
+        raise PromptError(f"{named} is {_show(value)}, expected {expected}") from None
 
 
 def _as_points(who: str, points: object) -> NDArray[np.float32]:

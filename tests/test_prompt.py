@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from streamtrack.errors import PromptError, ShapeError
-from streamtrack.prompt import MAX_POINTS, Prompt, check_frame_idx, check_object_id
+from streamtrack.prompt import MAX_POINTS, Prompt, check_frame_idx, check_index, check_object_id
 
 POINTS = [(210.0, 350.0), (250.0, 220.0)]
 
@@ -216,3 +216,9 @@ def test_mask_does_not_change_with_the_callers_array() -> None:
 def test_replace_keeps_the_rest() -> None:
     prompt = replace(Prompt(1, points=POINTS, label="a"), label="b", at_frame=3)
     assert (prompt.label, prompt.at_frame, prompt.points.tolist()) == ("b", 3, [list(p) for p in POINTS])
+
+
+def test_a_place_in_a_row_is_named_as_the_caller_names_it() -> None:
+    assert (check_index(np.int64(2), "candidate"), check_index(3.0, "candidate")) == (2, 3)
+    with pytest.raises(PromptError, match=r"^object 1: candidate is '0', expected an integer$"):
+        check_index("0", "object 1: candidate")

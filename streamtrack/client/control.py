@@ -13,7 +13,7 @@ from streamtrack.control.envelope import MAX_TOKEN_CHARS, Answer, decode_reply, 
 from streamtrack.errors import ConfigError, ObjectMemoryError, PublishError, ShapeError, StreamTrackError
 from streamtrack.frame import BoolMask
 from streamtrack.object_record import MAX_MEMORY_BYTES, CandidateInfo, ObjectInfo, RunLengths
-from streamtrack.prompt import Prompt, Values, check_frame_idx, check_label, check_object_id
+from streamtrack.prompt import Prompt, Values, check_frame_idx, check_index, check_label, check_object_id
 from streamtrack.publish.mask_codec import check_frame_size, decode_rle, encode_rle
 
 
@@ -160,7 +160,7 @@ class Control(Connection):
 
     def choose(self, object_id: SupportsIndex, index: SupportsIndex) -> Answer:
         """Give an object another of its candidates."""
-        chosen = check_frame_idx(index, "index")
+        chosen = check_index(index, "index")
         return self._ask("choose", object_id=check_object_id(object_id), index=chosen)
 
     def start_over(

@@ -13,7 +13,7 @@ import numpy as np
 from streamtrack.engine.found import Found, Offered
 from streamtrack.errors import CapacityError, FrameExpiredError, PromptError
 from streamtrack.frame import Candidate, EventKind, ObjectMask, Undone
-from streamtrack.prompt import Prompt, check_frame_idx, check_object_id
+from streamtrack.prompt import Prompt, check_frame_idx, check_index, check_object_id
 from streamtrack.tracking.event_log import EventLog
 from streamtrack.tracking.frame_log import FrameLog
 from streamtrack.tracking.object_prompts import ObjectPrompts, not_finite
@@ -104,7 +104,7 @@ class SecondThoughts:
         tracked = self._prompts.known(object_id)
         key, given, offered = self._offered(tracked)
         places = _by_size(tracked, offered, self._log.at(given.at_frame).size)
-        number = check_frame_idx(index, f"object {tracked.object_id}: candidate")
+        number = check_index(index, f"object {tracked.object_id}: candidate")
         if not 0 <= number < len(places):
             raise PromptError(
                 f"object {tracked.object_id}: candidate {number}, expected one from 0 to {len(places) - 1}"
