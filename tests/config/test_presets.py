@@ -50,7 +50,8 @@ def test_nano_chooses_by_motion_with_windows_and_all_else_is_exact(model: str) -
 def test_plan_that_was_set_wins_with_and_without_windows() -> None:
     for window in ("off", "auto", None):
         for memory in ("recent", "motion_aware", "distractor_aware"):
-            own = tracking_of_model(TrackingConfig(window=window, memory=memory), "nano")
+            given = TrackingConfig.model_validate({"window": window, "memory": memory})
+            own = tracking_of_model(given, "nano")
             assert own.memory == memory
             assert own.scene_cuts is (memory != "recent")
 
