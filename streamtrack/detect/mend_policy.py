@@ -12,7 +12,7 @@ from streamtrack.clock import NS_PER_S
 from streamtrack.config import MendConfig
 from streamtrack.detect.assignment import assign
 from streamtrack.detect.boxes import box_iou
-from streamtrack.detect.contact import misplaced, note_contacts
+from streamtrack.detect.contact import SURELY_ANOTHER, misplaced, note_contacts
 from streamtrack.detect.cut_policy import plan_cuts
 from streamtrack.detect.detector import Detection
 from streamtrack.detect.doubt import (
@@ -156,7 +156,8 @@ class Mender:
             return False
         [like] = likeness(object_id, [find.box])
         another = like is not None and like < self.config.min_likeness - SURELY_UNLIKE
-        known.unlike = known.unlike + 1 if another else 0
+        surely = like is not None and like < self.config.min_likeness - SURELY_ANOTHER
+        known.unlike = known.unlike + (self.config.looks if surely else 1) if another else 0
         return another
 
     def _note_well(

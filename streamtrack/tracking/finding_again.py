@@ -18,7 +18,7 @@ from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.engine.view import OUTSIDE_LOGIT, View
 from streamtrack.frame import BoolMask, Image, ObjectMask
 from streamtrack.model.interface import Size
-from streamtrack.tracking.colours import Shown, where_it_shows
+from streamtrack.tracking.colours import Shown, colours_of, where_it_shows
 from streamtrack.tracking.kalman import Box, box_iou
 from streamtrack.tracking.memory_watch import MemoryWatch
 from streamtrack.tracking.results import build_object
@@ -135,6 +135,20 @@ def refuse_found(follower: Follower, tracked: TrackedObject, mask: ObjectMask, k
         follower.forget(tracked.slot, key)
     follower.amend(tracked.slot, key, refused.logits)
     return refused
+
+
+def is_somebody_else(tracked: TrackedObject, mask: ObjectMask, key: int, image: Image) -> bool:
+    """Whether the mask of an object that is long gone shows somebody else on a key frame."""
+    if tracked.memory is None or not is_visible(mask) or not tracked.memory.waits(key):
+        return False
+    return tracked.memory.is_unlike(key, colours_of(image, mask.crop, mask.box), mask.area_px)
+
+
+def show_nothing(follower: Follower, tracked: TrackedObject, key: int) -> None:
+    """Take an object's mask on a key frame away."""
+    [found] = follower.found((tracked.slot,), key)
+    follower.forget(tracked.slot, key)
+    follower.amend(tracked.slot, key, np.full_like(found.low_res_mask_logits, OUTSIDE_LOGIT))
 
 
 def look_where_expected(

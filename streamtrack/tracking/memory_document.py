@@ -18,7 +18,8 @@ from streamtrack.tracking.gallery import GALLERY
 from streamtrack.tracking.kalman import Coordinate, Motion
 from streamtrack.tracking.known_look import KnownLook
 from streamtrack.tracking.memory_rules import MemoryRules
-from streamtrack.tracking.memory_watch import MemoryWatch, Past
+from streamtrack.tracking.memory_watch import MemoryWatch
+from streamtrack.tracking.past import Past
 from streamtrack.tracking.whereabouts import Stranger, Whereabouts
 
 VERSION = 2

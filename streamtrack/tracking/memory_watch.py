@@ -16,12 +16,10 @@ from streamtrack.model.interface import Size
 from streamtrack.tracking.colours import Colours
 from streamtrack.tracking.gallery import is_known, with_look
 from streamtrack.tracking.kalman import Box, Motion, box_iou, completed
-from streamtrack.tracking.known_look import KnownLook
 from streamtrack.tracking.memory_rules import ALL_WELL, MemoryRules, Sight, Verdict
+from streamtrack.tracking.past import HIDDEN_FRAMES, Past
 from streamtrack.tracking.whereabouts import NOWHERE, PART, WHOLE, Whereabouts, length_of
 
-HIDDEN_FRAMES = 3
-"""Hidden for so many frames or more, an object that shows again has to be confirmed."""
 KNOWN_AREAS = 3
 """Of so many frames the area must be known before it says anything: a given mask is not the network's own."""
 AREAS = 10
@@ -41,34 +39,6 @@ PARTLY_FRAMES = 30
 """For so many frames in a row a smaller mask is a part of the object; then it is its size."""
 AT_PLACE = 0.5
 """Share of a box that lies in the expected one from which on something is where it should be."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Past:
-    """How an object stood after a frame."""
-
-    motion: Motion | None
-    stable: int
-    frame_size: Size
-    areas: tuple[int, ...]
-    gallery: tuple[KnownLook, ...]
-    gallery_key: int
-    anchor_key: int | None
-    last_box: Box | None
-    hidden: int = 0
-    """Frames since it was seen and confirmed; 0: it was on this one."""
-    agreeing: int = 0
-    """Frames in a row on which what shows again looked like it."""
-    unfit: int = 0
-    """Frames on which it was seen since one was remembered."""
-    partly: int = 0
-    """Frames in a row on which a part of it was seen."""
-    where: Whereabouts = NOWHERE
-
-    @property
-    def wants_confirmation(self) -> bool:
-        """Whether it was hidden for so long that what shows next may be another."""
-        return self.hidden >= HIDDEN_FRAMES or self.where.away > 0
 
 
 @dataclass(slots=True)
@@ -183,7 +153,12 @@ class MemoryWatch:
     def colours(self, key: int) -> tuple[Colours, ...]:
         """Those that were remembered before a frame."""
         past = self._before(key)
-        return () if past is None else tuple(one.colours for one in past.gallery if one.colours is not None)
+        return () if past is None else past.colours
+
+    def is_unlike(self, key: int, colours: Colours | None, area_px: int) -> bool:
+        """Whether what shows on a frame is somebody else than an object that was gone for long."""
+        past, least = self._before(key), self.rules.found_colours
+        return past is not None and colours is not None and past.is_unlike(colours, area_px, least)
 
     def wants_look(self, key: int) -> bool:
         """Whether it has to be known how what shows on a frame looks."""
@@ -241,7 +216,7 @@ class MemoryWatch:
             and sight.object_score > rules.least_object_score
             and (motion_iou > rules.least_motion or not known)
         )
-        anchor = fits and self._is_anchor(key, sight, past)
+        anchor = fits and _is_anchor(key, sight, past, rules)
         stable, motion = 0, expected
         if expected is not None and not (its_own and share >= PART):
             stable = past.stable
@@ -272,17 +247,6 @@ class MemoryWatch:
             seen = replace(seen, gallery=gallery, gallery_key=key)
         self._keep(key, seen)
         return Verdict(remember=fits, anchor=anchor, confirmed=True)
-
-    def _is_anchor(self, key: int, sight: Sight, past: Past) -> bool:
-        if not (rules := self.rules).anchors or not past.areas:
-            return False
-        ratio = sight.area_px / median(past.areas)
-        return (
-            sight.iou_score > rules.anchor_iou
-            and abs(ratio - 1) <= rules.anchor_area
-            and sight.rival <= rules.anchor_rival
-            and (past.anchor_key is None or key - past.anchor_key > rules.anchor_every)
-        )
 
     def _confirm(self, key: int, sight: Sight, box: Box, past: Past) -> Verdict:
         """Something shows where the object was hidden: is it the object?"""
@@ -318,6 +282,19 @@ class MemoryWatch:
         for index in [index for index in self._past if index < key - self.history]:
             del self._past[index]
         self._cuts = {cut for cut in self._cuts if cut > key - self.history}
+
+
+def _is_anchor(key: int, sight: Sight, past: Past, rules: MemoryRules) -> bool:
+    """Whether a look-alike was told apart on a frame."""
+    if not rules.anchors or not past.areas:
+        return False
+    ratio = sight.area_px / median(past.areas)
+    return (
+        sight.iou_score > rules.anchor_iou
+        and abs(ratio - 1) <= rules.anchor_area
+        and sight.rival <= rules.anchor_rival
+        and (past.anchor_key is None or key - past.anchor_key > rules.anchor_every)
+    )
 
 
 def _moved_on(past: Past) -> Past:

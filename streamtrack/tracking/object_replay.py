@@ -12,7 +12,12 @@ from streamtrack.engine.found import Conditioned, Found, Look, Replayed
 from streamtrack.engine.prompt_input import CheckedPrompt
 from streamtrack.engine.view import Expected, View, hide_outside
 from streamtrack.frame import EventKind, ObjectMask
-from streamtrack.tracking.finding_again import look_where_expected, refuse_found
+from streamtrack.tracking.finding_again import (
+    is_somebody_else,
+    look_where_expected,
+    refuse_found,
+    show_nothing,
+)
 from streamtrack.tracking.kalman import Box
 from streamtrack.tracking.key_log import KeyLog
 from streamtrack.tracking.known_look import KnownLook, look_at
@@ -133,6 +138,9 @@ class ObjectReplay:
         if refused is not None:
             _, mask = self._now(tracked, key)
         again = look_where_expected(self._follower, tracked, mask, key, self._keys.image(key))
+        if again is None and is_somebody_else(tracked, mask, key, self._keys.image(key)):
+            show_nothing(self._follower, tracked, key)
+            return *self._now(tracked, key), None
         if refused is None and again is None:
             return None
         hidden = again is None and refused is not None and not refused.left

@@ -15,9 +15,10 @@ from streamtrack.tracking.looking import Looking
 from streamtrack.tracking.looks_in_vain import LooksInVain
 from streamtrack.tracking.mask_growth import MaskGrowth
 from streamtrack.tracking.memory_rules import ALL_WELL, CUT, Circumstances, Sight, Verdict
-from streamtrack.tracking.memory_watch import HIDDEN_FRAMES, MemoryWatch
+from streamtrack.tracking.memory_watch import MemoryWatch
 from streamtrack.tracking.object_state import ObjectStateMachine, before_confirmed, event_of_change
 from streamtrack.tracking.one_body import KnownBody, OneBody
+from streamtrack.tracking.past import HIDDEN_FRAMES
 from streamtrack.tracking.prompt_history import PromptHistory
 from streamtrack.tracking.window_policy import ObjectWindow, Seen, extent_of
 

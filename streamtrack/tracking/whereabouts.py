@@ -76,8 +76,9 @@ class Whereabouts:
             pace, length = (motion.x.velocity, motion.y.velocity), length_of(box)
         out = (0.0,) * 4 if pace is None else (-pace[0], -pace[1], pace[0], pace[1])
         leaving = any(cut and speed >= LEAST_PACE * length for cut, speed in zip(sides, out, strict=True))
-        stranger = self._later(None)
-        return Whereabouts(pace, length, leaving, 0, stranger)
+        # What is taken for the object itself is no stranger.
+        same = self.stranger is not None and self.stranger.is_there(box)
+        return Whereabouts(pace, length, leaving, 0, None if same else self._later(None))
 
     def hidden(self, stranger: Box | None) -> Whereabouts:
         """A frame on which it was not seen, and what showed in its place."""

@@ -170,6 +170,9 @@ def test_lost_object_that_comes_back_as_somebody_else_is_told_at_the_second_look
         stream.see([], GONE)
         plans = [stream.see([find()], mask_in(PERSON)) for _ in range(2)]
         assert [plan.others for plan in plans] == others
+    stream = Stream({PERSON: 0.2}).start()
+    stream.see([], GONE)
+    assert stream.see([find()], mask_in(PERSON)).others == frozenset({1}), "beyond doubt at the first"
     stream = Stream({PERSON: 0.3}).start()
     assert not any(stream.see([find()], mask_in(PERSON)).others for _ in range(4)), "it was never lost"
 

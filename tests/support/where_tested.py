@@ -221,7 +221,7 @@ COVERED_BY = {
     ),
     "streams/test_streams": ("streams/running_stream",),
     "tracking/test_one_body": ("tracking/neighbours", "tracking/outline"),
-    "tracking/test_memory_watch": ("tracking/memory_rules",),
+    "tracking/test_memory_watch": ("tracking/memory_rules", "tracking/past"),
     "tracking/test_telling_apart": ("tracking/film_apart",),
     "tracking/test_who_is_who": ("tracking/film_again",),
     "tracking/test_session": (

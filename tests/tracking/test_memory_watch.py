@@ -12,7 +12,8 @@ from streamtrack.engine.appearance import Appearance, alike
 from streamtrack.tracking.gallery import GALLERY
 from streamtrack.tracking.known_look import KnownLook
 from streamtrack.tracking.memory_rules import MOTION_WEIGHT, MemoryRules, Sight, make_memory_rules
-from streamtrack.tracking.memory_watch import HIDDEN_FRAMES, MemoryWatch
+from streamtrack.tracking.memory_watch import MemoryWatch
+from streamtrack.tracking.past import HIDDEN_FRAMES, LONG_HIDDEN
 
 SIZE = (100, 200)
 RULES = MemoryRules(found_similarity=0.5, found_frames=2)
@@ -244,3 +245,18 @@ def test_who_looked_always_the_same_must_look_so_again() -> None:
     assert newest is not None
     wide.resume(*newest)
     assert wide.judge(key + 2, seen(100, appearance=hardly)).same
+
+
+def test_who_was_gone_for_long_is_not_somebody_of_other_colours_or_several() -> None:
+    bands = np.eye(3, 288, dtype=np.float32)
+    others = np.roll(bands, 5, axis=1)
+    watch = MemoryWatch(RULES, history=32)
+    watch.judge(0, replace(seen(), look=KnownLook(SELF, bands)), prompted=True)
+    for key in range(1, 1 + LONG_HIDDEN):
+        assert not watch.is_unlike(key, others, 800), "it may be half hidden"
+        watch.judge(key, HIDDEN)
+    key = 1 + LONG_HIDDEN
+    assert watch.is_unlike(key, others, 800)
+    assert watch.is_unlike(key, bands, 4 * 800), "of several"
+    assert not watch.is_unlike(key, bands, 2 * 800), "it may have come nearer"
+    assert not watch.is_unlike(key, None, 800)

@@ -10,7 +10,8 @@ from streamtrack.frame import BoolMask, ObjectMask
 from streamtrack.scenes.scene import make_scene
 from streamtrack.tracking import Session, Tracker
 from streamtrack.tracking.kalman import Box, Motion
-from streamtrack.tracking.memory_watch import PLACE_FRAMES, Past
+from streamtrack.tracking.memory_watch import PLACE_FRAMES
+from streamtrack.tracking.past import Past
 from streamtrack.tracking.telling_apart import look_again
 from streamtrack.tracking.tracked_object import TrackedObject
 

@@ -67,6 +67,12 @@ def test_a_stranger_stays_one_for_as_long_as_it_can_be_followed() -> None:
     assert hidden.stranger is None
 
 
+def test_what_was_taken_for_the_object_itself_is_no_stranger() -> None:
+    where = went_right().hidden(at(250))
+    assert where.seen(at(60), None, SIZE, whole=True).refuses(at(250), SIZE)
+    assert not where.seen(at(252), None, SIZE, whole=True).refuses(at(252), SIZE)
+
+
 def test_the_door_is_where_it_went_once_it_can_be_back() -> None:
     where = went_right()
     last: Box = (318.0, 80.0, 320.0, 120.0)
