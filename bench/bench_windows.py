@@ -75,7 +75,12 @@ class SmallBall:
 
 def parse_window(text: str) -> str | float:
     """`off`, `auto` or a factor, as `tracking.window` takes it."""
-    return text if text in ("off", "auto") else float(text)
+    if text in ("off", "auto"):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"--windows is {text!r}, expected off, auto or 1.1 to 16, with commas") from None
 
 
 def measure_masks(

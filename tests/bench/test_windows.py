@@ -33,7 +33,7 @@ def test_the_ball_is_small_and_crosses_the_picture() -> None:
 
 def test_a_window_is_a_word_or_a_number() -> None:
     assert [bench_windows.parse_window(text) for text in ("off", "auto", "2.5")] == ["off", "auto", 2.5]
-    with pytest.raises(ValueError, match="wide"):
+    with pytest.raises(ValueError, match=r"--windows is 'wide', expected off, auto or 1\.1 to 16"):
         bench_windows.parse_window("wide")
 
 
