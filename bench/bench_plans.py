@@ -14,6 +14,7 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             continue
         row = {}
         for plan, config in configs.items():
-            follow = tracker_follower(lambda config=config: tracker.new_session(config))
+            follow = tracker_follower(partial(tracker.new_session, config))
             [found] = measure_quality(follow, [sequence], PromptKind(options.prompt))
             row[plan] = to_scores(found)
         result["sequences"][sequence.name] = row

@@ -74,10 +74,9 @@ class Filling:
 
 def _each(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
     """With each tensor, whose first dimension is the objects, changed."""
-    tensors = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    return replace(
-        batch, **{name: change(part) for name, part in tensors.items() if isinstance(part, Tensor)}
-    )
+    parts: dict[str, Any] = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    changed: dict[str, Any] = {name: change(part) for name, part in parts.items() if isinstance(part, Tensor)}
+    return replace(batch, **changed)
 
 
 class Worker:

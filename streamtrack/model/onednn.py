@@ -35,7 +35,7 @@ def takes_products(*tensors: Tensor) -> bool:
 
 
 def _is_there() -> bool:
-    backend = torch.backends.mkldnn
+    backend: Any = torch.backends.mkldnn
     if not (backend.is_available() and backend.enabled and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
         return False
     # On other processors another library may stand behind the same name.
@@ -59,7 +59,8 @@ def compiles_products() -> Iterator[None]:
         from torch._inductor.virtualized import V
 
         operation = torch.ops.mkldnn._linear_pointwise.default
-        of_weights, create = lowerings[operation], mkldnn_ir.LinearUnary.create
+        of_weights: Any = lowerings[operation]
+        create: Any = mkldnn_ir.LinearUnary.create
     except (ImportError, AttributeError, KeyError):
         yield
         return
