@@ -43,10 +43,33 @@ def python_blocks() -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", PAGES["object-memory.md"], flags=re.MULTILINE | re.DOTALL)
 
 
+@pytest.fixture
+def at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Image, BoolMask]:
+    """The files that are named, in the current folder; the picture, and the mask of its object."""
+    monkeypatch.chdir(tmp_path)
+    write_scene(make_scene("demo?width=640&height=360&fps=25"), tmp_path / "clip.mp4", 4)
+    picture = cv2.resize(drifting_ellipses(num_frames=1)[0], (640, 360))
+    mask = np.zeros(picture.shape[:2], np.bool_)
+    mask[*ON_IT] = True
+    cv2.imwrite("cup-mask.png", mask.astype(np.uint8) * 255)
+    for name in ("cup.png", "street.jpg"):
+        cv2.imwrite(name, picture[..., ::-1])
+    return picture, mask
+
+
+# Before the server is there: it would track beside all that the commands do.
+def test_streamtrack_does_what_it_says(at_hand: object) -> None:
+    lines = [shlex.split(line)[1:] for page in PAGES for line in commands(page) if line.startswith("stream")]
+    assert {arguments[0] for arguments in lines} == {"track", "remember"}
+    for arguments in lines:
+        assert run([*arguments, "--overwrite"]) == 0, arguments
+    assert Path("cup.memory").stat().st_size > 10_000
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """Two cameras whose objects are followed, and one that sees the same and follows nothing."""
-    url = "synthetic:crossing?width=320&height=180&fps=4"
+    url = "synthetic:crossing?width=320&height=180&fps=2"
     streams = [stream_config(url, name, pace="newest") for name in ("cam", "door")]
     with serving(
         server_config(*streams, stream_config(url, "yard", pace="newest", autoprompt=None))
@@ -78,28 +101,6 @@ def test_curl_does_what_it_says(page: str, server: Server, yard: Control, tmp_pa
             yard.remove(one.object_id)
     if page == "object-memory.md":
         assert (tmp_path / "cup.memory").stat().st_size > 10_000
-
-
-@pytest.fixture
-def at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Image, BoolMask]:
-    """The files that are named, in the current folder; the picture, and the mask of its object."""
-    monkeypatch.chdir(tmp_path)
-    write_scene(make_scene("demo?width=640&height=360&fps=25"), tmp_path / "clip.mp4", 4)
-    picture = cv2.resize(drifting_ellipses(num_frames=1)[0], (640, 360))
-    mask = np.zeros(picture.shape[:2], np.bool_)
-    mask[*ON_IT] = True
-    cv2.imwrite("cup-mask.png", mask.astype(np.uint8) * 255)
-    for name in ("cup.png", "street.jpg"):
-        cv2.imwrite(name, picture[..., ::-1])
-    return picture, mask
-
-
-def test_streamtrack_does_what_it_says(at_hand: object) -> None:
-    lines = [shlex.split(line)[1:] for page in PAGES for line in commands(page) if line.startswith("stream")]
-    assert {arguments[0] for arguments in lines} == {"track", "remember"}
-    for arguments in lines:
-        assert run([*arguments, "--overwrite"]) == 0, arguments
-    assert Path("cup.memory").stat().st_size > 10_000
 
 
 def test_python_does_what_it_says(server: Server, yard: Control, at_hand: tuple[Image, BoolMask]) -> None:
