@@ -52,8 +52,8 @@ class _Own:
     confirmed_ns: int
     lost_since_ns: int | None = None
     unseen_since_ns: int | None = None
-    at_border: bool = False
-    """Where it was seen last the picture's border cut it."""
+    at_border: bool = True
+    """Where it was seen last the picture's border cut it; so it is taken to be until it is seen."""
     apart: int = 0
     """Looks in which it was found, and was on nothing that an elder one is on."""
     together: int = 0

@@ -222,6 +222,10 @@ def test_what_left_over_the_border_ends_soon_where_that_is_asked_for() -> None:
         assert ends == expected
     stream = Stream(remove_left_after_ms=2 * STEP_MS)
     stream.with_own_object()
+    ends = [reason for _ in range(4) for _, reason in stream.see(objects={1: gone}).ends]
+    assert ends == ["left"], "it was never seen"
+    stream = Stream(remove_left_after_ms=2 * STEP_MS)
+    stream.with_own_object()
     for _ in range(4):  # it is seen again and again
         assert not stream.see(objects={1: outside}).ends
         assert not stream.see(objects={1: gone}).ends
