@@ -19,7 +19,9 @@ from tests.support.video import read_code, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
-BEHIND_MS = (300, 800)
+LATE_MS = 150
+MOST_CLICKS = 5
+"""Times as many as are to be late."""
 # Presses on a colour in the picture on the screen, while that picture is there; the picture, and where.
 PRESS_ON = """([red, green, blue]) => new Promise((resolve) => {
   const video = document.getElementById("video");
@@ -113,17 +115,20 @@ async def test_every_click_starts_what_was_under_the_pointer(
         await tab.live()
         await tab.page.mouse.move(200, 200)  # a pointer that is there can be captured
         await tab.page.wait_for_timeout(3000)  # the buffer reaches its length
-        started, newest_hits, behind_ms = 0, 0, []
-        for turn in range(count):
-            wanted = tuple(DISCS)[turn % len(DISCS)]
+        clicks, started, newest_hits, behind_ms = 0, 0, 0, []
+        # The test shows something only where the picture is late: those clicks miss on the newest frame.
+        # Where the machine is so busy that tracking is as late, it is clicked once more.
+        while len(behind_ms) < count and clicks < MOST_CLICKS * count:
+            wanted = tuple(DISCS)[clicks % len(DISCS)]
             right, newest_right, late_ms = await click_on(wanted, tab, server, seen)
+            clicks += 1
             started += right
-            newest_hits += newest_right
-            behind_ms.append(late_ms)
-    print(f"{started} of {count} started, {newest_hits} on the newest frame, {sorted(behind_ms)} ms behind")
-    assert started == count
-    # The test shows something only where the picture is late: those clicks would miss on the newest frame.
-    assert min(behind_ms) > BEHIND_MS[0] / 2
+            if late_ms > LATE_MS:
+                newest_hits += newest_right
+                behind_ms.append(late_ms)
+    print(f"{started} of {clicks} started, {newest_hits} on the newest frame, {sorted(behind_ms)} ms behind")
+    assert started == clicks
+    assert len(behind_ms) == count
     assert newest_hits < (count if count < 10 else count / 2)
 
 
