@@ -115,7 +115,8 @@ async def test_every_click_starts_what_was_under_the_pointer(
         await tab.live()
         await tab.page.mouse.move(200, 200)  # a pointer that is there can be captured
         await tab.page.wait_for_timeout(3000)  # the buffer reaches its length
-        clicks, started, newest_hits, behind_ms = 0, 0, 0, []
+        clicks, started, newest_hits = 0, 0, 0
+        behind_ms: list[float] = []
         # The test shows something only where the picture is late: those clicks miss on the newest frame.
         # Where the machine is so busy that tracking is as late, it is clicked once more.
         while len(behind_ms) < count and clicks < MOST_CLICKS * count:
