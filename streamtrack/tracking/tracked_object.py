@@ -25,10 +25,11 @@ from streamtrack.tracking.window_policy import ObjectWindow, Seen, extent_of
 HIDDEN = (ObjectState.OCCLUDED, ObjectState.LOST)
 """States of a frame that did not show an object."""
 REST_AFTER = HIDDEN_FRAMES
-"""Frames in a row that did not show it, after which an object is looked for"""
+"""Frames in a row that did not show an object, after which it rests between looks."""
 REST_EVERY = 2
-"""on one of so many, where its memory is choosy. What it leaves out is known to be in vain, as a rule: who
-leaves stays away for longer. What is looked at every 8 frames, the whole picture, is none of those."""
+"""Of so many frames a resting object is looked for on one, where its memory is choosy. What is left out is in
+vain, as a rule: who leaves stays away for longer. What is looked at every 8 frames, the whole picture, is
+none of those."""
 
 
 @dataclass(slots=True)
